@@ -1,0 +1,36 @@
+//! Identifiers of rows: UUID version 7 for new rows, so that they cluster.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { self.0.fmt(f) }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { self.0.fmt(f) }
+        }
+    )*};
+}
+
+ids! {
+    /// A tenant.
+    TenantId;
+    /// A user of a tenant.
+    UserId;
+    /// A storage volume.
+    VolumeId;
+    /// A conduit's `uuid`.
+    ConduitId;
+    /// A stored preview.
+    PreviewId;
+}

@@ -1,0 +1,268 @@
+//! One file per storage service behind one trait.
+//!
+//! A provider is opened on one root and resolves every path beneath it, component by component; nothing it does can
+//! leave the root, symbolic links included. Calls are coarse (a batch of directories, a batch of files) and may run
+//! together; the engine never sends two effects on the same path at once.
+//!
+//! The engine asks [`Capabilities`], never names.
+//!
+//! # How bytes arrive
+//!
+//! 1. [`stage`](Provider::stage) writes each file completely under a reserved temporary name beside its target
+//!    ([`TEMP_PREFIX`]), with its metadata; the content is hashed while it passes.
+//! 2. [`flush`](Provider::flush) makes all staged data durable.
+//! 3. [`publish`](Provider::publish) re-checks what must still stand at the target, moves a version that is not in
+//!    the ledger to the trash, and renames the staged file over the target in one atomic step.
+//! 4. [`flush`](Provider::flush) makes the renames durable. Only then does the ledger say that it happened.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+use crate::delta::{Expect, Metadata};
+use crate::error::Result;
+use crate::identity::ContentHash;
+use crate::model::{Entry, Name, Node, RelPath, Timestamp};
+
+/// Names that begin with this are temporary files of an engine: never listed, never carried.
+pub const TEMP_PREFIX: &[u8] = b".portbook-tmp-";
+
+/// The directory at the root that holds trash and versions: never listed, at any depth.
+pub const RESERVED_DIR: &[u8] = b".portbook";
+
+/// Whether a name belongs to the engine and is hidden from every listing.
+#[must_use]
+pub fn is_reserved(name: &[u8]) -> bool {
+    name == RESERVED_DIR || name.starts_with(TEMP_PREFIX)
+}
+
+/// What a place can do and how it treats names and times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Names that differ only in case are the same name.
+    pub case_insensitive: bool,
+    /// Names that differ only in Unicode normalisation (NFC, NFD) are the same name.
+    pub unicode_insensitive: bool,
+    /// Characters and names that cannot be held are those of Windows (`<>:"|?*\`, control characters, `CON`, trailing
+    /// dot or space).
+    pub windows_names: bool,
+    /// Names must be valid UTF-8.
+    pub unicode_names: bool,
+    /// The longest name in bytes.
+    pub max_name_bytes: usize,
+    /// Permission bits can be read and set.
+    pub mode: bool,
+    /// The modified time can be set.
+    pub set_mtime: bool,
+    /// Symbolic links can be held.
+    pub symlinks: bool,
+    /// The granularity of modified times in nanoseconds.
+    pub time_precision_ns: u64,
+    /// [`publish`](Provider::publish) creates without overwriting, atomically.
+    pub create_is_exclusive: bool,
+    /// Files can be taken straight from a provider whose [`native_source`](Provider::native_source) this one knows.
+    pub native_copy: bool,
+}
+
+/// What tells a root from another one that was put in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootIdentity {
+    /// Stable text of the identity (inode and birth time, or a provider's id).
+    pub ident: String,
+    /// Bytes that can still be written, where that is known.
+    pub free_bytes: Option<u64>,
+    /// The root can be written.
+    pub writable: bool,
+}
+
+/// What a directory shows.
+#[derive(Clone, Debug)]
+pub enum Listing {
+    /// Everything that is in it, in no particular order.
+    Complete(Vec<Entry>),
+    /// Some of what is in it: what is listed is present, everything else is unknown, for this reason.
+    Partial(Vec<Entry>, crate::Error),
+    /// There is no such directory: definitely.
+    Absent,
+    /// It could not be read: nothing is known of what is in it.
+    Unknown(crate::Error),
+}
+
+/// A file's content hash with the node it was read from (looked at before and after the read; equal both times).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hashed {
+    /// The state that was hashed.
+    pub node: Node,
+    /// The hash.
+    pub content: ContentHash,
+}
+
+/// Where staged bytes come from.
+pub enum Source {
+    /// A stream of exactly `size` bytes.
+    Stream {
+        /// The bytes in order.
+        bytes: BoxStream<'static, Result<Bytes>>,
+        /// How many there must be: fewer or more is an error (`stale`).
+        size: u64,
+    },
+    /// Straight from another provider, without the bytes passing through the engine.
+    Native {
+        /// What [`Provider::native_source`] of the other side gave.
+        source: NativeSource,
+        /// The path there.
+        path: RelPath,
+        /// The state it must have, before and after.
+        expect: Node,
+    },
+}
+
+/// A provider's own handle that a provider of the same kind can take files from.
+#[derive(Clone)]
+pub struct NativeSource(pub Arc<dyn Any + Send + Sync>);
+
+/// A file or link to be written under a temporary name.
+pub struct Stage {
+    /// Where it will be published.
+    pub target: RelPath,
+    /// Tells the temporary name: `TEMP_PREFIX` + tag. Unique per item of the plan, the same again after a crash.
+    pub tag: String,
+    /// Where the bytes come from. A link's bytes are its target.
+    pub source: Source,
+    /// File or symlink.
+    pub kind: crate::model::Kind,
+    /// Attributes that the published item has.
+    pub metadata: Metadata,
+    /// The state of the version to replace whose mode is kept when `metadata` has none.
+    pub replaces: bool,
+}
+
+/// A file that waits under its temporary name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staged {
+    /// Where it will be published.
+    pub target: RelPath,
+    /// The tag of its temporary name.
+    pub tag: String,
+    /// The hash of the bytes that passed.
+    pub content: ContentHash,
+    /// How many bytes passed.
+    pub size: u64,
+    /// The source as it was read, where it came by native copy.
+    pub source: Option<Node>,
+}
+
+/// A staged file to be published.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    /// What was staged.
+    pub staged: Staged,
+    /// What must still be at the target: [`Expect::Absent`] or the node that is replaced.
+    pub expect: Expect,
+    /// The replaced version goes to the trash under this label (see [`Trash::label`]).
+    pub archive: Option<String>,
+}
+
+/// An item to be moved.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// Where it is.
+    pub from: RelPath,
+    /// Where it goes. Nothing may be there (another case of the same name on a folding place excepted).
+    pub to: RelPath,
+    /// What must be at `from`.
+    pub expect: Expect,
+}
+
+/// An item to be moved to the trash.
+#[derive(Clone, Debug)]
+pub struct Trash {
+    /// Where it is.
+    pub path: RelPath,
+    /// What must be there. A directory must be empty of everything but reserved names.
+    pub expect: Expect,
+    /// Names the run: the item goes to `.portbook/trash/LABEL/PATH` (a number is appended when that is taken).
+    pub label: String,
+}
+
+/// A place that holds files.
+///
+/// Batch calls answer one result per item in the order of the request. An effect that fails leaves its item as it
+/// was. An error with code `stale` says that an expectation did not hold and nothing was done.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// What the place can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// How the root is shown to a person. Never holds a secret.
+    fn display(&self) -> String;
+
+    /// Looks at the root.
+    ///
+    /// # Errors
+    /// `not_found`, `permission`, `offline` …: the root cannot be used.
+    async fn root(&self) -> Result<RootIdentity>;
+
+    /// Lists directories, without reserved names.
+    async fn list(&self, dirs: Vec<RelPath>) -> Vec<Listing>;
+
+    /// Looks at single items; `None` is a definite absence.
+    async fn stat(&self, paths: Vec<RelPath>) -> Vec<Result<Option<Node>>>;
+
+    /// Hashes the content of files and links. A file that changes while it is read is `stale`.
+    async fn hash(&self, paths: Vec<RelPath>) -> Vec<Result<Hashed>>;
+
+    /// Reads bytes from `offset` to the end, or `length` bytes.
+    ///
+    /// # Errors
+    /// `not_found`, `permission`, `storage` …
+    async fn read(&self, path: &RelPath, offset: u64, length: Option<u64>)
+    -> Result<BoxStream<'static, Result<Bytes>>>;
+
+    /// What a provider of the same kind can take files from without the bytes passing through the engine.
+    fn native_source(&self) -> Option<NativeSource> {
+        None
+    }
+
+    /// Makes directories, parents before children in one batch. One that is there already is an error (`stale`).
+    async fn make_dirs(&self, dirs: Vec<(RelPath, Metadata)>) -> Vec<Result<Node>>;
+
+    /// Writes files under their temporary names. The parent directories exist.
+    async fn stage(&self, items: Vec<Stage>) -> Vec<Result<Staged>>;
+
+    /// Makes everything that was staged, published, made, moved, trashed or set so far durable: data first, then
+    /// the directories that name it. `paths` are the items concerned (a staged one by its target); an implementation
+    /// may flush more.
+    ///
+    /// # Errors
+    /// After an error nothing may be assumed durable; the items are done again from the start, never re-flushed.
+    async fn flush(&self, paths: Vec<RelPath>) -> Result<()>;
+
+    /// Publishes staged files and returns what is there then.
+    async fn publish(&self, items: Vec<Publish>) -> Vec<Result<Node>>;
+
+    /// Moves items and returns what is there then. Never overwrites.
+    async fn move_items(&self, items: Vec<Move>) -> Vec<Result<Node>>;
+
+    /// Moves items to the trash of the root. Directories must come after what they held.
+    async fn trash(&self, items: Vec<Trash>) -> Vec<Result<()>>;
+
+    /// Sets attributes and returns what is there then.
+    async fn set_metadata(&self, items: Vec<(RelPath, Expect, Metadata)>) -> Vec<Result<Node>>;
+
+    /// Removes temporary files of these tags beside these targets, if there are any (after a crash).
+    async fn discard_staged(&self, items: Vec<(RelPath, String)>) -> Result<()>;
+
+    /// Removes what has been in the trash since before `older_than`; returns how many items went.
+    ///
+    /// # Errors
+    /// The first failure; the rest is removed all the same.
+    async fn empty_trash(&self, older_than: Timestamp) -> Result<u64>;
+
+    /// Whether the place can hold this name as it is.
+    fn can_hold(&self, name: &Name) -> bool;
+}

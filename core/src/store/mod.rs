@@ -1,0 +1,118 @@
+//! What the engine asks of a metastore: one set of SQL statements over two engines.
+//!
+//! SQL is written once, with parameters `?1`, `?2` …, in the common part of both dialects. A write is a batch of typed
+//! statements that commits as a whole or not at all; there is no interactive transaction. Rows come back in pages
+//! that own one buffer.
+
+mod rows;
+mod value;
+
+use async_trait::async_trait;
+
+pub use rows::{Row, Rows};
+pub use value::Value;
+
+use crate::error::Result;
+use crate::model::TenantId;
+
+/// One SQL statement and its values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// The text, with `?1` … `?n`.
+    pub sql: &'static str,
+    /// The values in order.
+    pub params: Vec<Value>,
+}
+
+impl Statement {
+    /// A statement with its values.
+    #[must_use]
+    pub fn new(sql: &'static str, params: Vec<Value>) -> Self {
+        Self { sql, params }
+    }
+}
+
+/// What happens to a row that exists already during an [`Insert`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The batch fails (`conflict`).
+    Fail,
+    /// The new row replaces the values of the columns after the `key` columns (the first `n` columns).
+    Replace {
+        /// How many leading columns are the key.
+        key: usize,
+    },
+}
+
+/// Many rows for one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Insert {
+    /// The table.
+    pub table: &'static str,
+    /// Its columns, key first.
+    pub columns: &'static [&'static str],
+    /// The values, row after row.
+    pub values: Vec<Value>,
+    /// When a row with that key exists.
+    pub on_conflict: OnConflict,
+}
+
+/// One part of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Run it; any number of rows may change.
+    Execute(Statement),
+    /// Run it and fail the whole batch (`conflict`) unless exactly this many rows changed.
+    Expect(Statement, u64),
+    /// Run it and keep what its `RETURNING` gives.
+    Returning(Statement),
+    /// Insert many rows.
+    Insert(Insert),
+}
+
+/// What a part of a batch did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Written {
+    /// This many rows changed.
+    Changed(u64),
+    /// What `RETURNING` gave.
+    Rows(Rows),
+}
+
+/// Which engine a store is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// A metastore.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Which engine it is.
+    fn engine(&self) -> Engine;
+
+    /// Runs a query as that tenant and returns its rows. Keep pages small with `LIMIT`.
+    ///
+    /// # Errors
+    /// `storage`, `corrupt`, `offline`, `busy`.
+    async fn query(&self, tenant: TenantId, statement: Statement) -> Result<Rows>;
+
+    /// Runs several queries at one snapshot, in one hand-over.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    async fn query_many(&self, tenant: TenantId, statements: Vec<Statement>) -> Result<Vec<Rows>>;
+
+    /// Commits the batch, durably, or nothing of it.
+    ///
+    /// # Errors
+    /// `conflict` when an [`Write::Expect`] or a uniqueness rule does not hold, `invalid` when a check does not,
+    /// else as [`query`](Self::query).
+    async fn write(&self, tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>>;
+
+    /// Ends the store; later calls fail. Waits for what is under way.
+    async fn shutdown(&self);
+}
