@@ -137,6 +137,36 @@ pub enum Action {
 }
 
 impl Action {
+    /// The number that is stored beside a change, so that previews can be filtered without decoding.
+    #[must_use]
+    pub fn number(&self) -> i64 {
+        match self {
+            Self::MakeDir { .. } => 1,
+            Self::Move { .. } => 2,
+            Self::Transfer { .. } => 3,
+            Self::SetMetadata { .. } => 4,
+            Self::Delete { .. } => 5,
+            Self::Record => 6,
+            Self::Forget => 7,
+            Self::Skip(_) => 8,
+        }
+    }
+
+    /// The stable text of what is done.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::MakeDir { .. } => "make_dir",
+            Self::Move { .. } => "move",
+            Self::Transfer { .. } => "transfer",
+            Self::SetMetadata { .. } => "set_metadata",
+            Self::Delete { .. } => "delete",
+            Self::Record => "record",
+            Self::Forget => "forget",
+            Self::Skip(_) => "skip",
+        }
+    }
+
     /// The side the action changes; none for [`Record`](Self::Record), [`Forget`](Self::Forget) and
     /// [`Skip`](Self::Skip).
     #[must_use]

@@ -9,4 +9,4 @@ mod sync_conduits;
 pub use ids::{ConduitId, PreviewId, TenantId, UserId, VolumeId};
 pub use node::{Entry, Held, Ident, Kind, Node, Pair, PairId, Side, Sides, Timestamp, Token};
 pub use path::{Name, RelPath};
-pub use sync_conduits::{ConflictPolicy, SyncMode};
+pub use sync_conduits::{ConflictPolicy, SyncMode, VerifyMode};

@@ -56,3 +56,15 @@ text_enum! {
         KeepBoth = "keep-both",
     }
 }
+
+text_enum! {
+    /// What a run looks at once more when it is done (`sync_conduit.verify`).
+    VerifyMode {
+        /// Nothing.
+        None = "none",
+        /// Kinds and sizes on both sides.
+        Size = "size",
+        /// The content on both sides, read again.
+        Checksum = "checksum",
+    }
+}

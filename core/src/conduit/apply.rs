@@ -1,0 +1,457 @@
+//! Apply: exactly the ticked changes of a preview, in the plan's order, each only if what it relies on still holds.
+//!
+//! The crash protocol of the reconciliation contract, section 6: an intent is in the book before an effect; an effect
+//! is durable before the ledger says so; the ledger row, the removal of the intent and the position in the plan are
+//! one transaction. After a crash at any point the next run finds either the old state or a state that it adopts.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::delta::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
+use crate::error::{Code, Error, Result};
+use crate::model::{Kind, Node, PreviewId, RelPath, Side, Sides, TenantId};
+use crate::operation::clock::{Clock, timestamp};
+use crate::operation::plan::{PlanReader, Planned, Position};
+use crate::operation::progress::Meter;
+use crate::operation::run::{AppliedItem, Counts, ItemFailure, Reporter, RunEvent};
+use crate::provider::{Move, NativeSource, Stage, Trash};
+use crate::store::{Store, Write};
+
+use super::baseline::{Baseline, IntentItem};
+use super::journal::Journal;
+use super::outcome::{self, Done, Outcome, Seen};
+use super::pipeline::{self, Pipeline};
+use super::scan::Scene;
+use super::throttle::Throttle;
+
+/// Failures that a report lists; the book has all of them.
+const LISTED_FAILURES: usize = 100;
+
+/// How often the progress row in the book is written at most.
+const PROGRESS_ROW_EVERY: Duration = Duration::from_secs(1);
+
+/// A run that applies a preview.
+pub(crate) struct Apply {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) tenant: TenantId,
+    pub(crate) preview: PreviewId,
+    pub(crate) scene: Scene,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) reporter: Arc<Reporter>,
+    pub(crate) journal: Journal,
+    pub(crate) meter: Meter,
+    /// Names this run in the trash of the roots.
+    pub(crate) label: String,
+    pub(crate) throttle: Throttle,
+    /// When the run began, which is before anything it looked at.
+    pub(crate) seen: Seen,
+    pub(crate) tally: Applied,
+    /// Changes that were not done and on which others hang.
+    pub(crate) undone: HashSet<i64>,
+    /// Swaps whose second half is still to come.
+    pub(crate) kept_intents: Vec<i64>,
+    pub(crate) progress_written: Duration,
+}
+
+/// What a run has done so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Applied {
+    pub(crate) counts: Counts,
+    pub(crate) stale: u64,
+    pub(crate) waiting: u64,
+    pub(crate) bytes: u64,
+    pub(crate) failures: Vec<ItemFailure>,
+}
+
+const STEPS: [Step; 7] = [
+    Step::Clear,
+    Step::Structure,
+    Step::Transfer,
+    Step::Metadata,
+    Step::Delete,
+    Step::Ledger,
+    Step::Report,
+];
+
+impl Apply {
+    /// Applies everything after `from`. An error ends the run; what was done until then is in the ledger.
+    pub(crate) async fn run(&mut self, from: Position) -> Result<()> {
+        let reader = PlanReader { store: self.store.clone(), tenant: self.tenant, preview: self.preview };
+        let end = Position { ord: i64::MAX, seq: i64::MAX };
+        for (index, step) in STEPS.into_iter().enumerate() {
+            let until = STEPS.get(index + 1).map_or(end, |next| Position::start_of(*next));
+            let mut at = from.max(Position::start_of(step));
+            let mut pipeline = Pipeline::default();
+            let mut deferred = Vec::new();
+            loop {
+                let page = reader.page(at, until).await?;
+                let Some(last) = page.last() else { break };
+                at = last.at;
+                self.gate().await?;
+                match step {
+                    Step::Clear | Step::Delete => self.delete(page).await?,
+                    Step::Structure => self.restructure(page, &mut deferred).await?,
+                    Step::Transfer => self.transfer(&mut pipeline, page).await?,
+                    Step::Metadata => self.set_metadata(page).await?,
+                    Step::Ledger => self.record(page).await?,
+                    Step::Report => self.report(page).await?,
+                }
+            }
+            pipeline.drain(self).await?;
+            self.release_kept_intents().await?;
+        }
+        Ok(())
+    }
+
+    /// Where a run may stop or wait.
+    async fn gate(&self) -> Result<()> {
+        if self.reporter.control.is_paused() {
+            self.reporter.fact(RunEvent::Paused).await;
+            self.reporter.control.wait_while_paused().await;
+            self.reporter.fact(RunEvent::Resumed).await;
+        }
+        self.reporter.control.check()
+    }
+
+    /// Separates what can be done from followers of a decision that was not carried out.
+    fn ready(&self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
+        let (ready, held): (Vec<_>, Vec<_>) =
+            page.into_iter().partition(|p| p.lead.is_none_or(|lead| !self.undone.contains(&lead)));
+        outcomes.extend(held.into_iter().map(|planned| {
+            let why = Error::new(Code::Stale, "carry", &planned.change.path)
+                .because("the first half of this decision was not carried out");
+            Outcome { planned, result: Err(why) }
+        }));
+        ready
+    }
+
+    async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
+        for (side, batch) in pipeline::batches(page) {
+            if let Err(stop) = self.gate().await {
+                // What is under way is brought home, so that the next run need not do it again.
+                pipeline.drain(self).await?;
+                return Err(stop);
+            }
+            self.throttle.take(batch.iter().map(|p| p.change.bytes).sum()).await;
+            let mut outcomes = Vec::new();
+            let batch = self.ready(batch, &mut outcomes);
+            if !outcomes.is_empty() {
+                self.commit(None, outcomes).await?;
+            }
+            if !batch.is_empty() {
+                pipeline.push(self, side, batch).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Directories and moves, top-down; runs of the same kind on the same side go to the provider together.
+    async fn restructure(&mut self, page: Vec<Planned>, _deferred: &mut Vec<RelPath>) -> Result<()> {
+        let mut outcomes = Vec::new();
+        let ready = self.ready(page, &mut outcomes);
+        let intent = self.intend_moves(&ready).await?;
+        let mut rest = ready.into_iter().peekable();
+        while let Some(first) = rest.next() {
+            let key = (first.change.action.number(), first.change.action.changes());
+            let mut run = vec![first];
+            while let Some(next) = rest.next_if(|p| (p.change.action.number(), p.change.action.changes()) == key) {
+                run.push(next);
+            }
+            let Some(side) = key.1 else { continue };
+            let results = self.restructure_on(side, &run).await;
+            outcomes.extend(run.into_iter().zip(results).map(|(planned, node)| {
+                let result = node.map(|node| {
+                    let mut done = Done::default();
+                    done.now[side] = Some(node);
+                    done
+                });
+                Outcome { planned, result }
+            }));
+        }
+        self.flush(&outcomes).await?;
+        let swaps = outcomes.iter().any(|o| is_swap_step(&o.planned.change));
+        if swaps {
+            self.kept_intents.extend(intent);
+        }
+        self.commit(intent.filter(|_| !swaps), outcomes).await
+    }
+
+    async fn restructure_on(&self, side: Side, run: &[Planned]) -> Vec<Result<Node>> {
+        let provider = &self.scene.sides[side];
+        match run.first().map(|p| &p.change.action) {
+            Some(Action::Move { .. }) => {
+                let moves = run.iter().filter_map(|p| match &p.change.action {
+                    Action::Move { from, .. } => Some(Move {
+                        from: from.clone(),
+                        to: p.change.path_on(side).clone(),
+                        expect: p.change.expect[side].clone(),
+                    }),
+                    _ => None,
+                });
+                provider.move_items(moves.collect()).await
+            }
+            _ => {
+                let dirs = run.iter().map(|p| (p.change.path_on(side).clone(), self.dir_metadata(side, &p.change)));
+                provider.make_dirs(dirs.collect()).await
+            }
+        }
+    }
+
+    /// The mode of the directory it is made after, kept enterable by its owner while the run fills it.
+    fn dir_metadata(&self, side: Side, change: &Change) -> Metadata {
+        let carries = self.scene.sides[side].capabilities().mode;
+        let mode = match &change.expect[side.other()] {
+            Expect::Node(node) if carries => node.token.mode.map(|mode| mode | 0o700),
+            Expect::Node(_) | Expect::Absent | Expect::Any => None,
+        };
+        Metadata { mode, mtime: None }
+    }
+
+    async fn set_metadata(&mut self, page: Vec<Planned>) -> Result<()> {
+        let mut outcomes = Vec::new();
+        let ready = self.ready(page, &mut outcomes);
+        for side in Side::BOTH {
+            let (items, requests): (Vec<_>, Vec<_>) = ready
+                .iter()
+                .filter_map(|p| match p.change.action {
+                    Action::SetMetadata { on, metadata } if on == side => {
+                        let request = (p.change.path_on(side).clone(), p.change.expect[side].clone(), metadata);
+                        Some((p.clone(), request))
+                    }
+                    _ => None,
+                })
+                .unzip();
+            if items.is_empty() {
+                continue;
+            }
+            let results = self.scene.sides[side].set_metadata(requests).await;
+            outcomes.extend(items.into_iter().zip(results).map(|(planned, node)| {
+                let result = node.map(|node| {
+                    let mut done = Done::default();
+                    done.now[side] = Some(node);
+                    done
+                });
+                Outcome { planned, result }
+            }));
+        }
+        self.flush(&outcomes).await?;
+        self.commit(None, outcomes).await
+    }
+
+    async fn delete(&mut self, page: Vec<Planned>) -> Result<()> {
+        let mut outcomes = Vec::new();
+        let ready = self.ready(page, &mut outcomes);
+        for side in Side::BOTH {
+            let items: Vec<Planned> =
+                ready.iter().filter(|p| p.change.action.changes() == Some(side)).cloned().collect();
+            if items.is_empty() {
+                continue;
+            }
+            let requests = items.iter().map(|p| Trash {
+                path: p.change.path_on(side).clone(),
+                expect: p.change.expect[side].clone(),
+                label: self.label.clone(),
+            });
+            let results = self.scene.sides[side].trash(requests.collect()).await;
+            let done = |r: Result<()>| r.map(|()| Done::default());
+            outcomes.extend(items.into_iter().zip(results).map(|(planned, r)| Outcome { planned, result: done(r) }));
+        }
+        self.flush(&outcomes).await?;
+        self.commit(None, outcomes).await
+    }
+
+    async fn record(&mut self, page: Vec<Planned>) -> Result<()> {
+        let mut outcomes = Vec::new();
+        let ready = self.ready(page, &mut outcomes);
+        outcomes.extend(ready.into_iter().map(|planned| Outcome { planned, result: Ok(Done::default()) }));
+        self.commit(None, outcomes).await
+    }
+
+    /// What is shown and not applied: unreadable items are failures, clashes wait for a person.
+    async fn report(&mut self, page: Vec<Planned>) -> Result<()> {
+        let mut writes = Vec::new();
+        for planned in page {
+            let Action::Skip(reason) = &planned.change.action else { continue };
+            match reason {
+                SkipReason::Unknown(_, words) => {
+                    let error = Error::new(Code::Storage, "look at", &planned.change.path).because(words);
+                    self.tally.counts.failed += 1;
+                    writes.push(self.journal.failed(&planned.change, &error));
+                    self.list_failure(&planned.change.path, error).await;
+                }
+                SkipReason::NameCollision(_)
+                | SkipReason::NameNotAllowed(_)
+                | SkipReason::MoveCycle
+                | SkipReason::Suspect(_) => {
+                    self.tally.waiting += 1;
+                    self.tally.counts.add(planned.change.kind, 1);
+                    writes.push(self.journal.waits(&planned.change, reason));
+                }
+                SkipReason::Untracked
+                | SkipReason::Excluded
+                | SkipReason::NotSelected
+                | SkipReason::NotReleasable
+                | SkipReason::UnsupportedKind => self.tally.counts.add(planned.change.kind, 1),
+            }
+        }
+        if !writes.is_empty() {
+            self.store.write(self.tenant, writes).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the effects of these outcomes durable on the sides they changed.
+    async fn flush(&self, outcomes: &[Outcome]) -> Result<()> {
+        for side in Side::BOTH {
+            let done = outcomes.iter().filter(|o| o.result.is_ok() && o.planned.change.action.changes() == Some(side));
+            let mut paths: Vec<RelPath> = Vec::new();
+            for outcome in done {
+                paths.push(outcome.planned.change.path_on(side).clone());
+                if let Action::Move { from, .. } = &outcome.planned.change.action {
+                    paths.push(from.clone());
+                }
+            }
+            if !paths.is_empty() {
+                self.scene.sides[side].flush(paths).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction: ledger rows, failures, the removal of the intent, the position in the plan.
+    pub(super) async fn commit(&mut self, intent: Option<i64>, outcomes: Vec<Outcome>) -> Result<()> {
+        let mut entries = Vec::with_capacity(outcomes.len());
+        let mut writes = Vec::new();
+        let mut last = None;
+        let mut items = Vec::new();
+        let mut full = None;
+        let (mut done_items, mut done_bytes) = (0, 0);
+        for Outcome { planned, result } in outcomes {
+            last = last.max(Some(planned.at));
+            let change = &planned.change;
+            done_items += 1;
+            done_bytes += change.bytes;
+            match result.and_then(|done| Ok((outcome::entry(change, &done, self.seen)?, done))) {
+                Ok((entry, done)) => {
+                    entries.push(entry);
+                    self.tally.bytes += done.bytes;
+                    if planned.lead.is_none() {
+                        self.tally.counts.add(change.kind, 1);
+                        if self.reporter.is_listened_to() && change.kind != ChangeKind::Unchanged {
+                            let path = change.path.to_string();
+                            items.push(AppliedItem { path, kind: change.kind, bytes: done.bytes });
+                        }
+                    }
+                }
+                Err(error) => {
+                    self.undone.insert(planned.lead.unwrap_or(planned.at.seq));
+                    if planned.lead.is_none_or(|lead| self.undone.insert(lead) || error.code() != Code::Stale) {
+                        self.tally.counts.failed += 1;
+                        self.tally.stale += u64::from(error.code() == Code::Stale);
+                    }
+                    writes.push(self.journal.failed(change, &error));
+                    writes.push(self.journal.outcome(self.preview, planned.at, &error));
+                    if error.code() == Code::Quota {
+                        full = Some(error.clone());
+                    }
+                    self.list_failure(&change.path, error).await;
+                }
+            }
+        }
+        writes.extend(self.scene.ledger.writes(entries).await?);
+        writes.extend(intent.map(|id| self.scene.ledger.remove_intent(id)));
+        writes.extend(last.map(|at| self.journal.position(self.preview, at)));
+        self.meter.add(done_items, done_bytes);
+        let now = self.clock.elapsed();
+        let progress = self.meter.read(now);
+        if now.saturating_sub(self.progress_written) >= PROGRESS_ROW_EVERY {
+            self.progress_written = now;
+            writes.push(self.journal.progress(&progress, self.tally.counts.failed));
+        }
+        if !writes.is_empty() {
+            self.store.write(self.tenant, writes).await?;
+        }
+        self.reporter.progress(progress);
+        if !items.is_empty() {
+            self.reporter.fact(RunEvent::Applied(items)).await;
+        }
+        // Nothing else will fit either: end the run with the one clear error rather than fail every item.
+        full.map_or(Ok(()), Err)
+    }
+
+    async fn list_failure(&mut self, path: &RelPath, error: Error) {
+        let failure = ItemFailure { path: path.to_string(), error };
+        if self.tally.failures.len() < LISTED_FAILURES {
+            self.tally.failures.push(failure.clone());
+        }
+        self.reporter.fact(RunEvent::Failed(failure)).await;
+    }
+
+    /// The tag of the temporary name of a planned transfer: the same again when the plan is resumed.
+    pub(super) fn tag(&self, planned: &Planned) -> String {
+        let id = self.preview.0.as_u128() as u64;
+        format!("{id:016x}-{}", planned.at.seq)
+    }
+
+    pub(super) fn native_source(&self, to: Side) -> Option<NativeSource> {
+        let native = self.scene.sides[to].capabilities().native_copy;
+        native.then(|| self.scene.sides[to.other()].native_source()).flatten()
+    }
+
+    pub(super) async fn stage_requests(&self, side: Side, batch: Vec<Planned>) -> Vec<(Planned, Result<Stage>)> {
+        let mut requests = Vec::with_capacity(batch.len());
+        for planned in batch {
+            let request = pipeline::request(self, side, &planned).await;
+            requests.push((planned, request));
+        }
+        requests
+    }
+
+    /// The intent of a batch of transfers is in the book before the first temporary file is made.
+    pub(super) async fn intend_staging(&self, side: Side, batch: &[Planned]) -> Result<i64> {
+        let items = batch
+            .iter()
+            .map(|p| IntentItem::Staged { side, target: p.change.path_on(side).clone(), tag: self.tag(p) })
+            .collect();
+        self.scene.ledger.intend(self.preview, items).await
+    }
+
+    /// Moves through a temporary name leave an intent until the swap is complete.
+    async fn intend_moves(&self, page: &[Planned]) -> Result<Option<i64>> {
+        let items: Vec<IntentItem> = page
+            .iter()
+            .filter(|p| is_swap_step(&p.change))
+            .filter_map(|p| match &p.change.action {
+                Action::Move { on, from, .. } => Some(IntentItem::Swap {
+                    side: *on,
+                    temporary: p.change.path_on(*on).clone(),
+                    from: from.clone(),
+                }),
+                _ => None,
+            })
+            .collect();
+        if items.is_empty() { Ok(None) } else { Ok(Some(self.scene.ledger.intend(self.preview, items).await?)) }
+    }
+
+    async fn release_kept_intents(&mut self) -> Result<()> {
+        let writes: Vec<Write> = self.kept_intents.drain(..).map(|id| self.scene.ledger.remove_intent(id)).collect();
+        if !writes.is_empty() {
+            self.store.write(self.tenant, writes).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the change moves an item to a temporary name.
+fn is_swap_step(change: &Change) -> bool {
+    matches!(change.action, Action::Move { .. })
+        && change.path.name().is_some_and(|name| crate::provider::is_reserved(name.as_bytes()))
+}
+
+/// What a run begins with.
+pub(crate) fn seen_at(clock: &dyn Clock, scene: &Scene) -> Seen {
+    let precision = |side: Side| scene.sides[side].capabilities().time_precision_ns;
+    Seen { at: timestamp(clock.now()), precision_ns: Sides::new(precision(Side::Left), precision(Side::Right)) }
+}
+

@@ -1,0 +1,185 @@
+//! The ledger as one run sees it.
+//!
+//! A conduit is one pair of roots whichever of them is named first: `sync B A` finds what `sync A B` agreed on. The
+//! ledger keeps the sides as they were when the conduit was made; here they are turned to the direction of the run.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error, Result};
+use crate::ledger::Ledger;
+use crate::model::{Pair, PairId, PreviewId, RelPath, Side, Sides, TenantId};
+use crate::store::{Statement, Store, Value, Write, Written};
+
+use super::outcome::Entry;
+
+/// The ledger of a conduit, turned to the direction of the run.
+pub(crate) struct Baseline {
+    store: Arc<dyn Store>,
+    tenant: TenantId,
+    conduit: i64,
+    generation: i64,
+    ledger: Ledger,
+    swapped: bool,
+}
+
+/// What is about to happen to one item, so that the next run can tidy up after a crash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum IntentItem {
+    /// A file may wait under a temporary name.
+    Staged {
+        /// The side of the *conduit* (not of the run).
+        side: Side,
+        /// Beside what.
+        target: RelPath,
+        /// The tag of the temporary name.
+        tag: String,
+    },
+    /// An item may stand under a temporary name in the middle of a swap.
+    Swap {
+        /// The side of the *conduit*.
+        side: Side,
+        /// The temporary name.
+        temporary: RelPath,
+        /// Where it was.
+        from: RelPath,
+    },
+}
+
+/// Intents of a run that did not end.
+pub(crate) struct OpenIntent {
+    pub(crate) id: i64,
+    pub(crate) items: Vec<IntentItem>,
+}
+
+impl Baseline {
+    pub(crate) fn new(store: Arc<dyn Store>, tenant: TenantId, conduit: i64, generation: i64, swapped: bool) -> Self {
+        let ledger = Ledger::new(store.clone(), tenant, conduit);
+        Self { store, tenant, conduit, generation, ledger, swapped }
+    }
+
+    /// The rows beneath each of these directories, ordered by name.
+    pub(crate) async fn children(&self, parents: &[PairId]) -> Result<Vec<Vec<Pair>>> {
+        if parents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut children = self.ledger.children(parents).await?;
+        if self.swapped {
+            children.iter_mut().flatten().for_each(turn);
+        }
+        Ok(children)
+    }
+
+    fn side(&self, side: Side) -> Side {
+        if self.swapped { side.other() } else { side }
+    }
+
+    /// What the ledger is to do, as parts of one batch. Removals come before what takes their place.
+    pub(crate) async fn writes(&self, entries: Vec<Entry>) -> Result<Vec<Write>> {
+        let mut removed = Vec::new();
+        let mut put = Vec::new();
+        let mut replaced = Vec::new();
+        for entry in entries {
+            match entry {
+                Entry::Put(mut pair, was) => {
+                    removed.extend(was.map(|(parent, name)| (parent, name, pair.id)));
+                    if self.swapped {
+                        turn(&mut pair);
+                    }
+                    put.push(pair);
+                }
+                Entry::Replace { old, id, parent, name, fresh } => replaced.push((old, id, parent, name, fresh)),
+                Entry::Remove { parent, name, id } => removed.push((parent, name, id)),
+                Entry::Nothing => {}
+            }
+        }
+        if !replaced.is_empty() {
+            let keys: Vec<_> = replaced.iter().map(|(old, ..)| old.clone()).collect();
+            let rows = self.ledger.pair_by_key(&keys).await?;
+            for ((old, id, parent, name, fresh), row) in replaced.into_iter().zip(rows) {
+                // A row that is not there any more was recorded at its new place before a crash.
+                let Some(mut pair) = row.filter(|row| row.id == id) else { continue };
+                removed.push((old.0, old.1, id));
+                if self.swapped {
+                    turn(&mut pair);
+                }
+                (pair.parent, pair.name) = (parent, name);
+                let Sides { left, right } = fresh;
+                pair.held.left = left.unwrap_or(pair.held.left);
+                pair.held.right = right.unwrap_or(pair.held.right);
+                if self.swapped {
+                    turn(&mut pair);
+                }
+                put.push(pair);
+            }
+        }
+        let mut writes = self.ledger.remove(removed);
+        if !put.is_empty() {
+            writes.push(self.ledger.put(put));
+        }
+        Ok(writes)
+    }
+
+    /// Puts an intent into the book, durably, before its effects.
+    pub(crate) async fn intend(&self, preview: PreviewId, items: Vec<IntentItem>) -> Result<i64> {
+        let items: Vec<IntentItem> = items.into_iter().map(|item| self.turned(item)).collect();
+        let encode = |e| Error::new(Code::Internal, "encode an intent", "").caused_by(e);
+        let detail = postcard::to_stdvec(&items).map_err(encode)?;
+        let insert = Statement::new(
+            "INSERT INTO file_intent (tenant_id, conduit_id, generation, preview_id, kind, detail) \
+             VALUES (?1, ?2, ?3, ?4, 1, ?5) RETURNING id",
+            vec![
+                Value::Uuid(self.tenant.0),
+                Value::Int(self.conduit),
+                Value::Int(self.generation),
+                Value::Uuid(preview.0),
+                Value::Blob(detail),
+            ],
+        );
+        let written = self.store.write(self.tenant, vec![Write::Returning(insert)]).await?;
+        match written.first() {
+            Some(Written::Rows(rows)) => rows.first().map_or_else(|| Err(lost_id()), |row| row.int(0)),
+            Some(Written::Changed(_)) | None => Err(lost_id()),
+        }
+    }
+
+    /// The part of a batch that removes an intent.
+    pub(crate) fn remove_intent(&self, id: i64) -> Write {
+        Write::Execute(Statement::new(
+            "DELETE FROM file_intent WHERE tenant_id = ?1 AND id = ?2",
+            vec![Value::Uuid(self.tenant.0), Value::Int(id)],
+        ))
+    }
+
+    /// What runs that did not end have left.
+    pub(crate) async fn open_intents(&self) -> Result<Vec<OpenIntent>> {
+        let all = Statement::new(
+            "SELECT id, detail FROM file_intent WHERE tenant_id = ?1 AND conduit_id = ?2 ORDER BY id",
+            vec![Value::Uuid(self.tenant.0), Value::Int(self.conduit)],
+        );
+        let rows = self.store.query(self.tenant, all).await?;
+        rows.iter()
+            .map(|row| {
+                let decode = |e| Error::new(Code::Corrupt, "read an intent", "").caused_by(e);
+                let items: Vec<IntentItem> = postcard::from_bytes(row.blob(1)?).map_err(decode)?;
+                Ok(OpenIntent { id: row.int(0)?, items: items.into_iter().map(|item| self.turned(item)).collect() })
+            })
+            .collect()
+    }
+
+    fn turned(&self, item: IntentItem) -> IntentItem {
+        match item {
+            IntentItem::Staged { side, target, tag } => IntentItem::Staged { side: self.side(side), target, tag },
+            IntentItem::Swap { side, temporary, from } => IntentItem::Swap { side: self.side(side), temporary, from },
+        }
+    }
+}
+
+fn turn(pair: &mut Pair) {
+    std::mem::swap(&mut pair.held.left, &mut pair.held.right);
+}
+
+fn lost_id() -> Error {
+    Error::new(Code::Internal, "write an intent", "").because("the book gave no number")
+}

@@ -1,0 +1,343 @@
+//! Finding or making the conduit of two places.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::book::BookInner;
+use crate::error::{Code, Error, Result};
+use crate::model::{ConduitId, ConflictPolicy, Sides, SyncMode, TenantId, UserId, VerifyMode};
+use crate::operation::clock::micros;
+use crate::provider::Provider;
+use crate::provider::local::Local;
+use crate::store::{Rows, Statement, Value, Write};
+
+use super::filter::Filters;
+use super::{Conduit, ConduitInner};
+
+/// One end of a conduit.
+#[derive(Clone)]
+pub enum Place {
+    /// A directory of this machine.
+    Local(PathBuf),
+    /// A provider that the host brings. `key` names its root in the book and must be the same every time.
+    Provider {
+        /// Names the root in the book.
+        key: String,
+        /// The provider.
+        provider: Arc<dyn Provider>,
+    },
+}
+
+impl Place {
+    /// How it is shown.
+    pub(crate) fn display(&self) -> String {
+        match self {
+            Self::Local(path) => path.display().to_string(),
+            Self::Provider { provider, .. } => provider.display(),
+        }
+    }
+
+    /// What names it in the book, as bytes.
+    fn key(&self) -> Vec<u8> {
+        match self {
+            Self::Local(path) => path.as_os_str().as_encoded_bytes().to_vec(),
+            Self::Provider { key, .. } => key.as_bytes().to_vec(),
+        }
+    }
+
+    /// The place by its canonical path, symbolic links resolved. A last component that does not exist stays as it is.
+    fn canonical(self) -> Result<Self> {
+        let Self::Local(path) = self else { return Ok(self) };
+        let show = path.display().to_string();
+        let failed = |e| Error::io("find the directory", &show, e);
+        let found = match path.canonicalize() {
+            Ok(found) => {
+                if !found.is_dir() {
+                    return Err(Error::new(Code::Invalid, "use", &show).because("it is not a directory"));
+                }
+                found
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let absolute = std::path::absolute(&path).map_err(failed)?;
+                let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+                    return Err(failed(e));
+                };
+                parent.canonicalize().map_err(failed)?.join(name)
+            }
+            Err(e) => return Err(failed(e)),
+        };
+        Ok(Self::Local(found))
+    }
+}
+
+/// How many deletions a run may make before a guard stops it (`sync_conduit.max_delete`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxDelete {
+    /// This many.
+    Count(u64),
+    /// This share of the items that the ledger knows, 0 to 100.
+    Percent(u8),
+}
+
+impl Default for MaxDelete {
+    fn default() -> Self {
+        Self::Percent(50)
+    }
+}
+
+impl std::fmt::Display for MaxDelete {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(n) => write!(f, "{n}"),
+            Self::Percent(p) => write!(f, "{p}%"),
+        }
+    }
+}
+
+/// What a conduit does. Asked for anew each time; the conduit remembers what was asked last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConduitOptions {
+    /// Mirror, bidirectional or selective.
+    pub mode: SyncMode,
+    /// Who wins a conflict; `None`: source-wins for mirror and selective, keep-both for bidirectional.
+    pub conflict: Option<ConflictPolicy>,
+    /// Which items take part.
+    pub filters: Filters,
+    /// Mirror mode: what the ledger never knew at the target is removed there.
+    pub exact: bool,
+    /// Deletions before a guard stops the run; `None`: half of at least ten items. Given explicitly, it also stands for
+    /// the confirmation that *exact* without a ledger asks for.
+    pub max_delete: Option<MaxDelete>,
+    /// What is looked at after a run.
+    pub verify: VerifyMode,
+    /// Transfers at once.
+    pub transfers: u32,
+    /// Bytes per second at most.
+    pub bandwidth: Option<u64>,
+}
+
+impl Default for ConduitOptions {
+    fn default() -> Self {
+        Self {
+            mode: SyncMode::Mirror,
+            conflict: None,
+            filters: Filters::default(),
+            exact: false,
+            max_delete: None,
+            verify: VerifyMode::Size,
+            transfers: 3,
+            bandwidth: None,
+        }
+    }
+}
+
+impl ConduitOptions {
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> ConflictPolicy {
+        self.conflict.unwrap_or(match self.mode {
+            SyncMode::Mirror | SyncMode::Selective => ConflictPolicy::SourceWins,
+            SyncMode::Bidirectional => ConflictPolicy::KeepBoth,
+        })
+    }
+}
+
+/// Finds the conduit of these two places, in either direction, or makes it; its attributes become what is asked.
+pub(crate) async fn connect(
+    book: Arc<BookInner>,
+    tenant: TenantId,
+    user: UserId,
+    places: Sides<Place>,
+    options: ConduitOptions,
+) -> Result<Conduit> {
+    options.filters.compile(false)?;
+    let places = Sides::new(places.left.canonical()?, places.right.canonical()?);
+    apart(&places)?;
+    let volume = local_volume(&book, tenant).await?;
+    let left = entry(&book, tenant, volume, &places.left).await?;
+    let right = entry(&book, tenant, volume, &places.right).await?;
+    let (id, uuid, swapped) = match find(&book, tenant, left, right).await? {
+        Some(found) => found,
+        None => {
+            create(&book, tenant, left, right, &options).await?;
+            find(&book, tenant, left, right).await?.ok_or_else(|| {
+                Error::new(Code::Internal, "make the conduit", "").because("the book does not show it")
+            })?
+        }
+    };
+    remember(&book, tenant, id, &options).await?;
+    Ok(Conduit { inner: Arc::new(ConduitInner { book, tenant, user, id, uuid, places, swapped, options }) })
+}
+
+/// Neither root may lie within the other: a run would carry what it makes.
+fn apart(places: &Sides<Place>) -> Result<()> {
+    let (Place::Local(left), Place::Local(right)) = (&places.left, &places.right) else {
+        if places.left.key() == places.right.key() {
+            return Err(Error::new(Code::Invalid, "sync", places.left.display()).because("source and target are the same"));
+        }
+        return Ok(());
+    };
+    let refuse = |reason: &str| {
+        let both = format!("{} and {}", left.display(), right.display());
+        Err(Error::new(Code::Invalid, "sync", both).because(reason).advise("name two directories apart from each other"))
+    };
+    if left == right {
+        refuse("source and target are the same directory")
+    } else if right.starts_with(left) {
+        refuse("the target lies inside the source")
+    } else if left.starts_with(right) {
+        refuse("the source lies inside the target")
+    } else {
+        Ok(())
+    }
+}
+
+/// The volume of this machine's directories: driver `local`, rooted at `/`.
+async fn local_volume(book: &BookInner, tenant: TenantId) -> Result<Uuid> {
+    let find = || {
+        Statement::new(
+            "SELECT id FROM storage_volumes WHERE tenant_id = ?1 AND name = 'local'",
+            vec![Value::Uuid(tenant.0)],
+        )
+    };
+    if let Some(row) = book.store.query(tenant, find()).await?.first() {
+        return row.uuid(0);
+    }
+    let path = Uuid::now_v7();
+    let batch = vec![
+        Write::Execute(Statement::new(
+            "INSERT INTO local_paths (id, tenant_id, path, description) VALUES (?1, ?2, '/', 'this machine') \
+             ON CONFLICT (tenant_id, path) DO NOTHING",
+            vec![Value::Uuid(path), Value::Uuid(tenant.0)],
+        )),
+        Write::Execute(Statement::new(
+            "INSERT INTO storage_volumes (id, tenant_id, name, driver, config) VALUES (?1, ?2, 'local', 'local', ?3) \
+             ON CONFLICT (tenant_id, name) DO NOTHING",
+            vec![
+                Value::Uuid(Uuid::now_v7()),
+                Value::Uuid(tenant.0),
+                Value::Text(serde_json::json!({ "local_path_id": path }).to_string()),
+            ],
+        )),
+    ];
+    book.store.write(tenant, batch).await?;
+    let rows = book.store.query(tenant, find()).await?;
+    rows.first().map_or_else(|| Err(Error::new(Code::Internal, "make the volume", "local")), |row| row.uuid(0))
+}
+
+async fn entry(book: &BookInner, tenant: TenantId, volume: Uuid, place: &Place) -> Result<i64> {
+    let key = place.key();
+    let volume = match place {
+        Place::Local(_) => Value::Uuid(volume),
+        Place::Provider { .. } => Value::Null,
+    };
+    let find = || {
+        Statement::new(
+            "SELECT id, volume_id FROM entry WHERE tenant_id = ?1 AND path = ?2 ORDER BY id",
+            vec![Value::Uuid(tenant.0), Value::Blob(key.clone())],
+        )
+    };
+    let is_local = matches!(place, Place::Local(_));
+    let matching = |rows: &Rows| rows.iter().find(|row| row.is_null(1) != is_local).map(|row| row.int(0)).transpose();
+    if let Some(id) = matching(&book.store.query(tenant, find()).await?)? {
+        return Ok(id);
+    }
+    let name = key.rsplit(|b| *b == b'/').next().unwrap_or_default().to_vec();
+    let insert = Statement::new(
+        "INSERT INTO entry (uuid, tenant_id, volume_id, path, name, kind) VALUES (?1, ?2, ?3, ?4, ?5, 1)",
+        vec![Value::Uuid(Uuid::now_v7()), Value::Uuid(tenant.0), volume, Value::Blob(key.clone()), Value::Blob(name)],
+    );
+    match book.store.write(tenant, vec![Write::Execute(insert)]).await {
+        Ok(_) => {}
+        // Another process was first: its row is as good.
+        Err(e) if e.code() == Code::Conflict => {}
+        Err(e) => return Err(e),
+    }
+    matching(&book.store.query(tenant, find()).await?)?
+        .ok_or_else(|| Error::new(Code::Internal, "enter the place", place.display()))
+}
+
+async fn find(book: &BookInner, tenant: TenantId, left: i64, right: i64) -> Result<Option<(i64, ConduitId, bool)>> {
+    let statement = Statement::new(
+        "SELECT id, uuid, source_entry_id FROM sync_conduit WHERE tenant_id = ?1 AND \
+         ((source_entry_id = ?2 AND target_entry_id = ?3) OR (source_entry_id = ?3 AND target_entry_id = ?2)) \
+         ORDER BY id LIMIT 1",
+        vec![Value::Uuid(tenant.0), Value::Int(left), Value::Int(right)],
+    );
+    let rows = book.store.query(tenant, statement).await?;
+    rows.first().map(|row| Ok((row.int(0)?, ConduitId(row.uuid(1)?), row.int(2)? != left))).transpose()
+}
+
+async fn create(book: &BookInner, tenant: TenantId, left: i64, right: i64, options: &ConduitOptions) -> Result<()> {
+    let insert = Statement::new(
+        "INSERT INTO sync_conduit (uuid, tenant_id, source_entry_id, target_entry_id, sync_mode) \
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+        vec![
+            Value::Uuid(Uuid::now_v7()),
+            Value::Uuid(tenant.0),
+            Value::Int(left),
+            Value::Int(right),
+            Value::Text(options.mode.as_str().to_owned()),
+        ],
+    );
+    match book.store.write(tenant, vec![Write::Execute(insert)]).await {
+        Ok(_) => Ok(()),
+        // Another process was first: its conduit is this one.
+        Err(e) if e.code() == Code::Conflict => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// Writes the attributes that differ from what the conduit remembers; a quiet run writes nothing here.
+async fn remember(book: &BookInner, tenant: TenantId, id: i64, options: &ConduitOptions) -> Result<()> {
+    let failed = |e| Error::new(Code::Internal, "encode the filters", "").caused_by(e);
+    let attributes = vec![
+        Value::Text(options.mode.as_str().to_owned()),
+        Value::Text(options.policy().as_str().to_owned()),
+        Value::Text(serde_json::to_string(&options.filters).map_err(failed)?),
+        Value::Bool(options.exact),
+        Value::Text(options.verify.as_str().to_owned()),
+        Value::Text(options.max_delete.unwrap_or_default().to_string()),
+        Value::Bool(options.filters.index_rules),
+        Value::Int(i64::from(options.transfers.max(1))),
+        options.bandwidth.map_or(Value::Null, |b| Value::Int(i64::try_from(b.div_ceil(125_000)).unwrap_or(i64::MAX))),
+    ];
+    let mut params = vec![Value::Uuid(tenant.0), Value::Int(id)];
+    params.extend(attributes);
+    let same = Statement::new(
+        "SELECT 1 FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2 AND sync_mode = ?3 AND conflict_policy = ?4 \
+         AND exact = ?6 AND verify = ?7 AND max_delete = ?8 AND use_index_rules = ?9 AND parallel_transfers = ?10 \
+         AND coalesce(bandwidth_limit_mbps, 0) = coalesce(?11, 0) AND filters = ?5",
+        params.clone(),
+    );
+    if !book.store.query(tenant, same).await?.is_empty() {
+        return Ok(());
+    }
+    params.push(Value::Time(micros(book.clock.now())));
+    let update = Statement::new(
+        "UPDATE sync_conduit SET sync_mode = ?3, conflict_policy = ?4, filters = ?5, exact = ?6, verify = ?7, \
+         max_delete = ?8, use_index_rules = ?9, parallel_transfers = ?10, bandwidth_limit_mbps = ?11, updated_at = ?12 \
+         WHERE tenant_id = ?1 AND id = ?2",
+        params,
+    );
+    book.store.write(tenant, vec![Write::Expect(update, 1)]).await.map(|_| ())
+}
+
+/// Opens one end. A target that does not exist yet is made when `create` says so, and empty otherwise.
+pub(crate) fn open(place: &Place, create: bool, threads: u32) -> Result<Option<Arc<dyn Provider>>> {
+    match place {
+        Place::Provider { provider, .. } => Ok(Some(provider.clone())),
+        Place::Local(path) => {
+            if !path.exists() {
+                if !create {
+                    return Ok(None);
+                }
+                std::fs::create_dir(path).map_err(|e| Error::io("make the directory", path.display(), e))?;
+            }
+            let _ = threads;
+            Ok(Some(Arc::new(Local::open(path)?)))
+        }
+    }
+}
+

@@ -1,0 +1,286 @@
+//! What a run writes into the book beside the ledger: its generation, its progress, its failures, its history.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::delta::{Change, Expect, SkipReason};
+use crate::error::{Code, Error};
+use crate::model::{PreviewId, Side, TenantId, UserId};
+use crate::operation::clock::micros;
+use crate::operation::plan::Position;
+use crate::operation::progress::Progress;
+use crate::store::{Statement, Value, Write};
+
+use super::apply::Applied;
+
+/// Names the rows of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Journal {
+    pub(crate) tenant: TenantId,
+    pub(crate) user: UserId,
+    /// `sync_conduit.id`.
+    pub(crate) conduit: i64,
+    pub(crate) generation: i64,
+    /// `sync_progress.sync_id`.
+    pub(crate) sync_id: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Completed,
+    CompletedWithErrors,
+    Failed,
+    Cancelled,
+}
+
+impl Ending {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::CompletedWithErrors => "completed_with_errors",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+fn int(n: u64) -> Value {
+    Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// INTEGER of the specification: saturates at 2^31 - 1.
+fn int32(n: u64) -> Value {
+    Value::Int(i64::from(i32::try_from(n).unwrap_or(i32::MAX)))
+}
+
+fn execute(sql: &'static str, params: Vec<Value>) -> Write {
+    Write::Execute(Statement::new(sql, params))
+}
+
+impl Journal {
+    /// The run has begun: its generation, its progress row, its first line of history.
+    pub(crate) fn begin(&self, preview: PreviewId, items: u64, now: DateTime<Utc>) -> Vec<Write> {
+        let (tenant, now) = (Value::Uuid(self.tenant.0), Value::Time(micros(now)));
+        vec![
+            execute(
+                "INSERT INTO sync_generation (tenant_id, conduit_id, generation, status, preview_id, started_at) \
+                 VALUES (?1, ?2, ?3, 'running', ?4, ?5)",
+                vec![
+                    tenant.clone(),
+                    Value::Int(self.conduit),
+                    Value::Int(self.generation),
+                    Value::Uuid(preview.0),
+                    now.clone(),
+                ],
+            ),
+            execute(
+                "INSERT INTO sync_progress (id, org_id, sync_id, entity_type, status, total_items, started_at, \
+                 updated_at, source_system, initiated_by) VALUES (?1, ?2, ?3, 'file', 'in_progress', ?4, ?5, ?5, 'files', ?6)",
+                vec![
+                    Value::Uuid(Uuid::now_v7()),
+                    tenant,
+                    Value::Text(self.sync_id.clone()),
+                    int32(items),
+                    now.clone(),
+                    Value::Uuid(self.user.0),
+                ],
+            ),
+            self.activity("sync_start", "in_progress", 0, None, None, now),
+        ]
+    }
+
+    /// A line of history.
+    pub(crate) fn activity(
+        &self,
+        action: &'static str,
+        status: &'static str,
+        records: u64,
+        seconds: Option<f64>,
+        error: Option<&Error>,
+        now: Value,
+    ) -> Write {
+        execute(
+            "INSERT INTO sync_activity_log (id, org_id, sync_id, entity_type, action, status, record_count, \
+             duration_seconds, error_message, user_id, created_at) VALUES (?1, ?2, ?3, 'file', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            vec![
+                Value::Uuid(Uuid::now_v7()),
+                Value::Uuid(self.tenant.0),
+                Value::Text(self.sync_id.clone()),
+                Value::Text(action.to_owned()),
+                Value::Text(status.to_owned()),
+                int32(records),
+                seconds.map_or(Value::Null, |s| Value::Real((s * 100.0).round() / 100.0)),
+                error.map_or(Value::Null, |e| Value::Text(e.to_string())),
+                Value::Uuid(self.user.0),
+                now,
+            ],
+        )
+    }
+
+    /// How far the run is; the book computes elapsed, speed and ETA from it.
+    pub(crate) fn progress(&self, progress: &Progress, failed: u64) -> Write {
+        let done = progress.items_done.min(progress.items_total);
+        let failed = failed.min(done);
+        execute(
+            "UPDATE sync_progress SET current_item = ?3, processed_count = ?4, failed_count = ?5 \
+             WHERE org_id = ?1 AND sync_id = ?2",
+            vec![
+                Value::Uuid(self.tenant.0),
+                Value::Text(self.sync_id.clone()),
+                int32(done),
+                int32(done - failed),
+                int32(failed),
+            ],
+        )
+    }
+
+    /// How far in its plan the run is.
+    pub(crate) fn position(&self, preview: PreviewId, at: Position) -> Write {
+        execute(
+            "UPDATE sync_preview_cache SET applied_ord = ?3, applied_seq = ?4 WHERE org_id = ?1 AND id = ?2",
+            vec![Value::Uuid(self.tenant.0), Value::Uuid(preview.0), Value::Int(at.ord), Value::Int(at.seq)],
+        )
+    }
+
+    /// What became of a change that was not applied.
+    pub(crate) fn outcome(&self, preview: PreviewId, at: Position, error: &Error) -> Write {
+        let outcome = if error.code() == Code::Stale { "stale" } else { "failed" };
+        execute(
+            "UPDATE sync_preview_change SET outcome = ?4 WHERE preview_id = ?1 AND ord = ?2 AND seq = ?3",
+            vec![Value::Uuid(preview.0), Value::Int(at.ord), Value::Int(at.seq), Value::Text(outcome.to_owned())],
+        )
+    }
+
+    /// An item that could not be carried.
+    pub(crate) fn failed(&self, change: &Change, error: &Error) -> Write {
+        execute(
+            "INSERT INTO cloud_sync_errors (id, tenant_id, conduit_id, generation_id, path, error_type, error_code, \
+             error_message) SELECT ?1, tenant_id, conduit_id, id, ?4, ?5, ?6, ?7 FROM sync_generation \
+             WHERE tenant_id = ?2 AND conduit_id = ?3 AND generation = ?8",
+            vec![
+                Value::Uuid(Uuid::now_v7()),
+                Value::Uuid(self.tenant.0),
+                Value::Int(self.conduit),
+                Value::Blob(change.path.as_bytes().to_vec()),
+                Value::Text(error_type(error.code()).to_owned()),
+                Value::Text(error.code().as_str().to_owned()),
+                Value::Text(error.to_string()),
+                Value::Int(self.generation),
+            ],
+        )
+    }
+
+    /// A conflict that waits for a person; one that waits already is told anew.
+    pub(crate) fn waits(&self, change: &Change, _reason: &SkipReason) -> Write {
+        let state = |side: Side| match &change.expect[side] {
+            Expect::Node(node) => postcard::to_stdvec(node).map_or(Value::Null, Value::Blob),
+            Expect::Absent | Expect::Any => Value::Null,
+        };
+        execute(
+            "INSERT INTO sync_conflict (tenant_id, conduit_id, pair_id, generation, path, left_state, right_state) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (conduit_id, path) WHERE resolved_at IS NULL \
+             DO UPDATE SET generation = excluded.generation, left_state = excluded.left_state, \
+             right_state = excluded.right_state",
+            vec![
+                Value::Uuid(self.tenant.0),
+                Value::Int(self.conduit),
+                Value::Int(change.pair.0),
+                Value::Int(self.generation),
+                Value::Blob(change.path.as_bytes().to_vec()),
+                state(Side::Left),
+                state(Side::Right),
+            ],
+        )
+    }
+
+    /// The run has ended: generation, progress and conduit say how; the lease is given back.
+    pub(crate) fn end(
+        &self,
+        ending: Ending,
+        applied: &Applied,
+        unchanged: u64,
+        error: Option<&Error>,
+        verification: &str,
+        now: DateTime<Utc>,
+    ) -> Vec<Write> {
+        let counts = &applied.counts;
+        let verified = if verification == "verified" { Value::Time(micros(now)) } else { Value::Null };
+        let message = error.map_or(Value::Null, |e| Value::Text(e.to_string()));
+        let done = counts.new + counts.updated + counts.deleted + counts.moved + counts.conflicts;
+        let clean = matches!(ending, Ending::Completed | Ending::CompletedWithErrors | Ending::Cancelled);
+        vec![
+            execute(
+                "UPDATE sync_generation SET status = ?4, completed_at = ?5, files_copied = ?6, files_new = ?7, \
+                 files_updated = ?8, files_deleted = ?9, files_moved = ?10, files_unchanged = ?11, files_skipped = ?12, \
+                 conflicts_resolved = ?13, conflicts_pending = ?14, bytes_transferred = ?15, errors_encountered = ?16, \
+                 error_message = ?17, verified_at = ?18, verification_status = ?19 \
+                 WHERE tenant_id = ?1 AND conduit_id = ?2 AND generation = ?3",
+                vec![
+                    Value::Uuid(self.tenant.0),
+                    Value::Int(self.conduit),
+                    Value::Int(self.generation),
+                    Value::Text(ending.as_str().to_owned()),
+                    Value::Time(micros(now)),
+                    int32(counts.new + counts.updated),
+                    int32(counts.new),
+                    int32(counts.updated),
+                    int32(counts.deleted),
+                    int32(counts.moved),
+                    int32(unchanged),
+                    int32(counts.skipped),
+                    int32(counts.conflicts),
+                    int32(applied.waiting),
+                    int(applied.bytes),
+                    int32(counts.failed),
+                    message.clone(),
+                    verified,
+                    Value::Text(verification.to_owned()),
+                ],
+            ),
+            execute(
+                "UPDATE sync_progress SET status = ?3, completed_at = ?4, updated_at = ?4 WHERE org_id = ?1 AND sync_id = ?2",
+                vec![
+                    Value::Uuid(self.tenant.0),
+                    Value::Text(self.sync_id.clone()),
+                    Value::Text(ending.as_str().to_owned()),
+                    Value::Time(micros(now)),
+                ],
+            ),
+            execute(
+                "UPDATE sync_conduit SET last_sync_completed_at = ?3, last_sync_error = ?4, total_syncs = total_syncs + 1, \
+                 files_synced = files_synced + ?5, bytes_transferred = bytes_transferred + ?6, unclean = ?7, \
+                 lease_owner = NULL, lease_expires_at = NULL, updated_at = ?3 WHERE tenant_id = ?1 AND id = ?2",
+                vec![
+                    Value::Uuid(self.tenant.0),
+                    Value::Int(self.conduit),
+                    Value::Time(micros(now)),
+                    message,
+                    int(done),
+                    int(applied.bytes),
+                    Value::Bool(!clean),
+                ],
+            ),
+        ]
+    }
+}
+
+/// The classes of `cloud_sync_errors.error_type`.
+fn error_type(code: Code) -> &'static str {
+    match code {
+        Code::Auth | Code::WrongKey => "auth",
+        Code::Offline => "network",
+        Code::Quota | Code::Throttled => "quota",
+        Code::Permission => "permission",
+        Code::Timeout => "timeout",
+        Code::Invalid | Code::Conflict | Code::Stale | Code::Guard | Code::Unsupported => "validation",
+        Code::NotFound
+        | Code::Busy
+        | Code::Newer
+        | Code::Corrupt
+        | Code::Storage
+        | Code::Host
+        | Code::Cancelled
+        | Code::Internal => "api",
+    }
+}

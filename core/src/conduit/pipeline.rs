@@ -1,0 +1,223 @@
+//! Carrying files: stage, flush, publish, flush, record, with as few flushes as the crash protocol allows.
+//!
+//! One flush serves two batches: it makes the data of the batch that was just staged durable together with the
+//! renames of the batch before it. So the order of every batch holds (reconciliation contract, section 6):
+//! intent on disk, data on disk, rename, rename on disk, ledger. While the disk flushes, the next batch is being
+//! staged.
+
+use futures_util::join;
+
+use crate::delta::{Action, Expect, Metadata};
+use crate::error::{Code, Error, Result};
+use crate::model::{Kind, Node, RelPath, Side};
+use crate::operation::plan::Planned;
+use crate::provider::{Publish, Source, Stage, Staged};
+
+use super::apply::Apply;
+use super::outcome::{Done, Outcome};
+
+/// Items in one batch: enough that a flush is shared by many, few enough that little is done again after a crash.
+const BATCH_ITEMS: usize = 2_048;
+
+/// Bytes in one batch; a larger file is a batch of its own.
+const BATCH_BYTES: u64 = 64 << 20;
+
+/// A batch whose files wait under their temporary names.
+struct StagedBatch {
+    side: Side,
+    intent: i64,
+    items: Vec<(Planned, Result<Staged>)>,
+}
+
+/// A batch that was renamed into place.
+struct PublishedBatch {
+    intent: i64,
+    side: Side,
+    outcomes: Vec<Outcome>,
+}
+
+/// Cuts a page of transfers into batches of one target side.
+pub(super) fn batches(page: Vec<Planned>) -> Vec<(Side, Vec<Planned>)> {
+    let mut out: Vec<(Side, Vec<Planned>)> = Vec::new();
+    let mut bytes = 0;
+    for planned in page {
+        let Action::Transfer { to, .. } = planned.change.action else { continue };
+        let fits = |batch: &(Side, Vec<Planned>)| {
+            batch.0 == to && batch.1.len() < BATCH_ITEMS && bytes + planned.change.bytes <= BATCH_BYTES
+        };
+        match out.last_mut() {
+            Some(batch) if fits(batch) => {
+                bytes += planned.change.bytes;
+                batch.1.push(planned);
+            }
+            Some(_) | None => {
+                bytes = planned.change.bytes;
+                out.push((to, vec![planned]));
+            }
+        }
+    }
+    out
+}
+
+/// The transfers under way.
+#[derive(Default)]
+pub(super) struct Pipeline {
+    staged: Option<StagedBatch>,
+    published: Option<PublishedBatch>,
+}
+
+impl Pipeline {
+    /// Takes in one more batch: stages it while the batches before it move one stage on.
+    pub(super) async fn push(&mut self, apply: &mut Apply, side: Side, batch: Vec<Planned>) -> Result<()> {
+        let intent = apply.intend_staging(side, &batch).await?;
+        let requests: Vec<(Planned, Result<Stage>)> =
+            apply.stage_requests(side, batch).await.into_iter().collect();
+        let staging = stage(apply, side, intent, requests);
+        let (staged, flushed) = join!(staging, self.flush(apply));
+        flushed?;
+        self.advance(apply).await?;
+        self.staged = Some(staged);
+        Ok(())
+    }
+
+    /// Brings everything that is under way to its end.
+    pub(super) async fn drain(&mut self, apply: &mut Apply) -> Result<()> {
+        while self.staged.is_some() || self.published.is_some() {
+            self.flush(apply).await?;
+            self.advance(apply).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes durable what was staged and what was published.
+    async fn flush(&self, apply: &Apply) -> Result<()> {
+        let mut paths: [Vec<RelPath>; 2] = [Vec::new(), Vec::new()];
+        if let Some(batch) = &self.staged {
+            let staged = batch.items.iter().filter_map(|(_, r)| r.as_ref().ok());
+            paths[batch.side as usize].extend(staged.map(|s| s.target.clone()));
+        }
+        if let Some(batch) = &self.published {
+            let done = batch.outcomes.iter().filter(|o| o.result.is_ok());
+            paths[batch.side as usize].extend(done.map(|o| o.planned.change.path_on(batch.side).clone()));
+        }
+        for side in Side::BOTH {
+            let paths = std::mem::take(&mut paths[side as usize]);
+            if !paths.is_empty() {
+                apply.scene.sides[side].flush(paths).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After a flush: records what was published, publishes what was staged.
+    async fn advance(&mut self, apply: &mut Apply) -> Result<()> {
+        if let Some(batch) = self.published.take() {
+            apply.commit(Some(batch.intent), batch.outcomes).await?;
+        }
+        if let Some(batch) = self.staged.take() {
+            self.published = Some(publish(apply, batch).await);
+        }
+        Ok(())
+    }
+}
+
+async fn stage(apply: &Apply, side: Side, intent: i64, requests: Vec<(Planned, Result<Stage>)>) -> StagedBatch {
+    let mut planned = Vec::with_capacity(requests.len());
+    let mut ready = Vec::with_capacity(requests.len());
+    for (item, request) in requests {
+        planned.push((item, request.as_ref().err().cloned()));
+        ready.extend(request);
+    }
+    let mut results = apply.scene.sides[side].stage(ready).await.into_iter();
+    let items = planned
+        .into_iter()
+        .map(|(item, refused)| {
+            let result = match refused {
+                Some(error) => Err(error),
+                None => results.next().unwrap_or_else(|| Err(no_answer("stage"))),
+            };
+            (item, result)
+        })
+        .collect();
+    StagedBatch { side, intent, items }
+}
+
+async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
+    let side = batch.side;
+    let requests: Vec<Publish> = batch
+        .items
+        .iter()
+        .filter_map(|(planned, result)| {
+            let staged = result.as_ref().ok()?.clone();
+            let archive = matches!(planned.change.action, Action::Transfer { archive: true, .. });
+            let expect = planned.change.expect[side].clone();
+            Some(Publish { staged, expect, archive: archive.then(|| apply.label.clone()) })
+        })
+        .collect();
+    let mut results = apply.scene.sides[side].publish(requests).await.into_iter();
+    let mut refused = Vec::new();
+    let outcomes = batch
+        .items
+        .into_iter()
+        .map(|(planned, result)| {
+            let result = result.and_then(|staged| {
+                let node = results.next().unwrap_or_else(|| Err(no_answer("publish")));
+                if node.is_err() {
+                    refused.push((staged.target.clone(), staged.tag.clone()));
+                }
+                Ok(done(side, staged, node?))
+            });
+            Outcome { planned, result }
+        })
+        .collect();
+    if !refused.is_empty() {
+        // What could not be published is not left lying about; if this fails, the next run discards it by its intent.
+        let _ = apply.scene.sides[side].discard_staged(refused).await;
+    }
+    PublishedBatch { intent: batch.intent, side, outcomes }
+}
+
+fn done(side: Side, staged: Staged, node: Node) -> Done {
+    let mut done = Done { content: Some(staged.content), bytes: staged.size, ..Done::default() };
+    done.now[side] = Some(node);
+    done.now[side.other()] = staged.source;
+    done
+}
+
+fn no_answer(action: &'static str) -> Error {
+    Error::new(Code::Internal, action, "a file").because("the provider gave no answer")
+}
+
+/// The request to stage one planned transfer.
+pub(super) async fn request(apply: &Apply, side: Side, planned: &Planned) -> Result<Stage> {
+    let change = &planned.change;
+    let from = side.other();
+    let path = change.path_on(from).clone();
+    let Expect::Node(expect) = &change.expect[from] else {
+        return Err(Error::new(Code::Internal, "carry", &change.path).because("the plan does not say what is carried"));
+    };
+    let source = match apply.native_source(side) {
+        Some(source) => Source::Native { source, path, expect: expect.clone() },
+        None => {
+            let bytes = apply.scene.sides[from].read(&path, 0, None).await?;
+            Source::Stream { bytes, size: expect.token.size }
+        }
+    };
+    let capabilities = apply.scene.sides[side].capabilities();
+    let metadata = match expect.kind {
+        Kind::File => Metadata {
+            mode: expect.token.mode.filter(|_| capabilities.mode),
+            mtime: expect.token.mtime.filter(|_| capabilities.set_mtime),
+        },
+        Kind::Symlink | Kind::Dir | Kind::NativeDoc | Kind::Other => Metadata::default(),
+    };
+    Ok(Stage {
+        target: change.path_on(side).clone(),
+        tag: apply.tag(planned),
+        source,
+        kind: expect.kind,
+        metadata,
+        replaces: matches!(change.expect[side], Expect::Node(_)),
+    })
+}
+

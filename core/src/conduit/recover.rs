@@ -1,0 +1,64 @@
+//! What a run that did not end has left behind is tidied before the next one looks at the places.
+//!
+//! Temporary files are discarded; an item caught in the middle of a swap is brought to a visible name. What was
+//! published and not recorded needs nothing here: the scan finds it equal on both sides and adopts it.
+
+use crate::delta::Expect;
+use crate::error::Result;
+use crate::model::{RelPath, Side};
+use crate::provider::Move;
+use crate::store::{Store, Write};
+
+use super::baseline::IntentItem;
+use super::scan::Scene;
+
+/// Tidies up; returns how many intents were open.
+pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::model::TenantId) -> Result<usize> {
+    let open = scene.ledger.open_intents().await?;
+    if open.is_empty() {
+        return Ok(0);
+    }
+    let mut staged: [Vec<(RelPath, String)>; 2] = [Vec::new(), Vec::new()];
+    let mut swaps: Vec<(Side, RelPath, RelPath)> = Vec::new();
+    for item in open.iter().flat_map(|intent| &intent.items) {
+        match item {
+            IntentItem::Staged { side, target, tag } => staged[*side as usize].push((target.clone(), tag.clone())),
+            IntentItem::Swap { side, temporary, from } => swaps.push((*side, temporary.clone(), from.clone())),
+        }
+    }
+    for side in Side::BOTH {
+        let items = std::mem::take(&mut staged[side as usize]);
+        if !items.is_empty() {
+            scene.sides[side].discard_staged(items).await?;
+        }
+    }
+    for (side, temporary, from) in swaps {
+        surface(scene, side, temporary, from).await?;
+    }
+    let writes: Vec<Write> = open.iter().map(|intent| scene.ledger.remove_intent(intent.id)).collect();
+    store.write(tenant, writes).await?;
+    Ok(open.len())
+}
+
+/// Gives an item that stands under a temporary name its old name again, or the nearest free one.
+async fn surface(scene: &Scene, side: Side, temporary: RelPath, from: RelPath) -> Result<()> {
+    let provider = &scene.sides[side];
+    let there = provider.stat(vec![temporary.clone()]).await.pop();
+    let Some(node) = there.transpose()?.flatten() else { return Ok(()) };
+    for attempt in 0..100 {
+        let to = if attempt == 0 { from.clone() } else { numbered(&from, attempt) };
+        let request = Move { from: temporary.clone(), to, expect: Expect::Node(node.clone()) };
+        if let Some(Ok(_)) = provider.move_items(vec![request]).await.pop() {
+            return provider.flush(vec![from]).await;
+        }
+    }
+    Err(crate::Error::new(crate::Code::Storage, "bring back", &temporary)
+        .because("no free name was found beside its old one")
+        .advise("rename it by hand"))
+}
+
+fn numbered(path: &RelPath, number: u32) -> RelPath {
+    let mut bytes = path.as_bytes().to_vec();
+    bytes.extend_from_slice(format!(" ({number})").as_bytes());
+    RelPath::parse(&bytes).unwrap_or_else(|| path.clone())
+}

@@ -1,0 +1,664 @@
+//! One execution of a conduit, from the lock to the last line of its history.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::delta::{Settings, SideRules};
+use crate::error::{Code, Error, Result};
+use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, VerifyMode};
+use crate::operation::clock::{micros, timestamp};
+use crate::operation::plan::{PlanWriter, Position};
+use crate::operation::preview::{Delta, PreviewSummary, Previews};
+use crate::operation::progress::{Meter, RunPhase};
+use crate::operation::run::{Control, Reporter, RunEvent, RunReport};
+use crate::provider::vacant::Vacant;
+use crate::provider::{Capabilities, Provider, RootIdentity, RootLock};
+use crate::store::{Statement, Value, Write};
+
+use super::apply::{Applied, Apply, seen_at};
+use super::baseline::Baseline;
+use super::guard;
+use super::journal::{Ending, Journal};
+use super::recover::recover;
+use super::scan::{Scene, scan};
+use super::throttle::Throttle;
+use super::{ApplyOptions, ConduitInner, PreviewOptions, connect, verify};
+
+/// How long a lease lasts when nobody renews it; a run renews it three times in that time.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How long the trash of a root keeps what was removed.
+const TRASH_DAYS: i64 = 30;
+
+/// What a run is asked to do.
+pub(crate) enum Task {
+    Sync(PreviewOptions),
+    Apply(PreviewId),
+}
+
+/// The conduit's row as a run finds it.
+struct Row {
+    generation: i64,
+    next_pair: PairId,
+    unclean: bool,
+    fingerprint: Option<Vec<u8>>,
+    identities: Sides<Option<String>>,
+}
+
+impl ConduitInner {
+    async fn row(&self) -> Result<Row> {
+        let statement = Statement::new(
+            "SELECT sync_generation, next_pair_id, unclean, filter_fingerprint, source_root_identity, \
+             target_root_identity FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
+            vec![Value::Uuid(self.tenant.0), Value::Int(self.id)],
+        );
+        let rows = self.book.store.query(self.tenant, statement).await?;
+        let row = rows.first().ok_or_else(|| Error::new(Code::NotFound, "find the conduit", self.uuid))?;
+        let text = |column| if row.is_null(column) { Ok(None) } else { row.text(column).map(|t| Some(t.to_owned())) };
+        let (source, target) = (text(4)?, text(5)?);
+        let identities = if self.swapped { Sides::new(target, source) } else { Sides::new(source, target) };
+        Ok(Row {
+            generation: row.int(0)?,
+            next_pair: PairId(row.int(1)?),
+            unclean: row.int(2)? != 0,
+            fingerprint: if row.is_null(3) { None } else { Some(row.blob(3)?.to_vec()) },
+            identities,
+        })
+    }
+
+    fn previews(&self) -> Previews {
+        Previews { store: self.book.store.clone(), tenant: self.tenant }
+    }
+
+    /// Opens both ends. `create` makes a target that does not exist.
+    async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
+        let threads = self.options.transfers;
+        let places = &self.places;
+        let missing = |side: Side| {
+            Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
+        };
+        let source = connect::open(&places.left, false, threads)?.ok_or_else(|| missing(Side::Left))?;
+        let source_root = source.root().await?;
+        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create, threads)? {
+            Some(target) => {
+                let root = target.root().await?;
+                (target, Some(root))
+            }
+            None => {
+                let capabilities: Capabilities = source.capabilities().clone();
+                (Arc::new(Vacant { display: places.right.display(), capabilities }), None)
+            }
+        };
+        let store = self.book.store.clone();
+        let ledger = Arc::new(Baseline::new(store, self.tenant, self.id, generation, self.swapped));
+        Ok((Scene { sides: Sides::new(source, target), ledger }, Sides::new(Some(source_root), target_root)))
+    }
+
+    fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
+        let rules = |side: Side| rules(scene.sides[side].capabilities());
+        let selective = self.options.mode == SyncMode::Selective;
+        Ok(Settings {
+            mode: self.options.mode,
+            policy: self.options.policy(),
+            exact: self.options.exact,
+            checksum,
+            rules: Sides::new(rules(Side::Left), rules(Side::Right)),
+            scope: Arc::new(self.options.filters.compile(selective)?),
+            stamp: self.book.clock.now().format("%Y-%m-%d %H%M%S").to_string(),
+            tolerance_ns: 2_000_000_000,
+            unclean_stop: row.unclean,
+            first_new_pair: row.next_pair,
+            move_limit: MOVE_LIMIT,
+        })
+    }
+}
+
+/// Vanished or appeared items a side keeps in memory for pairing moves: about 10 MB.
+const MOVE_LIMIT: usize = 50_000;
+
+fn rules(c: &Capabilities) -> SideRules {
+    SideRules {
+        case_insensitive: c.case_insensitive,
+        unicode_insensitive: c.unicode_insensitive,
+        windows_names: c.windows_names,
+        unicode_names: c.unicode_names,
+        max_name_bytes: c.max_name_bytes,
+        mode: c.mode,
+        set_mtime: c.set_mtime,
+        symlinks: c.symlinks,
+        time_precision_ns: c.time_precision_ns,
+    }
+}
+
+/// A preview that nobody applies yet.
+pub(crate) async fn preview(conduit: &ConduitInner, options: &PreviewOptions) -> Result<PreviewSummary> {
+    conduit.previews().clean(conduit.book.clock.now()).await?;
+    let row = conduit.row().await?;
+    let (scene, roots) = conduit.scene(row.generation, false).await?;
+    let control = Control::default();
+    let plan = plan(conduit, &row, &scene, &roots, options, &control, |_| {}).await?;
+    let summary = plan.summary.clone();
+    plan.writer.finish(plan.last).await?;
+    Ok(summary)
+}
+
+/// A plan that is complete but for its last batch, which makes it usable.
+struct Plan {
+    writer: PlanWriter,
+    last: Vec<Write>,
+    delta: Delta,
+    summary: PreviewSummary,
+}
+
+async fn plan(
+    conduit: &ConduitInner,
+    row: &Row,
+    scene: &Scene,
+    roots: &Sides<Option<RootIdentity>>,
+    options: &PreviewOptions,
+    control: &Control,
+    seen: impl FnMut(u64),
+) -> Result<Plan> {
+    let book = &conduit.book;
+    let now = book.clock.now();
+    let id = PreviewId(Uuid::now_v7());
+    let lifetime = chrono::Duration::from_std(options.lifetime)
+        .map_err(|e| Error::new(Code::Invalid, "set the lifetime of the preview", "").because(e))?;
+    let expires_at = now + lifetime;
+    let header = Write::Execute(Statement::new(
+        "INSERT INTO sync_preview_cache (id, org_id, sync_type, sync_id, conduit_id, state, computed_at, expires_at, \
+         computed_by, cache_key) VALUES (?1, ?2, 'files', ?3, ?4, 'building', ?5, ?6, ?7, ?8)",
+        vec![
+            Value::Uuid(id.0),
+            Value::Uuid(conduit.tenant.0),
+            Value::Text(conduit.uuid.to_string()),
+            Value::Int(conduit.id),
+            Value::Time(micros(now)),
+            Value::Time(micros(expires_at)),
+            Value::Uuid(conduit.user.0),
+            Value::Text(format!("files:{}:{}", conduit.uuid, id)),
+        ],
+    ));
+    let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header);
+    let settings = conduit.settings(scene, row, options.checksum)?;
+    let scanned = scan(scene, settings, &mut writer, control, seen).await?;
+    let mut delta = writer.delta();
+    delta.counts.unchanged += scanned.tally.unchanged;
+    delta.counts.skipped += scanned.tally.skipped;
+    delta.swapped = conduit.swapped;
+    delta.filter_fingerprint = conduit.options.filters.fingerprint();
+    let filter_changed =
+        row.fingerprint.as_ref().is_some_and(|before| before != delta.filter_fingerprint.as_bytes());
+    delta.guard = guard::check(&guard::Question {
+        tally: &scanned.tally,
+        options: &conduit.options,
+        filter_changed,
+        before: &row.identities,
+        roots,
+        received: delta.received,
+    });
+    let encode = |e| Error::new(Code::Internal, "encode the preview", id).caused_by(e);
+    let text = serde_json::to_string(&delta).map_err(encode)?;
+    let last = vec![
+        Write::Execute(Statement::new(
+            "UPDATE sync_preview_cache SET state = 'ready', delta_json = ?3, updated_at = ?4 WHERE org_id = ?1 AND id = ?2",
+            vec![
+                Value::Uuid(conduit.tenant.0),
+                Value::Uuid(id.0),
+                Value::Text(text),
+                Value::Time(micros(book.clock.now())),
+            ],
+        )),
+        // Two previews made at once would give the same numbers to different pairs: the second one is refused.
+        Write::Expect(
+            Statement::new(
+                "UPDATE sync_conduit SET next_pair_id = ?4 WHERE tenant_id = ?1 AND id = ?2 AND next_pair_id = ?3",
+                vec![
+                    Value::Uuid(conduit.tenant.0),
+                    Value::Int(conduit.id),
+                    Value::Int(row.next_pair.0),
+                    Value::Int(scanned.next_pair.0),
+                ],
+            ),
+            1,
+        ),
+    ];
+    let summary = delta.summary(id, now, expires_at);
+    Ok(Plan { writer, last, delta, summary })
+}
+
+/// Runs a task and writes its end into the book, whatever the end is.
+pub(crate) async fn run(
+    conduit: Arc<ConduitInner>,
+    task: Task,
+    options: ApplyOptions,
+    reporter: Reporter,
+) -> Result<RunReport> {
+    let begun = conduit.book.clock.elapsed();
+    conduit.previews().clean(conduit.book.clock.now()).await?;
+    let row = conduit.row().await?;
+    guard::vacancy(&row.identities, &conduit.places.right, &options)?;
+    let (scene, roots) = conduit.scene(row.generation + 1, true).await?;
+    let _locks = lock(&scene, conduit.options.mode).await?;
+    let lease = Lease::take(&conduit).await?;
+    // Whoever held the lease before may have moved on what was read before the lock.
+    let row = conduit.row().await?;
+    let (scene, roots) = if row.generation == 0 && roots.right.is_none() {
+        conduit.scene(row.generation + 1, true).await?
+    } else {
+        (Scene { ledger: ledger(&conduit, row.generation + 1), ..scene }, roots)
+    };
+    let mut voyage = Voyage { conduit: conduit.clone(), row, scene, roots, options, reporter: Arc::new(reporter), begun };
+    let result = voyage.sail(task).await;
+    lease.end(&conduit).await;
+    result
+}
+
+fn ledger(conduit: &ConduitInner, generation: i64) -> Arc<Baseline> {
+    let store = conduit.book.store.clone();
+    Arc::new(Baseline::new(store, conduit.tenant, conduit.id, generation, conduit.swapped))
+}
+
+/// The locks on both roots: what is only read is shared, what is written is held alone.
+async fn lock(scene: &Scene, mode: SyncMode) -> Result<[Option<RootLock>; 2]> {
+    let writes_source = mode == SyncMode::Bidirectional;
+    Ok([scene.sides.left.lock(writes_source).await?, scene.sides.right.lock(true).await?])
+}
+
+/// A run under way.
+struct Voyage {
+    conduit: Arc<ConduitInner>,
+    row: Row,
+    scene: Scene,
+    roots: Sides<Option<RootIdentity>>,
+    options: ApplyOptions,
+    reporter: Arc<Reporter>,
+    begun: Duration,
+}
+
+impl Voyage {
+    async fn sail(&mut self, task: Task) -> Result<RunReport> {
+        if recover(&self.scene, &*self.conduit.book.store, self.conduit.tenant).await? > 0 {
+            self.row.unclean = true;
+        }
+        let (preview, delta, summary, from, seen, begin) = match task {
+            Task::Sync(options) => self.make_plan(&options).await?,
+            Task::Apply(id) => self.take_plan(id).await?,
+        };
+        if let Some(guard) = &delta.guard
+            && !self.options.confirm.contains(&guard.name)
+        {
+            begin.abandon().await?;
+            return Err(Error::new(Code::Guard, "apply the preview", preview)
+                .because(format!("{}: {}. {}", guard.name, guard.reason, guard.advice)));
+        }
+        self.check_writable(&delta)?;
+        self.reporter.fact(RunEvent::Planned(summary)).await;
+        let journal = Journal {
+            tenant: self.conduit.tenant,
+            user: self.conduit.user,
+            conduit: self.conduit.id,
+            generation: self.row.generation + 1,
+            sync_id: format!("{}:{}", self.conduit.uuid, self.row.generation + 1),
+        };
+        let now = self.conduit.book.clock.now();
+        let mut first = self.take_over(&journal, preview, &delta, now);
+        first.extend(journal.begin(preview, delta.items, now));
+        if delta.items == 0 && delta.counts.is_quiet() {
+            return self.end_quietly(begin, first, &journal, preview, &delta).await;
+        }
+        begin.finish(first).await?;
+        self.apply(journal, preview, &delta, from, seen).await
+    }
+
+    async fn apply(
+        &mut self,
+        journal: Journal,
+        preview: PreviewId,
+        delta: &Delta,
+        from: Position,
+        seen: super::outcome::Seen,
+    ) -> Result<RunReport> {
+        let book = self.conduit.book.clone();
+        let started = book.clock.now();
+        let mut meter = Meter::new();
+        meter.begin(RunPhase::Applying, delta.items, delta.bytes, book.clock.elapsed());
+        let bandwidth = self.options.bandwidth.or(self.conduit.options.bandwidth);
+        let mut apply = Apply {
+            store: book.store.clone(),
+            tenant: self.conduit.tenant,
+            preview,
+            scene: self.scene.clone(),
+            clock: book.clock.clone(),
+            reporter: self.reporter.clone(),
+            journal: journal.clone(),
+            meter,
+            label: format!("{}-{}", started.format("%Y%m%dT%H%M%SZ"), journal.generation),
+            throttle: Throttle::new(bandwidth),
+            seen,
+            tally: Applied::default(),
+            undone: Default::default(),
+            kept_intents: Vec::new(),
+            progress_written: Duration::ZERO,
+        };
+        let outcome = apply.run(from).await;
+        let applied = std::mem::take(&mut apply.tally);
+        let (ending, error) = match outcome {
+            Ok(()) if applied.counts.failed + applied.waiting > 0 => (Ending::CompletedWithErrors, None),
+            Ok(()) => (Ending::Completed, None),
+            Err(e) if e.code() == Code::Cancelled => (Ending::Cancelled, None),
+            Err(e) => (Ending::Failed, Some(e)),
+        };
+        let verification = match (&error, ending) {
+            (None, Ending::Completed | Ending::CompletedWithErrors) => {
+                let mode = self.options.verify.unwrap_or(self.conduit.options.verify);
+                self.look_again(preview, mode, &apply).await?
+            }
+            _ => "unverified".to_owned(),
+        };
+        let mut last =
+            journal.end(ending, &applied, delta.counts.unchanged, error.as_ref(), &verification, book.clock.now());
+        if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
+            last.push(set_state(&self.conduit, preview, "applied", false));
+            self.tend_trash().await;
+        }
+        book.store.write(self.conduit.tenant, last).await?;
+        match error {
+            Some(error) => Err(error),
+            None => Ok(self.report(&journal, preview, delta, applied, verification, ending == Ending::Cancelled)),
+        }
+    }
+
+    fn report(
+        &self,
+        journal: &Journal,
+        preview: PreviewId,
+        delta: &Delta,
+        applied: Applied,
+        verification: String,
+        cancelled: bool,
+    ) -> RunReport {
+        let mut counts = applied.counts;
+        // What was equal before the run and what the plan had no row for is known from the scan.
+        counts.unchanged = delta.counts.unchanged;
+        counts.skipped = delta.counts.skipped;
+        RunReport {
+            generation: journal.generation,
+            preview,
+            counts,
+            stale: applied.stale,
+            waiting: applied.waiting,
+            bytes: applied.bytes,
+            elapsed: self.conduit.book.clock.elapsed().saturating_sub(self.begun),
+            failures: applied.failures,
+            verification,
+            cancelled,
+        }
+    }
+
+    /// Nothing to do: the generation begins and ends in one transaction.
+    async fn end_quietly(
+        &mut self,
+        begin: Begin,
+        mut batch: Vec<Write>,
+        journal: &Journal,
+        preview: PreviewId,
+        delta: &Delta,
+    ) -> Result<RunReport> {
+        let applied = Applied::default();
+        let now = self.conduit.book.clock.now();
+        let verification = "verified".to_owned();
+        batch.extend(journal.end(Ending::Completed, &applied, delta.counts.unchanged, None, &verification, now));
+        batch.push(set_state(&self.conduit, preview, "applied", false));
+        begin.finish(batch).await?;
+        Ok(self.report(journal, preview, delta, applied, verification, false))
+    }
+
+    /// The independent look at both sides after the run.
+    async fn look_again(&self, preview: PreviewId, mode: VerifyMode, apply: &Apply) -> Result<String> {
+        match mode {
+            VerifyMode::None => Ok("unverified".to_owned()),
+            VerifyMode::Size | VerifyMode::Checksum => {
+                let differences =
+                    verify::applied(&self.conduit, &apply.scene, preview, mode == VerifyMode::Checksum).await?;
+                Ok(match differences {
+                    0 => "verified".to_owned(),
+                    n => format!("failed:{n} items differ"),
+                })
+            }
+        }
+    }
+
+    /// A side that is to be written and cannot be is one clear error before anything is done.
+    fn check_writable(&self, delta: &Delta) -> Result<()> {
+        for side in Side::BOTH {
+            let root = &self.roots[side];
+            if delta.received[side as usize] > 0 && root.as_ref().is_some_and(|root| !root.writable) {
+                return Err(Error::new(Code::Permission, "write to", self.scene.sides[side].display())
+                    .because("it is read-only"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn make_plan(&mut self, options: &PreviewOptions) -> Result<Taken> {
+        let clock = self.conduit.book.clock.clone();
+        let mut meter = Meter::new();
+        meter.begin(RunPhase::Scanning, 0, 0, clock.elapsed());
+        let seen = seen_at(&*clock, &self.scene);
+        let reporter = self.reporter.clone();
+        let mut shown = Duration::ZERO;
+        let watch = |entries: u64| {
+            meter.add(entries, 0);
+            let now = clock.elapsed();
+            if now.saturating_sub(shown) > Duration::from_millis(100) {
+                shown = now;
+                reporter.progress(meter.read(now));
+            }
+        };
+        let plan =
+            plan(&self.conduit, &self.row, &self.scene, &self.roots, options, &self.reporter.control, watch).await?;
+        let from = Position { ord: -1, seq: -1 };
+        let begin = Begin { plan: Some((plan.writer, plan.last)), conduit: self.conduit.clone() };
+        Ok((plan.summary.id, plan.delta, plan.summary, from, seen, begin))
+    }
+
+    async fn take_plan(&mut self, id: PreviewId) -> Result<Taken> {
+        let stored = self.conduit.previews().get(id, self.conduit.book.clock.now()).await?;
+        let refuse = |reason: &str| Err(Error::new(Code::Invalid, "apply the preview", id).because(reason));
+        if stored.conduit != self.conduit.id || stored.delta.swapped != self.conduit.swapped {
+            return refuse("it is of another conduit");
+        }
+        match stored.state.as_str() {
+            "ready" | "applying" => {}
+            "applied" => return refuse("it was applied already"),
+            _ => return refuse("it was not completed"),
+        }
+        let mut seen = seen_at(&*self.conduit.book.clock, &self.scene);
+        seen.at = timestamp(stored.computed_at);
+        let begin = Begin { plan: None, conduit: self.conduit.clone() };
+        Ok((id, stored.delta, stored.summary, stored.applied, seen, begin))
+    }
+
+    /// What the first batch of a run says beside its generation: the plan is being applied, whatever was under way
+    /// before is over, the roots are these.
+    fn take_over(&self, journal: &Journal, preview: PreviewId, delta: &Delta, now: DateTime<Utc>) -> Vec<Write> {
+        let (tenant, conduit) = (Value::Uuid(self.conduit.tenant.0), Value::Int(self.conduit.id));
+        let ident = |side: Side| {
+            let side = if self.conduit.swapped { side.other() } else { side };
+            self.roots[side].as_ref().map_or(Value::Null, |root| Value::Text(root.ident.clone()))
+        };
+        let mut batch = Vec::new();
+        if self.row.unclean {
+            batch.push(Write::Execute(Statement::new(
+                "UPDATE sync_generation SET status = 'failed', completed_at = ?3, error_message = 'interrupted' \
+                 WHERE tenant_id = ?1 AND conduit_id = ?2 AND status IN ('running', 'paused')",
+                vec![tenant.clone(), conduit.clone(), Value::Time(micros(now))],
+            )));
+            batch.push(Write::Execute(Statement::new(
+                "UPDATE sync_progress SET status = 'failed', completed_at = ?3, updated_at = ?3 \
+                 WHERE org_id = ?1 AND completed_at IS NULL AND sync_id LIKE ?2",
+                vec![tenant.clone(), Value::Text(format!("{}:%", self.conduit.uuid)), Value::Time(micros(now))],
+            )));
+            batch.push(Write::Execute(Statement::new(
+                "UPDATE sync_preview_cache SET is_pinned = ?4 WHERE org_id = ?1 AND conduit_id = ?2 AND id <> ?3",
+                vec![tenant.clone(), conduit.clone(), Value::Uuid(preview.0), Value::Bool(false)],
+            )));
+            batch.push(journal.activity("error_recovery", "in_progress", 0, None, None, Value::Time(micros(now))));
+        }
+        batch.push(set_state(&self.conduit, preview, "applying", true));
+        batch.push(Write::Execute(Statement::new(
+            "UPDATE sync_conduit SET sync_generation = ?3, unclean = ?4, filter_fingerprint = ?5, \
+             source_root_identity = coalesce(?6, source_root_identity), \
+             target_root_identity = coalesce(?7, target_root_identity) WHERE tenant_id = ?1 AND id = ?2",
+            vec![
+                tenant,
+                conduit,
+                Value::Int(journal.generation),
+                Value::Bool(true),
+                Value::Blob(delta.filter_fingerprint.clone().into_bytes()),
+                ident(Side::Left),
+                ident(Side::Right),
+            ],
+        )));
+        batch
+    }
+
+    async fn tend_trash(&self) {
+        let before = timestamp(self.conduit.book.clock.now() - chrono::Duration::days(TRASH_DAYS));
+        for side in Side::BOTH {
+            // What could not be removed now is tried again at the end of the next run.
+            let _ = self.scene.sides[side].empty_trash(before).await;
+        }
+    }
+}
+
+type Taken = (PreviewId, Delta, PreviewSummary, Position, super::outcome::Seen, Begin);
+
+/// The first batch of a run: with the rest of its plan, when that was made just now.
+struct Begin {
+    plan: Option<(PlanWriter, Vec<Write>)>,
+    conduit: Arc<ConduitInner>,
+}
+
+impl Begin {
+    async fn finish(self, more: Vec<Write>) -> Result<()> {
+        match self.plan {
+            Some((writer, mut last)) => {
+                last.extend(more);
+                writer.finish(last).await
+            }
+            None => self.conduit.book.store.write(self.conduit.tenant, more).await.map(|_| ()),
+        }
+    }
+
+    /// The run stops before it begins; its preview stays, to be looked at.
+    async fn abandon(self) -> Result<()> {
+        self.finish(Vec::new()).await
+    }
+}
+
+fn set_state(conduit: &ConduitInner, preview: PreviewId, state: &'static str, pinned: bool) -> Write {
+    Write::Execute(Statement::new(
+        "UPDATE sync_preview_cache SET state = ?3, is_pinned = ?4, updated_at = ?5 WHERE org_id = ?1 AND id = ?2",
+        vec![
+            Value::Uuid(conduit.tenant.0),
+            Value::Uuid(preview.0),
+            Value::Text(state.to_owned()),
+            Value::Bool(pinned),
+            Value::Time(micros(conduit.book.clock.now())),
+        ],
+    ))
+}
+
+/// The conduit's lease: only one run at a time, on whichever machine.
+struct Lease {
+    owner: String,
+    heartbeat: tokio::task::JoinHandle<()>,
+}
+
+impl Lease {
+    /// Takes the lease. The roots are locked already, so a lease that a process of this machine left behind when it
+    /// was killed is taken over; one of another machine has to run out first.
+    async fn take(conduit: &Arc<ConduitInner>) -> Result<Self> {
+        let machine = machine();
+        let owner = format!("{machine}/{}/{}", std::process::id(), Uuid::now_v7().simple());
+        let now = conduit.book.clock.now();
+        let take = Statement::new(
+            "UPDATE sync_conduit SET lease_owner = ?3, lease_expires_at = ?4 WHERE tenant_id = ?1 AND id = ?2 AND \
+             (lease_owner IS NULL OR lease_expires_at < ?5 OR lease_owner LIKE ?6)",
+            vec![
+                Value::Uuid(conduit.tenant.0),
+                Value::Int(conduit.id),
+                Value::Text(owner.clone()),
+                Value::Time(micros(now) + LEASE.as_micros() as i64),
+                Value::Time(micros(now)),
+                Value::Text(format!("{machine}/%")),
+            ],
+        );
+        conduit.book.store.write(conduit.tenant, vec![Write::Expect(take, 1)]).await.map_err(|e| {
+            if e.code() != Code::Conflict {
+                return e;
+            }
+            Error::new(Code::Busy, "run the conduit", conduit.uuid)
+                .because("another run of it is under way")
+                .advise("wait until it has ended")
+        })?;
+        let heartbeat = tokio::spawn(renew(conduit.clone(), owner.clone()));
+        Ok(Self { owner, heartbeat })
+    }
+
+    async fn end(self, conduit: &ConduitInner) {
+        self.heartbeat.abort();
+        let give_back = Statement::new(
+            "UPDATE sync_conduit SET lease_owner = NULL, lease_expires_at = NULL \
+             WHERE tenant_id = ?1 AND id = ?2 AND lease_owner = ?3",
+            vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id), Value::Text(self.owner)],
+        );
+        let still_held = Statement::new(
+            "SELECT 1 FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2 AND lease_owner IS NOT NULL",
+            vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id)],
+        );
+        // A run that ended well gave the lease back with its last batch; a look costs less than a commit.
+        if conduit.book.store.query(conduit.tenant, still_held).await.is_ok_and(|rows| rows.is_empty()) {
+            return;
+        }
+        // A lease that cannot be given back runs out by itself.
+        let _ = conduit.book.store.write(conduit.tenant, vec![Write::Execute(give_back)]).await;
+    }
+}
+
+async fn renew(conduit: Arc<ConduitInner>, owner: String) {
+    loop {
+        tokio::time::sleep(LEASE / 3).await;
+        let until = micros(conduit.book.clock.now()) + LEASE.as_micros() as i64;
+        let renew = Statement::new(
+            "UPDATE sync_conduit SET lease_expires_at = ?4 WHERE tenant_id = ?1 AND id = ?2 AND lease_owner = ?3",
+            vec![
+                Value::Uuid(conduit.tenant.0),
+                Value::Int(conduit.id),
+                Value::Text(owner.clone()),
+                Value::Time(until),
+            ],
+        );
+        // A renewal that fails is tried again; the lease outlasts two of them.
+        let _ = conduit.book.store.write(conduit.tenant, vec![Write::Execute(renew)]).await;
+    }
+}
+
+/// Names this machine among those that share a book.
+fn machine() -> String {
+    #[cfg(unix)]
+    {
+        let name = rustix::system::uname();
+        name.nodename().to_string_lossy().replace(['/', '%', '_'], "-")
+    }
+    #[cfg(not(unix))]
+    {
+        std::env::var("COMPUTERNAME").unwrap_or_else(|_| "machine".to_owned()).replace(['/', '%', '_'], "-")
+    }
+}
+

@@ -1,0 +1,207 @@
+//! Looking at both sides and saying where they differ: after a run at what it carried, on request at everything.
+//! Nothing here believes the ledger.
+
+use std::collections::BTreeMap;
+
+use crate::delta::{Action, Scope, Step};
+use crate::error::{Code, Error, Result};
+use crate::model::{Entry, Kind, Name, Node, PreviewId, RelPath, Side, Sides, SyncMode};
+use crate::operation::plan::{PlanReader, Planned, Position};
+use crate::provider::{Listing, Provider};
+
+use super::ConduitInner;
+use super::connect;
+use super::filter::Filter;
+use super::scan::Scene;
+
+/// How one item differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// Only that side has it.
+    OnlyOn(Side),
+    /// A file here, a directory there.
+    Kind,
+    /// The sizes differ.
+    Size,
+    /// The contents differ.
+    Content,
+    /// It could not be looked at; holds the other side's words.
+    Unreadable(Side, String),
+}
+
+/// The outcome of a verification.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Items that were compared.
+    pub compared: u64,
+    /// Bytes that were read on each side to compare contents; 0 unless asked for.
+    pub bytes: u64,
+    /// How many items differ.
+    pub differing: u64,
+    /// The first of them, 1000 at most.
+    pub differences: Vec<(RelPath, Difference)>,
+}
+
+const LISTED: usize = 1000;
+
+/// Items compared in one call.
+const BATCH: usize = 1024;
+
+impl VerifyReport {
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_in_step(&self) -> bool {
+        self.differing == 0
+    }
+
+    fn differs(&mut self, path: RelPath, difference: Difference) {
+        self.differing += 1;
+        if self.differences.len() < LISTED {
+            self.differences.push((path, difference));
+        }
+    }
+}
+
+/// Compares both trees.
+pub(crate) async fn verify(conduit: &ConduitInner, checksum: bool) -> Result<VerifyReport> {
+    let open = |side: Side| {
+        connect::open(&conduit.places[side], false, conduit.options.transfers)?.ok_or_else(|| {
+            Error::new(Code::NotFound, "open the directory", conduit.places[side].display()).because("it does not exist")
+        })
+    };
+    let sides = Sides::new(open(Side::Left)?, open(Side::Right)?);
+    let filter = conduit.options.filters.compile(conduit.options.mode == SyncMode::Selective)?;
+    let mut report = VerifyReport::default();
+    let mut stack = vec![RelPath::root()];
+    while !stack.is_empty() {
+        let dirs = stack.split_off(stack.len().saturating_sub(32));
+        let (left, right) = futures_util::join!(sides.left.list(dirs.clone()), sides.right.list(dirs.clone()));
+        let mut same = Vec::new();
+        for ((dir, left), right) in dirs.into_iter().zip(left).zip(right) {
+            let Some(left) = entries(&mut report, &dir, Side::Left, left) else { continue };
+            let Some(right) = entries(&mut report, &dir, Side::Right, right) else { continue };
+            compare(&mut report, &filter, &dir, left, right, &mut stack, &mut same);
+        }
+        if checksum {
+            for batch in same.chunks(BATCH) {
+                contents(&mut report, &sides, batch).await;
+            }
+        }
+    }
+    Ok(report)
+}
+
+fn entries(report: &mut VerifyReport, dir: &RelPath, side: Side, listing: Listing) -> Option<BTreeMap<Name, Node>> {
+    let named = |list: Vec<Entry>| list.into_iter().map(|entry| (entry.name, entry.node)).collect();
+    match listing {
+        Listing::Complete(list) => Some(named(list)),
+        Listing::Partial(_, error) | Listing::Unknown(error) => {
+            report.differs(dir.clone(), Difference::Unreadable(side, error.to_string()));
+            None
+        }
+        Listing::Absent => Some(BTreeMap::new()),
+    }
+}
+
+fn compare(
+    report: &mut VerifyReport,
+    filter: &Filter,
+    dir: &RelPath,
+    left: BTreeMap<Name, Node>,
+    mut right: BTreeMap<Name, Node>,
+    stack: &mut Vec<RelPath>,
+    same: &mut Vec<(RelPath, u64)>,
+) {
+    let counts = |path: &RelPath, node: &Node| {
+        let is_dir = node.kind == Kind::Dir;
+        filter.includes(path, is_dir) && (is_dir || filter.selects(path)) && node.kind != Kind::Other
+    };
+    for (name, node) in left {
+        let path = dir.join(&name);
+        let other = right.remove(&name);
+        if !counts(&path, &node) {
+            continue;
+        }
+        report.compared += 1;
+        match other {
+            None => report.differs(path, Difference::OnlyOn(Side::Left)),
+            Some(other) if other.kind != node.kind => report.differs(path, Difference::Kind),
+            Some(_) if node.kind == Kind::Dir => stack.push(path),
+            Some(other) if other.token.size != node.token.size => report.differs(path, Difference::Size),
+            Some(_) => same.push((path, node.token.size)),
+        }
+    }
+    for (name, node) in right {
+        let path = dir.join(&name);
+        if counts(&path, &node) {
+            report.compared += 1;
+            report.differs(path, Difference::OnlyOn(Side::Right));
+        }
+    }
+}
+
+async fn contents(report: &mut VerifyReport, sides: &Sides<std::sync::Arc<dyn Provider>>, batch: &[(RelPath, u64)]) {
+    let paths: Vec<RelPath> = batch.iter().map(|(path, _)| path.clone()).collect();
+    let (left, right) = futures_util::join!(sides.left.hash(paths.clone()), sides.right.hash(paths));
+    for (((path, size), left), right) in batch.iter().zip(left).zip(right) {
+        report.bytes += size;
+        match (left, right) {
+            (Ok(left), Ok(right)) if left.content == right.content => {}
+            (Ok(_), Ok(_)) => report.differs(path.clone(), Difference::Content),
+            (Err(error), _) => report.differs(path.clone(), Difference::Unreadable(Side::Left, error.to_string())),
+            (_, Err(error)) => report.differs(path.clone(), Difference::Unreadable(Side::Right, error.to_string())),
+        }
+    }
+}
+
+/// Looks once more at everything that a run carried; returns how many items are not as they should be.
+pub(crate) async fn applied(
+    conduit: &ConduitInner,
+    scene: &Scene,
+    preview: PreviewId,
+    checksum: bool,
+) -> Result<u64> {
+    let reader = PlanReader { store: conduit.book.store.clone(), tenant: conduit.tenant, preview };
+    let until = Position::start_of(Step::Metadata);
+    let mut at = Position::start_of(Step::Structure);
+    let mut differing = 0;
+    loop {
+        let page = reader.page(at, until).await?;
+        let Some(last) = page.last() else { return Ok(differing) };
+        at = last.at;
+        let carried: Vec<&Planned> = page
+            .iter()
+            .filter(|p| matches!(p.change.action, Action::Transfer { .. } | Action::MakeDir { .. }) && !p.failed)
+            .collect();
+        for batch in carried.chunks(BATCH) {
+            differing += look(scene, batch, checksum).await;
+        }
+    }
+}
+
+async fn look(scene: &Scene, batch: &[&Planned], checksum: bool) -> u64 {
+    let paths = |side: Side| batch.iter().map(|p| p.change.path_on(side).clone()).collect::<Vec<_>>();
+    let (left, right) = futures_util::join!(
+        scene.sides.left.stat(paths(Side::Left)),
+        scene.sides.right.stat(paths(Side::Right))
+    );
+    let mut same = Vec::new();
+    let mut differing = 0;
+    for ((planned, left), right) in batch.iter().zip(left).zip(right) {
+        let equal = match (left, right) {
+            (Ok(Some(left)), Ok(Some(right))) => left.kind == right.kind && left.token.size == right.token.size,
+            _ => false,
+        };
+        if !equal {
+            differing += 1;
+        } else if planned.change.item != Kind::Dir {
+            same.push((planned.change.path.clone(), planned.change.bytes));
+        }
+    }
+    if checksum {
+        let mut report = VerifyReport::default();
+        contents(&mut report, &scene.sides, &same).await;
+        differing += report.differing;
+    }
+    differing
+}

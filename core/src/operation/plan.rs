@@ -1,0 +1,236 @@
+//! The plan of a preview in the book: written while the places are scanned, read back in the order of application,
+//! never held in memory as a whole.
+//!
+//! `ord` is the step and the rank of a change in one number, so that the primary key `(preview_id, ord, seq)` is the
+//! order of application. A change is ticked unless its `is_exception` flag says otherwise; how far a run has come is
+//! one position in the preview's row, so that a million applied changes cost no million updates.
+
+use std::sync::Arc;
+
+use crate::delta::{Change, ChangeKind, Step};
+use crate::error::{Code, Error, Result};
+use crate::model::{PreviewId, RelPath, Side, TenantId};
+use crate::store::{Insert, OnConflict, Rows, Statement, Store, Value, Write, Written};
+
+/// Rows of a plan that go to the book in one commit, and come back in one page.
+pub(crate) const PLAN_BATCH: usize = 4096;
+
+/// A position in the order of application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position {
+    pub(crate) ord: i64,
+    pub(crate) seq: i64,
+}
+
+impl Position {
+    /// Before every change of that step.
+    pub(crate) fn start_of(step: Step) -> Self {
+        Self { ord: ord(step, 0), seq: -1 }
+    }
+}
+
+/// A change as it stands in the book.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) at: Position,
+    /// The change whose decision this one is a part of.
+    pub(crate) lead: Option<i64>,
+    pub(crate) change: Change,
+}
+
+fn ord(step: Step, rank: u32) -> i64 {
+    (step as i64) << 32 | i64::from(rank)
+}
+
+const COLUMNS: &[&str] = &[
+    "preview_id", "ord", "seq", "lead_seq", "kind", "direction", "action", "item_kind", "path", "bytes", "detail",
+];
+
+/// Writes a plan. A batch is on its way to the book while the next one is being made.
+pub(crate) struct PlanWriter {
+    store: Arc<dyn Store>,
+    tenant: TenantId,
+    preview: PreviewId,
+    /// Written right before the first batch, so that a plan without changes costs one commit in the end.
+    header: Option<Write>,
+    seq: i64,
+    lead: i64,
+    values: Vec<Value>,
+    under_way: Option<tokio::task::JoinHandle<Result<Vec<Written>>>>,
+    wrote: bool,
+}
+
+impl PlanWriter {
+    pub(crate) fn new(store: Arc<dyn Store>, tenant: TenantId, preview: PreviewId, header: Write) -> Self {
+        let header = Some(header);
+        Self { store, tenant, preview, header, seq: 0, lead: 0, values: Vec::new(), under_way: None, wrote: false }
+    }
+
+    /// Appends changes.
+    pub(crate) async fn push(&mut self, changes: &mut Vec<Change>) -> Result<()> {
+        for change in changes.drain(..) {
+            self.append(change)?;
+            if self.values.len() >= PLAN_BATCH * COLUMNS.len() {
+                self.send().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, mut change: Change) -> Result<()> {
+        let seq = self.seq;
+        self.seq += 1;
+        let lead = if change.follows { Value::Int(self.lead) } else { Value::Null };
+        if !change.follows {
+            self.lead = seq;
+        }
+        let path = std::mem::take(&mut change.path);
+        let encode = |e| Error::new(Code::Internal, "encode a change of", &path).caused_by(e);
+        let detail = postcard::to_stdvec(&change).map_err(encode)?;
+        let side = change.action.changes().map_or(Value::Null, |side| Value::Int(side_number(side)));
+        self.values.extend([
+            Value::Uuid(self.preview.0),
+            Value::Int(ord(change.step, change.rank)),
+            Value::Int(seq),
+            lead,
+            Value::Int(change.kind as i64),
+            side,
+            Value::Int(change.action.number()),
+            Value::Int(change.item as i64),
+            Value::Blob(path.as_bytes().to_vec()),
+            Value::Int(i64::try_from(change.bytes).unwrap_or(i64::MAX)),
+            Value::Blob(detail),
+        ]);
+        Ok(())
+    }
+
+    async fn send(&mut self) -> Result<()> {
+        self.settle().await?;
+        let rows = Insert {
+            table: "sync_preview_change",
+            columns: COLUMNS,
+            values: std::mem::take(&mut self.values),
+            on_conflict: OnConflict::Fail,
+        };
+        let batch = self.header.take().into_iter().chain([Write::Insert(rows)]).collect();
+        let (store, tenant) = (self.store.clone(), self.tenant);
+        self.under_way = Some(tokio::spawn(async move { store.write(tenant, batch).await }));
+        self.wrote = true;
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<()> {
+        if let Some(task) = self.under_way.take() {
+            task.await.map_err(|e| Error::new(Code::Internal, "write the preview", "").because(e))??;
+        }
+        Ok(())
+    }
+
+    /// Forgets everything written so far.
+    pub(crate) async fn restart(&mut self) -> Result<()> {
+        self.settle().await?;
+        self.values.clear();
+        (self.seq, self.lead) = (0, 0);
+        if self.wrote {
+            self.wrote = false;
+            let all = Statement::new(
+                "DELETE FROM sync_preview_change WHERE preview_id = ?1",
+                vec![Value::Uuid(self.preview.0)],
+            );
+            self.store.write(self.tenant, vec![Write::Execute(all)]).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is no change at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seq == 0
+    }
+
+    /// Writes the rest together with `last`, which makes the preview usable.
+    pub(crate) async fn finish(mut self, last: Vec<Write>) -> Result<()> {
+        self.settle().await?;
+        let mut batch: Vec<Write> = self.header.take().into_iter().collect();
+        if !self.values.is_empty() {
+            batch.push(Write::Insert(Insert {
+                table: "sync_preview_change",
+                columns: COLUMNS,
+                values: self.values,
+                on_conflict: OnConflict::Fail,
+            }));
+        }
+        batch.extend(last);
+        self.store.write(self.tenant, batch).await?;
+        Ok(())
+    }
+}
+
+/// Reads a plan in the order of application.
+pub(crate) struct PlanReader {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) tenant: TenantId,
+    pub(crate) preview: PreviewId,
+}
+
+impl PlanReader {
+    /// The ticked changes after `from` and before `until`, a page of them.
+    pub(crate) async fn page(&self, from: Position, until: Position) -> Result<Vec<Planned>> {
+        let rows = self
+            .store
+            .query(
+                self.tenant,
+                Statement::new(
+                    "SELECT ord, seq, lead_seq, path, detail FROM sync_preview_change \
+                     WHERE preview_id = ?1 AND (ord, seq) > (?2, ?3) AND (ord, seq) < (?4, ?5) AND is_exception = ?6 \
+                     ORDER BY ord, seq LIMIT ?7",
+                    vec![
+                        Value::Uuid(self.preview.0),
+                        Value::Int(from.ord),
+                        Value::Int(from.seq),
+                        Value::Int(until.ord),
+                        Value::Int(until.seq),
+                        Value::Bool(false),
+                        Value::Int(PLAN_BATCH as i64),
+                    ],
+                ),
+            )
+            .await?;
+        planned(&rows)
+    }
+}
+
+fn planned(rows: &Rows) -> Result<Vec<Planned>> {
+    rows.iter()
+        .map(|row| {
+            let lead = if row.is_null(2) { None } else { Some(row.int(2)?) };
+            let change = decode(row.blob(3)?, row.blob(4)?)?;
+            Ok(Planned { at: Position { ord: row.int(0)?, seq: row.int(1)? }, lead, change })
+        })
+        .collect()
+}
+
+/// A change from the two columns that hold it.
+pub(crate) fn decode(path: &[u8], detail: &[u8]) -> Result<Change> {
+    let path = RelPath::parse(path)
+        .ok_or_else(|| Error::new(Code::Corrupt, "read the preview", "").because("a path leaves its root"))?;
+    let mut change: Change =
+        postcard::from_bytes(detail).map_err(|e| Error::new(Code::Corrupt, "read the preview at", &path).caused_by(e))?;
+    change.path = path;
+    Ok(change)
+}
+
+/// How a side is stored (`direction`): 1 changes the source, 2 the target.
+pub(crate) fn side_number(side: Side) -> i64 {
+    match side {
+        Side::Left => 1,
+        Side::Right => 2,
+    }
+}
+
+/// The kind a stored number names.
+pub(crate) fn kind_of(number: i64) -> Result<ChangeKind> {
+    ChangeKind::ALL
+        .into_iter()
+        .find(|kind| *kind as i64 == number)
+        .ok_or_else(|| Error::new(Code::Corrupt, "read the preview", "").because(format!("{number} is no kind of change")))
+}

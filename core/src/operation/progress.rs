@@ -1,0 +1,133 @@
+//! How far a run is, how fast it goes and when it will be done. Pure: the time comes in.
+
+use std::time::Duration;
+
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunPhase {
+    /// Comparing the two places with the ledger. Totals are not known yet.
+    Scanning,
+    /// Carrying what the preview shows.
+    Applying,
+    /// Looking at both sides once more.
+    Verifying,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// What it is doing.
+    pub phase: RunPhase,
+    /// Items done, failed ones included; while scanning, items seen.
+    pub items_done: u64,
+    /// Items to do; 0 while it is not known.
+    pub items_total: u64,
+    /// Bytes carried.
+    pub bytes_done: u64,
+    /// Bytes to carry; 0 while it is not known.
+    pub bytes_total: u64,
+    /// Items per second, over the last seconds.
+    pub items_per_second: f64,
+    /// Bytes per second, over the last seconds.
+    pub bytes_per_second: f64,
+    /// When it will be done, where that can be told.
+    pub eta: Option<Duration>,
+    /// Since the run began.
+    pub elapsed: Duration,
+}
+
+/// Keeps the counts and smooths the speed.
+#[derive(Clone, Debug)]
+pub(crate) struct Meter {
+    phase: RunPhase,
+    items: (u64, u64),
+    bytes: (u64, u64),
+    rate: (f64, f64),
+    marked: (Duration, u64, u64),
+}
+
+/// Speeds forget with this half-life, so that a stall shows within seconds and a burst does not mislead.
+const HALF_LIFE_SECS: f64 = 3.0;
+
+impl Meter {
+    pub(crate) fn new() -> Self {
+        Self { phase: RunPhase::Scanning, items: (0, 0), bytes: (0, 0), rate: (0.0, 0.0), marked: (Duration::ZERO, 0, 0) }
+    }
+
+    /// Begins a phase with its totals.
+    pub(crate) fn begin(&mut self, phase: RunPhase, items_total: u64, bytes_total: u64, now: Duration) {
+        *self = Self { phase, items: (0, items_total), bytes: (0, bytes_total), rate: (0.0, 0.0), marked: (now, 0, 0) };
+    }
+
+    pub(crate) fn add(&mut self, items: u64, bytes: u64) {
+        self.items.0 += items;
+        self.bytes.0 += bytes;
+    }
+
+    /// The progress at `now`; speeds are measured over the time since the last call.
+    pub(crate) fn read(&mut self, now: Duration) -> Progress {
+        let seconds = now.saturating_sub(self.marked.0).as_secs_f64();
+        if seconds > 0.0 {
+            let fresh = 1.0 - 0.5_f64.powf(seconds / HALF_LIFE_SECS);
+            let blend = |old: f64, speed: f64| if old == 0.0 { speed } else { old + (speed - old) * fresh };
+            self.rate.0 = blend(self.rate.0, (self.items.0 - self.marked.1) as f64 / seconds);
+            self.rate.1 = blend(self.rate.1, (self.bytes.0 - self.marked.2) as f64 / seconds);
+            self.marked = (now, self.items.0, self.bytes.0);
+        }
+        Progress {
+            phase: self.phase,
+            items_done: self.items.0,
+            items_total: self.items.1,
+            bytes_done: self.bytes.0,
+            bytes_total: self.bytes.1,
+            items_per_second: self.rate.0,
+            bytes_per_second: self.rate.1,
+            eta: self.eta(),
+            elapsed: now,
+        }
+    }
+
+    /// Whichever of items and bytes is going to take longer decides.
+    fn eta(&self) -> Option<Duration> {
+        let left = |(done, total): (u64, u64), rate: f64| {
+            let rest = total.saturating_sub(done) as f64;
+            if rest == 0.0 { Some(0.0) } else { (rate > 0.0).then(|| rest / rate) }
+        };
+        if self.items.1 == 0 {
+            return None;
+        }
+        let seconds = left(self.items, self.rate.0)?.max(left(self.bytes, self.rate.1)?);
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slower_of_items_and_bytes_tells_the_eta() {
+        let mut meter = Meter::new();
+        meter.begin(RunPhase::Applying, 100, 1_000, Duration::ZERO);
+        meter.add(50, 100);
+        let progress = meter.read(Duration::from_secs(10));
+        assert_eq!((progress.items_per_second, progress.bytes_per_second), (5.0, 10.0));
+        assert_eq!(progress.eta, Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn a_stall_lets_the_speed_decay_and_the_eta_grow() {
+        let mut meter = Meter::new();
+        meter.begin(RunPhase::Applying, 100, 0, Duration::ZERO);
+        meter.add(50, 0);
+        let before = meter.read(Duration::from_secs(5)).eta.unwrap();
+        assert!(meter.read(Duration::from_secs(8)).eta.unwrap() > before);
+    }
+
+    #[test]
+    fn nothing_is_promised_before_the_totals_are_known() {
+        let mut meter = Meter::new();
+        meter.add(10, 10);
+        assert_eq!(meter.read(Duration::from_secs(1)).eta, None);
+    }
+}
