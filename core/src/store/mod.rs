@@ -4,12 +4,16 @@
 //! statements that commits as a whole or not at all; there is no interactive transaction. Rows come back in pages
 //! that own one buffer.
 
+pub(crate) mod migrate;
 mod rows;
+mod sqlite;
 mod value;
 
 use async_trait::async_trait;
 
+pub use migrate::newest_schema;
 pub use rows::{Row, Rows};
+pub use sqlite::{SqliteOptions, SqliteStore};
 pub use value::Value;
 
 use crate::error::Result;
