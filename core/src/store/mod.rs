@@ -5,13 +5,19 @@
 //! that own one buffer.
 
 pub(crate) mod migrate;
+mod record;
 mod rows;
 mod sqlite;
 mod value;
 
 use async_trait::async_trait;
 
+pub use crate::select_record as select;
 pub use migrate::newest_schema;
+#[doc(hidden)]
+pub use record::join_texts;
+pub(crate) use record::record;
+pub use record::{Column, Record};
 pub use rows::{Row, Rows};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use value::Value;
