@@ -3,6 +3,7 @@
 pub mod delta;
 mod error;
 pub mod identity;
+pub mod ledger;
 pub mod model;
 pub mod provider;
 pub mod store;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::book::BookInner;
 use crate::error::{Code, Error, Result};
-use crate::model::{ConduitId, ConflictPolicy, Sides, SyncMode, TenantId, UserId, VerifyMode};
+use crate::model::{ConduitId, ConflictPolicy, Sides, SyncMode, TenantId, UserId, Verify};
 use crate::operation::clock::micros;
 use crate::provider::Provider;
 use crate::provider::local::Local;
@@ -111,7 +111,7 @@ pub struct ConduitOptions {
     /// the confirmation that *exact* without a ledger asks for.
     pub max_delete: Option<MaxDelete>,
     /// What is looked at after a run.
-    pub verify: VerifyMode,
+    pub verify: Verify,
     /// Transfers at once.
     pub transfers: u32,
     /// Bytes per second at most.
@@ -126,7 +126,7 @@ impl Default for ConduitOptions {
             filters: Filters::default(),
             exact: false,
             max_delete: None,
-            verify: VerifyMode::Size,
+            verify: Verify::Size,
             transfers: 3,
             bandwidth: None,
         }

@@ -26,7 +26,7 @@ pub use verify::{Difference, VerifyReport};
 
 use crate::book::BookInner;
 use crate::error::Result;
-use crate::model::{ConduitId, PreviewId, TenantId, UserId, VerifyMode};
+use crate::model::{ConduitId, PreviewId, TenantId, UserId, Verify};
 use crate::operation::preview::{PREVIEW_LIFETIME, PreviewSummary};
 use crate::operation::run::Run;
 
@@ -74,7 +74,7 @@ pub struct ApplyOptions {
     /// Bytes per second at most, instead of the conduit's limit.
     pub bandwidth: Option<u64>,
     /// What is looked at after the run, instead of the conduit's setting.
-    pub verify: Option<VerifyMode>,
+    pub verify: Option<Verify>,
 }
 
 impl Conduit {

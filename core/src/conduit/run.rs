@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::delta::{Settings, SideRules};
 use crate::error::{Code, Error, Result};
-use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, VerifyMode};
+use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, Verify};
 use crate::operation::clock::{micros, timestamp};
 use crate::operation::plan::{PlanWriter, Position};
 use crate::operation::preview::{Delta, PreviewSummary, Previews};
@@ -418,12 +418,12 @@ impl Voyage {
     }
 
     /// The independent look at both sides after the run.
-    async fn look_again(&self, preview: PreviewId, mode: VerifyMode, apply: &Apply) -> Result<String> {
+    async fn look_again(&self, preview: PreviewId, mode: Verify, apply: &Apply) -> Result<String> {
         match mode {
-            VerifyMode::None => Ok("unverified".to_owned()),
-            VerifyMode::Size | VerifyMode::Checksum => {
+            Verify::None => Ok("unverified".to_owned()),
+            Verify::Size | Verify::Checksum => {
                 let differences =
-                    verify::applied(&self.conduit, &apply.scene, preview, mode == VerifyMode::Checksum).await?;
+                    verify::applied(&self.conduit, &apply.scene, preview, mode == Verify::Checksum).await?;
                 Ok(match differences {
                     0 => "verified".to_owned(),
                     n => format!("failed:{n} items differ"),

@@ -34,3 +34,8 @@ ids! {
     /// A stored preview.
     PreviewId;
 }
+
+/// A time as the book keeps it: microseconds since 1970 (UTC).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(pub i64);

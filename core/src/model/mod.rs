@@ -4,9 +4,22 @@
 mod ids;
 mod node;
 mod path;
+mod storage_volumes;
 mod sync_conduits;
+mod sync_operations;
+mod text_enum;
 
-pub use ids::{ConduitId, PreviewId, TenantId, UserId, VolumeId};
+pub use ids::{ConduitId, Moment, PreviewId, TenantId, UserId, VolumeId};
 pub use node::{Entry, Held, Ident, Kind, Node, Pair, PairId, Side, Sides, Timestamp, Token};
 pub use path::{Name, RelPath};
-pub use sync_conduits::{ConflictPolicy, SyncMode, VerifyMode};
+pub use storage_volumes::{
+    AutoPathStrategy, Driver, EntryKind, EntryRow, LocalPath, ObservedState, StorageVolume, VersioningMode,
+};
+pub use sync_conduits::{
+    Conduit, Conflict, ConflictPolicy, Generation, GenerationStatus, IndexMode, Pin, Resolution, Schedule,
+    SelectionRule, SyncMode, VerificationStatus, Verify,
+};
+pub use sync_operations::{
+    Activity, Outcome, PreviewChange, PreviewRow, PreviewState, Progress, SyncAction, SyncEntityType, SyncError,
+    SyncErrorType, SyncStatus, SyncType,
+};

@@ -4,12 +4,22 @@
 //! statements that commits as a whole or not at all; there is no interactive transaction. Rows come back in pages
 //! that own one buffer.
 
+pub(crate) mod migrate;
+mod record;
 mod rows;
+mod sqlite;
 mod value;
 
 use async_trait::async_trait;
 
+pub use crate::select_record as select;
+pub use migrate::newest_schema;
+#[doc(hidden)]
+pub use record::join_texts;
+pub(crate) use record::record;
+pub use record::{Column, Record};
 pub use rows::{Row, Rows};
+pub use sqlite::{SqliteOptions, SqliteStore};
 pub use value::Value;
 
 use crate::error::Result;

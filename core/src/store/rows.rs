@@ -79,7 +79,7 @@ impl<'a> Row<'a> {
         self.rows.cells.get(self.index * self.rows.width + column).copied().unwrap_or(Cell::Null)
     }
 
-    fn wrong(&self, column: usize, wanted: &'static str) -> Error {
+    pub(crate) fn wrong(&self, column: usize, wanted: &'static str) -> Error {
         Error::new(Code::Corrupt, "read a row of the book", format!("column {column}"))
             .because(format!("{:?} is not {wanted}", self.cell(column)))
     }

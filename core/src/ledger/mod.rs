@@ -1,0 +1,212 @@
+//! What both sides of a conduit last agreed on: one row per pair of items, clustered by directory.
+//!
+//! What always holds: a row never claims more than what is durable on both sides (the engine commits rows only after
+//! the data they vouch for); a row is addressed by (parent, name) and guarded by its id, so that a late removal cannot
+//! hit a row that took its place. Writes are returned as parts of a batch, never run here: the engine commits rows and
+//! the removal of their intent together.
+//!
+//! A name that one side cannot hold lies in that side's state ([`Held::alias`](crate::model::Held)); a table of
+//! aliases would say the same a second time.
+
+pub mod codec;
+mod intent;
+
+use std::sync::Arc;
+
+pub use intent::{Intent, IntentKind, NewIntent};
+
+use crate::error::{Code, Error, Result};
+use crate::identity::ContentHash;
+use crate::model::{Kind, Name, Pair, PairId, RelPath, Sides, TenantId};
+use crate::store::{Insert, OnConflict, Row, Rows, Statement, Store, Value, Write};
+
+const CHILDREN: &str = "SELECT id, name, kind, content, left_state, right_state FROM file_pair \
+     WHERE conduit_id = ?1 AND parent_id = ?2 ORDER BY name";
+const BY_KEY: &str = "SELECT id, name, kind, content, left_state, right_state FROM file_pair \
+     WHERE conduit_id = ?1 AND parent_id = ?2 AND name = ?3";
+const COUNT: &str = "SELECT count(*) FROM file_pair WHERE conduit_id = ?1";
+const ANY: &str = "SELECT 1 FROM file_pair WHERE conduit_id = ?1 LIMIT 1";
+const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM file_pair WHERE conduit_id = ?1";
+// The depth is bounded so that a damaged ledger with a cycle ends.
+const ANCESTORS: &str = "WITH RECURSIVE up (parent_id, name, depth) AS (\
+     SELECT parent_id, name, 1 FROM file_pair WHERE conduit_id = ?1 AND kind = 2 AND id = ?2 \
+     UNION ALL \
+     SELECT p.parent_id, p.name, up.depth + 1 FROM up JOIN file_pair p ON p.id = up.parent_id \
+     WHERE p.conduit_id = ?1 AND p.kind = 2 AND up.depth < 4096) \
+     SELECT parent_id, name FROM up ORDER BY depth";
+const REMOVE: &str = "DELETE FROM file_pair WHERE conduit_id = ?1 AND parent_id = ?2 AND name = ?3 AND id = ?4";
+const RENAME: &str = "UPDATE file_pair SET parent_id = ?1, name = ?2 \
+     WHERE conduit_id = ?3 AND parent_id = ?4 AND name = ?5 AND id = ?6";
+const COLUMNS: &[&str] = &["conduit_id", "parent_id", "name", "id", "kind", "content", "left_state", "right_state"];
+
+/// The key of a row: its directory and its name there.
+pub type PairKey = (PairId, Name);
+
+/// The file ledger of one conduit.
+#[derive(Clone)]
+pub struct Ledger {
+    store: Arc<dyn Store>,
+    tenant: TenantId,
+    conduit: i64,
+}
+
+impl Ledger {
+    /// The ledger of the conduit with that `id`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, tenant: TenantId, conduit: i64) -> Self {
+        Self { store, tenant, conduit }
+    }
+
+    /// The conduit's `id`.
+    #[must_use]
+    pub fn conduit(&self) -> i64 {
+        self.conduit
+    }
+
+    /// What each of these directories holds, in the order asked, each ordered by the bytes of the name. All at one
+    /// snapshot, in one hand-over to the store.
+    ///
+    /// # Errors
+    /// `corrupt` when a row does not decode, else as [`Store::query`].
+    pub async fn children(&self, parents: &[PairId]) -> Result<Vec<Vec<Pair>>> {
+        let ask = |p: &PairId| Statement::new(CHILDREN, vec![Value::Int(self.conduit), Value::Int(p.0)]);
+        let pages = self.store.query_many(self.tenant, parents.iter().map(ask).collect()).await?;
+        parents.iter().zip(&pages).map(|(parent, rows)| rows.iter().map(|r| pair_of(*parent, r)).collect()).collect()
+    }
+
+    /// The rows with these keys, in the order asked; none where there is none.
+    ///
+    /// # Errors
+    /// As [`children`](Self::children).
+    pub async fn pair_by_key(&self, keys: &[PairKey]) -> Result<Vec<Option<Pair>>> {
+        let ask = |(parent, name): &PairKey| Statement::new(BY_KEY, self.key(*parent, name));
+        let pages = self.store.query_many(self.tenant, keys.iter().map(ask).collect()).await?;
+        keys.iter().zip(&pages).map(|(key, rows)| rows.first().map(|r| pair_of(key.0, r)).transpose()).collect()
+    }
+
+    /// The agreed path of a directory; none when the ledger has no such directory or it hangs nowhere.
+    ///
+    /// # Errors
+    /// As [`children`](Self::children).
+    pub async fn path_of(&self, directory: PairId) -> Result<Option<RelPath>> {
+        if directory == PairId::ROOT {
+            return Ok(Some(RelPath::root()));
+        }
+        let ask = Statement::new(ANCESTORS, vec![Value::Int(self.conduit), Value::Int(directory.0)]);
+        let rows = self.store.query(self.tenant, ask).await?;
+        let steps = rows.iter().map(|r| Ok((r.int(0)?, name_of(r, 1)?))).collect::<Result<Vec<_>>>()?;
+        if steps.last().is_none_or(|(top, _)| *top != PairId::ROOT.0) {
+            return Ok(None);
+        }
+        Ok(Some(steps.iter().rev().fold(RelPath::root(), |path, (_, name)| path.join(name))))
+    }
+
+    /// How many rows there are. Reads them all.
+    ///
+    /// # Errors
+    /// As [`Store::query`].
+    pub async fn count(&self) -> Result<u64> {
+        let count = self.number(COUNT).await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Whether there is no row: the first run, or a lost ledger.
+    ///
+    /// # Errors
+    /// As [`Store::query`].
+    pub async fn is_empty(&self) -> Result<bool> {
+        Ok(self.one(ANY).await?.is_empty())
+    }
+
+    /// The highest pair number in use; 0 when there is none. Reads every row; `sync_conduit.next_pair_id` is the
+    /// cheap answer, and this is its check after damage.
+    ///
+    /// # Errors
+    /// As [`Store::query`].
+    pub async fn newest_pair(&self) -> Result<PairId> {
+        self.number(NEWEST).await.map(PairId)
+    }
+
+    /// Writes these rows, each over the row of the same key.
+    #[must_use]
+    pub fn put(&self, pairs: &[Pair]) -> Write {
+        let mut values = Vec::with_capacity(pairs.len() * COLUMNS.len());
+        for pair in pairs {
+            values.extend([
+                Value::Int(self.conduit),
+                Value::Int(pair.parent.0),
+                Value::Blob(pair.name.as_bytes().to_vec()),
+                Value::Int(pair.id.0),
+                Value::Int(pair.kind as i64),
+                pair.content.map_or(Value::Null, |hash| Value::Blob(hash.0.to_vec())),
+                Value::Blob(codec::encode(&pair.held.left)),
+                Value::Blob(codec::encode(&pair.held.right)),
+            ]);
+        }
+        Write::Insert(Insert {
+            table: "file_pair",
+            columns: COLUMNS,
+            values,
+            on_conflict: OnConflict::Replace { key: 3 },
+        })
+    }
+
+    /// Removes the rows that have both key and id; a row that took the key meanwhile stays. What lies below a directory
+    /// is removed by rows of its own.
+    #[must_use]
+    pub fn remove(&self, rows: &[(PairId, Name, PairId)]) -> Vec<Write> {
+        let part = |(parent, name, id): &(PairId, Name, PairId)| {
+            let mut params = self.key(*parent, name);
+            params.push(Value::Int(id.0));
+            Write::Execute(Statement::new(REMOVE, params))
+        };
+        rows.iter().map(part).collect()
+    }
+
+    /// Moves a row to another key; what lies below a directory follows by its id. The batch fails (`conflict`) when the
+    /// row is not there or the new key is taken.
+    #[must_use]
+    pub fn rename(&self, id: PairId, from: &PairKey, to: &PairKey) -> Write {
+        let mut params = vec![Value::Int(to.0.0), Value::Blob(to.1.as_bytes().to_vec())];
+        params.extend(self.key(from.0, &from.1));
+        params.push(Value::Int(id.0));
+        Write::Expect(Statement::new(RENAME, params), 1)
+    }
+
+    fn key(&self, parent: PairId, name: &Name) -> Vec<Value> {
+        vec![Value::Int(self.conduit), Value::Int(parent.0), Value::Blob(name.as_bytes().to_vec())]
+    }
+
+    async fn one(&self, sql: &'static str) -> Result<Rows> {
+        self.store.query(self.tenant, Statement::new(sql, vec![Value::Int(self.conduit)])).await
+    }
+
+    async fn number(&self, sql: &'static str) -> Result<i64> {
+        self.one(sql).await?.first().map_or(Ok(0), |row| row.int(0))
+    }
+}
+
+/// A row of [`CHILDREN`] or [`BY_KEY`].
+fn pair_of(parent: PairId, row: Row<'_>) -> Result<Pair> {
+    let content = if row.is_null(3) { None } else { Some(ContentHash(hash_of(row, 3)?)) };
+    Ok(Pair {
+        id: PairId(row.int(0)?),
+        parent,
+        name: name_of(row, 1)?,
+        kind: Kind::from_number(row.int(2)?).ok_or_else(|| corrupt("a kind is none"))?,
+        content,
+        held: Sides::new(codec::decode(row.blob(4)?)?, codec::decode(row.blob(5)?)?),
+    })
+}
+
+fn hash_of(row: Row<'_>, column: usize) -> Result<[u8; 32]> {
+    row.blob(column)?.try_into().map_err(|_| corrupt("a hash has another length"))
+}
+
+fn name_of(row: Row<'_>, column: usize) -> Result<Name> {
+    Name::new(row.blob(column)?).ok_or_else(|| corrupt("a name is none"))
+}
+
+fn corrupt(why: &'static str) -> Error {
+    Error::new(Code::Corrupt, "read the ledger", "").because(why)
+}

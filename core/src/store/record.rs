@@ -1,0 +1,156 @@
+//! Typed rows: a table's columns as the fields of a struct, read and written by position.
+
+use uuid::Uuid;
+
+use super::{Insert, OnConflict, Row, Value};
+use crate::error::Result;
+use crate::model::{ConduitId, Moment, PreviewId, RelPath, TenantId, UserId, VolumeId};
+
+/// A value that one column holds.
+pub trait Column: Sized {
+    /// Reads it from a row.
+    ///
+    /// # Errors
+    /// `corrupt` when the column holds something else.
+    fn read(row: Row<'_>, column: usize) -> Result<Self>;
+
+    /// The value to bind.
+    fn value(&self) -> Value;
+}
+
+/// A row of a table.
+pub trait Record: Sized {
+    /// The table.
+    const TABLE: &'static str;
+    /// Its columns, in the order of the fields.
+    const COLUMNS: &'static [&'static str];
+    /// `SELECT` every column `FROM` the table; [`select!`](crate::store::select) adds the rest.
+    const SELECT: &'static str;
+    /// Whether the engine numbers the first column, so that an insert leaves it out.
+    const NUMBERED: bool;
+
+    /// Reads a row of [`SELECT`](Self::SELECT).
+    ///
+    /// # Errors
+    /// `corrupt` when a column does not hold what it should.
+    fn read(row: Row<'_>) -> Result<Self>;
+
+    /// The values, in the order of the columns.
+    fn values(&self) -> Vec<Value>;
+
+    /// Inserts these rows; the batch fails (`conflict`) when one exists.
+    fn insert(records: &[Self]) -> Insert {
+        let skip = usize::from(Self::NUMBERED);
+        let values = records.iter().flat_map(|r| r.values().into_iter().skip(skip)).collect();
+        Insert { table: Self::TABLE, columns: &Self::COLUMNS[skip..], values, on_conflict: OnConflict::Fail }
+    }
+}
+
+/// The struct of a table and its [`Record`].
+macro_rules! record {
+    (
+        $(#[$doc:meta])* $name:ident = $table:literal, numbered: $numbered:literal,
+        { $(#[$fdoc:meta])* $first:ident: $ftype:ty, $($(#[$cdoc:meta])* $column:ident: $type:ty,)* }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name { $(#[$fdoc])* pub $first: $ftype, $($(#[$cdoc])* pub $column: $type,)* }
+
+        impl $crate::store::Record for $name {
+            const TABLE: &'static str = $table;
+            const COLUMNS: &'static [&'static str] = &[stringify!($first), $(stringify!($column),)*];
+            const SELECT: &'static str =
+                concat!("SELECT ", stringify!($first), $(", ", stringify!($column),)* " FROM ", $table);
+            const NUMBERED: bool = $numbered;
+
+            fn read(row: $crate::store::Row<'_>) -> $crate::Result<Self> {
+                let mut columns = 0..;
+                let mut next = || columns.next().unwrap_or(usize::MAX);
+                Ok(Self {
+                    $first: $crate::store::Column::read(row, next())?,
+                    $($column: $crate::store::Column::read(row, next())?,)*
+                })
+            }
+
+            fn values(&self) -> Vec<$crate::store::Value> {
+                vec![$crate::store::Column::value(&self.$first), $($crate::store::Column::value(&self.$column),)*]
+            }
+        }
+    };
+}
+pub(crate) use record;
+
+/// The text of a query for a [`Record`]: its `SELECT … FROM table`, a blank, and the rest.
+///
+/// ```
+/// use portbook::model::Conduit;
+/// assert!(portbook::store::select!(Conduit, "WHERE id = ?1").ends_with(" FROM sync_conduit WHERE id = ?1"));
+/// ```
+#[macro_export]
+macro_rules! select_record {
+    ($record:ty, $rest:expr) => {{
+        const HEAD: &str = <$record as $crate::store::Record>::SELECT;
+        const REST: &str = $rest;
+        const JOINED: [u8; HEAD.len() + 1 + REST.len()] = $crate::store::join_texts(HEAD, REST);
+        const TEXT: &str = match ::core::str::from_utf8(&JOINED) {
+            Ok(text) => text,
+            Err(_) => panic!("two texts joined by a blank are text"),
+        };
+        TEXT
+    }};
+}
+
+/// Two texts with a blank between them; `N` is the length of all three.
+#[doc(hidden)]
+#[must_use]
+pub const fn join_texts<const N: usize>(head: &str, rest: &str) -> [u8; N] {
+    let (head, rest) = (head.as_bytes(), rest.as_bytes());
+    let mut joined = [b' '; N];
+    let mut i = 0;
+    while i < head.len() {
+        joined[i] = head[i];
+        i += 1;
+    }
+    let mut j = 0;
+    while j < rest.len() {
+        joined[head.len() + 1 + j] = rest[j];
+        j += 1;
+    }
+    joined
+}
+
+impl<T: Column> Column for Option<T> {
+    fn read(row: Row<'_>, column: usize) -> Result<Self> {
+        if row.is_null(column) { Ok(None) } else { T::read(row, column).map(Some) }
+    }
+
+    fn value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Column::value)
+    }
+}
+
+macro_rules! columns {
+    ($($type:ty: |$row:ident, $at:ident| $read:expr, |$this:ident| $value:expr;)*) => {$(
+        impl Column for $type {
+            fn read($row: Row<'_>, $at: usize) -> Result<Self> { $read }
+            fn value(&self) -> Value { let $this = self; $value }
+        }
+    )*};
+}
+
+columns! {
+    i64: |row, at| row.int(at), |v| Value::Int(*v);
+    bool: |row, at| row.int(at).map(|n| n != 0), |v| Value::Bool(*v);
+    f64: |row, at| row.real(at), |v| Value::Real(*v);
+    String: |row, at| row.text(at).map(str::to_owned), |v| Value::Text(v.clone());
+    Vec<u8>: |row, at| row.blob(at).map(<[u8]>::to_vec), |v| Value::Blob(v.clone());
+    Uuid: |row, at| row.uuid(at), |v| Value::Uuid(*v);
+    Moment: |row, at| row.int(at).map(Moment), |v| Value::Time(v.0);
+    RelPath: |row, at| RelPath::parse(row.blob(at)?).ok_or_else(|| row.wrong(at, "a path")),
+        |v| Value::Blob(v.as_bytes().to_vec());
+    TenantId: |row, at| row.uuid(at).map(TenantId), |v| Value::Uuid(v.0);
+    UserId: |row, at| row.uuid(at).map(UserId), |v| Value::Uuid(v.0);
+    VolumeId: |row, at| row.uuid(at).map(VolumeId), |v| Value::Uuid(v.0);
+    ConduitId: |row, at| row.uuid(at).map(ConduitId), |v| Value::Uuid(v.0);
+    PreviewId: |row, at| row.uuid(at).map(PreviewId), |v| Value::Uuid(v.0);
+}

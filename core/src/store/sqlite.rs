@@ -1,0 +1,225 @@
+//! The metastore in a file: one writer thread that groups commits, a few reader threads.
+//!
+//! What always holds: a batch is answered only after the transaction that holds it is on disk (`synchronous = FULL`);
+//! a batch that fails leaves nothing behind and does not touch the batches that share its transaction.
+
+mod execute;
+mod open;
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use tokio::sync::{mpsc as ended, oneshot};
+
+use self::execute::error_of;
+pub(in crate::store) use self::execute::{on_conflict, unexpected};
+use self::open::Role;
+use super::{Engine, Rows, Statement, Store, Write, Written};
+use crate::error::{Code, Error, Result};
+use crate::model::TenantId;
+
+/// How many batches share a transaction at most, so that the first to wait does not wait for ever.
+const GROUP: usize = 64;
+
+/// How a book in a file is opened.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// Reader threads, at least 1. Each holds a connection with a cache of about 2 MiB.
+    pub readers: usize,
+    /// How long a lock of another process is waited for.
+    pub busy_timeout: Duration,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { readers: 2, busy_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// A book in a file.
+pub struct SqliteStore {
+    threads: Mutex<Option<Threads>>,
+    ended: tokio::sync::Mutex<ended::Receiver<()>>,
+}
+
+struct Threads {
+    writer: Sender<WriteJob>,
+    reader: Sender<ReadJob>,
+}
+
+struct WriteJob {
+    batch: Vec<Write>,
+    reply: oneshot::Sender<Result<Vec<Written>>>,
+}
+
+struct ReadJob {
+    statements: Vec<Statement>,
+    reply: oneshot::Sender<Result<Vec<Rows>>>,
+}
+
+impl SqliteStore {
+    /// Opens the book, creates it when there is none, and brings its schema up to date. Blocks for as long as that
+    /// takes, which is milliseconds unless another process holds the book's lock.
+    ///
+    /// # Errors
+    /// `corrupt` when the file is no book or does not hold together, `newer` when a newer version wrote it (the file is
+    /// left byte for byte), `permission`, `quota`, `busy`, `storage`.
+    pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
+        let path = path.as_ref();
+        open::look(path)?;
+        let mut writer = open::connect(path, &options, Role::Writer)?;
+        open::migrate(&mut writer, path)?;
+        let readers = (0..options.readers.max(1))
+            .map(|_| open::connect(path, &options, Role::Reader))
+            .collect::<Result<Vec<_>>>()?;
+
+        let (alive, ended) = ended::channel(1);
+        let (write_jobs, written) = channel();
+        let (read_jobs, read) = channel();
+        let read = Arc::new(Mutex::new(read));
+        let mark = alive.clone();
+        spawn("portbook-writer", move || {
+            run_writer(&writer, &written);
+            drop(writer);
+            drop(mark);
+        })?;
+        for connection in readers {
+            let (read, mark) = (Arc::clone(&read), alive.clone());
+            spawn("portbook-reader", move || {
+                run_reader(&connection, &read);
+                drop(connection);
+                drop(mark);
+            })?;
+        }
+        let threads = Threads { writer: write_jobs, reader: read_jobs };
+        Ok(Self { threads: Mutex::new(Some(threads)), ended: tokio::sync::Mutex::new(ended) })
+    }
+
+    fn send<J>(&self, job: J, to: impl Fn(&Threads) -> &Sender<J>) -> Result<()> {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = threads.as_ref().map(|t| to(t).send(job));
+        if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(shut_down()) }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    async fn query(&self, tenant: TenantId, statement: Statement) -> Result<Rows> {
+        Ok(self.query_many(tenant, vec![statement]).await?.pop().unwrap_or_default())
+    }
+
+    async fn query_many(&self, _tenant: TenantId, statements: Vec<Statement>) -> Result<Vec<Rows>> {
+        let (reply, answer) = oneshot::channel();
+        self.send(ReadJob { statements, reply }, |t| &t.reader)?;
+        answer.await.unwrap_or_else(|_| Err(shut_down()))
+    }
+
+    async fn write(&self, _tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>> {
+        let (reply, answer) = oneshot::channel();
+        self.send(WriteJob { batch, reply }, |t| &t.writer)?;
+        answer.await.unwrap_or_else(|_| Err(shut_down()))
+    }
+
+    async fn shutdown(&self) {
+        drop(self.threads.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // Nothing is ever sent: the channel ends when the last thread has closed its connection.
+        let nothing = self.ended.lock().await.recv().await;
+        debug_assert!(nothing.is_none());
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    let spawned = std::thread::Builder::new().name(name.into()).spawn(run);
+    spawned.map(drop).map_err(|e| Error::io("start a thread for", "the book", e))
+}
+
+fn shut_down() -> Error {
+    Error::new(Code::Storage, "use", "the book").because("it has been shut down")
+}
+
+fn run_reader(connection: &Connection, jobs: &Mutex<Receiver<ReadJob>>) {
+    loop {
+        // One reader waits in the channel, the others for the lock.
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        // A caller that has gone away needs no answer.
+        let _ = job.reply.send(read(connection, &job.statements));
+    }
+}
+
+fn read(connection: &Connection, statements: &[Statement]) -> Result<Vec<Rows>> {
+    let run = || statements.iter().map(|s| execute::query(connection, s)).collect();
+    if statements.len() < 2 {
+        return run();
+    }
+    let fail = |e| error_of("read", "the book", e);
+    connection.execute_batch("BEGIN").map_err(fail)?;
+    let rows = run();
+    connection.execute_batch("COMMIT").map_err(fail)?;
+    rows
+}
+
+fn run_writer(connection: &Connection, jobs: &Receiver<WriteJob>) {
+    while let Ok(first) = jobs.recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(next) = jobs.try_recv()
+        {
+            group.push(next);
+        }
+        let (batches, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|j| (j.batch, j.reply)).unzip();
+        for (reply, outcome) in replies.into_iter().zip(commit(connection, &batches)) {
+            // A caller that has gone away needs no answer; its batch is committed all the same.
+            let _ = reply.send(outcome);
+        }
+    }
+}
+
+/// Commits the batches in one transaction. An error that ends the whole transaction (no space, a failed read) is the
+/// answer to every batch; any other is the answer to its own.
+fn commit(connection: &Connection, batches: &[Vec<Write>]) -> Vec<Result<Vec<Written>>> {
+    let outcome = connection
+        .execute_batch("BEGIN IMMEDIATE")
+        .map_err(|e| error_of("write to", "the book", e))
+        .and_then(|()| run_batches(connection, batches));
+    match outcome {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            if !connection.is_autocommit() {
+                // A rollback that fails leaves the transaction open; the next BEGIN then says so.
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+            batches.iter().map(|_| Err(error.clone())).collect()
+        }
+    }
+}
+
+fn run_batches(connection: &Connection, batches: &[Vec<Write>]) -> Result<Vec<Result<Vec<Written>>>> {
+    let run = |sql: &str| {
+        let ran = connection.prepare_cached(sql).and_then(|mut s| s.raw_execute());
+        ran.map(drop).map_err(|e| error_of("write to", "the book", e))
+    };
+    let mut outcomes = Vec::with_capacity(batches.len());
+    for batch in batches {
+        run("SAVEPOINT batch")?;
+        let outcome: Result<Vec<_>> = batch.iter().map(|part| execute::write(connection, part)).collect();
+        if let Err(error) = &outcome {
+            if connection.is_autocommit() {
+                return Err(error.clone());
+            }
+            run("ROLLBACK TO batch")?;
+        }
+        run("RELEASE batch")?;
+        outcomes.push(outcome);
+    }
+    run("COMMIT")?;
+    Ok(outcomes)
+}
