@@ -1,0 +1,4 @@
+//! The reconciler against trees in memory.
+
+mod basics;
+mod world;
