@@ -148,6 +148,8 @@ pub struct World {
     pub trash: Vec<Vec<u8>>,
     pub clock: i64,
     pub next_ident: u64,
+    /// Which sides give identities.
+    pub gives_ident: Sides<bool>,
 }
 
 pub struct Plan {
@@ -165,7 +167,7 @@ pub struct Outcome {
 
 impl World {
     pub fn new() -> Self {
-        Self { clock: 1_000_000, next_ident: 1, ..Self::default() }
+        Self { clock: 1_000_000, next_ident: 1, gives_ident: Sides::new(true, true), ..Self::default() }
     }
 
     pub fn tick(&mut self) -> i64 {
@@ -181,6 +183,7 @@ impl World {
         let now = self.tick();
         let fresh = self.next_ident;
         self.next_ident += 1;
+        let fresh = if self.gives_ident[side] { fresh } else { 0 };
         let tree = &mut self.trees[side];
         let ident = tree.items.get(at).filter(|i| i.kind == kind).map_or(fresh, |i| i.ident);
         let mode = if kind == Kind::Dir { 0o755 } else { 0o644 };

@@ -1,7 +1,7 @@
 //! From a decision to changes: paths, preconditions, order, counts.
 
 use super::change::{Action, Change, ChangeKind, Expect, SkipReason, Step};
-use super::dirs::{Dir, joined};
+use super::dirs::{Dir, LAST, joined, structure_rank};
 use super::reconciler::Reconciler;
 use crate::identity::ContentHash;
 use crate::model::{Entry, Kind, Name, Node, Pair, PairId, RelPath, Side, Sides};
@@ -161,7 +161,13 @@ impl Reconciler {
         out: &mut Vec<Change>,
     ) {
         let what = item.kind_on(Side::Left);
-        self.emit(dir, item, pair, kind, what, action, Order { step: Step::Ledger, rank: 0 }, 0, out);
+        // The row of a directory comes before the rows of what is carried into it.
+        let order = if what == Kind::Dir && action == Action::Record {
+            Order { step: Step::Structure, rank: structure_rank(item.depth(), LAST) }
+        } else {
+            Order { step: Step::Ledger, rank: 0 }
+        };
+        self.emit(dir, item, pair, kind, what, action, order, 0, out);
     }
 
     /// The ledger's number, or a new one.

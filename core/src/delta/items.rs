@@ -736,9 +736,7 @@ impl Reconciler {
         gone.nodes[folder] = None;
         let kind = if unopposed { ChangeKind::Updated } else { ChangeKind::Conflict };
         self.emit_transfer(dir, &gone, pair, kind, folder, false, out);
-        let mut cleared = item;
-        cleared.nodes[file] = None;
-        self.push(dir.child(id, cleared, pair, Fate::Remove { on: folder, step: Step::Clear }));
+        self.push(dir.child(id, item, pair, Fate::Remove { on: folder, step: Step::Clear }));
     }
 
     fn aside_names(&self, item: &Item) -> HashSet<Vec<u8>> {

@@ -14,12 +14,14 @@
 //! | `dirs` | what becomes of directories, once their children are decided |
 //! | `reconciler` | the walk: tasks, order, numbers of new pairs |
 //! | `tally` | the counts |
+//! | `guards` | what a plan may not do without a person's word |
 
 mod align;
 mod change;
 mod classify;
 mod dirs;
 mod emit;
+mod guards;
 mod items;
 mod names;
 mod reconciler;
@@ -28,6 +30,7 @@ mod table;
 mod tally;
 
 pub use change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
+pub use guards::{Confirmation, Confirmed, GuardTrip, Limits, MaxDelete, check};
 pub use reconciler::{DirSeen, Finish, Observed, Reconciler, Task};
 pub use settings::{Scope, Settings, SideRules};
 pub use tally::Tally;

@@ -194,10 +194,10 @@ impl Observed {
             let row = slot.row.map(|i| &self.base[i]);
             let here = Sides::new(slot.at.left.map(|i| &entries.left[i]), slot.at.right.map(|i| &entries.right[i]));
             let is_leaf = |e: &&Entry| matches!(e.node.kind, Kind::File | Kind::Symlink);
-            if slot.collides || !here.left.iter().chain(here.right.iter()).all(is_leaf) {
+            if slot.collides {
                 continue;
             }
-            let hash = hashes_wanted(settings, row, here.map(|e| e.map(|e| &e.node)));
+            let hash = hashes_wanted(settings, row, here.map(|e| e.filter(is_leaf).map(|e| &e.node)));
             for side in Side::BOTH {
                 if let (true, Some(entry), Some(at)) = (hash[side], here[side], &self.task.at[side]) {
                     wanted[side].push(at.join(&entry.name));
