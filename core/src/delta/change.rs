@@ -187,7 +187,7 @@ impl Action {
 pub enum Step {
     /// What stands in the way of something else goes to the trash, deepest first.
     Clear = 1,
-    /// Directories are made and items moved, top-down in the final tree, swaps through temporary names.
+    /// Directories are made, recorded and items moved, top-down in the final tree, swaps through temporary names.
     Structure = 2,
     /// Files and links are carried.
     Transfer = 3,

@@ -3,9 +3,34 @@
 //! A [`Reconciler`] is a state machine without I/O: it names the directories it wants to see, is fed what the two
 //! places and the ledger show of them, and gives back changes. The engine feeds it from providers and the book, the
 //! tests from trees in memory, so that the algorithm that is proven is the one that runs.
+//!
+//! | part | what it knows |
+//! |---|---|
+//! | `settings` | everything the result depends on beside the three trees |
+//! | `names` | which names are the same on a side, which cannot be held, conflict names |
+//! | `align` | which row, left entry and right entry are the same item |
+//! | `classify` | what became of an item on one side |
+//! | `table` | what two states and a policy decide about a file or link |
+//! | `dirs` | what becomes of directories, once their children are decided |
+//! | `reconciler` | the walk: tasks, order, numbers of new pairs |
+//! | `tally` | the counts |
+//! | `guards` | what a plan may not do without a person's word |
 
+mod align;
 mod change;
+mod classify;
+mod dirs;
+mod emit;
+mod guards;
+mod items;
+mod names;
 mod reconciler;
+mod settings;
+mod table;
+mod tally;
 
 pub use change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
-pub use reconciler::{DirSeen, Finish, Observed, Reconciler, Scope, Settings, SideRules, Tally, Task};
+pub use guards::{Confirmation, Confirmed, GuardTrip, Limits, MaxDelete, check};
+pub use reconciler::{DirSeen, Finish, Observed, Reconciler, Task};
+pub use settings::{Scope, Settings, SideRules};
+pub use tally::Tally;

@@ -1,70 +1,18 @@
 //! The walk over both trees and the ledger.
+//!
+//! What is kept between two directories is the stack of directories still to be seen and, for each directory whose
+//! descendants are not all decided, a few values ([`Dir`]); never the entries of a tree.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 
+use super::align::align;
 use super::change::Change;
+use super::classify::hashes_wanted;
+use super::dirs::{Dir, DirId, Fate};
+use super::settings::Settings;
+use super::tally::Tally;
 use crate::identity::ContentHash;
-use crate::model::{ConflictPolicy, Entry, Name, Pair, PairId, RelPath, Sides, SyncMode};
-
-/// What a side can hold; see the provider's capabilities of the same names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SideRules {
-    /// Names that differ only in case are the same name.
-    pub case_insensitive: bool,
-    /// Names that differ only in normalisation are the same name.
-    pub unicode_insensitive: bool,
-    /// Names follow the rules of Windows.
-    pub windows_names: bool,
-    /// Names must be valid UTF-8.
-    pub unicode_names: bool,
-    /// The longest name in bytes.
-    pub max_name_bytes: usize,
-    /// Permission bits are carried to this side.
-    pub mode: bool,
-    /// Modified times are carried to this side.
-    pub set_mtime: bool,
-    /// Symbolic links can be held.
-    pub symlinks: bool,
-    /// The granularity of its modified times in nanoseconds.
-    pub time_precision_ns: u64,
-}
-
-/// Which items take part.
-pub trait Scope: Send + Sync {
-    /// Whether the filter lets the item take part. Asked of directories before what they hold.
-    fn includes(&self, path: &RelPath, is_dir: bool) -> bool;
-
-    /// Selective mode: whether the target should hold the file.
-    fn selects(&self, path: &RelPath) -> bool;
-}
-
-/// Everything a reconciliation depends on beside the three trees.
-#[derive(Clone)]
-pub struct Settings {
-    /// What the conduit does.
-    pub mode: SyncMode,
-    /// Who wins a conflict.
-    pub policy: ConflictPolicy,
-    /// Mirror mode: what the ledger never knew at the target is removed there.
-    pub exact: bool,
-    /// Hash every file on both sides, whatever the tokens say.
-    pub checksum: bool,
-    /// What each side can hold.
-    pub rules: Sides<SideRules>,
-    /// Which items take part.
-    pub scope: Arc<dyn Scope>,
-    /// Stands in the names of conflict copies: UTC time such as `2026-11-21 064500`.
-    pub stamp: String,
-    /// Known skew of the two clocks plus tolerance for *latest wins*, in nanoseconds; at least 2 s is used.
-    pub tolerance_ns: u64,
-    /// The last run of this conduit did not end cleanly: empty or shorter files with an old time are suspect.
-    pub unclean_stop: bool,
-    /// The first number for pairs that are new.
-    pub first_new_pair: PairId,
-    /// How many vanished or appeared items a side may keep in memory for pairing moves.
-    pub move_limit: usize,
-}
+use crate::model::{Entry, Kind, Name, Pair, PairId, RelPath, Side, Sides};
 
 /// What a side shows of a directory. The text of a reason is the other side's own words.
 #[derive(Clone, Debug)]
@@ -86,7 +34,9 @@ pub struct Task {
     pub pair: Option<PairId>,
     /// Where each side has it now; `None`: there is no directory to list on that side (feed [`DirSeen::Absent`]).
     pub at: Sides<Option<RelPath>>,
-    // the implementer adds private fields: agreed path, overlay, what was decided for the directory …
+    pub(super) dir: DirId,
+    /// The content of what it holds decides nothing.
+    pub(super) without_content: bool,
 }
 
 /// A directory as it was seen, not yet reconciled.
@@ -99,14 +49,6 @@ pub struct Observed {
     pub seen: Sides<DirSeen>,
     /// Hashes that [`Observed::wanted`] asked for, by the item's name on that side. `Err` holds the other side's words.
     pub hashes: Sides<HashMap<Name, Result<ContentHash, String>>>,
-}
-
-/// Counts of a finished walk.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Pairs that are equal and need nothing.
-    pub unchanged: u64,
-    // the implementer adds what the guards need: base rows, deletions per side, overwrites, shrinks, root children …
 }
 
 /// What the end of a walk brings.
@@ -122,38 +64,146 @@ pub enum Finish {
 
 /// The state machine.
 pub struct Reconciler {
-    _settings: Settings,
+    pub(super) settings: Settings,
+    /// Directories still to be seen, the next one last.
+    stack: Vec<DirId>,
+    /// Directories that are not decided yet.
+    pub(super) open: HashMap<DirId, Dir>,
+    next_dir: u64,
+    pub(super) next_pair: i64,
+    pub(super) tally: Tally,
+    /// The next change belongs to the decision of the one before it.
+    pub(super) following: bool,
 }
 
 impl Reconciler {
     /// A walk that begins at the two roots.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { _settings: settings }
+        let mut reconciler = Self {
+            next_pair: settings.first_new_pair.0,
+            settings,
+            stack: Vec::new(),
+            open: HashMap::new(),
+            next_dir: 0,
+            tally: Tally::default(),
+            following: false,
+        };
+        reconciler.begin();
+        reconciler
+    }
+
+    fn begin(&mut self) {
+        self.stack.clear();
+        self.open.clear();
+        self.next_pair = self.settings.first_new_pair.0;
+        self.tally = Tally::default();
+        self.push(Dir::root());
+    }
+
+    /// The first number that no pair has yet.
+    #[must_use]
+    pub fn next_new_pair(&self) -> PairId {
+        PairId(self.next_pair)
+    }
+
+    pub(super) fn new_pair(&mut self) -> PairId {
+        let pair = PairId(self.next_pair);
+        self.next_pair += 1;
+        pair
+    }
+
+    /// How many directories were opened so far.
+    pub(super) fn next_dir_number(&self) -> u64 {
+        self.next_dir
+    }
+
+    pub(super) fn push(&mut self, dir: Dir) {
+        let id = DirId(self.next_dir);
+        self.next_dir += 1;
+        self.open.insert(id, dir);
+        self.stack.push(id);
     }
 
     /// The next directory to see, depth first; `None` when none is known until more is observed.
     pub fn next_task(&mut self) -> Option<Task> {
-        None
+        let id = self.stack.pop()?;
+        let dir = self.open.get(&id)?;
+        Some(Task {
+            pair: dir.has_row.then_some(dir.pair),
+            at: dir.at.clone(),
+            dir: id,
+            without_content: matches!(dir.fate, Fate::Forget { .. } | Fate::Remove { .. } | Fate::Probe { .. }),
+        })
     }
 
     /// Takes in a directory and appends what is decided. Directories are observed in the order of `next_task`.
-    pub fn observe(&mut self, _observed: Observed, _out: &mut Vec<Change>) {}
+    pub fn observe(&mut self, observed: Observed, out: &mut Vec<Change>) {
+        let Observed { task, base, seen, hashes } = observed;
+        let Some(mut dir) = self.open.remove(&task.dir) else { return };
+        let before = self.next_dir;
+        let stacked = self.stack.len();
+        if let Some(view) = self.view(&mut dir, &base, seen, out) {
+            self.decide_all(&mut dir, task.dir, &base, &view, &hashes, out);
+        }
+        // The first child is to be seen first.
+        self.stack[stacked..].reverse();
+        dir.pending = self.next_dir - before;
+        let done = dir.pending == 0;
+        self.open.insert(task.dir, dir);
+        if done {
+            self.close(task.dir, out);
+        }
+    }
 
     /// Ends a walk once every task was observed; may append changes.
     pub fn finish(&mut self, _out: &mut Vec<Change>) -> Finish {
-        Finish::Again
+        Finish::Plan(std::mem::take(&mut self.tally))
     }
 
     /// The hashes that [`Finish::Hash`] asked for. Call [`finish`](Self::finish) again.
     pub fn pair_by_content(&mut self, _hashes: Sides<HashMap<RelPath, Result<ContentHash, String>>>) {}
 }
 
+/// The listings of a directory after what is certain about them was separated from what is not.
+pub(super) struct View {
+    pub(super) entries: Sides<Vec<Entry>>,
+    /// What is not listed is unknown, for this reason.
+    pub(super) unlisted: Sides<Option<String>>,
+    /// Names that a conflict copy must not take; made when the first one is.
+    pub(super) taken: std::cell::RefCell<Option<HashSet<Vec<u8>>>>,
+}
+
 impl Observed {
     /// The files whose content must be known before [`Reconciler::observe`], by their path on each side. Pure, so that
     /// many directories can be prepared in parallel.
     #[must_use]
-    pub fn wanted(&self, _settings: &Settings) -> Sides<Vec<RelPath>> {
-        Sides::default()
+    pub fn wanted(&self, settings: &Settings) -> Sides<Vec<RelPath>> {
+        let mut wanted = Sides::<Vec<RelPath>>::default();
+        let entries = self.seen.as_ref().map(|seen| match seen {
+            DirSeen::Complete(entries) | DirSeen::Partial(entries, _) => &entries[..],
+            DirSeen::Absent | DirSeen::Unknown(_) => &[],
+        });
+        let nothing_to_compare = self.base.is_empty() && Side::BOTH.iter().any(|s| entries[*s].is_empty());
+        let is_unknown =
+            matches!(self.seen.left, DirSeen::Unknown(_)) || matches!(self.seen.right, DirSeen::Unknown(_));
+        if self.task.without_content || nothing_to_compare || is_unknown {
+            return wanted;
+        }
+        for slot in align(&settings.rules, &self.base, entries.left, entries.right) {
+            let row = slot.row.map(|i| &self.base[i]);
+            let here = Sides::new(slot.at.left.map(|i| &entries.left[i]), slot.at.right.map(|i| &entries.right[i]));
+            let is_leaf = |e: &&Entry| matches!(e.node.kind, Kind::File | Kind::Symlink);
+            if slot.collides {
+                continue;
+            }
+            let hash = hashes_wanted(settings, row, here.map(|e| e.filter(is_leaf).map(|e| &e.node)));
+            for side in Side::BOTH {
+                if let (true, Some(entry), Some(at)) = (hash[side], here[side], &self.task.at[side]) {
+                    wanted[side].push(at.join(&entry.name));
+                }
+            }
+        }
+        wanted
     }
 }

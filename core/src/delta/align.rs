@@ -1,0 +1,151 @@
+//! Which ledger row, left entry and right entry of one directory are the same item, by name.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::names::Folding;
+use super::settings::SideRules;
+use crate::model::{Entry, Name, Pair, Side, Sides};
+
+/// One item of a directory: positions in the ledger's rows and in the two listings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) row: Option<usize>,
+    pub(super) at: Sides<Option<usize>>,
+    /// Another item has the name already under the folding of one of the sides.
+    pub(super) collides: bool,
+}
+
+/// A sorted list of one directory: key and position.
+type Keys<'a> = Vec<(Cow<'a, [u8]>, usize)>;
+
+/// Aligns the three lists. The result does not depend on the order of the listings: items come in the order of their
+/// keys, those with an alias first.
+pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], right: &[Entry]) -> Vec<Slot> {
+    let folding = Folding::of(rules);
+    let listing = Sides::new(left, right);
+    let mut slots = Vec::with_capacity(base.len().max(left.len()).max(right.len()));
+    let mut taken: Sides<Vec<bool>> = Sides::default();
+    let has_alias = |p: &Pair| p.held.left.alias.is_some() || p.held.right.alias.is_some();
+    let aliased = base.iter().any(has_alias);
+    if aliased {
+        taken = listing.map(|entries| vec![false; entries.len()]);
+        align_aliases(base, listing, &mut taken, &mut slots);
+    }
+    let unaliased = base.iter().enumerate().filter(|(_, p)| !has_alias(p));
+    let rows: Keys<'_> = sorted(unaliased.map(|(i, p)| (folding.key(&p.name), i)));
+    let keys = |side: Side| -> Keys<'_> {
+        sorted(
+            listing[side]
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| !aliased || !taken[side][*i])
+                .map(|(i, e)| (folding.key(&e.name), i)),
+        )
+    };
+    let (left_keys, right_keys) = (keys(Side::Left), keys(Side::Right));
+    let (mut b, mut l, mut r) = (&rows[..], &left_keys[..], &right_keys[..]);
+    while let Some(key) = [b.first(), l.first(), r.first()].into_iter().flatten().map(|(k, _)| k).min() {
+        let (bs, ls, rs) = (run(&mut b, key), run(&mut l, key), run(&mut r, key));
+        if bs.len() <= 1 && ls.len() <= 1 && rs.len() <= 1 {
+            let first = |keys: &[(Cow<'_, [u8]>, usize)]| keys.first().map(|(_, i)| *i);
+            slots.push(Slot { row: first(bs), at: Sides::new(first(ls), first(rs)), collides: false });
+        } else {
+            let positions = |keys: &[(Cow<'_, [u8]>, usize)]| keys.iter().map(|(_, i)| *i).collect();
+            align_colliding(base, listing, positions(bs), Sides::new(positions(ls), positions(rs)), &mut slots);
+        }
+    }
+    slots
+}
+
+fn sorted<'a>(keys: impl Iterator<Item = (Cow<'a, [u8]>, usize)>) -> Keys<'a> {
+    let mut keys: Keys<'a> = keys.collect();
+    if !keys.is_sorted() {
+        keys.sort_unstable();
+    }
+    keys
+}
+
+/// Cuts off the leading elements that have this key.
+fn run<'s, 'a>(keys: &mut &'s [(Cow<'a, [u8]>, usize)], key: &[u8]) -> &'s [(Cow<'a, [u8]>, usize)] {
+    let length = keys.iter().take_while(|(k, _)| k[..] == *key).count();
+    let (head, tail) = keys.split_at(length);
+    *keys = tail;
+    head
+}
+
+/// Rows that have another name on one side are found there by exactly that name.
+fn align_aliases(base: &[Pair], listing: Sides<&[Entry]>, taken: &mut Sides<Vec<bool>>, slots: &mut Vec<Slot>) {
+    let by_name = listing.map(|entries| entries.iter().enumerate().map(|(i, e)| (&e.name, i)).collect());
+    let by_name: &Sides<HashMap<&Name, usize>> = &by_name;
+    let has_alias = |p: &&(usize, &Pair)| p.1.held.left.alias.is_some() || p.1.held.right.alias.is_some();
+    let rows: Vec<_> = base.iter().enumerate().collect();
+    let mut rows: Vec<_> = rows.iter().filter(has_alias).collect();
+    rows.sort_by_key(|(_, p)| &p.name);
+    for (i, pair) in rows {
+        let mut slot = Slot { row: Some(*i), ..Slot::default() };
+        for side in Side::BOTH {
+            if let Some(at) = by_name[side].get(pair.name_on(side)).filter(|at| !taken[side][**at]) {
+                taken[side][*at] = true;
+                slot.at[side] = Some(*at);
+            }
+        }
+        slots.push(slot);
+    }
+}
+
+/// Several items share a key: exact names belong together, then ledger rows take what is left, and one item keeps the
+/// name.
+fn align_colliding(
+    base: &[Pair],
+    listing: Sides<&[Entry]>,
+    mut rows: Vec<usize>,
+    mut at: Sides<Vec<usize>>,
+    slots: &mut Vec<Slot>,
+) {
+    rows.sort_by_key(|i| &base[*i].name);
+    for side in Side::BOTH {
+        at[side].sort_by_key(|i| &listing[side][*i].name);
+    }
+    let start = slots.len();
+    for row in rows {
+        let mut slot = Slot { row: Some(row), ..Slot::default() };
+        for side in Side::BOTH {
+            slot.at[side] = take(&mut at[side], |i| listing[side][i].name == base[row].name);
+        }
+        slots.push(slot);
+    }
+    for slot in &mut slots[start..] {
+        for side in Side::BOTH {
+            if slot.at[side].is_none() {
+                slot.at[side] = take(&mut at[side], |_| true);
+            }
+        }
+    }
+    let is_live = |slot: &Slot| slot.at.left.is_some() || slot.at.right.is_some();
+    let mut kept = slots[start..].iter().any(is_live);
+    while let Some(first) = Side::BOTH.iter().filter_map(|s| at[*s].first().map(|i| &listing[*s][*i].name)).min() {
+        // An item that both sides have under the very same name comes before one that only one side has.
+        let both = at.left.iter().map(|i| &listing.left[*i].name);
+        let name =
+            both.filter(|n| at.right.iter().any(|i| listing.right[*i].name == **n)).min().unwrap_or(first).clone();
+        let mut slot = Slot { collides: kept, ..Slot::default() };
+        for side in Side::BOTH {
+            slot.at[side] = take(&mut at[side], |i| listing[side][i].name == name);
+        }
+        if !kept {
+            for side in Side::BOTH {
+                if slot.at[side].is_none() {
+                    slot.at[side] = take(&mut at[side], |_| true);
+                }
+            }
+        }
+        kept = true;
+        slots.push(slot);
+    }
+}
+
+fn take(positions: &mut Vec<usize>, wanted: impl Fn(usize) -> bool) -> Option<usize> {
+    let found = positions.iter().position(|i| wanted(*i))?;
+    Some(positions.remove(found))
+}

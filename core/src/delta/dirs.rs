@@ -1,0 +1,273 @@
+//! Directories: what is decided when they are met, and what only when everything beneath them is.
+
+use super::change::{Action, Change, ChangeKind, Step};
+use super::emit::{Item, Order};
+use super::reconciler::Reconciler;
+use crate::model::{Kind, Name, Node, PairId, RelPath, Side, Sides, SyncMode};
+
+/// The number of an open directory within one walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct DirId(pub(super) u64);
+
+/// What becomes of a directory.
+#[derive(Clone, Debug)]
+pub(super) enum Fate {
+    /// It is or will be on both sides; what it holds is decided by the table.
+    Both,
+    /// It is on the other side only and will be made on `side` with everything it holds, whatever the ledger says of
+    /// the children's absence there.
+    Restore { side: Side },
+    /// Selective mode: made at the target when something in it is written there.
+    WhenNeeded,
+    /// Rows 23 and 24: it vanished on `side`. It is made there again when something in it is written there, goes from
+    /// the other side when nothing in it stays, and is left alone otherwise.
+    Vanished { side: Side },
+    /// Everything that it holds goes from that side, and then it does, unless something blocks that.
+    Remove { on: Side, step: Step },
+    /// The ledger lets go of everything beneath it; no side is looked at.
+    Forget { excluded: bool },
+    /// Rows 20 to 22: a file stands against it and the decision needs to know what it holds.
+    Probe { on: Side, clash: Box<Clash> },
+}
+
+/// A directory on one side against a file or link on the other.
+#[derive(Clone, Debug)]
+pub(super) struct Clash {
+    /// The parent's number and the item, to be decided again once the probe is done.
+    pub(super) item: Item,
+    /// Only ever unchanged items may go with it (row 21); else anything that can be archived may.
+    pub(super) policy_decides: bool,
+}
+
+/// What a probe found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Found {
+    /// Something that the ledger does not know, or knows otherwise.
+    pub(super) changed: bool,
+    /// Something the ledger never knew.
+    pub(super) untracked: bool,
+    /// Something unknown or excluded.
+    pub(super) blocked: bool,
+}
+
+/// A directory whose descendants are not all decided.
+#[derive(Clone, Debug)]
+pub(super) struct Dir {
+    pub(super) parent: Option<DirId>,
+    /// How many directories directly in it are not decided yet.
+    pub(super) pending: u64,
+    pub(super) pair: PairId,
+    /// The ledger has children under `pair`.
+    pub(super) has_row: bool,
+    /// The agreed path once the plan is done.
+    pub(super) path: RelPath,
+    /// The path on each side once the plan is done, where it is not `path`.
+    pub(super) path_on: Sides<Option<RelPath>>,
+    /// Where each side has it now.
+    pub(super) at: Sides<Option<RelPath>>,
+    pub(super) fate: Fate,
+    /// Something in it stays on that side.
+    pub(super) survives: Sides<bool>,
+    /// Something in it is written to that side.
+    pub(super) needed: Sides<bool>,
+    pub(super) found: Found,
+    /// The directory as an item of its parent; none for the root.
+    pub(super) item: Option<Item>,
+}
+
+impl Dir {
+    pub(super) fn root() -> Self {
+        Self {
+            parent: None,
+            pending: 0,
+            pair: PairId::ROOT,
+            has_row: true,
+            path: RelPath::root(),
+            path_on: Sides::default(),
+            at: Sides::new(Some(RelPath::root()), Some(RelPath::root())),
+            fate: Fate::Both,
+            survives: Sides::default(),
+            needed: Sides::default(),
+            found: Found::default(),
+            item: None,
+        }
+    }
+
+    /// A directory in `self`, whose number is `id`.
+    pub(super) fn child(&self, id: DirId, item: Item, pair: PairId, fate: Fate) -> Self {
+        let at = |side: Side| {
+            let is_dir = item.nodes[side].as_ref().is_some_and(|n| n.kind == Kind::Dir);
+            if is_dir { item.real[side].clone() } else { None }
+        };
+        let at = match &fate {
+            Fate::Forget { .. } => Sides::default(),
+            Fate::Remove { on, .. } | Fate::Probe { on, .. } => {
+                let mut only = Sides::default();
+                only[*on] = at(*on);
+                only
+            }
+            Fate::Both | Fate::Restore { .. } | Fate::WhenNeeded | Fate::Vanished { .. } => {
+                Sides::new(at(Side::Left), at(Side::Right))
+            }
+        };
+        Self {
+            parent: Some(id),
+            pending: 0,
+            pair,
+            has_row: item.row.as_ref().is_some_and(|row| row.kind == Kind::Dir),
+            path: item.path.clone(),
+            path_on: item.path_on.clone(),
+            at,
+            fate,
+            survives: Sides::default(),
+            needed: Sides::default(),
+            found: Found::default(),
+            item: Some(item),
+        }
+    }
+
+    pub(super) fn on(&self, side: Side) -> &RelPath {
+        self.path_on[side].as_ref().unwrap_or(&self.path)
+    }
+}
+
+impl Reconciler {
+    /// Decides a directory whose descendants are all decided, and its ancestors as far as that completes them.
+    pub(super) fn close(&mut self, id: DirId, out: &mut Vec<Change>) {
+        let mut next = Some(id);
+        while let Some(id) = next.take() {
+            let Some(dir) = self.open.remove(&id) else { return };
+            let Some(parent_id) = dir.parent else { return };
+            let Some(mut parent) = self.open.remove(&parent_id) else { return };
+            let opened = self.settle(dir, &mut parent, parent_id, out);
+            parent.pending = parent.pending + opened - 1;
+            if parent.pending == 0 {
+                next = Some(parent_id);
+            }
+            self.open.insert(parent_id, parent);
+        }
+    }
+
+    /// Returns how many directories were opened in the parent meanwhile.
+    fn settle(&mut self, dir: Dir, parent: &mut Dir, parent_id: DirId, out: &mut Vec<Change>) -> u64 {
+        let Some(item) = dir.item else { return 0 };
+        let pair = dir.pair;
+        let present = |side: Side| item.nodes[side].is_some();
+        match dir.fate {
+            Fate::Forget { .. } => {}
+            Fate::Both => {
+                let releases = self.settings.mode == SyncMode::Selective
+                    && present(Side::Left)
+                    && present(Side::Right)
+                    && item.row.is_some()
+                    && !dir.survives.right
+                    && !dir.needed.right;
+                if releases {
+                    self.emit_delete(parent, &item, pair, Side::Right, ChangeKind::Deleted, Step::Delete, out);
+                    parent.survives.left = true;
+                } else {
+                    parent.survives = Sides::new(true, true);
+                }
+            }
+            Fate::Restore { .. } => parent.survives = Sides::new(true, true),
+            Fate::WhenNeeded => {
+                parent.survives.left = true;
+                if dir.needed.right {
+                    self.emit_make_dir(parent, &item, pair, Side::Right, ChangeKind::New, out);
+                }
+            }
+            Fate::Vanished { side } => {
+                let other = side.other();
+                if dir.needed[side] {
+                    self.emit_make_dir(parent, &item, pair, side, ChangeKind::Conflict, out);
+                } else if dir.survives[other] {
+                    parent.survives[other] = true;
+                } else {
+                    self.emit_delete(parent, &item, pair, other, ChangeKind::Deleted, self.step_of(parent), out);
+                }
+            }
+            Fate::Remove { on, step } => {
+                if dir.survives[on] {
+                    parent.survives[on] = true;
+                } else {
+                    self.emit_delete(parent, &item, pair, on, ChangeKind::Deleted, step, out);
+                }
+            }
+            Fate::Probe { on, clash } => {
+                parent.found.changed |= dir.found.changed;
+                parent.found.untracked |= dir.found.untracked;
+                parent.found.blocked |= dir.found.blocked;
+                if !matches!(parent.fate, Fate::Probe { .. }) {
+                    let before = self.next_dir_number();
+                    self.resolve_clash(parent, parent_id, on, *clash, dir.found, out);
+                    return self.next_dir_number() - before;
+                }
+            }
+        }
+        0
+    }
+
+    fn step_of(&self, _parent: &Dir) -> Step {
+        Step::Delete
+    }
+
+    pub(super) fn emit_make_dir(
+        &mut self,
+        dir: &mut Dir,
+        item: &Item,
+        pair: PairId,
+        on: Side,
+        kind: ChangeKind,
+        out: &mut Vec<Change>,
+    ) {
+        dir.needed[on] = true;
+        dir.survives = Sides::new(true, true);
+        let order = Order { step: Step::Structure, rank: structure_rank(item.depth(), LAST) };
+        self.emit(dir, item, pair, kind, Kind::Dir, Action::MakeDir { on }, order, 0, out);
+    }
+
+    #[allow(clippy::too_many_arguments)] // one change with what tells it from others
+    pub(super) fn emit_delete(
+        &mut self,
+        dir: &mut Dir,
+        item: &Item,
+        pair: PairId,
+        on: Side,
+        kind: ChangeKind,
+        step: Step,
+        out: &mut Vec<Change>,
+    ) {
+        let Some(node) = &item.nodes[on] else { return };
+        let what = node.kind;
+        let order = Order { step, rank: u32::MAX - item.depth() };
+        self.emit(dir, item, pair, kind, what, Action::Delete { on }, order, 0, out);
+    }
+}
+
+/// The place of conflict renames among the structure changes of one depth.
+pub(super) const ASIDE: u32 = 1;
+/// The place of new directories: behind the moves of their depth, which may vacate their names.
+pub(super) const LAST: u32 = (1 << DEPTH_SHIFT) - 1;
+const DEPTH_SHIFT: u32 = 18;
+
+/// Structure is built top-down in the final tree; `place` orders what happens at one depth.
+pub(super) fn structure_rank(depth: u32, place: u32) -> u32 {
+    (depth.min((1 << (32 - DEPTH_SHIFT)) - 1) << DEPTH_SHIFT) | place.min(LAST)
+}
+
+/// Directories differ from what the ledger holds of them only in kind, identity and permissions.
+pub(super) fn dir_differs(held: &crate::model::Held, node: &Node) -> bool {
+    held.ident != node.ident || held.token.mode != node.token.mode
+}
+
+/// The last component where the side has another name.
+pub(super) fn joined(dir: &Dir, name: &Name, name_on: &Sides<Option<Name>>, path: &RelPath) -> Sides<Option<RelPath>> {
+    let on = |side: Side| {
+        if dir.path_on[side].is_none() && name_on[side].is_none() {
+            return None;
+        }
+        let there = dir.on(side).join(name_on[side].as_ref().unwrap_or(name));
+        (there != *path).then_some(there)
+    };
+    Sides::new(on(Side::Left), on(Side::Right))
+}

@@ -1,0 +1,460 @@
+//! Two trees and a ledger in memory, with a driver that plans and an executor that applies a plan exactly as the
+//! contract says: preconditions, order, followers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use portbook::delta::{
+    Action, Change, DirSeen, Expect, Finish, Observed, Reconciler, Scope, Settings, SideRules, Tally, Task,
+};
+use portbook::identity::ContentHash;
+use portbook::model::{
+    ConflictPolicy, Entry, Held, Ident, Kind, Name, Node, Pair, PairId, RelPath, Side, Sides, SyncMode, Timestamp,
+    Token,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    pub kind: Kind,
+    pub content: Vec<u8>,
+    pub ident: u64,
+    pub mtime: i64,
+    pub ctime: i64,
+    pub mode: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    pub items: BTreeMap<RelPath, Item>,
+    /// Directories that cannot be listed.
+    pub unreadable: Vec<RelPath>,
+    /// Files whose content cannot be read.
+    pub unhashable: Vec<RelPath>,
+}
+
+pub fn path(text: &str) -> RelPath {
+    RelPath::parse(text.as_bytes()).unwrap()
+}
+
+pub fn name(text: &str) -> Name {
+    Name::new(text.as_bytes()).unwrap()
+}
+
+impl Item {
+    pub fn node(&self) -> Node {
+        let is_dir = self.kind == Kind::Dir;
+        Node {
+            kind: self.kind,
+            ident: if self.ident == 0 { Ident::None } else { Ident::File { id: self.ident, birth_ns: 0 } },
+            token: Token {
+                size: if is_dir { 0 } else { self.content.len() as u64 },
+                mtime: (!is_dir).then_some(Timestamp { secs: self.mtime, nanos: 0 }),
+                ctime: (!is_dir).then_some(Timestamp { secs: self.ctime, nanos: 0 }),
+                mode: Some(self.mode),
+                revision: None,
+            },
+        }
+    }
+}
+
+impl Tree {
+    pub fn children(&self, dir: &RelPath) -> Vec<Entry> {
+        let of = |p: &RelPath| p.parent().is_some_and(|parent| parent == *dir);
+        self.items
+            .iter()
+            .filter(|(p, _)| of(p))
+            .map(|(p, item)| Entry { name: p.name().unwrap(), node: item.node() })
+            .collect()
+    }
+
+    pub fn is_dir(&self, p: &RelPath) -> bool {
+        p.is_root() || self.items.get(p).is_some_and(|i| i.kind == Kind::Dir)
+    }
+
+    pub fn list(&self, dir: &RelPath) -> DirSeen {
+        if self.unreadable.contains(dir) {
+            return DirSeen::Unknown("permission denied".into());
+        }
+        if !self.is_dir(dir) {
+            return DirSeen::Absent;
+        }
+        DirSeen::Complete(self.children(dir))
+    }
+
+    pub fn rename(&mut self, from: &RelPath, to: &RelPath) {
+        let moved: Vec<_> = self.items.keys().filter(|p| p.is_within(from)).cloned().collect();
+        let moved: Vec<_> = moved.into_iter().map(|p| (p.rebase(from, to), self.items.remove(&p).unwrap())).collect();
+        self.items.extend(moved);
+    }
+
+    pub fn remove(&mut self, from: &RelPath) {
+        self.items.retain(|p, _| !p.is_within(from));
+    }
+
+    /// What a person sees: kinds and contents.
+    pub fn shape(&self) -> BTreeMap<RelPath, (Kind, Vec<u8>)> {
+        self.items.iter().map(|(p, i)| (p.clone(), (i.kind, i.content.clone()))).collect()
+    }
+}
+
+pub struct Everything;
+impl Scope for Everything {
+    fn includes(&self, _: &RelPath, _: bool) -> bool {
+        true
+    }
+    fn selects(&self, _: &RelPath) -> bool {
+        true
+    }
+    fn has_filter(&self) -> bool {
+        false
+    }
+}
+
+pub fn rules() -> SideRules {
+    SideRules {
+        case_insensitive: false,
+        unicode_insensitive: false,
+        windows_names: false,
+        unicode_names: false,
+        max_name_bytes: 255,
+        mode: true,
+        set_mtime: true,
+        symlinks: true,
+        time_precision_ns: 1,
+    }
+}
+
+pub fn settings(mode: SyncMode, policy: ConflictPolicy) -> Settings {
+    Settings {
+        mode,
+        policy,
+        exact: false,
+        checksum: false,
+        rules: Sides::new(rules(), rules()),
+        scope: Arc::new(Everything),
+        stamp: "2026-11-21 064500".into(),
+        tolerance_ns: 0,
+        unclean_stop: false,
+        first_new_pair: PairId(1),
+        move_limit: 1000,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct World {
+    pub trees: Sides<Tree>,
+    pub ledger: BTreeMap<PairId, Pair>,
+    /// What went to the trash or was archived.
+    pub trash: Vec<Vec<u8>>,
+    pub clock: i64,
+    pub next_ident: u64,
+    /// Which sides give identities.
+    pub gives_ident: Sides<bool>,
+}
+
+pub struct Plan {
+    pub changes: Vec<Change>,
+    pub tally: Tally,
+    pub rounds: usize,
+}
+
+/// What an execution did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    pub applied: Vec<usize>,
+    pub stale: Vec<usize>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self { clock: 1_000_000, next_ident: 1, gives_ident: Sides::new(true, true), ..Self::default() }
+    }
+
+    pub fn tick(&mut self) -> i64 {
+        self.clock += 10;
+        self.clock
+    }
+
+    pub fn put(&mut self, side: Side, at: &str, content: &str) {
+        self.put_item(side, &path(at), Kind::File, content.as_bytes());
+    }
+
+    pub fn put_item(&mut self, side: Side, at: &RelPath, kind: Kind, content: &[u8]) {
+        let now = self.tick();
+        let fresh = self.next_ident;
+        self.next_ident += 1;
+        let fresh = if self.gives_ident[side] { fresh } else { 0 };
+        let tree = &mut self.trees[side];
+        let ident = tree.items.get(at).filter(|i| i.kind == kind).map_or(fresh, |i| i.ident);
+        let mode = if kind == Kind::Dir { 0o755 } else { 0o644 };
+        tree.items.insert(at.clone(), Item { kind, content: content.to_vec(), ident, mtime: now, ctime: now, mode });
+    }
+
+    pub fn dir(&mut self, side: Side, at: &str) {
+        self.put_item(side, &path(at), Kind::Dir, b"");
+    }
+
+    fn base(&self, parent: PairId) -> Vec<Pair> {
+        let mut rows: Vec<_> =
+            self.ledger.values().filter(|p| p.parent == parent && p.id != PairId::ROOT).cloned().collect();
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        rows
+    }
+
+    pub fn settings_for(&self, settings: &Settings) -> Settings {
+        let next = self.ledger.keys().next_back().map_or(1, |p| p.0 + 1);
+        Settings { first_new_pair: PairId(next.max(1)), ..settings.clone() }
+    }
+
+    pub fn observed(&self, task: Task, settings: &Settings, shuffle: &mut dyn FnMut(&mut Vec<Entry>)) -> Observed {
+        let base = task.pair.map(|p| self.base(p)).unwrap_or_default();
+        let mut seen = Side::BOTH.map(|s| task.at[s].as_ref().map_or(DirSeen::Absent, |at| self.trees[s].list(at)));
+        for seen in &mut seen {
+            if let DirSeen::Complete(entries) = seen {
+                shuffle(entries);
+            }
+        }
+        let [left, right] = seen;
+        let mut observed = Observed { task, base, seen: Sides::new(left, right), hashes: Sides::default() };
+        let wanted = observed.wanted(settings);
+        for side in Side::BOTH {
+            for at in &wanted[side] {
+                observed.hashes[side].insert(at.name().unwrap(), self.hash(side, at));
+            }
+        }
+        observed
+    }
+
+    pub fn hash(&self, side: Side, at: &RelPath) -> Result<ContentHash, String> {
+        let tree = &self.trees[side];
+        if tree.unhashable.contains(at) {
+            return Err("input/output error".into());
+        }
+        let item = tree.items.get(at).ok_or("gone")?;
+        assert!(matches!(item.kind, Kind::File | Kind::Symlink), "only files are hashed: {at}");
+        Ok(ContentHash::of(&item.content))
+    }
+
+    pub fn plan(&self, settings: &Settings) -> Plan {
+        self.plan_shuffled(settings, 1, &mut |_| {})
+    }
+
+    /// Plans with `ahead` directories in flight.
+    pub fn plan_shuffled(&self, settings: &Settings, ahead: usize, shuffle: &mut dyn FnMut(&mut Vec<Entry>)) -> Plan {
+        let settings = self.settings_for(settings);
+        let mut reconciler = Reconciler::new(settings.clone());
+        let mut changes = Vec::new();
+        let mut rounds = 1;
+        loop {
+            let mut flight = std::collections::VecDeque::new();
+            loop {
+                while flight.len() < ahead
+                    && let Some(task) = reconciler.next_task()
+                {
+                    flight.push_back(self.observed(task, &settings, shuffle));
+                }
+                let Some(observed) = flight.pop_front() else { break };
+                reconciler.observe(observed, &mut changes);
+            }
+            match reconciler.finish(&mut changes) {
+                Finish::Plan(tally) => return Plan { changes, tally, rounds },
+                Finish::Hash(wanted) => {
+                    let mut hashes = Sides::<HashMap<_, _>>::default();
+                    for side in Side::BOTH {
+                        for at in &wanted[side] {
+                            hashes[side].insert(at.clone(), self.hash(side, at));
+                        }
+                    }
+                    reconciler.pair_by_content(hashes);
+                }
+                Finish::Again => {
+                    changes.clear();
+                    rounds += 1;
+                    assert!(rounds <= 200, "the walk does not end");
+                }
+            }
+        }
+    }
+
+    pub fn apply(&mut self, plan: &[Change]) -> Outcome {
+        self.apply_with(plan, &mut |_, _| {})
+    }
+
+    /// `meddle` is called right before each change, with the number of effects so far.
+    pub fn apply_with(&mut self, plan: &[Change], meddle: &mut dyn FnMut(&mut World, usize)) -> Outcome {
+        let mut heads = Vec::new();
+        for (i, change) in plan.iter().enumerate() {
+            let head = if change.follows { *heads.last().expect("a follower has a head") } else { i };
+            heads.push(head);
+        }
+        let mut order: Vec<usize> = (0..plan.len()).collect();
+        order.sort_by_key(|i| (plan[*i].step, plan[*i].rank, *i));
+        let mut outcome = Outcome::default();
+        let mut undone = vec![false; plan.len()];
+        for (n, i) in order.into_iter().enumerate() {
+            let change = &plan[i];
+            if matches!(change.action, Action::Skip(_)) {
+                continue;
+            }
+            meddle(self, n);
+            if (heads[i] != i && undone[heads[i]]) || !self.holds(change) || !self.perform(change) {
+                undone[i] = true;
+                outcome.stale.push(i);
+            } else {
+                outcome.applied.push(i);
+            }
+        }
+        outcome
+    }
+
+    fn holds(&self, change: &Change) -> bool {
+        Side::BOTH.into_iter().all(|side| {
+            let at = match &change.action {
+                Action::Move { on, from, .. } if *on == side => from,
+                _ => change.path_on(side),
+            };
+            let there = self.trees[side].items.get(at).map(Item::node);
+            match (&change.expect[side], there) {
+                (Expect::Any, _) | (Expect::Absent, None) => true,
+                (Expect::Absent, Some(_)) | (Expect::Node(_), None) => false,
+                (Expect::Node(wanted), Some(there)) if wanted.kind == Kind::Dir => {
+                    there.kind == Kind::Dir && there.ident == wanted.ident
+                }
+                (Expect::Node(wanted), Some(there)) => *wanted == there,
+            }
+        })
+    }
+
+    fn perform(&mut self, change: &Change) -> bool {
+        match &change.action {
+            Action::MakeDir { on } => {
+                let at = change.path_on(*on).clone();
+                if self.trees[*on].items.contains_key(&at) || !self.has_parent(*on, &at) {
+                    return false;
+                }
+                self.put_item(*on, &at, Kind::Dir, b"");
+                if let Some(mode) = self.trees[on.other()].items.get(change.path_on(on.other())).map(|i| i.mode) {
+                    self.trees[*on].items.get_mut(&at).expect("just made").mode = mode;
+                }
+                self.record(change);
+            }
+            Action::Move { on, from, settled } => {
+                let to = change.path_on(*on).clone();
+                let tree = &self.trees[*on];
+                if tree.items.contains_key(&to) || !self.has_parent(*on, &to) || to.is_within(from) {
+                    return false;
+                }
+                self.trees[*on].rename(from, &to);
+                if let Some(row) = self.ledger.get_mut(&change.pair) {
+                    row.parent = change.parent;
+                    row.name = change.path.name().expect("not the root");
+                    if settled.left && settled.right {
+                        self.record(change);
+                    }
+                }
+            }
+            Action::Transfer { to, archive } => {
+                let Some(source) = self.trees[to.other()].items.get(change.path_on(to.other())).cloned() else {
+                    return false;
+                };
+                let at = change.path_on(*to).clone();
+                if !self.has_parent(*to, &at) || self.trees[*to].is_dir(&at) {
+                    return false;
+                }
+                if let Some(old) = self.trees[*to].items.remove(&at)
+                    && *archive
+                {
+                    self.trash.push(old.content);
+                }
+                self.put_item(*to, &at, source.kind, &source.content);
+                let made = self.trees[*to].items.get_mut(&at).expect("just written");
+                made.mtime = source.mtime;
+                made.mode = source.mode;
+                self.record(change);
+            }
+            Action::SetMetadata { on, metadata } => {
+                let now = self.tick();
+                let Some(item) = self.trees[*on].items.get_mut(change.path_on(*on)) else { return false };
+                item.mode = metadata.mode.unwrap_or(item.mode);
+                item.mtime = metadata.mtime.map_or(item.mtime, |t| t.secs);
+                item.ctime = now;
+                self.record(change);
+            }
+            Action::Delete { on } => {
+                let at = change.path_on(*on).clone();
+                let holds_something = self.trees[*on].items.keys().any(|p| *p != at && p.is_within(&at));
+                if holds_something {
+                    return false;
+                }
+                let Some(item) = self.trees[*on].items.remove(&at) else { return false };
+                if item.kind != Kind::Dir {
+                    self.trash.push(item.content);
+                }
+                self.ledger.remove(&change.pair);
+            }
+            Action::Record => self.record(change),
+            Action::Forget => {
+                self.ledger.remove(&change.pair);
+            }
+            Action::Skip(_) => {}
+        }
+        true
+    }
+
+    fn has_parent(&self, side: Side, at: &RelPath) -> bool {
+        at.parent().is_some_and(|p| self.trees[side].is_dir(&p))
+    }
+
+    /// Writes the ledger row from a fresh look at both sides; only what both have is agreed.
+    fn record(&mut self, change: &Change) {
+        let look = |side: Side| self.trees[side].items.get(change.path_on(side));
+        let (Some(left), Some(right)) = (look(Side::Left), look(Side::Right)) else { return };
+        assert_eq!(left.kind, right.kind, "what is recorded is the same on both sides: {change:?}");
+        assert_eq!(left.content, right.content, "what is recorded is the same on both sides: {change:?}");
+        let name = change.path.name().expect("not the root");
+        let held = |side: Side| {
+            let there = change.path_on(side).name().expect("not the root");
+            let node = look(side).expect("just seen").node();
+            Held {
+                ident: node.ident,
+                token: node.token,
+                alias: (there != name).then_some(there),
+                racy: false,
+                verified: false,
+            }
+        };
+        let row = Pair {
+            id: change.pair,
+            parent: change.parent,
+            name: name.clone(),
+            kind: left.kind,
+            content: (left.kind != Kind::Dir).then(|| ContentHash::of(&left.content)),
+            held: Sides::new(held(Side::Left), held(Side::Right)),
+        };
+        assert!(change.parent == PairId::ROOT || self.ledger.contains_key(&change.parent), "an orphan row: {change:?}");
+        let twin = self.ledger.values().find(|p| p.parent == row.parent && p.name == row.name && p.id != row.id);
+        assert!(twin.is_none(), "two rows of one name: {change:?} and {twin:?}");
+        self.ledger.insert(row.id, row);
+    }
+
+    /// Plans and applies once.
+    pub fn sync(&mut self, settings: &Settings) -> Plan {
+        let plan = self.plan(settings);
+        let outcome = self.apply(&plan.changes);
+        assert!(outcome.stale.is_empty(), "stale without a cause: {:?}", describe(&plan, &outcome));
+        plan
+    }
+}
+
+pub fn describe(plan: &Plan, outcome: &Outcome) -> String {
+    let line = |(i, c): (usize, &Change)| {
+        format!("{} {:?} {} {:?}\n", if outcome.stale.contains(&i) { "STALE" } else { "  " }, c.kind, c.path, c.action)
+    };
+    plan.changes.iter().enumerate().map(line).collect()
+}
+
+/// The changes that a report counts.
+pub fn effects(plan: &Plan) -> Vec<String> {
+    let counted = |c: &&Change| !matches!(c.action, Action::Skip(_) | Action::Record | Action::Forget);
+    plan.changes.iter().filter(counted).map(|c| format!("{} {:?} {:?}", c.path, c.kind, c.action)).collect()
+}
