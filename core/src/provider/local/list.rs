@@ -1,0 +1,67 @@
+//! Looking: listings, single items.
+
+use std::io::ErrorKind;
+
+use super::disk::Disk;
+use super::root::{Cursor, Root, retry, split};
+use crate::error::{Error, Result};
+use crate::model::{Entry, Kind, Name, Node, RelPath};
+use crate::provider::{Listing, is_reserved};
+
+/// Lists one directory. Nothing but the directory's definite absence is `Absent`.
+pub(super) fn list<D: Disk>(root: &Root<D>, path: &RelPath) -> Listing {
+    let action = "list the directory";
+    let disk = &*root.disk;
+    // A handle of its own: two listings of one directory would share its position. The root is opened anew too.
+    let name = if path.is_root() { b"." } else { path.as_bytes() };
+    let dir = match retry(|| disk.open_dir(&root.dir, name)) {
+        Ok(dir) => dir,
+        Err(e) if e.kind() == ErrorKind::NotFound && !path.is_root() => return Listing::Absent,
+        Err(e) if e.kind() == ErrorKind::NotADirectory && is_no_directory(root, path) => return Listing::Absent,
+        Err(e) => return Listing::Unknown(Error::io(action, path, e)),
+    };
+    let mut entries = Vec::new();
+    let mut failed: Option<Error> = None;
+    let read = disk.read_dir(&dir, is_reserved, |name, stat| match (Name::new(name), stat) {
+        (Some(name), Ok(stat)) => entries.push(Entry { name, node: stat.node() }),
+        // Gone between the listing and the look at it: not there.
+        (_, Err(e)) if e.kind() == ErrorKind::NotFound => {}
+        (Some(name), Err(e)) => {
+            failed.get_or_insert_with(|| Error::io("look at", path.join(&name), e));
+        }
+        (None, _) => {
+            let error = Error::new(crate::Code::Storage, action, path).because("it shows an impossible name");
+            failed.get_or_insert(error);
+        }
+    });
+    match (read, failed) {
+        (Ok(()), None) => Listing::Complete(entries),
+        (Ok(()), Some(e)) => Listing::Partial(entries, e),
+        // A directory that is removed while it is read ends its listing with ENOENT.
+        (Err(e), _) if e.kind() == ErrorKind::NotFound => Listing::Unknown(Error::io(action, path, e)),
+        (Err(e), _) => Listing::Partial(entries, Error::io(action, path, e)),
+    }
+}
+
+/// Whether every component but the last is a directory, and the last is something else.
+fn is_no_directory<D: Disk>(root: &Root<D>, path: &RelPath) -> bool {
+    let (parent, name) = split(path);
+    let mut cursor = Cursor::new(root);
+    let Ok(dir) = cursor.dir(parent) else { return false };
+    matches!(root.look(dir, name), Ok(Some(stat)) if stat.kind != Kind::Dir)
+}
+
+pub(super) fn stat<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, path: &RelPath) -> Result<Option<Node>> {
+    let action = "look at";
+    let (parent, name) = split(path);
+    let found = if name.is_empty() {
+        retry(|| root.disk.stat_dir(&root.dir)).map(Some)
+    } else {
+        match cursor.dir(parent) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+            Ok(dir) => root.look(dir, name),
+        }
+    };
+    Ok(found.map_err(|e| Error::io(action, path, e))?.map(|s| s.node()))
+}

@@ -1,0 +1,403 @@
+//! Directories of this machine.
+//!
+//! All policy is here and above [`Disk`]: resolution beneath the root, reserved and temporary names, preconditions,
+//! the trash, how content is copied and hashed, what is flushed and when. What always holds:
+//!
+//! - every path is resolved from the opened root, no link is followed, and what an effect relies on is looked at
+//!   through the handle of the directory that it happens in;
+//! - a published name shows the old content or the new, at no moment a part or nothing;
+//! - a failed effect leaves its item as it was, and no temporary file.
+
+mod copy;
+mod disk;
+mod flush;
+mod list;
+mod os;
+mod pool;
+mod publish;
+mod root;
+mod traits;
+mod trash;
+
+use std::any::Any;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+
+pub use disk::{Attribute, Disk, Rename, Stat, Traits};
+pub use os::OsDisk;
+
+use self::copy::Target;
+use self::pool::{Pool, Scratch};
+use self::root::{Cursor, Root, retry};
+use crate::delta::{Expect, Metadata};
+use crate::error::{Code, Error, Result};
+use crate::model::{Ident, Kind, Name, Node, RelPath, Timestamp};
+use crate::provider::{
+    Capabilities, Hashed, Listing, Move, NativeSource, Provider, Publish, RootIdentity, Source, Stage, Staged, Trash,
+    is_reserved,
+};
+
+/// Threads for local work: the disk is kept busy, the other cores are left to the engine.
+const THREADS: usize = 2;
+/// Streams that are received at once.
+const STREAMS: usize = 8;
+
+/// A directory of this machine, or of a simulated disk.
+pub struct Local<D: Disk = OsDisk> {
+    root: Arc<Root<D>>,
+    pool: Pool,
+}
+
+/// The exclusive lock on a root; it ends when this is dropped, or with the process.
+pub struct RootLock(#[allow(dead_code, reason = "held for its drop")] Box<dyn Any + Send + Sync>);
+
+impl Local {
+    /// Opens a directory of this machine as a root.
+    ///
+    /// # Errors
+    /// `not_found`, `permission`, `storage`: the directory cannot be opened.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_on(Arc::new(OsDisk::default()), path)
+    }
+}
+
+impl<D: Disk> Local<D> {
+    /// Opens a directory of this disk as a root.
+    ///
+    /// # Errors
+    /// As [`Local::open`].
+    pub fn open_on(disk: Arc<D>, path: &Path) -> Result<Self> {
+        let display = path.to_string_lossy().into_owned();
+        let at = |e| Error::io("open the root", &display, e);
+        let dir = retry(|| disk.open_root(path)).map_err(at)?;
+        let traits = retry(|| disk.traits(&dir)).map_err(at)?;
+        let stat = retry(|| disk.stat_dir(&dir)).map_err(at)?;
+        let capabilities = Capabilities {
+            case_insensitive: traits.case_insensitive,
+            unicode_insensitive: traits.unicode_insensitive,
+            windows_names: traits.windows_names,
+            unicode_names: traits.unicode_names,
+            max_name_bytes: traits.max_name_bytes,
+            mode: traits.mode,
+            set_mtime: true,
+            symlinks: traits.symlinks,
+            time_precision_ns: traits.time_precision_ns,
+            create_is_exclusive: true,
+            native_copy: true,
+        };
+        let root = Root {
+            disk,
+            dir,
+            dev: stat.dev,
+            capabilities,
+            writable: traits.writable,
+            display,
+            pending: flush::Pending::default(),
+        };
+        Ok(Self { root: Arc::new(root), pool: Pool::start(THREADS)? })
+    }
+
+    /// Takes the exclusive lock of the root.
+    ///
+    /// # Errors
+    /// `busy` when another run holds it.
+    pub fn lock_root(&self) -> Result<RootLock> {
+        let action = "lock the root";
+        match retry(|| self.root.disk.lock(&self.root.dir)) {
+            Ok(Some(lock)) => Ok(RootLock(Box::new(lock))),
+            Ok(None) => Err(Error::new(Code::Busy, action, &self.root.display).because("another run holds it")),
+            Err(e) => Err(Error::io(action, &self.root.display, e)),
+        }
+    }
+
+    /// One result per item, each made with the directory of the item before it at hand.
+    async fn each<T, R>(
+        &self,
+        items: Vec<T>,
+        work: impl Fn(&Root<D>, &mut Cursor<'_, D>, &mut Scratch, T) -> Result<R> + Send + Sync + 'static,
+    ) -> Vec<Result<R>>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+    {
+        let root = Arc::clone(&self.root);
+        let part = move |scratch: &mut Scratch, items: Vec<T>| {
+            let mut cursor = Cursor::new(&*root);
+            items.into_iter().map(|item| work(&root, &mut cursor, scratch, item)).collect()
+        };
+        self.pool.spread(items, part).await
+    }
+
+    /// All results in one piece of work, in order: each item may rely on those before it.
+    async fn in_order<T, R>(
+        &self,
+        items: Vec<T>,
+        work: impl Fn(&Root<D>, &mut Cursor<'_, D>, T) -> Result<R> + Send + 'static,
+    ) -> Vec<Result<R>>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+    {
+        let root = Arc::clone(&self.root);
+        let count = items.len();
+        let done = self.pool.run(move |_| {
+            let mut cursor = Cursor::new(&*root);
+            Ok(items.into_iter().map(|item| work(&root, &mut cursor, item)).collect())
+        });
+        match done.await {
+            Ok(results) => results,
+            Err(e) => (0..count).map(|_| Err(e.clone())).collect(),
+        }
+    }
+
+    async fn stage_stream(
+        &self,
+        target: Target,
+        kind: Kind,
+        mut stream: BoxStream<'static, Result<Bytes>>,
+        size: u64,
+    ) -> Result<Staged> {
+        if size <= copy::SMALL || kind == Kind::Symlink {
+            let mut content = Vec::new();
+            while let Some(piece) = stream.next().await {
+                content.extend_from_slice(&piece?);
+                if content.len() as u64 > size.min(copy::SMALL) {
+                    return Err(copy::wrong_size(&target.path));
+                }
+            }
+            if content.len() as u64 != size {
+                return Err(copy::wrong_size(&target.path));
+            }
+            let root = Arc::clone(&self.root);
+            let work = move |_: &mut Scratch| {
+                let mut cursor = Cursor::new(&*root);
+                match kind {
+                    Kind::Symlink => copy::stage_link(&root, &mut cursor, &target, &content),
+                    Kind::File => copy::stage_bytes(&root, &mut cursor, &target, &content),
+                    Kind::Dir | Kind::NativeDoc | Kind::Other => Err(uncarried(&target.path)),
+                }
+            };
+            return self.pool.run(work).await;
+        }
+        // A thread of its own: a slow sender must not hold one of the pool.
+        let (send, mut receive) = tokio::sync::mpsc::channel::<Result<Bytes>>(4);
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let root = Arc::clone(&self.root);
+        let path = target.path.clone();
+        let work = move || {
+            let mut cursor = Cursor::new(&*root);
+            let staged = copy::stage_pieces(&root, &mut cursor, &target, size, || receive.blocking_recv());
+            // Nobody listens when the caller was dropped; the temporary file is found by its name.
+            let _ = answer.send(staged);
+        };
+        std::thread::Builder::new()
+            .name("portbook-stream".into())
+            .spawn(work)
+            .map_err(|e| Error::io("start a thread for", &path, e))?;
+        while let Some(piece) = stream.next().await {
+            // The writer stops listening when it has failed; its answer says why.
+            if send.send(piece).await.is_err() {
+                break;
+            }
+        }
+        drop((send, stream));
+        answered.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "write", &path)))
+    }
+
+    async fn stage_one(&self, target: Target, kind: Kind, source: Source) -> Result<Staged> {
+        match source {
+            Source::Stream { bytes, size } => self.stage_stream(target, kind, bytes, size).await,
+            Source::Native { .. } => Err(Error::new(Code::Internal, "write", &target.path)),
+        }
+    }
+}
+
+fn uncarried(path: &RelPath) -> Error {
+    Error::new(Code::Unsupported, "write", path).because("it is neither a file nor a link")
+}
+
+#[async_trait]
+impl<D: Disk> Provider for Local<D> {
+    fn capabilities(&self) -> &Capabilities {
+        &self.root.capabilities
+    }
+
+    fn display(&self) -> String {
+        self.root.display.clone()
+    }
+
+    async fn root(&self) -> Result<RootIdentity> {
+        let root = Arc::clone(&self.root);
+        let work = move |_: &mut Scratch| {
+            let at = |e: io::Error| Error::io("look at the root", &root.display, e);
+            let stat = retry(|| root.disk.stat_dir(&root.dir)).map_err(at)?;
+            let Ident::File { id, birth_ns } = stat.node().ident else {
+                return Err(Error::new(Code::Internal, "look at the root", &root.display));
+            };
+            Ok(RootIdentity {
+                ident: format!("{id}:{birth_ns}"),
+                free_bytes: root.disk.free_bytes(&root.dir).ok(),
+                writable: root.writable,
+            })
+        };
+        self.pool.run(work).await
+    }
+
+    async fn list(&self, dirs: Vec<RelPath>) -> Vec<Listing> {
+        let root = Arc::clone(&self.root);
+        let work = move |_: &mut Scratch, dirs: Vec<RelPath>| dirs.iter().map(|d| list::list(&root, d)).collect();
+        self.pool.spread(dirs, work).await
+    }
+
+    async fn stat(&self, paths: Vec<RelPath>) -> Vec<Result<Option<Node>>> {
+        self.each(paths, |root, cursor, _, path| list::stat(root, cursor, &path)).await
+    }
+
+    async fn hash(&self, paths: Vec<RelPath>) -> Vec<Result<Hashed>> {
+        self.each(paths, |root, cursor, scratch, path| copy::hash(root, cursor, scratch, &path)).await
+    }
+
+    async fn read(
+        &self,
+        path: &RelPath,
+        offset: u64,
+        length: Option<u64>,
+    ) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let (root, path) = (Arc::clone(&self.root), path.clone());
+        let (send, receive) = tokio::sync::mpsc::channel::<Result<Bytes>>(2);
+        let (opened, is_open) = tokio::sync::oneshot::channel();
+        let subject = path.clone();
+        // A thread of its own: a slow receiver must not hold one of the pool.
+        std::thread::Builder::new()
+            .name("portbook-read".into())
+            .spawn(move || {
+                copy::send_content(&root, &path, offset, length, opened, |piece| send.blocking_send(piece).is_ok())
+            })
+            .map_err(|e| Error::io("start a thread for", &subject, e))?;
+        is_open.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "read", &subject)))?;
+        Ok(stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|p| (p, receive)) }).boxed())
+    }
+
+    fn native_source(&self) -> Option<NativeSource> {
+        Some(NativeSource(Arc::clone(&self.root) as Arc<dyn Any + Send + Sync>))
+    }
+
+    async fn make_dirs(&self, dirs: Vec<(RelPath, Metadata)>) -> Vec<Result<Node>> {
+        let make = |root: &Root<D>, cursor: &mut Cursor<'_, D>, (path, metadata): (RelPath, Metadata)| {
+            publish::make_dir(root, cursor, &path, &metadata)
+        };
+        self.in_order(dirs, make).await
+    }
+
+    async fn stage(&self, items: Vec<Stage>) -> Vec<Result<Staged>> {
+        let mut results: Vec<Option<Result<Staged>>> = std::iter::repeat_with(|| None).take(items.len()).collect();
+        let (mut native, mut streams) = (Vec::new(), Vec::new());
+        for (i, item) in items.into_iter().enumerate() {
+            let Stage { target: path, tag, source, kind, metadata, replaces } = item;
+            let target = Target { path, tag, metadata, replaces };
+            match source {
+                Source::Native { source, path, expect } => match source.0.downcast::<Root<D>>() {
+                    Ok(from) => native.push((i, target, from, path, expect)),
+                    Err(_) => {
+                        let error = Error::new(Code::Unsupported, "write", &target.path);
+                        results[i] = Some(Err(error.because("the source is of another kind")));
+                    }
+                },
+                Source::Stream { .. } => streams.push((i, target, kind, source)),
+            }
+        }
+        let order: Vec<usize> = native.iter().map(|n| n.0).collect();
+        let root = Arc::clone(&self.root);
+        let work = move |scratch: &mut Scratch, items: Vec<(usize, Target, Arc<Root<D>>, RelPath, Node)>| {
+            let mut cursor = Cursor::new(&*root);
+            let source = items.first().map(|item| Arc::clone(&item.2));
+            let mut from = source.as_deref().map(Cursor::new);
+            let mut staged = Vec::with_capacity(items.len());
+            for (_, target, other, path, expect) in &items {
+                let known = source.as_ref().is_some_and(|s| Arc::ptr_eq(s, other));
+                staged.push(match from.as_mut().filter(|_| known) {
+                    Some(from) => copy::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect)),
+                    None => {
+                        let from = &mut Cursor::new(&**other);
+                        copy::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect))
+                    }
+                });
+            }
+            staged
+        };
+        let received = stream::iter(streams)
+            .map(|(i, target, kind, source)| async move { (i, self.stage_one(target, kind, source).await) })
+            .buffer_unordered(STREAMS)
+            .collect::<Vec<_>>();
+        let (copied, received) = futures_util::join!(self.pool.spread(native, work), received);
+        for (i, result) in order.into_iter().zip(copied).chain(received) {
+            results[i] = Some(result);
+        }
+        let lost = || Err(Error::new(Code::Internal, "write", "a file"));
+        results.into_iter().map(|r| r.unwrap_or_else(lost)).collect()
+    }
+
+    async fn flush(&self, paths: Vec<RelPath>) -> Result<()> {
+        let root = Arc::clone(&self.root);
+        self.pool.run(move |_| flush::flush(&root, &paths)).await
+    }
+
+    async fn publish(&self, items: Vec<Publish>) -> Vec<Result<Node>> {
+        self.each(items, |root, cursor, _, item| publish::publish(root, cursor, &item)).await
+    }
+
+    async fn move_items(&self, items: Vec<Move>) -> Vec<Result<Node>> {
+        self.in_order(items, |root, _, item| publish::move_item(root, &item)).await
+    }
+
+    async fn trash(&self, items: Vec<Trash>) -> Vec<Result<()>> {
+        self.in_order(items, |root, cursor, item| trash::trash(root, cursor, &item)).await
+    }
+
+    async fn set_metadata(&self, items: Vec<(RelPath, Expect, Metadata)>) -> Vec<Result<Node>> {
+        self.in_order(items, |root, cursor, item| publish::set_metadata(root, cursor, &item)).await
+    }
+
+    async fn discard_staged(&self, items: Vec<(RelPath, String)>) -> Result<()> {
+        let work = |root: &Root<D>, cursor: &mut Cursor<'_, D>, (path, tag): (RelPath, String)| {
+            copy::discard(root, cursor, &path, &tag)
+        };
+        self.in_order(items, work).await.into_iter().fold(Ok(()), Result::and)
+    }
+
+    async fn empty_trash(&self, older_than: Timestamp) -> Result<u64> {
+        let root = Arc::clone(&self.root);
+        self.pool.run(move |_| trash::empty(&root, older_than)).await
+    }
+
+    fn can_hold(&self, name: &Name) -> bool {
+        let (bytes, c) = (name.as_bytes(), &self.root.capabilities);
+        bytes.len() <= c.max_name_bytes
+            && !is_reserved(bytes)
+            && (!c.unicode_names || std::str::from_utf8(bytes).is_ok())
+            && (!c.windows_names || windows_name(bytes))
+    }
+}
+
+/// Whether Windows takes the name and gives it back unchanged.
+fn windows_name(name: &[u8]) -> bool {
+    let bad = |b: &u8| *b < 32 || b"<>:\"|?*\\".contains(b);
+    if name.iter().any(bad) || matches!(name.last(), Some(b'.' | b' ')) {
+        return false;
+    }
+    let stem = name.split(|b| *b == b'.').next().unwrap_or(name).trim_ascii_end().to_ascii_uppercase();
+    let device = match &stem[..] {
+        b"CON" | b"PRN" | b"AUX" | b"NUL" | b"CONIN$" | b"CONOUT$" => true,
+        [b'C', b'O', b'M', rest @ ..] | [b'L', b'P', b'T', rest @ ..] => {
+            matches!(rest, [b'0'..=b'9']) || ["¹", "²", "³"].iter().any(|d| d.as_bytes() == rest)
+        }
+        _ => false,
+    };
+    !device
+}

@@ -1,0 +1,224 @@
+//! The trash of a root: `.portbook/trash/LABEL/PATH`.
+//!
+//! Items are moved there, never copied: what lies on a mount beneath the root cannot be, and is refused as
+//! `unsupported` rather than removed without a trace. The time of a label is the modified time of its directory.
+
+use std::io::{self, ErrorKind};
+
+use super::disk::{Disk, Stat};
+use super::publish::exclusive;
+use super::root::{Cursor, Root, not_reserved, retry, same_moved, split, stale};
+use crate::error::{Code, Error, Result};
+use crate::model::{Kind, Name, RelPath, Timestamp};
+use crate::provider::{RESERVED_DIR, TEMP_PREFIX, Trash, is_reserved};
+
+const DIR: &[u8] = b"trash";
+/// How many items of one path a label can hold.
+const MOST: u32 = 10_000;
+
+pub(super) fn trash<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, item: &Trash) -> Result<()> {
+    let action = "move to the trash";
+    let path = &item.path;
+    not_reserved(action, path)?;
+    let at = |e| Error::io(action, path, e);
+    let (dir, name) = cursor.parent(action, path)?;
+    let Some(old) = root.check(action, path, (dir, name), &item.expect)? else { return Ok(()) };
+    if old.kind == Kind::Dir {
+        remove_empty(root, action, path, dir, name)?;
+        root.pending.touched(path, Vec::new(), old.dev != root.dev);
+        return Ok(());
+    }
+    let (bin, dirs) = open_bin(root, action, path, &item.label)?;
+    let kept = into_bin(&bin.1, |new_name| exclusive(root, (dir, name), (&bin.0, new_name)))
+        .map_err(|e| refused(action, path, e))?;
+    let moved = retry(|| root.disk.stat_at(&bin.0, &kept)).map_err(at)?;
+    if !same_moved(&old, &moved) {
+        // It was edited after the check: it goes back, unless yet another item has its name by now.
+        exclusive(root, (&bin.0, &kept), (dir, name)).map_err(at)?;
+        return Err(stale(action, path, "it changed at the last moment"));
+    }
+    root.pending.touched(path, dirs, old.dev != root.dev);
+    Ok(())
+}
+
+/// Keeps a version that is about to be replaced: under a second name, so that its own is never missing. It is durable
+/// before this returns; the rename over it must not be the first to reach the disk.
+pub(super) fn archive<D: Disk>(
+    root: &Root<D>,
+    action: &'static str,
+    path: &RelPath,
+    (dir, name): (&D::Dir, &[u8]),
+    old: &Stat,
+    label: &str,
+) -> Result<Vec<Vec<u8>>> {
+    let at = |e| Error::io(action, path, e);
+    let (bin, dirs) = open_bin(root, action, path, label)?;
+    let linked = into_bin(&bin.1, |new_name| retry(|| root.disk.link(dir, name, &bin.0, new_name)));
+    let kept = match linked {
+        // No second names here: for a moment the target's is missing.
+        Err(e) if e.kind() == ErrorKind::Unsupported => {
+            into_bin(&bin.1, |new_name| exclusive(root, (dir, name), (&bin.0, new_name)))
+        }
+        other => other,
+    }
+    .map_err(|e| refused(action, path, e))?;
+    let moved = retry(|| root.disk.stat_at(&bin.0, &kept)).map_err(at)?;
+    if !same_moved(old, &moved) {
+        return Err(stale(action, path, "it changed at the last moment"));
+    }
+    root.disk.sync_dir(&bin.0).map_err(at)?;
+    let mut cursor = Cursor::new(root);
+    for dir in dirs.iter().rev() {
+        root.disk.sync_dir(cursor.dir(dir).map_err(at)?).map_err(at)?;
+    }
+    Ok(dirs)
+}
+
+fn refused(action: &'static str, path: &RelPath, e: io::Error) -> Error {
+    match e.kind() {
+        ErrorKind::CrossesDevices => Error::new(Code::Unsupported, action, path)
+            .because("it lies on another file system than the trash of its root"),
+        _ => Error::io(action, path, e),
+    }
+}
+
+/// Puts an item into its directory of the trash under the first name that is free.
+fn into_bin(name: &[u8], put: impl Fn(&[u8]) -> io::Result<()>) -> io::Result<Vec<u8>> {
+    for number in 0..MOST {
+        let suffix = if number == 0 { String::new() } else { format!(".{number}") };
+        let cut = name.len().min(255 - suffix.len());
+        let candidate = [&name[..cut], suffix.as_bytes()].concat();
+        match put(&candidate) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            other => return other.map(|()| candidate),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
+type Bin<'p, D> = (<D as Disk>::Dir, &'p [u8]);
+
+/// Opens the directory in the trash that an item of this path goes to, making what is missing; and the paths of the
+/// directories on the way, which a flush must cover.
+fn open_bin<'p, D: Disk>(
+    root: &Root<D>,
+    action: &'static str,
+    path: &'p RelPath,
+    label: &str,
+) -> Result<(Bin<'p, D>, Vec<Vec<u8>>)> {
+    let at = |e| Error::io(action, path, e);
+    if Name::new(label.as_bytes()).is_none() {
+        return Err(Error::new(Code::Invalid, action, path).because("the label of the trash is no name"));
+    }
+    let (parent, name) = split(path);
+    let parts = [RESERVED_DIR, DIR, label.as_bytes()];
+    let parts = parts.into_iter().chain(parent.split(|b| *b == b'/').filter(|p| !p.is_empty()));
+    let mut dirs = vec![Vec::new()];
+    let mut full: Vec<u8> = Vec::new();
+    for part in parts {
+        if !full.is_empty() {
+            full.push(b'/');
+        }
+        full.extend_from_slice(part);
+        dirs.push(full.clone());
+    }
+    match retry(|| root.disk.open_dir(&root.dir, &full)) {
+        Err(e) if e.kind() == ErrorKind::NotFound => {}
+        other => return Ok(((other.map_err(at)?, name), dirs)),
+    }
+    let mut here: Option<D::Dir> = None;
+    for part in full.split(|b| *b == b'/') {
+        let above = here.as_ref().unwrap_or(&root.dir);
+        match retry(|| root.disk.make_dir(above, part, 0o700)) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(at(e)),
+            Ok(()) | Err(_) => {}
+        }
+        here = Some(retry(|| root.disk.open_dir(above, part)).map_err(at)?);
+    }
+    let dir = here.ok_or_else(|| Error::new(Code::Internal, action, path))?;
+    Ok(((dir, name), dirs))
+}
+
+/// An empty directory is not worth keeping. What is left in it of earlier runs goes first.
+fn remove_empty<D: Disk>(
+    root: &Root<D>,
+    action: &'static str,
+    path: &RelPath,
+    dir: &D::Dir,
+    name: &[u8],
+) -> Result<()> {
+    let at = |e| Error::io(action, path, e);
+    let own = retry(|| root.disk.open_dir(dir, name)).map_err(at)?;
+    let mut leftovers = Vec::new();
+    let mut held = false;
+    root.disk
+        .read_dir(
+            &own,
+            |_| false,
+            |name, _| match name.starts_with(TEMP_PREFIX) {
+                true => leftovers.push(name.to_vec()),
+                false => held |= !is_reserved(name),
+            },
+        )
+        .map_err(at)?;
+    if held {
+        return Err(stale(action, path, "it is not empty"));
+    }
+    for leftover in leftovers {
+        retry(|| root.disk.unlink(&own, &leftover)).map_err(at)?;
+    }
+    retry(|| root.disk.remove_dir(dir, name)).map_err(|e| match e.kind() {
+        ErrorKind::DirectoryNotEmpty => stale(action, path, "it is not empty"),
+        _ => at(e),
+    })
+}
+
+/// Removes the labels that have not been added to since `older_than`.
+pub(super) fn empty<D: Disk>(root: &Root<D>, older_than: Timestamp) -> Result<u64> {
+    let action = "empty the trash of";
+    let at = |e| Error::io(action, &root.display, e);
+    let path = [RESERVED_DIR, b"/", DIR].concat();
+    let bin = match retry(|| root.disk.open_dir(&root.dir, &path)) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(0),
+        other => other.map_err(at)?,
+    };
+    let mut labels = Vec::new();
+    let mut first: Option<Error> = None;
+    root.disk
+        .read_dir(
+            &bin,
+            |_| false,
+            |name, stat| match stat {
+                Ok(stat) if stat.mtime < older_than => labels.push(name.to_vec()),
+                Ok(_) => {}
+                Err(e) => first = first.take().or_else(|| Some(at(e))),
+            },
+        )
+        .map_err(at)?;
+    let mut removed = 0;
+    for label in labels {
+        if let Err(e) = remove_tree(root, &bin, &label, &mut removed) {
+            first.get_or_insert_with(|| at(e));
+        }
+    }
+    first.map_or(Ok(removed), Err)
+}
+
+/// Removes an item with all that it holds, going on after a failure.
+fn remove_tree<D: Disk>(root: &Root<D>, dir: &D::Dir, name: &[u8], removed: &mut u64) -> io::Result<()> {
+    let Some(stat) = root.look(dir, name)? else { return Ok(()) };
+    if stat.kind != Kind::Dir {
+        retry(|| root.disk.unlink(dir, name))?;
+        *removed += 1;
+        return Ok(());
+    }
+    let own = retry(|| root.disk.open_dir(dir, name))?;
+    let mut names = Vec::new();
+    root.disk.read_dir(&own, |_| false, |name, _| names.push(name.to_vec()))?;
+    let mut outcome = Ok(());
+    for name in names {
+        outcome = outcome.and(remove_tree(root, &own, &name, removed));
+    }
+    outcome?;
+    retry(|| root.disk.remove_dir(dir, name))
+}

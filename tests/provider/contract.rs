@@ -1,0 +1,317 @@
+//! The contract of [`Provider`], generic over how one is opened. The two roots are empty at the start, and places of
+//! the same kind, so that the native copy between them is tried where there is one.
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use portbook::delta::{Expect, Metadata};
+use portbook::identity::ContentHash;
+use portbook::model::{Entry, Kind, Name, Node, RelPath, Timestamp};
+use portbook::provider::{Listing, Move, Provider, Publish, Source, Stage, Staged, Trash};
+use portbook::{Code, Result};
+
+/// Runs every case.
+pub(crate) async fn run<P: Provider>(open: impl Fn() -> P, open_other: impl Fn() -> P) {
+    let place = open();
+    arrival(&place).await;
+    preconditions(&place).await;
+    sources_that_lie(&place).await;
+    directories(&place).await;
+    moves(&place).await;
+    trash(&place).await;
+    ranges(&place).await;
+    leftovers(&place).await;
+    metadata(&place).await;
+    native(&place, &open_other()).await;
+    if place.capabilities().symlinks {
+        links(&place).await;
+    } else {
+        println!("skipped links: the place holds none");
+    }
+    hostile_names(&open_other()).await;
+}
+
+pub(crate) fn path(text: &str) -> RelPath {
+    RelPath::parse(text.as_bytes()).unwrap()
+}
+
+fn pieces(content: &[u8], size: usize) -> Source {
+    let pieces: Vec<Result<Bytes>> = content.chunks(size.max(1)).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
+    Source::Stream { bytes: stream::iter(pieces).boxed(), size: content.len() as u64 }
+}
+
+fn stage(target: &RelPath, source: Source, kind: Kind) -> Stage {
+    let tag = format!("t{:x}", ContentHash::of(target.as_bytes()).0[0]);
+    Stage { target: target.clone(), tag, source, kind, metadata: Metadata::default(), replaces: false }
+}
+
+pub(crate) async fn put_staged(p: &impl Provider, item: Stage) -> Result<Staged> {
+    p.stage(vec![item]).await.remove(0)
+}
+
+pub(crate) async fn publish(p: &impl Provider, staged: Staged, expect: Expect, archive: Option<&str>) -> Result<Node> {
+    p.publish(vec![Publish { staged, expect, archive: archive.map(Into::into) }]).await.remove(0)
+}
+
+/// Brings a file into place as the engine does.
+pub(crate) async fn put(p: &impl Provider, target: &str, content: &[u8], expect: Expect) -> Result<Node> {
+    let target = path(target);
+    let staged = put_staged(p, stage(&target, pieces(content, 100_000), Kind::File)).await?;
+    assert_eq!(staged.content, ContentHash::of(content));
+    p.flush(vec![target.clone()]).await?;
+    let node = publish(p, staged, expect, None).await?;
+    p.flush(vec![target]).await?;
+    Ok(node)
+}
+
+pub(crate) async fn stat(p: &impl Provider, at: &str) -> Option<Node> {
+    p.stat(vec![path(at)]).await.remove(0).unwrap()
+}
+
+pub(crate) async fn content(p: &impl Provider, at: &str) -> Vec<u8> {
+    p.read(&path(at), 0, None).await.unwrap().try_collect::<Vec<_>>().await.unwrap().concat()
+}
+
+pub(crate) async fn listed(p: &impl Provider, at: &str) -> Vec<Entry> {
+    match p.list(vec![path(at)]).await.remove(0) {
+        Listing::Complete(mut entries) => {
+            entries.sort_by(|a, b| a.name.cmp(&b.name));
+            entries
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn names(p: &impl Provider, at: &str) -> Vec<String> {
+    listed(p, at).await.iter().map(|e| e.name.to_string()).collect()
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T>) -> Code {
+    result.unwrap_err().code()
+}
+
+/// A file is nowhere to be seen until it is published, and then it is whole.
+async fn arrival(p: &impl Provider) {
+    for (name, size) in [("empty", 0), ("one", 1), ("small", 5_000), ("mega", 1 << 20), ("large", (5 << 20) + 17)] {
+        let bytes: Vec<u8> = (0..size).map(|i| (i * 31 % 251) as u8).collect();
+        let target = path(name);
+        let staged = put_staged(p, stage(&target, pieces(&bytes, 70_001), Kind::File)).await.unwrap();
+        assert_eq!((staged.size, staged.content), (size as u64, ContentHash::of(&bytes)));
+        assert_eq!(stat(p, name).await, None, "{name} is not visible before it is published");
+        assert!(!names(p, "").await.contains(&name.to_string()));
+        p.flush(vec![target.clone()]).await.unwrap();
+        let node = publish(p, staged, Expect::Absent, None).await.unwrap();
+        p.flush(vec![target.clone()]).await.unwrap();
+        assert_eq!(stat(p, name).await.as_ref(), Some(&node), "publish answers what is there");
+        assert_eq!((node.kind, node.token.size), (Kind::File, size as u64));
+        assert_eq!(content(p, name).await, bytes);
+        let hashed = p.hash(vec![target]).await.remove(0).unwrap();
+        assert_eq!((hashed.content, hashed.node), (ContentHash::of(&bytes), node));
+    }
+    assert_eq!(names(p, "").await, ["empty", "large", "mega", "one", "small"], "no temporary name is listed");
+}
+
+/// An effect happens only to the state it was planned for.
+async fn preconditions(p: &impl Provider) {
+    let old = put(p, "pre", b"old", Expect::Absent).await.unwrap();
+    assert_eq!(code(put(p, "pre", b"other", Expect::Absent).await), Code::Stale, "a create never overwrites");
+    assert_eq!(content(p, "pre").await, b"old");
+    let new = put(p, "pre", b"newer", Expect::Node(old.clone())).await.unwrap();
+    assert_eq!(content(p, "pre").await, b"newer");
+    assert_eq!(code(put(p, "pre", b"third", Expect::Node(old.clone())).await), Code::Stale, "it has changed");
+    assert_eq!(code(put(p, "none", b"x", Expect::Node(new.clone())).await), Code::Stale, "it is gone");
+    assert_eq!(stat(p, "none").await, None);
+    let trash = Trash { path: path("pre"), expect: Expect::Node(old), label: "pre".into() };
+    assert_eq!(code(p.trash(vec![trash]).await.remove(0)), Code::Stale);
+    assert_eq!(content(p, "pre").await, b"newer");
+}
+
+/// Bytes read are bytes declared, or nothing arrives.
+async fn sources_that_lie(p: &impl Provider) {
+    for size in [10, 3 << 20] {
+        for declared in [0, size - 1, size + 1] {
+            let Source::Stream { bytes, .. } = pieces(&vec![7; size], 65_536) else { unreachable!() };
+            let item = stage(&path("liar"), Source::Stream { bytes, size: declared as u64 }, Kind::File);
+            assert_eq!(code(put_staged(p, item).await), Code::Stale, "{size} bytes declared as {declared}");
+        }
+        let broken = portbook::Error::new(Code::Offline, "read", "the source");
+        let bytes = stream::iter(vec![Ok(Bytes::from(vec![1; size / 2])), Err(broken)]).boxed();
+        let item = stage(&path("liar"), Source::Stream { bytes, size: size as u64 }, Kind::File);
+        assert_eq!(code(put_staged(p, item).await), Code::Offline);
+    }
+    assert_eq!(stat(p, "liar").await, None);
+}
+
+async fn directories(p: &impl Provider) {
+    let dirs = ["d", "d/e", "d/e/f"].map(|d| (path(d), Metadata::default()));
+    let made = p.make_dirs(dirs.to_vec()).await;
+    for (node, (dir, _)) in made.into_iter().zip(&dirs) {
+        let node = node.unwrap();
+        assert_eq!((node.kind, node.token.size, node.token.mtime), (Kind::Dir, 0, None), "{dir}");
+        assert_eq!(p.stat(vec![dir.clone()]).await.remove(0).unwrap(), Some(node));
+    }
+    assert_eq!(code(p.make_dirs(vec![dirs[0].clone()]).await.remove(0)), Code::Stale, "it is there already");
+    put(p, "d/e/file", b"x", Expect::Absent).await.unwrap();
+    assert_eq!(names(p, "d/e").await, ["f", "file"]);
+    let seen = p.list(["d", "nowhere", "d/nowhere/deep", "d/e/file"].map(path).to_vec()).await;
+    assert!(matches!(&seen[0], Listing::Complete(e) if e.len() == 1));
+    assert!(seen[1..].iter().all(|l| matches!(l, Listing::Absent)), "{seen:?}");
+    assert_eq!(p.stat(vec![path("d/nowhere/deep")]).await.remove(0).unwrap(), None);
+}
+
+async fn moves(p: &impl Provider) {
+    let node = put(p, "from", b"moved", Expect::Absent).await.unwrap();
+    put(p, "taken", b"stays", Expect::Absent).await.unwrap();
+    let go = |from: &str, to: &str, expect| Move { from: path(from), to: path(to), expect };
+    let over = p.move_items(vec![go("from", "taken", Expect::Node(node.clone()))]).await.remove(0);
+    assert_eq!(code(over), Code::Stale, "a move never overwrites");
+    assert_eq!((content(p, "from").await, content(p, "taken").await), (b"moved".to_vec(), b"stays".to_vec()));
+    let moved = p.move_items(vec![go("from", "d/to", Expect::Node(node.clone()))]).await.remove(0).unwrap();
+    p.flush(vec![path("d/to")]).await.unwrap();
+    assert_eq!((stat(p, "from").await, stat(p, "d/to").await), (None, Some(moved)));
+    let again = p.move_items(vec![go("from", "d/again", Expect::Node(node))]).await.remove(0);
+    assert_eq!(code(again), Code::Stale, "it is gone");
+    let dir = stat(p, "d/e").await.unwrap();
+    p.move_items(vec![go("d/e", "e2", Expect::Node(dir))]).await.remove(0).unwrap();
+    assert_eq!(content(p, "e2/file").await, b"x");
+}
+
+async fn trash(p: &impl Provider) {
+    let node = put(p, "e2/gone", b"kept", Expect::Absent).await.unwrap();
+    let throw = |at: &str, expect| Trash { path: path(at), expect, label: "run-1".into() };
+    let full = stat(p, "e2").await.unwrap();
+    assert_eq!(code(p.trash(vec![throw("e2", Expect::Node(full))]).await.remove(0)), Code::Stale, "not empty");
+    p.trash(vec![throw("e2/gone", Expect::Node(node))]).await.remove(0).unwrap();
+    assert_eq!(stat(p, "e2/gone").await, None);
+    // A second item of the same path, and a version that is replaced.
+    let node = put(p, "e2/gone", b"kept too", Expect::Absent).await.unwrap();
+    let target = path("e2/gone");
+    let staged = put_staged(p, stage(&target, pieces(b"new", 9), Kind::File)).await.unwrap();
+    publish(p, staged, Expect::Node(node), Some("run-1")).await.unwrap();
+    p.flush(vec![target]).await.unwrap();
+    assert_eq!(content(p, "e2/gone").await, b"new");
+    assert!(!names(p, "").await.contains(&".portbook".to_string()), "the trash is never listed");
+    let f = stat(p, "e2/f").await.unwrap();
+    p.trash(vec![throw("e2/f", Expect::Node(f))]).await.remove(0).unwrap();
+    assert_eq!(stat(p, "e2/f").await, None);
+    assert_eq!(p.empty_trash(Timestamp { secs: 0, nanos: 0 }).await.unwrap(), 0, "nothing is that old");
+    assert_eq!(p.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap(), 2);
+}
+
+async fn ranges(p: &impl Provider) {
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 253) as u8).collect();
+    put(p, "ranges", &bytes, Expect::Absent).await.unwrap();
+    for (offset, length) in
+        [(0, None), (1, Some(1)), (1_048_575, Some(1_048_578)), (2_999_999, None), (3_000_000, None)]
+    {
+        let got = p.read(&path("ranges"), offset, length).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+        let end = length.map_or(bytes.len(), |l| (offset + l) as usize);
+        assert_eq!(got.concat(), bytes[offset as usize..end], "{offset} {length:?}");
+    }
+    assert_eq!(code(p.read(&path("absent"), 0, None).await.map(|_| ())), Code::NotFound);
+}
+
+/// After a crash the same tag is staged again or cleaned up.
+async fn leftovers(p: &impl Provider) {
+    let target = path("again");
+    let item = |content| stage(&target, pieces(content, 9), Kind::File);
+    put_staged(p, item(b"first, and longer")).await.unwrap();
+    let staged = put_staged(p, item(b"second")).await.unwrap();
+    let tag = staged.tag.clone();
+    publish(p, staged.clone(), Expect::Absent, None).await.unwrap();
+    assert_eq!(content(p, "again").await, b"second");
+    put_staged(p, item(b"third")).await.unwrap();
+    p.discard_staged(vec![(target.clone(), tag.clone()), (path("no/where"), tag)]).await.unwrap();
+    let now = stat(p, "again").await.unwrap();
+    assert!(publish(p, staged, Expect::Node(now), None).await.is_err(), "what was discarded is gone");
+    assert_eq!(content(p, "again").await, b"second");
+}
+
+async fn metadata(p: &impl Provider) {
+    let caps = p.capabilities();
+    let target = path("attributes");
+    let mtime = Timestamp { secs: 1_500_000_000, nanos: 0 };
+    let mode = caps.mode.then_some(0o640);
+    let mut item = stage(&target, pieces(b"x", 1), Kind::File);
+    item.metadata = Metadata { mode, mtime: caps.set_mtime.then_some(mtime) };
+    let staged = put_staged(p, item).await.unwrap();
+    let node = publish(p, staged, Expect::Absent, None).await.unwrap();
+    if caps.set_mtime {
+        assert_eq!(node.token.mtime, Some(mtime));
+        let later = Metadata { mode: None, mtime: Some(Timestamp { secs: 1_600_000_000, nanos: 0 }) };
+        let set = p.set_metadata(vec![(target.clone(), Expect::Node(node.clone()), later)]).await.remove(0).unwrap();
+        assert_eq!(set.token.mtime, later.mtime);
+        let stale = p.set_metadata(vec![(target.clone(), Expect::Node(node), later)]).await.remove(0);
+        assert_eq!(code(stale), Code::Stale);
+    }
+    if caps.mode {
+        let old = stat(p, "attributes").await.unwrap();
+        assert_eq!(old.token.mode, Some(0o640));
+        let mut item = stage(&target, pieces(b"y", 1), Kind::File);
+        item.replaces = true;
+        let staged = put_staged(p, item).await.unwrap();
+        let node = publish(p, staged, Expect::Node(old), None).await.unwrap();
+        assert_eq!(node.token.mode, Some(0o640), "a replaced file keeps its mode");
+        let bits = Metadata { mode: Some(0o600), mtime: None };
+        let set = p.set_metadata(vec![(target, Expect::Any, bits)]).await.remove(0).unwrap();
+        assert_eq!(set.token.mode, Some(0o600));
+    }
+}
+
+async fn native(p: &impl Provider, other: &impl Provider) {
+    let Some(source) = p.native_source() else {
+        println!("skipped native copies: the provider has none");
+        return;
+    };
+    for size in [0, 100, 1 << 20, (4 << 20) + 1, (9 << 20) + 5] {
+        let name = format!("native-{size}");
+        let bytes: Vec<u8> = (0..size).map(|i| (i * 7 % 255) as u8).collect();
+        let expect = put(p, &name, &bytes, Expect::Absent).await.unwrap();
+        let from = |expect| Source::Native { source: source.clone(), path: path(&name), expect };
+        let staged = put_staged(other, stage(&path(&name), from(expect.clone()), Kind::File)).await.unwrap();
+        assert_eq!((staged.content, staged.size), (ContentHash::of(&bytes), size as u64));
+        assert_eq!(staged.source.as_ref(), Some(&expect));
+        publish(other, staged, Expect::Absent, None).await.unwrap();
+        assert_eq!(content(other, &name).await, bytes);
+        put(p, &name, b"an edit", Expect::Node(expect.clone())).await.unwrap();
+        let late = put_staged(other, stage(&path("late"), from(expect), Kind::File)).await;
+        assert_eq!(code(late), Code::Stale, "the source has moved on");
+    }
+    assert_eq!(stat(other, "late").await, None);
+}
+
+async fn links(p: &impl Provider) {
+    let target = path("link");
+    let staged = put_staged(p, stage(&target, pieces(b"../../etc", 4), Kind::Symlink)).await.unwrap();
+    assert_eq!(staged.content, ContentHash::of(b"../../etc"));
+    let node = publish(p, staged, Expect::Absent, None).await.unwrap();
+    p.flush(vec![target.clone()]).await.unwrap();
+    assert_eq!(node.kind, Kind::Symlink);
+    assert_eq!(p.hash(vec![target]).await.remove(0).unwrap().content, ContentHash::of(b"../../etc"));
+    assert!(p.read(&path("link"), 0, None).await.is_err(), "a link is not read through");
+    assert!(matches!(p.list(vec![path("link")]).await.remove(0), Listing::Absent), "a link is no directory");
+    let through = p.make_dirs(vec![(path("link/inside"), Metadata::default())]).await.remove(0);
+    assert!(through.is_err(), "a link is never followed");
+}
+
+/// What a name holds is no business of anyone but the file system.
+async fn hostile_names(p: &impl Provider) {
+    let long = vec![b'n'; p.capabilities().max_name_bytes.min(255)];
+    let cases: [&[u8]; 9] =
+        [b"new\nline", b"\xff\xfe not unicode", b"-rf", b" ", b"...", b"a\\b", b"\x1b[2J", b"con", &long];
+    for bytes in cases {
+        let name = Name::new(bytes).unwrap();
+        if !p.can_hold(&name) {
+            println!("skipped the name {name}: the place cannot hold it");
+            continue;
+        }
+        let target = RelPath::root().join(&name);
+        let staged = put_staged(p, stage(&target, pieces(bytes, 9), Kind::File)).await.unwrap();
+        publish(p, staged, Expect::Absent, None).await.unwrap();
+        assert!(listed(p, "").await.iter().any(|e| e.name == name), "{name}");
+        assert_eq!(p.hash(vec![target]).await.remove(0).unwrap().content, ContentHash::of(bytes));
+    }
+    for reserved in [".portbook", ".portbook/trash/x", ".portbook-tmp-1", "a/.portbook/b"] {
+        let item = stage(&path(reserved), pieces(b"x", 1), Kind::File);
+        assert!(put_staged(p, item).await.is_err(), "{reserved} is reserved");
+    }
+}
