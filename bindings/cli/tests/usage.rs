@@ -1,0 +1,87 @@
+//! The command line as a process: what it says, where it says it, and how it ends.
+
+use std::process::{Command, Output};
+
+fn portbook(words: &[&str]) -> Output {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    Command::new(env!("CARGO_BIN_EXE_portbook"))
+        .args(words)
+        .current_dir(dir.path())
+        .env("HOME", dir.path())
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("PORTBOOK_BOOK")
+        .output()
+        .expect("the program starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_wrong_line_ends_with_2_and_speaks_on_stderr_only() {
+    for (words, named) in [
+        (&["sync", "a"][..], "<DST>"),
+        (&["sync", "a", "b", "c"], "'c'"),
+        (&["sync", "a", "b", "--mode", "push"], "bidirectional"),
+        (&["sync", "a", "b", "--conflict", "coin"], "keep-both"),
+        (&["sync", "a", "b", "--bwlimit", "fast"], "500k"),
+        (&["sync", "a", "b", "--max-delete", "120%"], "100%"),
+        (&["sync", "a", "b", "--verify", "maybe"], "checksum"),
+        (&["--json", "preview", "a", "b", "--yes"], "--yes"),
+        (&["history", "a"], "<DST>"),
+        (&["carry"], "'carry'"),
+        (&["sync", "gopher://host/a", "b"], "gopher"),
+        (&["sync", "a", "sftp://me:secret@host/b"], "password"),
+        (&["sync", "", "b"], "empty"),
+    ] {
+        let output = portbook(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{words:?}");
+        assert!(stderr(&output).contains(named), "{words:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("secret"), "{words:?}");
+    }
+}
+
+#[test]
+fn without_a_command_the_help_is_shown_as_a_usage_error() {
+    let output = portbook(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stdout(&output), "");
+    assert!(stderr(&output).contains("Usage: portbook"), "{}", stderr(&output));
+}
+
+#[test]
+fn help_and_version_go_to_stdout_and_end_with_0() {
+    let help = portbook(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    for word in ["preview", "sync", "verify", "history", "--book", "--key-file", "--json", "Exit status"] {
+        assert!(stdout(&help).contains(word), "{word}");
+    }
+    let sync = portbook(&["sync", "--help"]);
+    for word in ["--mode", "--conflict", "--exact", "--bwlimit", "--max-delete", "--yes", "mirror", "keep-both"] {
+        assert!(stdout(&sync).contains(word), "{word}");
+    }
+    let version = portbook(&["--version"]);
+    assert_eq!(version.status.code(), Some(0));
+    assert_eq!(stdout(&version), format!("portbook {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn places_that_cannot_be_reached_yet_are_named_with_the_stable_code() {
+    for (words, named) in [
+        (["sync", "s3://bucket/x", "b"], "s3"),
+        (["preview", "a", "onedrive:x"], "onedrive"),
+        (["verify", "nas:x", "b"], "nas"),
+    ] {
+        let output = portbook(&words);
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        assert_eq!(stdout(&output), "");
+        let said = stderr(&output);
+        assert!(said.contains(named) && said.contains("[unsupported]"), "{words:?}: {said}");
+    }
+}
