@@ -8,8 +8,8 @@ CREATE TABLE sync_preview_cache (
     conduit_id INTEGER,
     state TEXT NOT NULL DEFAULT 'building' CHECK (state IN ('building', 'ready', 'applying', 'applied')),
     is_pinned INTEGER NOT NULL DEFAULT 0 CHECK (is_pinned IN (0, 1)),
-    plan_hash BLOB CHECK (length(plan_hash) = 32),
-    selected_by_default INTEGER NOT NULL DEFAULT 1 CHECK (selected_by_default IN (0, 1)),
+    applied_ord INTEGER NOT NULL DEFAULT -1,
+    applied_seq INTEGER NOT NULL DEFAULT -1,
     delta_json TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(delta_json)),
     computed_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
     expires_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER) + 3600000000),
@@ -35,7 +35,8 @@ BEGIN SELECT RAISE(ABORT, 'preview_cache_not_expired: the preview has expired al
 CREATE TRIGGER users_leave_previews BEFORE DELETE ON users
 BEGIN UPDATE sync_preview_cache SET computed_by = NULL WHERE org_id = OLD.tenant_id AND computed_by = OLD.id; END;
 
--- One row per change of a preview. ord = step << 32 | rank is the order of application, seq the order shown.
+-- One row per change of a preview. ord = step << 32 | rank, so that the key is the order of application. How far a run
+-- has come is applied_ord and applied_seq of the preview: outcome is set only where a change was not applied.
 CREATE TABLE sync_preview_change (
     preview_id BLOB NOT NULL REFERENCES sync_preview_cache(id) ON DELETE CASCADE,
     ord INTEGER NOT NULL CHECK (ord >= 0),
@@ -52,8 +53,6 @@ CREATE TABLE sync_preview_change (
     detail BLOB NOT NULL,
     PRIMARY KEY (preview_id, ord, seq)
 ) STRICT, WITHOUT ROWID;
-
-CREATE UNIQUE INDEX idx_sync_preview_change_seq ON sync_preview_change(preview_id, seq, kind);
 
 CREATE TABLE sync_progress (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),

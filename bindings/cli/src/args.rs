@@ -5,11 +5,11 @@
 use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand, ValueEnum};
-use portbook::model::{ConflictPolicy, PreviewId, SyncMode};
+use clap::{Parser, Subcommand};
+use portbook::conduit::MaxDelete;
+use portbook::model::{ConflictPolicy, PreviewId, SyncMode, Verify as VerifyMode};
 
 /// Preview what would change between two places, apply exactly that, prove what was carried.
 #[derive(Debug, Parser)]
@@ -81,16 +81,6 @@ pub(crate) struct Preview {
     pub(crate) checksum: bool,
 }
 
-impl Preview {
-    /// The policy asked for, or the one that suits the mode.
-    pub(crate) fn conflict_policy(&self) -> ConflictPolicy {
-        self.conflict.unwrap_or(match self.mode {
-            SyncMode::Mirror => ConflictPolicy::SourceWins,
-            SyncMode::Bidirectional | SyncMode::Selective => ConflictPolicy::KeepBoth,
-        })
-    }
-}
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sync {
     #[command(flatten)]
@@ -109,11 +99,11 @@ pub(crate) struct Sync {
     pub(crate) bwlimit: Option<u64>,
 
     /// What is compared after the run [default: size; local copies are hashed while they move]
-    #[arg(long, value_name = "HOW")]
-    pub(crate) verify: Option<VerifyBy>,
+    #[arg(long, value_name = "HOW", value_parser = verify_mode())]
+    pub(crate) verify: Option<VerifyMode>,
 
     /// Stop when more than this would be deleted: a number of items, or a share of all [default: 50%]
-    #[arg(long, value_name = "N|P%")]
+    #[arg(long, value_name = "N|P%", value_parser = max_delete)]
     pub(crate) max_delete: Option<MaxDelete>,
 
     /// Do not ask
@@ -144,38 +134,15 @@ pub(crate) struct History {
     pub(crate) dst: Option<OsString>,
 }
 
-/// What is compared after a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum VerifyBy {
-    /// Nothing
-    None,
-    /// Sizes
-    Size,
-    /// Contents, read again from both sides
-    Checksum,
-}
-
-/// The limit of the deletion guard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MaxDelete {
-    /// So many items.
-    Items(u64),
-    /// So many per cent of the items, 0 to 100.
-    Percent(u8),
-}
-
-impl FromStr for MaxDelete {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("expected a number of items or a share such as 10%, not '{text}'");
-        match text.strip_suffix('%') {
-            Some(share) => match digits(share).ok_or_else(wrong)? {
-                share @ 0..=100 => Ok(Self::Percent(share as u8)),
-                _ => Err("a share is at most 100%".into()),
-            },
-            None => digits(text).map(Self::Items).ok_or_else(wrong),
-        }
+/// The limit of the deletion guard: a number of items or a share of them.
+fn max_delete(text: &str) -> Result<MaxDelete, String> {
+    let wrong = || format!("expected a number of items or a share such as 10%, not '{text}'");
+    match text.strip_suffix('%') {
+        Some(share) => match digits(share).ok_or_else(wrong)? {
+            share @ 0..=100 => Ok(MaxDelete::Percent(share as u8)),
+            _ => Err("a share is at most 100%".into()),
+        },
+        None => digits(text).map(MaxDelete::Count).ok_or_else(wrong),
     }
 }
 
@@ -209,6 +176,10 @@ fn preview_id(text: &str) -> Result<PreviewId, String> {
 
 fn sync_mode() -> impl TypedValueParser<Value = SyncMode> {
     PossibleValuesParser::new(SyncMode::ALL.iter().map(|m| m.as_str())).try_map(|text| SyncMode::parse(&text))
+}
+
+fn verify_mode() -> impl TypedValueParser<Value = VerifyMode> {
+    PossibleValuesParser::new(VerifyMode::ALL.iter().map(|v| v.as_str())).try_map(|text| VerifyMode::parse(&text))
 }
 
 fn conflict_policy() -> impl TypedValueParser<Value = ConflictPolicy> {
@@ -255,12 +226,12 @@ mod tests {
 
     #[test]
     fn deletion_limits_are_items_or_a_share() {
-        assert_eq!("0".parse(), Ok(MaxDelete::Items(0)));
-        assert_eq!("250".parse(), Ok(MaxDelete::Items(250)));
-        assert_eq!("10%".parse(), Ok(MaxDelete::Percent(10)));
-        assert_eq!("100%".parse(), Ok(MaxDelete::Percent(100)));
+        assert_eq!(max_delete("0"), Ok(MaxDelete::Count(0)));
+        assert_eq!(max_delete("250"), Ok(MaxDelete::Count(250)));
+        assert_eq!(max_delete("10%"), Ok(MaxDelete::Percent(10)));
+        assert_eq!(max_delete("100%"), Ok(MaxDelete::Percent(100)));
         for text in ["", "%", "101%", "-1", "1.5%", "ten"] {
-            assert!(text.parse::<MaxDelete>().is_err(), "{text}");
+            assert!(max_delete(text).is_err(), "{text}");
         }
     }
 
@@ -293,22 +264,15 @@ mod tests {
             "--yes",
         ]);
         assert_eq!(all.plan.mode, SyncMode::Bidirectional);
-        assert_eq!(all.plan.conflict_policy(), ConflictPolicy::LatestWins);
+        assert_eq!(all.plan.conflict, Some(ConflictPolicy::LatestWins));
         assert_eq!(all.plan.include, ["*.jpg", "*.png"]);
         assert_eq!(all.plan.exclude, ["tmp/**"]);
         assert!(all.plan.exact && all.plan.checksum && all.yes);
         assert_eq!(all.preview.map(|p| p.to_string()).as_deref(), Some(id));
         assert_eq!(all.transfers.map(NonZeroU16::get), Some(8));
         assert_eq!(all.bwlimit, Some(10 << 20));
-        assert_eq!(all.verify, Some(VerifyBy::Checksum));
+        assert_eq!(all.verify, Some(VerifyMode::Checksum));
         assert_eq!(all.max_delete, Some(MaxDelete::Percent(5)));
-    }
-
-    #[test]
-    fn the_policy_follows_the_mode_unless_named() {
-        assert_eq!(sync(&[]).plan.conflict_policy(), ConflictPolicy::SourceWins);
-        assert_eq!(sync(&["--mode", "bidirectional"]).plan.conflict_policy(), ConflictPolicy::KeepBoth);
-        assert_eq!(sync(&["--mode", "selective"]).plan.conflict_policy(), ConflictPolicy::KeepBoth);
     }
 
     #[test]

@@ -1,28 +1,347 @@
 //! What each command does: opens the book, asks the engine, shows the answer.
 
-use portbook::{Code, Error, Result};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use crate::args::{Args, Command};
-use crate::book_path;
-use crate::cancel::Cancel;
+use portbook::conduit::{self, ApplyOptions, ConduitOptions, Filters, PreviewOptions};
+use portbook::model::{PreviewId, Side};
+use portbook::operation::{
+    ChangeFilter, ChangeId, PreviewChange, PreviewSummary, Run, RunEvent, RunPhase, RunReport,
+};
+use portbook::{Book, BookOptions, Code, Error, Result, Session};
+
+use crate::args::{self, Args, Command};
+use crate::book_path::{self, BookAt};
+use crate::cancel::{self, Cancel};
 use crate::place::Place;
+use crate::render::{self, ChangeLine, Counts, Progress, Style};
+
+/// Changes that a person is shown before the table says how many more there are.
+const SHOWN: usize = 200;
+
+/// Changes fetched from the book at once.
+const PAGE: usize = 1000;
+
+/// Runs that `history` lists.
+const HISTORY: usize = 100;
 
 /// Runs the command; the exit status when no error stopped it.
 ///
 /// # Errors
 /// Whatever stopped the command. Its code says the exit status.
-pub(crate) fn run(args: &Args, _cancel: &Cancel) -> Result<u8> {
-    let (src, dst) = match &args.command {
-        Command::Preview(plan) => (&plan.src, &plan.dst),
-        Command::Sync(sync) => (&sync.plan.src, &sync.plan.dst),
-        Command::Verify(verify) => (&verify.src, &verify.dst),
-        Command::History(_) => return Err(not_built()),
-    };
-    let _places = (Place::parse(src)?.into_local()?, Place::parse(dst)?.into_local()?);
-    let _book = book_path::locate(args.book.as_deref())?;
-    Err(not_built())
+pub(crate) fn run(args: &Args, cancel: &Cancel) -> Result<u8> {
+    match &args.command {
+        Command::Preview(plan) => preview(args, plan),
+        Command::Sync(sync) => self::sync(args, sync, cancel),
+        Command::Verify(command) => verify(args, command),
+        Command::History(command) => history(args, command),
+    }
 }
 
-fn not_built() -> Error {
-    Error::new(Code::Unsupported, "run the command", "").because("this build has no engine yet")
+fn open(args: &Args) -> Result<(Book, Session)> {
+    if args.key_file.is_some() {
+        return Err(Error::new(Code::Unsupported, "use the key file", "").because("this version keeps no secrets"));
+    }
+    let at = match book_path::locate(args.book.as_deref())? {
+        BookAt::File(path) => BookOptions::sqlite(path),
+        BookAt::Postgres(url) => BookOptions::postgres(url),
+    };
+    let book = portbook::wait(Book::open(at))?;
+    let session = portbook::wait(book.default_session())?;
+    Ok((book, session))
 }
+
+fn place(word: &std::ffi::OsStr) -> Result<conduit::Place> {
+    Ok(conduit::Place::Local(Place::parse(word)?.into_local()?))
+}
+
+fn options(plan: &args::Preview) -> ConduitOptions {
+    let filters = Filters { include: plan.include.clone(), exclude: plan.exclude.clone(), index_rules: false };
+    ConduitOptions { mode: plan.mode, conflict: plan.conflict, filters, exact: plan.exact, ..ConduitOptions::default() }
+}
+
+fn preview(args: &Args, plan: &args::Preview) -> Result<u8> {
+    let begun = Instant::now();
+    let places = (place(&plan.src)?, place(&plan.dst)?);
+    let (_book, session) = open(args)?;
+    let conduit = portbook::wait(session.connect(places.0, places.1, options(plan)))?;
+    let asked = PreviewOptions { checksum: plan.checksum, ..PreviewOptions::default() };
+    let summary = portbook::wait(conduit.preview(asked))?;
+    show_preview(args, &session, &summary, begun.elapsed())?;
+    Ok(0)
+}
+
+fn show_preview(args: &Args, session: &Session, summary: &PreviewSummary, elapsed: Duration) -> Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let counts = counts(&summary.counts, summary.bytes, 0, elapsed);
+    if args.json {
+        let lines = changes(session, summary.id).map(|line| line.map_err(io::Error::other));
+        return render::write_preview(&mut out, &counts, &summary.id.to_string(), lines)
+            .and_then(|()| out.flush())
+            .map_err(print_failed);
+    }
+    let style = Style::of_stdout();
+    for change in changes(session, summary.id).take(SHOWN) {
+        render::write_change(&mut out, style, &change?).map_err(print_failed)?;
+    }
+    let all = listed(summary);
+    if all > SHOWN as u64 {
+        writeln!(out, "… and {} more (`--json` lists them all)", all - SHOWN as u64).map_err(print_failed)?;
+    }
+    render::write_summary(&mut out, style, &counts, false).map_err(print_failed)?;
+    for guard in &summary.guards {
+        writeln!(out, "guard {}: {}", guard.name, guard.reason).map_err(print_failed)?;
+    }
+    if summary.items > 0 {
+        writeln!(out, "apply exactly this with --preview {}", summary.id).map_err(print_failed)?;
+    }
+    out.flush().map_err(print_failed)
+}
+
+fn listed(summary: &PreviewSummary) -> u64 {
+    let c = &summary.counts;
+    c.new + c.updated + c.deleted + c.moved + c.conflicts + c.failed
+}
+
+/// Every change that a preview lists, fetched a page at a time.
+fn changes(session: &Session, id: PreviewId) -> impl Iterator<Item = Result<ChangeLine>> + '_ {
+    let mut after: Option<ChangeId> = None;
+    let mut page = Vec::new().into_iter();
+    let mut ended = false;
+    std::iter::from_fn(move || {
+        loop {
+            if let Some(change) = page.next() {
+                return Some(Ok(line(change)));
+            }
+            if ended {
+                return None;
+            }
+            match portbook::wait(session.preview_changes(id, ChangeFilter::default(), after, PAGE)) {
+                Ok(next) => {
+                    ended = next.len() < PAGE;
+                    after = next.last().map(|change| change.id).or(after);
+                    page = next.into_iter();
+                }
+                Err(error) => {
+                    ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+    })
+}
+
+fn line(change: PreviewChange) -> ChangeLine {
+    let side = match change.changes {
+        Some(Side::Left) => " at the source",
+        Some(Side::Right) | None => "",
+    };
+    let action = match (&change.from, &change.reason) {
+        (Some(from), _) => format!("move from {from}{side}"),
+        (None, Some(reason)) => reason.to_string(),
+        (None, None) => format!("{}{side}", change.action),
+    };
+    ChangeLine { path: change.path.to_string(), kind: change.kind, action, bytes: change.bytes }
+}
+
+fn counts(counts: &portbook::operation::Counts, bytes: u64, generation: i64, elapsed: Duration) -> Counts {
+    Counts {
+        new: counts.new,
+        updated: counts.updated,
+        deleted: counts.deleted,
+        moved: counts.moved,
+        conflicts: counts.conflicts,
+        unchanged: counts.unchanged,
+        skipped: counts.skipped,
+        failed: counts.failed,
+        bytes,
+        generation,
+        elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
+    let begun = Instant::now();
+    let plan = &command.plan;
+    let places = (place(&plan.src)?, place(&plan.dst)?);
+    let (_book, session) = open(args)?;
+    let mut options = options(plan);
+    options.max_delete = command.max_delete;
+    options.bandwidth = command.bwlimit;
+    if let Some(verify) = command.verify {
+        options.verify = verify;
+    }
+    if let Some(transfers) = command.transfers {
+        options.transfers = u32::from(transfers.get());
+    }
+    let conduit = portbook::wait(session.connect(places.0, places.1, options))?;
+    let asked = PreviewOptions { checksum: plan.checksum, ..PreviewOptions::default() };
+    let asks = !args.json && !command.yes && io::stdin().is_terminal() && io::stderr().is_terminal();
+    let mut apply = ApplyOptions::default();
+    let run = match command.preview {
+        Some(id) => conduit.apply(id, apply),
+        None if asks => {
+            let summary = portbook::wait(conduit.preview(asked))?;
+            if summary.items > 0 {
+                show_preview(args, &session, &summary, begun.elapsed())?;
+                if !confirmed(&summary, &mut apply)? {
+                    return Ok(cancel::CANCELLED);
+                }
+            }
+            conduit.apply(summary.id, apply)
+        }
+        None => conduit.sync(asked, apply),
+    };
+    let report = watch(args, &run, cancel)?;
+    show_report(args, &report)
+}
+
+/// Asks a person; a guard that tripped wants more than a letter.
+fn confirmed(summary: &PreviewSummary, apply: &mut ApplyOptions) -> Result<bool> {
+    let (question, wanted) = match summary.guards.first() {
+        None => ("apply this? [y/N] ".to_owned(), &["y", "yes"][..]),
+        Some(guard) => (format!("a guard stands in the way ({}); type 'confirm' to apply all the same: ", guard.name), &["confirm"][..]),
+    };
+    let failed = |e| Error::io("ask", "", e);
+    let mut err = io::stderr().lock();
+    write!(err, "{question}").and_then(|()| err.flush()).map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(failed)?;
+    apply.confirm = summary.guards.iter().map(|guard| guard.name.clone()).collect();
+    Ok(wanted.contains(&answer.trim()))
+}
+
+/// Shows the run while it works, and passes Ctrl-C on.
+fn watch(args: &Args, run: &Run, cancel: &Cancel) -> Result<RunReport> {
+    let mut progress = Progress::begin(!args.json);
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                if cancel.is_requested() {
+                    run.cancel();
+                    return;
+                }
+                std::thread::park_timeout(Duration::from_millis(50));
+            }
+        });
+        while let Some(event) = portbook::wait(run.next_event()) {
+            match event {
+                RunEvent::Planned(summary) => progress.carry(summary.items, summary.bytes),
+                RunEvent::Progress(now) if now.phase == RunPhase::Scanning => progress.scanned(now.items_done),
+                RunEvent::Progress(now) => progress.carried(now.items_done, now.bytes_done),
+                RunEvent::Failed(failure) => progress.pause(|| render::complain(&failure.error)),
+                _ => {}
+            }
+        }
+        let report = portbook::wait(run.finish());
+        ended.store(true, Ordering::Relaxed);
+        watcher.thread().unpark();
+        report
+    })
+}
+
+fn show_report(args: &Args, report: &RunReport) -> Result<u8> {
+    let counts = counts(&report.counts, report.bytes, report.generation, report.elapsed);
+    let mut out = io::stdout().lock();
+    if args.json {
+        render::write_counts(&mut out, &counts).map_err(print_failed)?;
+    } else {
+        render::write_summary(&mut out, Style::of_stdout(), &counts, true).map_err(print_failed)?;
+    }
+    Ok(if report.cancelled {
+        cancel::CANCELLED
+    } else if report.is_in_step() && !report.verification.starts_with("failed") {
+        0
+    } else {
+        1
+    })
+}
+
+fn verify(args: &Args, command: &args::Verify) -> Result<u8> {
+    let begun = Instant::now();
+    let places = (place(&command.src)?, place(&command.dst)?);
+    let (_book, session) = open(args)?;
+    let report = portbook::wait(session.verify(places.0, places.1, Filters::default(), command.checksum))?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.json {
+        let differences: Vec<_> = report
+            .differences
+            .iter()
+            .map(|(path, how)| serde_json::json!({ "path": path.to_string(), "difference": how.to_string() }))
+            .collect();
+        let object = serde_json::json!({
+            "compared": report.compared,
+            "differing": report.differing,
+            "bytes": report.bytes,
+            "differences": differences,
+            "elapsed_ms": u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+        writeln!(out, "{object}").map_err(print_failed)?;
+    } else {
+        for (path, how) in &report.differences {
+            writeln!(out, "{path}  ({how})").map_err(print_failed)?;
+        }
+        writeln!(out, "{} items compared, {} differ", report.compared, report.differing).map_err(print_failed)?;
+    }
+    out.flush().map_err(print_failed)?;
+    Ok(u8::from(!report.is_in_step()))
+}
+
+fn history(args: &Args, command: &args::History) -> Result<u8> {
+    let places = match (&command.src, &command.dst) {
+        (Some(src), Some(dst)) => Some((place(src)?, place(dst)?)),
+        _ => None,
+    };
+    let (_book, session) = open(args)?;
+    let runs = portbook::wait(session.history(places, HISTORY))?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.json {
+        let runs: Vec<_> = runs
+            .iter()
+            .map(|run| {
+                serde_json::json!({
+                    "source": run.source,
+                    "target": run.target,
+                    "generation": run.generation,
+                    "status": run.status,
+                    "started_at": run.started_at.to_rfc3339(),
+                    "completed_at": run.completed_at.map(|t| t.to_rfc3339()),
+                    "counts": run.counts,
+                    "bytes": run.bytes,
+                    "error": run.error,
+                    "verification": run.verification,
+                })
+            })
+            .collect();
+        writeln!(out, "{}", serde_json::json!({ "runs": runs })).map_err(print_failed)?;
+        return out.flush().map_err(print_failed).map(|()| 0);
+    }
+    for run in runs {
+        let counts = &run.counts;
+        writeln!(
+            out,
+            "{}  #{} {}  {} -> {}  {} new, {} updated, {} moved, {} deleted, {} failed, {} bytes, {}",
+            run.started_at.format("%Y-%m-%d %H:%M:%S"),
+            run.generation,
+            run.status,
+            run.source,
+            run.target,
+            counts.new,
+            counts.updated,
+            counts.moved,
+            counts.deleted,
+            counts.failed,
+            run.bytes,
+            run.verification
+        )
+        .map_err(print_failed)?;
+    }
+    out.flush().map_err(print_failed).map(|()| 0)
+}
+
+fn print_failed(error: io::Error) -> Error {
+    Error::io("print the answer", "", error)
+}
+

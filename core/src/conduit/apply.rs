@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::delta::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
 use crate::error::{Code, Error, Result};
-use crate::model::{Kind, Node, PreviewId, RelPath, Side, Sides, TenantId};
+use crate::model::{Node, PreviewId, RelPath, Side, Sides, TenantId};
 use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
@@ -18,7 +18,7 @@ use crate::operation::run::{AppliedItem, Counts, ItemFailure, Reporter, RunEvent
 use crate::provider::{Move, NativeSource, Stage, Trash};
 use crate::store::{Store, Write};
 
-use super::baseline::{Baseline, IntentItem};
+use super::baseline::IntentItem;
 use super::journal::Journal;
 use super::outcome::{self, Done, Outcome, Seen};
 use super::pipeline::{self, Pipeline};

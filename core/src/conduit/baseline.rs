@@ -114,9 +114,9 @@ impl Baseline {
                 put.push(pair);
             }
         }
-        let mut writes = self.ledger.remove(removed);
+        let mut writes = self.ledger.remove(&removed);
         if !put.is_empty() {
-            writes.push(self.ledger.put(put));
+            writes.push(self.ledger.put(&put));
         }
         Ok(writes)
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::book::BookInner;
+use crate::delta::{Limits, MaxDelete};
 use crate::error::{Code, Error, Result};
 use crate::model::{ConduitId, ConflictPolicy, Sides, SyncMode, TenantId, UserId, Verify};
 use crate::operation::clock::micros;
 use crate::provider::Provider;
 use crate::provider::local::Local;
-use crate::store::{Rows, Statement, Value, Write};
+use crate::store::{Statement, Value, Write};
 
 use super::filter::Filters;
 use super::{Conduit, ConduitInner};
@@ -69,30 +70,6 @@ impl Place {
             Err(e) => return Err(failed(e)),
         };
         Ok(Self::Local(found))
-    }
-}
-
-/// How many deletions a run may make before a guard stops it (`sync_conduit.max_delete`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MaxDelete {
-    /// This many.
-    Count(u64),
-    /// This share of the items that the ledger knows, 0 to 100.
-    Percent(u8),
-}
-
-impl Default for MaxDelete {
-    fn default() -> Self {
-        Self::Percent(50)
-    }
-}
-
-impl std::fmt::Display for MaxDelete {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Count(n) => write!(f, "{n}"),
-            Self::Percent(p) => write!(f, "{p}%"),
-        }
     }
 }
 
@@ -170,6 +147,18 @@ pub(crate) async fn connect(
     Ok(Conduit { inner: Arc::new(ConduitInner { book, tenant, user, id, uuid, places, swapped, options }) })
 }
 
+/// The number of the conduit of these two places, if there is one in either direction.
+pub(crate) async fn existing(book: &BookInner, tenant: TenantId, places: Sides<Place>) -> Result<Option<i64>> {
+    let mut found = Vec::new();
+    for place in [places.left.canonical()?, places.right.canonical()?] {
+        match known_entry(book, tenant, &place).await? {
+            Some(id) => found.push(id),
+            None => return Ok(None),
+        }
+    }
+    Ok(find(book, tenant, found[0], found[1]).await?.map(|(id, ..)| id))
+}
+
 /// Neither root may lie within the other: a run would carry what it makes.
 fn apart(places: &Sides<Place>) -> Result<()> {
     let (Place::Local(left), Place::Local(right)) = (&places.left, &places.right) else {
@@ -232,15 +221,7 @@ async fn entry(book: &BookInner, tenant: TenantId, volume: Uuid, place: &Place) 
         Place::Local(_) => Value::Uuid(volume),
         Place::Provider { .. } => Value::Null,
     };
-    let find = || {
-        Statement::new(
-            "SELECT id, volume_id FROM entry WHERE tenant_id = ?1 AND path = ?2 ORDER BY id",
-            vec![Value::Uuid(tenant.0), Value::Blob(key.clone())],
-        )
-    };
-    let is_local = matches!(place, Place::Local(_));
-    let matching = |rows: &Rows| rows.iter().find(|row| row.is_null(1) != is_local).map(|row| row.int(0)).transpose();
-    if let Some(id) = matching(&book.store.query(tenant, find()).await?)? {
+    if let Some(id) = known_entry(book, tenant, place).await? {
         return Ok(id);
     }
     let name = key.rsplit(|b| *b == b'/').next().unwrap_or_default().to_vec();
@@ -254,8 +235,20 @@ async fn entry(book: &BookInner, tenant: TenantId, volume: Uuid, place: &Place) 
         Err(e) if e.code() == Code::Conflict => {}
         Err(e) => return Err(e),
     }
-    matching(&book.store.query(tenant, find()).await?)?
+    known_entry(book, tenant, place)
+        .await?
         .ok_or_else(|| Error::new(Code::Internal, "enter the place", place.display()))
+}
+
+/// The place's row, if the book has one. A directory of this machine and a host's own root may have the same key.
+async fn known_entry(book: &BookInner, tenant: TenantId, place: &Place) -> Result<Option<i64>> {
+    let find = Statement::new(
+        "SELECT id, volume_id FROM entry WHERE tenant_id = ?1 AND path = ?2 ORDER BY id",
+        vec![Value::Uuid(tenant.0), Value::Blob(place.key())],
+    );
+    let is_local = matches!(place, Place::Local(_));
+    let rows = book.store.query(tenant, find).await?;
+    rows.iter().find(|row| row.is_null(1) != is_local).map(|row| row.int(0)).transpose()
 }
 
 async fn find(book: &BookInner, tenant: TenantId, left: i64, right: i64) -> Result<Option<(i64, ConduitId, bool)>> {
@@ -298,7 +291,7 @@ async fn remember(book: &BookInner, tenant: TenantId, id: i64, options: &Conduit
         Value::Text(serde_json::to_string(&options.filters).map_err(failed)?),
         Value::Bool(options.exact),
         Value::Text(options.verify.as_str().to_owned()),
-        Value::Text(options.max_delete.unwrap_or_default().to_string()),
+        Value::Text(max_delete(options)),
         Value::Bool(options.filters.index_rules),
         Value::Int(i64::from(options.transfers.max(1))),
         options.bandwidth.map_or(Value::Null, |b| Value::Int(i64::try_from(b.div_ceil(125_000)).unwrap_or(i64::MAX))),
@@ -324,8 +317,16 @@ async fn remember(book: &BookInner, tenant: TenantId, id: i64, options: &Conduit
     book.store.write(tenant, vec![Write::Expect(update, 1)]).await.map(|_| ())
 }
 
+/// `sync_conduit.max_delete`: a number or a share.
+fn max_delete(options: &ConduitOptions) -> String {
+    match options.max_delete.unwrap_or(Limits::default().max_delete) {
+        MaxDelete::Count(n) => n.to_string(),
+        MaxDelete::Percent(p) => format!("{p}%"),
+    }
+}
+
 /// Opens one end. A target that does not exist yet is made when `create` says so, and empty otherwise.
-pub(crate) fn open(place: &Place, create: bool, threads: u32) -> Result<Option<Arc<dyn Provider>>> {
+pub(crate) fn open(place: &Place, create: bool) -> Result<Option<Arc<dyn Provider>>> {
     match place {
         Place::Provider { provider, .. } => Ok(Some(provider.clone())),
         Place::Local(path) => {
@@ -335,7 +336,6 @@ pub(crate) fn open(place: &Place, create: bool, threads: u32) -> Result<Option<A
                 }
                 std::fs::create_dir(path).map_err(|e| Error::io("make the directory", path.display(), e))?;
             }
-            let _ = threads;
             Ok(Some(Arc::new(Local::open(path)?)))
         }
     }

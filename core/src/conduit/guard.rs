@@ -1,20 +1,19 @@
 //! Guards: what stops a run before it does anything. What a plan says is checked by the pure guards of `delta`; what
 //! the roots say is checked here.
 
-use crate::delta::{Tally, guards};
+use crate::delta::{self, Confirmation, Confirmed, Limits, MaxDelete, Tally};
 use crate::error::{Code, Error, Result};
 use crate::model::{Side, Sides};
 use crate::operation::preview::Guard;
 use crate::provider::RootIdentity;
 
-use super::connect::{ConduitOptions, MaxDelete, Place};
+use super::connect::{ConduitOptions, Place};
 use super::ApplyOptions;
 
 /// What the guards look at.
 pub(crate) struct Question<'a> {
     pub(crate) tally: &'a Tally,
     pub(crate) options: &'a ConduitOptions,
-    pub(crate) filter_changed: bool,
     /// The identities of the roots at the last run.
     pub(crate) before: &'a Sides<Option<String>>,
     pub(crate) roots: &'a Sides<Option<RootIdentity>>,
@@ -22,9 +21,9 @@ pub(crate) struct Question<'a> {
     pub(crate) received: [u64; 2],
 }
 
-/// The first guard that trips, if any.
-pub(crate) fn check(question: &Question<'_>) -> Option<Guard> {
-    changed_root(question).or_else(|| no_space(question)).or_else(|| plan(question))
+/// Every guard that trips.
+pub(crate) fn check(question: &Question<'_>) -> Vec<Guard> {
+    changed_root(question).into_iter().chain(no_space(question)).chain(plan(question)).collect()
 }
 
 fn guard(name: &str, reason: String, advice: &str) -> Option<Guard> {
@@ -62,21 +61,30 @@ fn no_space(question: &Question<'_>) -> Option<Guard> {
     })
 }
 
-fn plan(question: &Question<'_>) -> Option<Guard> {
-    let max_delete = match question.options.max_delete {
-        None => guards::MaxDelete::default(),
-        Some(MaxDelete::Count(n)) => guards::MaxDelete::Count(n),
-        Some(MaxDelete::Percent(p)) => guards::MaxDelete::Percent(p),
-    };
-    let limits = guards::Limits {
-        max_delete,
-        filter_changed: question.filter_changed,
+/// The guards on what the plan does. An explicit limit for deletions is the word that *exact* without a ledger asks
+/// for (decision of the command line), and one of everything is a word for every deletion.
+fn plan(question: &Question<'_>) -> Vec<Guard> {
+    let max_delete = question.options.max_delete;
+    let mut limits = Limits {
+        max_delete: max_delete.unwrap_or(Limits::default().max_delete),
         exact: question.options.exact,
-        deletes_allowed: question.options.max_delete.is_some(),
-        ..guards::Limits::default()
+        confirmed: Confirmed {
+            exact: max_delete.is_some(),
+            deletes: max_delete == Some(MaxDelete::Percent(100)),
+            overwrites: false,
+        },
+        ..Limits::default()
     };
-    let trip = guards::check(question.tally, &limits)?;
-    guard(trip.name(), trip.reason(), trip.advice())
+    let mut trips = Vec::new();
+    while let Some(trip) = delta::check(question.tally, &limits) {
+        match trip.lifted_by() {
+            Confirmation::Deletes => limits.confirmed.deletes = true,
+            Confirmation::Overwrites => limits.confirmed.overwrites = true,
+            Confirmation::Exact => limits.confirmed.exact = true,
+        }
+        trips.extend(guard(trip.as_str(), trip.to_string(), ""));
+    }
+    trips
 }
 
 /// A target that was there at the last run and is gone is not made anew without a word.

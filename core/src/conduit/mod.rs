@@ -20,7 +20,8 @@ mod verify;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use connect::{ConduitOptions, MaxDelete, Place};
+pub use crate::delta::MaxDelete;
+pub use connect::{ConduitOptions, Place};
 pub use filter::Filters;
 pub use verify::{Difference, VerifyReport};
 
@@ -30,7 +31,8 @@ use crate::model::{ConduitId, PreviewId, TenantId, UserId, Verify};
 use crate::operation::preview::{PREVIEW_LIFETIME, PreviewSummary};
 use crate::operation::run::Run;
 
-pub(crate) use connect::connect;
+pub(crate) use connect::{connect, existing};
+pub(crate) use verify::verify;
 
 /// A standing relation between two directories, as one user of one tenant.
 #[derive(Clone)]
@@ -114,15 +116,5 @@ impl Conduit {
             let _ = outcome.send(result);
         });
         run
-    }
-
-    /// Looks at both places and says where they differ, whatever the ledger says. With `checksum` every file is read
-    /// on both sides; without, kinds, sizes and link targets are compared.
-    ///
-    /// # Errors
-    /// As [`preview`](Self::preview).
-    pub async fn verify(&self, checksum: bool) -> Result<VerifyReport> {
-        let inner = self.inner.clone();
-        self.inner.book.run(async move { verify::verify(&inner, checksum).await }).await
     }
 }

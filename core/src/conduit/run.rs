@@ -44,27 +44,25 @@ struct Row {
     generation: i64,
     next_pair: PairId,
     unclean: bool,
-    fingerprint: Option<Vec<u8>>,
     identities: Sides<Option<String>>,
 }
 
 impl ConduitInner {
     async fn row(&self) -> Result<Row> {
         let statement = Statement::new(
-            "SELECT sync_generation, next_pair_id, unclean, filter_fingerprint, source_root_identity, \
+            "SELECT sync_generation, next_pair_id, unclean, source_root_identity, \
              target_root_identity FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
             vec![Value::Uuid(self.tenant.0), Value::Int(self.id)],
         );
         let rows = self.book.store.query(self.tenant, statement).await?;
         let row = rows.first().ok_or_else(|| Error::new(Code::NotFound, "find the conduit", self.uuid))?;
         let text = |column| if row.is_null(column) { Ok(None) } else { row.text(column).map(|t| Some(t.to_owned())) };
-        let (source, target) = (text(4)?, text(5)?);
+        let (source, target) = (text(3)?, text(4)?);
         let identities = if self.swapped { Sides::new(target, source) } else { Sides::new(source, target) };
         Ok(Row {
             generation: row.int(0)?,
             next_pair: PairId(row.int(1)?),
             unclean: row.int(2)? != 0,
-            fingerprint: if row.is_null(3) { None } else { Some(row.blob(3)?.to_vec()) },
             identities,
         })
     }
@@ -75,14 +73,13 @@ impl ConduitInner {
 
     /// Opens both ends. `create` makes a target that does not exist.
     async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
-        let threads = self.options.transfers;
         let places = &self.places;
         let missing = |side: Side| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         };
-        let source = connect::open(&places.left, false, threads)?.ok_or_else(|| missing(Side::Left))?;
+        let source = connect::open(&places.left, false)?.ok_or_else(|| missing(Side::Left))?;
         let source_root = source.root().await?;
-        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create, threads)? {
+        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create)? {
             Some(target) => {
                 let root = target.root().await?;
                 (target, Some(root))
@@ -190,12 +187,9 @@ async fn plan(
     delta.counts.skipped += scanned.tally.skipped;
     delta.swapped = conduit.swapped;
     delta.filter_fingerprint = conduit.options.filters.fingerprint();
-    let filter_changed =
-        row.fingerprint.as_ref().is_some_and(|before| before != delta.filter_fingerprint.as_bytes());
-    delta.guard = guard::check(&guard::Question {
+    delta.guards = guard::check(&guard::Question {
         tally: &scanned.tally,
         options: &conduit.options,
-        filter_changed,
         before: &row.identities,
         roots,
         received: delta.received,
@@ -288,12 +282,10 @@ impl Voyage {
             Task::Sync(options) => self.make_plan(&options).await?,
             Task::Apply(id) => self.take_plan(id).await?,
         };
-        if let Some(guard) = &delta.guard
-            && !self.options.confirm.contains(&guard.name)
-        {
+        if let Some(guard) = delta.guards.iter().find(|guard| !self.options.confirm.contains(&guard.name)) {
             begin.abandon().await?;
             return Err(Error::new(Code::Guard, "apply the preview", preview)
-                .because(format!("{}: {}. {}", guard.name, guard.reason, guard.advice)));
+                .because(format!("{}: {}", guard.name, guard.reason)));
         }
         self.check_writable(&delta)?;
         self.reporter.fact(RunEvent::Planned(summary)).await;

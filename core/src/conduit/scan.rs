@@ -59,7 +59,7 @@ pub(crate) async fn scan(
         match reconciler.finish(&mut out) {
             Finish::Plan(tally) => {
                 plan.push(&mut out).await?;
-                return Ok(Scanned { tally, next_pair: reconciler.next_pair() });
+                return Ok(Scanned { tally, next_pair: reconciler.next_new_pair() });
             }
             Finish::Hash(wanted) => {
                 plan.push(&mut out).await?;
@@ -70,7 +70,7 @@ pub(crate) async fn scan(
                 match reconciler.finish(&mut out) {
                     Finish::Plan(tally) => {
                         plan.push(&mut out).await?;
-                        return Ok(Scanned { tally, next_pair: reconciler.next_pair() });
+                        return Ok(Scanned { tally, next_pair: reconciler.next_new_pair() });
                     }
                     Finish::Again => plan.restart().await?,
                     Finish::Hash(_) => {
@@ -114,6 +114,9 @@ async fn walk(
         plan.push(&mut out).await?;
     }
 }
+
+/// A hash, or the other side's words.
+type Looked = std::result::Result<ContentHash, String>;
 
 fn entries_in(observed: &Observed) -> usize {
     let count = |seen: &DirSeen| match seen {
@@ -193,7 +196,7 @@ async fn hash_wanted(scene: &Scene, settings: &Settings, observed: &mut [Observe
     let mut hashes = hash_both(scene, Sides::new(all(Side::Left), all(Side::Right))).await;
     for (observed, wanted) in observed.iter_mut().zip(wanted) {
         for side in Side::BOTH {
-            let known: HashMap<Name, Result<ContentHash, String>> = wanted[side]
+            let known: HashMap<Name, Looked> = wanted[side]
                 .iter()
                 .filter_map(|path| Some((path.name()?, hashes[side].remove(path)?)))
                 .collect();
@@ -205,7 +208,7 @@ async fn hash_wanted(scene: &Scene, settings: &Settings, observed: &mut [Observe
 async fn hash_both(
     scene: &Scene,
     wanted: Sides<Vec<RelPath>>,
-) -> Sides<HashMap<RelPath, Result<ContentHash, String>>> {
+) -> Sides<HashMap<RelPath, Looked>> {
     let one = async |side: Side, paths: Vec<RelPath>| {
         if paths.is_empty() {
             return HashMap::new();

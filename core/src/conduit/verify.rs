@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use crate::delta::{Action, Scope, Step};
 use crate::error::{Code, Error, Result};
-use crate::model::{Entry, Kind, Name, Node, PreviewId, RelPath, Side, Sides, SyncMode};
+use crate::model::{Entry, Kind, Name, Node, PreviewId, RelPath, Side, Sides};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::provider::{Listing, Provider};
 
 use super::ConduitInner;
-use super::connect;
-use super::filter::Filter;
+use super::connect::{self, Place};
+use super::filter::{Filter, Filters};
 use super::scan::Scene;
 
 /// How one item differs.
@@ -42,6 +42,19 @@ pub struct VerifyReport {
     pub differences: Vec<(RelPath, Difference)>,
 }
 
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OnlyOn(Side::Left) => f.write_str("only at the source"),
+            Self::OnlyOn(Side::Right) => f.write_str("only at the target"),
+            Self::Kind => f.write_str("another kind of item"),
+            Self::Size => f.write_str("another size"),
+            Self::Content => f.write_str("another content"),
+            Self::Unreadable(_, words) => write!(f, "unreadable: {words}"),
+        }
+    }
+}
+
 const LISTED: usize = 1000;
 
 /// Items compared in one call.
@@ -63,14 +76,14 @@ impl VerifyReport {
 }
 
 /// Compares both trees.
-pub(crate) async fn verify(conduit: &ConduitInner, checksum: bool) -> Result<VerifyReport> {
+pub(crate) async fn verify(places: Sides<Place>, filters: &Filters, checksum: bool) -> Result<VerifyReport> {
     let open = |side: Side| {
-        connect::open(&conduit.places[side], false, conduit.options.transfers)?.ok_or_else(|| {
-            Error::new(Code::NotFound, "open the directory", conduit.places[side].display()).because("it does not exist")
+        connect::open(&places[side], false)?.ok_or_else(|| {
+            Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         })
     };
     let sides = Sides::new(open(Side::Left)?, open(Side::Right)?);
-    let filter = conduit.options.filters.compile(conduit.options.mode == SyncMode::Selective)?;
+    let filter = filters.compile(false)?;
     let mut report = VerifyReport::default();
     let mut stack = vec![RelPath::root()];
     while !stack.is_empty() {
@@ -114,7 +127,7 @@ fn compare(
 ) {
     let counts = |path: &RelPath, node: &Node| {
         let is_dir = node.kind == Kind::Dir;
-        filter.includes(path, is_dir) && (is_dir || filter.selects(path)) && node.kind != Kind::Other
+        filter.includes(path, is_dir) && node.kind != Kind::Other
     };
     for (name, node) in left {
         let path = dir.join(&name);

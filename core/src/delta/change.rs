@@ -70,6 +70,27 @@ pub enum SkipReason {
     Suspect(Side),
 }
 
+impl std::fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = |side: &Side| match side {
+            Side::Left => "source",
+            Side::Right => "target",
+        };
+        match self {
+            Self::Unknown(side, words) => write!(f, "unreadable at the {}: {words}", name(side)),
+            Self::Untracked => f.write_str("only at the target, not from here"),
+            Self::Excluded => f.write_str("left out by the filter"),
+            Self::NotSelected => f.write_str("not selected"),
+            Self::NotReleasable => f.write_str("kept: it was edited, or the source does not have it"),
+            Self::UnsupportedKind => f.write_str("neither file, link nor directory"),
+            Self::NameCollision(side) => write!(f, "the {} has another item of the same name", name(side)),
+            Self::NameNotAllowed(side) => write!(f, "the {} cannot hold this name", name(side)),
+            Self::MoveCycle => f.write_str("moved into what was moved into it on the other side"),
+            Self::Suspect(side) => write!(f, "damaged by an unclean stop at the {}", name(side)),
+        }
+    }
+}
+
 /// Attributes that are carried beside the content. `None` leaves the attribute as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {

@@ -160,10 +160,10 @@ record! {
         state: PreviewState,
         /// A running or resumable run keeps it from clean-up.
         is_pinned: bool,
-        /// 32 bytes over its changes once they are complete.
-        plan_hash: Option<Vec<u8>>,
-        /// Whether a change without an exception is ticked.
-        selected_by_default: bool,
+        /// How far a run has come in it: `ord` of the last change.
+        applied_ord: i64,
+        /// How far a run has come in it: `seq` of the last change.
+        applied_seq: i64,
         /// Summary, options and totals, as JSON.
         delta_json: String,
         /// When the places were looked at.

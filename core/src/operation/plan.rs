@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::preview::Delta;
 use crate::delta::{Change, ChangeKind, Step};
 use crate::error::{Code, Error, Result};
 use crate::model::{PreviewId, RelPath, Side, TenantId};
@@ -35,6 +36,8 @@ pub(crate) struct Planned {
     pub(crate) at: Position,
     /// The change whose decision this one is a part of.
     pub(crate) lead: Option<i64>,
+    /// An earlier attempt at it failed.
+    pub(crate) failed: bool,
     pub(crate) change: Change,
 }
 
@@ -56,6 +59,7 @@ pub(crate) struct PlanWriter {
     seq: i64,
     lead: i64,
     values: Vec<Value>,
+    delta: Delta,
     under_way: Option<tokio::task::JoinHandle<Result<Vec<Written>>>>,
     wrote: bool,
 }
@@ -63,7 +67,7 @@ pub(crate) struct PlanWriter {
 impl PlanWriter {
     pub(crate) fn new(store: Arc<dyn Store>, tenant: TenantId, preview: PreviewId, header: Write) -> Self {
         let header = Some(header);
-        Self { store, tenant, preview, header, seq: 0, lead: 0, values: Vec::new(), under_way: None, wrote: false }
+        Self { store, tenant, preview, header, seq: 0, lead: 0, values: Vec::new(), delta: Delta::default(), under_way: None, wrote: false }
     }
 
     /// Appends changes.
@@ -78,6 +82,7 @@ impl PlanWriter {
     }
 
     fn append(&mut self, mut change: Change) -> Result<()> {
+        self.delta.add(&change);
         let seq = self.seq;
         self.seq += 1;
         let lead = if change.follows { Value::Int(self.lead) } else { Value::Null };
@@ -130,6 +135,7 @@ impl PlanWriter {
     pub(crate) async fn restart(&mut self) -> Result<()> {
         self.settle().await?;
         self.values.clear();
+        self.delta = Delta::default();
         (self.seq, self.lead) = (0, 0);
         if self.wrote {
             self.wrote = false;
@@ -142,9 +148,9 @@ impl PlanWriter {
         Ok(())
     }
 
-    /// Whether there is no change at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.seq == 0
+    /// The sums over the changes so far.
+    pub(crate) fn delta(&self) -> Delta {
+        self.delta.clone()
     }
 
     /// Writes the rest together with `last`, which makes the preview usable.
@@ -180,7 +186,7 @@ impl PlanReader {
             .query(
                 self.tenant,
                 Statement::new(
-                    "SELECT ord, seq, lead_seq, path, detail FROM sync_preview_change \
+                    "SELECT ord, seq, lead_seq, path, detail, outcome FROM sync_preview_change \
                      WHERE preview_id = ?1 AND (ord, seq) > (?2, ?3) AND (ord, seq) < (?4, ?5) AND is_exception = ?6 \
                      ORDER BY ord, seq LIMIT ?7",
                     vec![
@@ -204,7 +210,8 @@ fn planned(rows: &Rows) -> Result<Vec<Planned>> {
         .map(|row| {
             let lead = if row.is_null(2) { None } else { Some(row.int(2)?) };
             let change = decode(row.blob(3)?, row.blob(4)?)?;
-            Ok(Planned { at: Position { ord: row.int(0)?, seq: row.int(1)? }, lead, change })
+            let at = Position { ord: row.int(0)?, seq: row.int(1)? };
+            Ok(Planned { at, lead, failed: !row.is_null(5), change })
         })
         .collect()
 }

@@ -29,8 +29,8 @@ pub struct PreviewSummary {
     pub files: u64,
     /// Bytes that applying it carries.
     pub bytes: u64,
-    /// The guard that applying it stops at, if any.
-    pub guard: Option<Guard>,
+    /// The guards that applying it stops at until each is confirmed.
+    pub guards: Vec<Guard>,
     /// When it was computed.
     pub computed_at: DateTime<Utc>,
     /// When it ends.
@@ -49,7 +49,7 @@ pub struct Guard {
 }
 
 /// `sync_preview_cache.delta_json`: summary and options, so that a preview is applied as it was made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Delta {
     pub(crate) counts: Counts,
     pub(crate) items: u64,
@@ -57,7 +57,7 @@ pub(crate) struct Delta {
     pub(crate) bytes: u64,
     /// Bytes that each side is to receive, for the look at free space.
     pub(crate) received: [u64; 2],
-    pub(crate) guard: Option<Guard>,
+    pub(crate) guards: Vec<Guard>,
     /// The run goes from the conduit's target to its source.
     pub(crate) swapped: bool,
     pub(crate) filter_fingerprint: String,
@@ -305,7 +305,7 @@ impl Delta {
             items: self.items,
             files: self.files,
             bytes: self.bytes,
-            guard: self.guard.clone(),
+            guards: self.guards.clone(),
             computed_at,
             expires_at,
         }

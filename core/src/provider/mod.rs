@@ -17,6 +17,7 @@
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod local;
+pub(crate) mod vacant;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -81,6 +82,9 @@ pub struct RootIdentity {
     /// The root can be written.
     pub writable: bool,
 }
+
+/// The lock on a root; it ends when this is dropped, or with the process.
+pub struct RootLock(pub Box<dyn Any + Send + Sync>);
 
 /// What a directory shows.
 #[derive(Clone, Debug)]
@@ -209,6 +213,16 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// `not_found`, `permission`, `offline` …: the root cannot be used.
     async fn root(&self) -> Result<RootIdentity>;
+
+    /// Locks the root against other runs, alone or together with others that only read; `None` where the place has no
+    /// locks.
+    ///
+    /// # Errors
+    /// `busy` when another run holds it.
+    async fn lock(&self, exclusive: bool) -> Result<Option<RootLock>> {
+        let _ = exclusive;
+        Ok(None)
+    }
 
     /// Lists directories, without reserved names.
     async fn list(&self, dirs: Vec<RelPath>) -> Vec<Listing>;

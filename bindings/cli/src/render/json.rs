@@ -22,12 +22,12 @@ struct Line<'a> {
 
 /// Writes the counts of a preview, its id and its changes, which are taken one at a time: a preview may be larger than
 /// memory. When a change cannot be had, the object stays unfinished, so that no reader takes it for the whole.
-pub(crate) fn write_preview<E: From<io::Error>>(
+pub(crate) fn write_preview(
     out: &mut impl Write,
     counts: &Counts,
     id: &str,
-    changes: impl IntoIterator<Item = Result<ChangeLine, E>>,
-) -> Result<(), E> {
+    changes: impl IntoIterator<Item = io::Result<ChangeLine>>,
+) -> io::Result<()> {
     let counts = serde_json::to_string(counts).map_err(io::Error::from)?;
     let fields = counts.trim_end_matches('}');
     let id = serde_json::to_string(id).map_err(io::Error::from)?;

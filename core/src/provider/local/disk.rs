@@ -276,5 +276,5 @@ pub trait Disk: Send + Sync + 'static {
     ///
     /// # Errors
     /// The operating system's.
-    fn lock(&self, dir: &Self::Dir) -> io::Result<Option<Self::Lock>>;
+    fn lock(&self, dir: &Self::Dir, exclusive: bool) -> io::Result<Option<Self::Lock>>;
 }

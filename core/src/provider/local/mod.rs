@@ -39,7 +39,7 @@ use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Ident, Kind, Name, Node, RelPath, Timestamp};
 use crate::provider::{
-    Capabilities, Hashed, Listing, Move, NativeSource, Provider, Publish, RootIdentity, Source, Stage, Staged, Trash,
+    Capabilities, Hashed, Listing, Move, NativeSource, Provider, Publish, RootIdentity, RootLock, Source, Stage, Staged, Trash,
     is_reserved,
 };
 
@@ -53,9 +53,6 @@ pub struct Local<D: Disk = OsDisk> {
     root: Arc<Root<D>>,
     pool: Pool,
 }
-
-/// The exclusive lock on a root; it ends when this is dropped, or with the process.
-pub struct RootLock(#[allow(dead_code, reason = "held for its drop")] Box<dyn Any + Send + Sync>);
 
 impl Local {
     /// Opens a directory of this machine as a root.
@@ -101,19 +98,6 @@ impl<D: Disk> Local<D> {
             pending: flush::Pending::default(),
         };
         Ok(Self { root: Arc::new(root), pool: Pool::start(THREADS)? })
-    }
-
-    /// Takes the exclusive lock of the root.
-    ///
-    /// # Errors
-    /// `busy` when another run holds it.
-    pub fn lock_root(&self) -> Result<RootLock> {
-        let action = "lock the root";
-        match retry(|| self.root.disk.lock(&self.root.dir)) {
-            Ok(Some(lock)) => Ok(RootLock(Box::new(lock))),
-            Ok(None) => Err(Error::new(Code::Busy, action, &self.root.display).because("another run holds it")),
-            Err(e) => Err(Error::io(action, &self.root.display, e)),
-        }
     }
 
     /// One result per item, each made with the directory of the item before it at hand.
@@ -230,6 +214,17 @@ impl<D: Disk> Provider for Local<D> {
 
     fn display(&self) -> String {
         self.root.display.clone()
+    }
+
+    async fn lock(&self, exclusive: bool) -> Result<Option<RootLock>> {
+        let action = "lock the root";
+        match retry(|| self.root.disk.lock(&self.root.dir, exclusive)) {
+            Ok(Some(lock)) => Ok(Some(RootLock(Box::new(lock)))),
+            Ok(None) => Err(Error::new(Code::Busy, action, &self.root.display)
+                .because("another run holds it")
+                .advise("wait until it has ended")),
+            Err(e) => Err(Error::io(action, &self.root.display, e)),
+        }
     }
 
     async fn root(&self) -> Result<RootIdentity> {

@@ -293,10 +293,15 @@ impl Disk for OsDisk {
         Ok(v.f_bavail.saturating_mul(v.f_frsize))
     }
 
-    fn lock(&self, dir: &OwnedFd) -> io::Result<Option<OwnedFd>> {
+    fn lock(&self, dir: &OwnedFd, exclusive: bool) -> io::Result<Option<OwnedFd>> {
         // A description of its own, so that the lock ends with this handle and not with the root's.
         let own = fs::openat(dir, c".", DIR, Mode::empty())?;
-        match fs::flock(&own, fs::FlockOperation::NonBlockingLockExclusive) {
+        let how = if exclusive {
+            fs::FlockOperation::NonBlockingLockExclusive
+        } else {
+            fs::FlockOperation::NonBlockingLockShared
+        };
+        match fs::flock(&own, how) {
             Err(Errno::WOULDBLOCK) => Ok(None),
             other => Ok(other.map(|()| Some(own))?),
         }

@@ -1,0 +1,90 @@
+//! What runs there were.
+
+use chrono::{DateTime, Utc};
+
+use super::clock::from_micros;
+use super::run::Counts;
+use crate::error::Result;
+use crate::model::{ConduitId, TenantId};
+use crate::store::{Row, Statement, Store, Value};
+
+/// One execution of a conduit (`sync_generation`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct GenerationSummary {
+    /// The conduit.
+    pub conduit: ConduitId,
+    /// Its source and target as the book names them.
+    pub source: String,
+    /// Where it goes.
+    pub target: String,
+    /// Which execution it was, from 1.
+    pub generation: i64,
+    /// `running`, `completed`, `completed_with_errors`, `failed`, `cancelled` or `paused`.
+    pub status: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended; none while it is under way.
+    pub completed_at: Option<DateTime<Utc>>,
+    /// What it did.
+    pub counts: Counts,
+    /// Bytes that were carried.
+    pub bytes: u64,
+    /// What ended it, if it failed.
+    pub error: Option<String>,
+    /// What the look at both sides after it showed.
+    pub verification: String,
+}
+
+const COLUMNS: &str = "SELECT c.uuid, s.path, t.path, g.generation, g.status, g.started_at, g.completed_at, g.files_new, \
+    g.files_updated, g.files_deleted, g.files_moved, g.conflicts_resolved, g.files_unchanged, g.files_skipped, \
+    g.errors_encountered, g.bytes_transferred, g.error_message, g.verification_status \
+    FROM sync_generation g JOIN sync_conduit c ON c.tenant_id = g.tenant_id AND c.id = g.conduit_id \
+    JOIN entry s ON s.tenant_id = c.tenant_id AND s.id = c.source_entry_id \
+    JOIN entry t ON t.tenant_id = c.tenant_id AND t.id = c.target_entry_id \
+    WHERE g.tenant_id = ?1 AND (?2 = 0 OR g.conduit_id = ?3) ORDER BY g.id DESC LIMIT ?4";
+
+/// The latest runs first.
+pub(crate) async fn list(
+    store: &dyn Store,
+    tenant: TenantId,
+    conduit: Option<i64>,
+    limit: usize,
+) -> Result<Vec<GenerationSummary>> {
+    let statement = Statement::new(
+        COLUMNS,
+        vec![
+            Value::Uuid(tenant.0),
+            Value::Int(i64::from(conduit.is_some())),
+            Value::Int(conduit.unwrap_or(0)),
+            Value::Int(limit as i64),
+        ],
+    );
+    store.query(tenant, statement).await?.iter().map(summary).collect()
+}
+
+fn summary(row: Row<'_>) -> Result<GenerationSummary> {
+    let count = |column| row.int(column).map(|n| u64::try_from(n).unwrap_or(0));
+    let path = |column| row.blob(column).map(|path| String::from_utf8_lossy(path).into_owned());
+    Ok(GenerationSummary {
+        conduit: ConduitId(row.uuid(0)?),
+        source: path(1)?,
+        target: path(2)?,
+        generation: row.int(3)?,
+        status: row.text(4)?.to_owned(),
+        started_at: from_micros(row.int(5)?),
+        completed_at: if row.is_null(6) { None } else { Some(from_micros(row.int(6)?)) },
+        counts: Counts {
+            new: count(7)?,
+            updated: count(8)?,
+            deleted: count(9)?,
+            moved: count(10)?,
+            conflicts: count(11)?,
+            unchanged: count(12)?,
+            skipped: count(13)?,
+            failed: count(14)?,
+        },
+        bytes: count(15)?,
+        error: if row.is_null(16) { None } else { Some(row.text(16)?.to_owned()) },
+        verification: row.text(17)?.to_owned(),
+    })
+}

@@ -1,0 +1,129 @@
+//! A book used by one user of one tenant. Every call goes through one.
+
+use std::sync::Arc;
+
+use crate::book::BookInner;
+use crate::conduit::{self, Conduit, ConduitOptions, Filters, Place, VerifyReport};
+use crate::error::{Code, Error, Result};
+use crate::model::{PreviewId, Sides, TenantId, UserId};
+use crate::operation::preview::Previews;
+use crate::operation::{ChangeFilter, ChangeId, GenerationSummary, PreviewChange, PreviewSummary, history};
+
+/// A book used by one user of one tenant. Cheap to clone.
+#[derive(Clone)]
+pub struct Session {
+    book: Arc<BookInner>,
+    tenant: TenantId,
+    user: UserId,
+}
+
+impl Session {
+    pub(crate) fn new(book: Arc<BookInner>, tenant: TenantId, user: UserId) -> Self {
+        Self { book, tenant, user }
+    }
+
+    /// The tenant this session acts for.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The conduit of these two places, found in either direction or made; its attributes become `options`.
+    ///
+    /// # Errors
+    /// `invalid` when one place lies within the other, is not a directory, or a pattern cannot be used; `not_found` when
+    /// neither the place nor its parent exists.
+    pub async fn connect(&self, source: Place, target: Place, options: ConduitOptions) -> Result<Conduit> {
+        let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
+        let places = Sides::new(source, target);
+        self.book.run(async move { conduit::connect(book, tenant, user, places, options).await }).await
+    }
+
+    fn previews(&self) -> Previews {
+        Previews { store: self.book.store.clone(), tenant: self.tenant }
+    }
+
+    /// What a preview holds in sum.
+    ///
+    /// # Errors
+    /// `not_found` when there is none of this id or it has expired.
+    pub async fn preview(&self, id: PreviewId) -> Result<PreviewSummary> {
+        let (previews, now) = (self.previews(), self.book.clock.now());
+        self.book.run(async move { Ok(previews.get(id, now).await?.summary) }).await
+    }
+
+    /// A page of a preview's changes, in the order in which they are applied, after `after`; 1,000 at most. Items that
+    /// are equal and only recorded are listed when the filter asks for the kind `unchanged`.
+    ///
+    /// # Errors
+    /// `not_found` as for [`preview`](Self::preview).
+    pub async fn preview_changes(
+        &self,
+        id: PreviewId,
+        filter: ChangeFilter,
+        after: Option<ChangeId>,
+        limit: usize,
+    ) -> Result<Vec<PreviewChange>> {
+        let (previews, now) = (self.previews(), self.book.clock.now());
+        let list = async move {
+            previews.get(id, now).await?;
+            previews.list(id, &filter, after, limit.clamp(1, 1000)).await
+        };
+        self.book.run(list).await
+    }
+
+    /// Ticks changes in or out. The second halves of a decision go with the first.
+    ///
+    /// # Errors
+    /// `not_found`; `busy` once the preview is being applied; `conflict` when an id is none of this preview or names a
+    /// second half.
+    pub async fn tick(&self, id: PreviewId, changes: Vec<ChangeId>, ticked: bool) -> Result<()> {
+        let (previews, now) = (self.previews(), self.book.clock.now());
+        self.book.run(async move { previews.tick(id, &changes, ticked, now).await }).await
+    }
+
+    /// Ticks in or out every change that the filter names.
+    ///
+    /// # Errors
+    /// As [`tick`](Self::tick).
+    pub async fn tick_all(&self, id: PreviewId, filter: ChangeFilter, ticked: bool) -> Result<()> {
+        let (previews, now) = (self.previews(), self.book.clock.now());
+        self.book.run(async move { previews.tick_all(id, &filter, ticked, now).await }).await
+    }
+
+    /// Looks at two places and says where they differ, whatever any ledger says. With `checksum` every file is read on
+    /// both sides; without, kinds and sizes are compared.
+    ///
+    /// # Errors
+    /// `not_found`, `permission`, `offline`: a root cannot be read. `invalid`: a pattern cannot be used.
+    pub async fn verify(
+        &self,
+        source: Place,
+        target: Place,
+        filters: Filters,
+        checksum: bool,
+    ) -> Result<VerifyReport> {
+        let places = Sides::new(source, target);
+        self.book.run(async move { conduit::verify(places, &filters, checksum).await }).await
+    }
+
+    /// The runs between two places in either direction, or all runs, the latest first; 1,000 at most.
+    ///
+    /// # Errors
+    /// `not_found` when the places were never synced with each other; `storage`.
+    pub async fn history(&self, places: Option<(Place, Place)>, limit: usize) -> Result<Vec<GenerationSummary>> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        let list = async move {
+            let mut conduit = None;
+            if let Some((source, target)) = places {
+                let names = format!("{} and {}", source.display(), target.display());
+                let found = conduit::existing(&book, tenant, Sides::new(source, target)).await?;
+                conduit = Some(found.ok_or_else(|| {
+                    Error::new(Code::NotFound, "find runs between", names).because("they were never synced")
+                })?);
+            }
+            history::list(&*book.store, tenant, conduit, limit.clamp(1, 1000)).await
+        };
+        self.book.run(list).await
+    }
+}
