@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{TenantId, UserId};
 use crate::operation::{Clock, SystemClock};
 use crate::session::Session;
-use crate::store::{SqliteOptions, SqliteStore, Statement, Store, Value, Write};
+use crate::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write};
 
 /// The tenant of books that only one person uses.
 const ONLY_TENANT: TenantId = TenantId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
@@ -91,6 +91,10 @@ impl Book {
             .map_err(|e| Error::io("start the threads of the book", "", e))?;
         let store: Arc<dyn Store> = match location {
             Location::Store(store) => store,
+            Location::Postgres(url) => {
+                let open = runtime.spawn(async move { PostgresStore::open(&url, PostgresOptions::default()).await });
+                Arc::new(open.await.map_err(|e| Error::new(Code::Internal, "open the book", "").because(e))??)
+            }
             Location::Sqlite(path) => {
                 let open = runtime.spawn_blocking(move || SqliteStore::open(path, SqliteOptions::default()));
                 Arc::new(open.await.map_err(|e| Error::new(Code::Internal, "open the book", "").because(e))??)

@@ -1,1 +1,244 @@
-SELECT 1;
+-- Previews, progress, activity and item errors.
+
+CREATE TABLE sync_preview_cache (
+    id uuid NOT NULL PRIMARY KEY,
+    org_id uuid NOT NULL REFERENCES tenants(id) ON DELETE CASCADE,
+    sync_type text COLLATE "C" NOT NULL CHECK (sync_type IN ('woocommerce', 'odoo', 'shopify', 'custom', 'files', 'records')),
+    sync_id text COLLATE "C" CHECK (length(sync_id) <= 255),
+    conduit_id bigint,
+    state text COLLATE "C" NOT NULL DEFAULT 'building' CHECK (state IN ('building', 'ready', 'applying', 'applied')),
+    is_pinned boolean NOT NULL DEFAULT false,
+    applied_ord bigint NOT NULL DEFAULT -1,
+    applied_seq bigint NOT NULL DEFAULT -1,
+    delta_json jsonb NOT NULL DEFAULT '{}',
+    computed_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL DEFAULT (now() + INTERVAL '1 hour'),
+    computed_by uuid,
+    cache_key text COLLATE "C" CHECK (length(cache_key) <= 255),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    FOREIGN KEY (org_id, computed_by) REFERENCES users(tenant_id, id) ON DELETE SET NULL (computed_by),
+    FOREIGN KEY (org_id, conduit_id) REFERENCES sync_conduit(tenant_id, id) ON DELETE CASCADE
+);
+
+CREATE INDEX idx_sync_preview_cache_org_type ON sync_preview_cache(org_id, sync_type);
+CREATE INDEX idx_sync_preview_cache_expires ON sync_preview_cache(expires_at);
+CREATE INDEX idx_sync_preview_cache_computed ON sync_preview_cache(computed_at DESC);
+CREATE UNIQUE INDEX idx_sync_preview_cache_key ON sync_preview_cache(org_id, cache_key) WHERE cache_key IS NOT NULL;
+CREATE INDEX idx_sync_preview_cache_conduit ON sync_preview_cache(org_id, conduit_id) WHERE conduit_id IS NOT NULL;
+
+-- A CHECK cannot ask the clock: it would hold at every later update and at a restore, too.
+CREATE FUNCTION preview_cache_not_expired() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.expires_at <= now() THEN
+        RAISE EXCEPTION 'preview_cache_not_expired: the preview has expired already' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END;
+$$;
+
+CREATE TRIGGER preview_cache_not_expired BEFORE INSERT ON sync_preview_cache
+    FOR EACH ROW EXECUTE FUNCTION preview_cache_not_expired();
+
+-- One row per change of a preview. ord = step << 32 | rank is the order of application, seq the order shown.
+CREATE TABLE sync_preview_change (
+    preview_id uuid NOT NULL REFERENCES sync_preview_cache(id) ON DELETE CASCADE,
+    ord bigint NOT NULL CHECK (ord >= 0),
+    seq bigint NOT NULL CHECK (seq >= 0),
+    lead_seq bigint,
+    kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 7),
+    direction smallint CHECK (direction IN (1, 2)),
+    action smallint NOT NULL,
+    item_kind smallint NOT NULL CHECK (item_kind BETWEEN 1 AND 5),
+    path bytea NOT NULL,
+    bytes bigint NOT NULL DEFAULT 0 CHECK (bytes >= 0),
+    is_exception boolean NOT NULL DEFAULT false,
+    outcome text COLLATE "C" CHECK (outcome IN ('applied', 'failed', 'stale', 'skipped')),
+    detail bytea NOT NULL,
+    PRIMARY KEY (preview_id, ord, seq)
+);
+
+CREATE TABLE sync_progress (
+    id uuid NOT NULL PRIMARY KEY,
+    org_id uuid NOT NULL REFERENCES tenants(id) ON DELETE CASCADE,
+    sync_id text COLLATE "C" NOT NULL CHECK (length(sync_id) <= 255),
+    job_id text COLLATE "C" CHECK (length(job_id) <= 255),
+    entity_type text COLLATE "C" NOT NULL CHECK (entity_type IN ('customer', 'product', 'order', 'invoice', 'supplier',
+        'inventory', 'category', 'attribute', 'file', 'row')),
+    status text COLLATE "C" NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'in_progress', 'completed',
+        'completed_with_errors', 'failed', 'cancelled', 'paused', 'timeout')),
+    current_item bigint NOT NULL DEFAULT 0,
+    total_items bigint NOT NULL DEFAULT 0,
+    processed_count bigint NOT NULL DEFAULT 0,
+    failed_count bigint NOT NULL DEFAULT 0,
+    speed_items_per_min double precision,
+    eta_seconds bigint,
+    elapsed_seconds bigint NOT NULL DEFAULT 0,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    completed_at timestamptz,
+    source_system text COLLATE "C" CHECK (length(source_system) <= 50),
+    batch_number bigint DEFAULT 0,
+    metadata jsonb DEFAULT '{}',
+    initiated_by uuid,
+    CONSTRAINT sync_progress_positive_counts CHECK (
+        processed_count >= 0 AND failed_count >= 0 AND processed_count + failed_count <= total_items),
+    CONSTRAINT sync_progress_positive_items CHECK (
+        current_item >= 0 AND total_items >= 0 AND current_item <= total_items),
+    FOREIGN KEY (org_id, initiated_by) REFERENCES users(tenant_id, id) ON DELETE SET NULL (initiated_by)
+);
+
+CREATE INDEX idx_sync_progress_org_job ON sync_progress(org_id, job_id);
+CREATE UNIQUE INDEX idx_sync_progress_org_sync ON sync_progress(org_id, sync_id);
+CREATE INDEX idx_sync_progress_active ON sync_progress(org_id, updated_at DESC) WHERE completed_at IS NULL;
+CREATE INDEX idx_sync_progress_updated ON sync_progress(org_id, updated_at DESC);
+CREATE INDEX idx_sync_progress_entity ON sync_progress(org_id, entity_type, started_at DESC);
+
+CREATE TABLE sync_activity_log (
+    id uuid NOT NULL,
+    org_id uuid NOT NULL REFERENCES tenants(id) ON DELETE CASCADE,
+    sync_id text COLLATE "C" CHECK (length(sync_id) <= 255),
+    entity_type text COLLATE "C" CHECK (entity_type IN ('customer', 'product', 'order', 'invoice', 'supplier',
+        'inventory', 'category', 'attribute', 'file', 'row')),
+    action text COLLATE "C" NOT NULL CHECK (action IN ('preview_delta', 'sync_start', 'sync_complete', 'batch_process',
+        'error_recovery', 'manual_trigger', 'scheduled_run', 'partial_resume')),
+    status text COLLATE "C" NOT NULL CHECK (status IN ('pending', 'in_progress', 'completed',
+        'completed_with_errors', 'failed', 'cancelled', 'paused', 'timeout')),
+    record_count bigint DEFAULT 0,
+    duration_seconds double precision,
+    error_message text COLLATE "C",
+    user_id uuid,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (id, created_at),
+    CONSTRAINT sync_activity_log_positive_count CHECK (record_count >= 0),
+    CONSTRAINT sync_activity_log_positive_duration CHECK (duration_seconds IS NULL OR duration_seconds >= 0),
+    FOREIGN KEY (org_id, user_id) REFERENCES users(tenant_id, id) ON DELETE SET NULL (user_id)
+) PARTITION BY RANGE (created_at);
+
+-- Whatever has no month of its own yet, so that an insert never fails for want of one.
+CREATE TABLE sync_activity_log_default PARTITION OF sync_activity_log DEFAULT;
+
+-- Makes the partition of the month (UTC) that holds this time; does nothing when it exists, or when the default
+-- partition has rows of that month already.
+CREATE FUNCTION make_activity_partition(at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+DECLARE
+    first timestamp := date_trunc('month', at AT TIME ZONE 'UTC');
+    lower_bound timestamptz := first AT TIME ZONE 'UTC';
+    upper_bound timestamptz := (first + INTERVAL '1 month') AT TIME ZONE 'UTC';
+    partition_name text := 'sync_activity_log_' || to_char(first, 'YYYY_MM');
+BEGIN
+    IF to_regclass(quote_ident(partition_name)) IS NOT NULL OR EXISTS (
+        SELECT 1 FROM sync_activity_log_default WHERE created_at >= lower_bound AND created_at < upper_bound) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE %I PARTITION OF sync_activity_log FOR VALUES FROM (%L) TO (%L)',
+        partition_name, lower_bound, upper_bound);
+END;
+$$;
+
+SELECT make_activity_partition(now());
+SELECT make_activity_partition(now() + INTERVAL '1 month');
+
+CREATE INDEX idx_sync_activity_log_org_created ON sync_activity_log(org_id, created_at DESC);
+CREATE INDEX idx_sync_activity_log_user ON sync_activity_log(user_id, created_at DESC);
+CREATE INDEX idx_sync_activity_log_entity ON sync_activity_log(org_id, entity_type, created_at DESC);
+CREATE INDEX idx_sync_activity_log_action ON sync_activity_log(action, created_at DESC);
+CREATE INDEX idx_sync_activity_log_status ON sync_activity_log(status, created_at DESC);
+CREATE INDEX idx_sync_activity_log_sync_id ON sync_activity_log(sync_id, created_at DESC);
+
+-- The writer gives `updated_at`, so that its clock rules; a writer that leaves it gets the engine's clock. A row that
+-- completes takes `completed_at` from it. Then elapsed, speed and ETA follow, and completion is logged once.
+CREATE FUNCTION update_sync_progress() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.processed_count + NEW.failed_count > NEW.total_items THEN
+        RAISE EXCEPTION 'processed_count (%) + failed_count (%) exceeds total_items (%)',
+            NEW.processed_count, NEW.failed_count, NEW.total_items USING ERRCODE = 'check_violation';
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.updated_at = OLD.updated_at THEN
+            NEW.updated_at := greatest(OLD.updated_at, now());
+        END IF;
+    END IF;
+    NEW.current_item := least(NEW.current_item, NEW.total_items);
+    IF NEW.status IN ('completed', 'completed_with_errors', 'failed', 'cancelled', 'timeout') THEN
+        NEW.completed_at := coalesce(NEW.completed_at, NEW.updated_at);
+    END IF;
+    NEW.elapsed_seconds := greatest(0,
+        round(extract(epoch FROM coalesce(NEW.completed_at, NEW.updated_at) - NEW.started_at)));
+    NEW.speed_items_per_min := CASE WHEN NEW.elapsed_seconds > 0 AND NEW.processed_count > 0
+        THEN least(round(NEW.processed_count * 60.0 / NEW.elapsed_seconds, 2), 99999999.99) ELSE 0 END;
+    NEW.eta_seconds := CASE WHEN NEW.total_items > 0 AND NEW.speed_items_per_min > 0
+        THEN round(((NEW.total_items - NEW.processed_count) * 60.0 / NEW.speed_items_per_min)::numeric) END;
+    RETURN NEW;
+END;
+$$;
+
+CREATE TRIGGER sync_progress_update BEFORE INSERT OR UPDATE ON sync_progress
+    FOR EACH ROW EXECUTE FUNCTION update_sync_progress();
+
+CREATE FUNCTION auto_log_sync_activity_on_progress_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.completed_at IS NOT NULL THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    IF NEW.completed_at IS NOT NULL THEN
+        INSERT INTO sync_activity_log (id, org_id, sync_id, entity_type, action, status, record_count,
+            duration_seconds, user_id, created_at)
+        VALUES (gen_random_uuid(), NEW.org_id, NEW.sync_id, NEW.entity_type, 'sync_complete',
+            CASE WHEN NEW.status NOT IN ('pending', 'in_progress', 'paused') THEN NEW.status
+                WHEN NEW.failed_count = 0 THEN 'completed' ELSE 'completed_with_errors' END,
+            NEW.processed_count + NEW.failed_count,
+            greatest(0, round(extract(epoch FROM NEW.completed_at - NEW.started_at), 2)), NEW.initiated_by,
+            NEW.completed_at);
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER sync_progress_log_completion AFTER INSERT OR UPDATE ON sync_progress
+    FOR EACH ROW EXECUTE FUNCTION auto_log_sync_activity_on_progress_change();
+
+-- One row per failure of an item. One owner at least is set; sync_job_id, connection_id and file_id get their foreign
+-- keys with the clouds.
+CREATE TABLE cloud_sync_errors (
+    index_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    id uuid NOT NULL,
+    tenant_id uuid NOT NULL CONSTRAINT fk_cloud_sync_errors_tenant REFERENCES tenants(id) ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    is_deleted boolean NOT NULL DEFAULT false,
+    sync_job_id uuid,
+    connection_id uuid,
+    volume_id uuid,
+    conduit_id bigint,
+    generation_id bigint,
+    file_id uuid,
+    path bytea,
+    error_type text COLLATE "C" NOT NULL CONSTRAINT ck_cloud_sync_errors_error_type CHECK (
+        error_type IN ('auth', 'network', 'quota', 'permission', 'api', 'validation', 'timeout')),
+    error_code text COLLATE "C" CHECK (length(error_code) <= 100),
+    error_message text COLLATE "C" NOT NULL,
+    stack_trace text COLLATE "C",
+    retry_count bigint NOT NULL DEFAULT 0 CHECK (retry_count >= 0),
+    resolved_at timestamptz,
+    resolution_notes text COLLATE "C",
+    error_metadata jsonb,
+    CHECK (coalesce(connection_id, volume_id) IS NOT NULL OR coalesce(conduit_id, generation_id) IS NOT NULL),
+    FOREIGN KEY (tenant_id, volume_id) REFERENCES storage_volumes(tenant_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, conduit_id) REFERENCES sync_conduit(tenant_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, generation_id) REFERENCES sync_generation(tenant_id, id) ON DELETE CASCADE
+);
+
+CREATE UNIQUE INDEX ix_cloud_sync_errors_id ON cloud_sync_errors(id);
+CREATE INDEX ix_cloud_sync_errors_tenant_active ON cloud_sync_errors(tenant_id, index_id) WHERE NOT is_deleted;
+CREATE INDEX ix_cloud_sync_errors_tenant_id_lookup ON cloud_sync_errors(tenant_id, id);
+CREATE INDEX ix_cloud_sync_errors_connection_type
+    ON cloud_sync_errors(tenant_id, connection_id, error_type, created_at DESC);
+CREATE INDEX ix_cloud_sync_errors_unresolved ON cloud_sync_errors(error_type, created_at DESC) WHERE resolved_at IS NULL;
+CREATE INDEX ix_cloud_sync_errors_sync_job ON cloud_sync_errors(sync_job_id) WHERE sync_job_id IS NOT NULL;
+CREATE INDEX ix_cloud_sync_errors_generation
+    ON cloud_sync_errors(tenant_id, generation_id) WHERE generation_id IS NOT NULL;
+CREATE INDEX ix_cloud_sync_errors_conduit ON cloud_sync_errors(tenant_id, conduit_id) WHERE conduit_id IS NOT NULL;

@@ -1,17 +1,68 @@
-//! A book with a tenant, a user, two entries and a conduit.
+//! A book of each engine, and in it a tenant, a user, two entries and a conduit.
 
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use portbook::model::TenantId;
-use portbook::store::{SqliteOptions, SqliteStore, Statement, Store, Value, Write, Written};
+use portbook::store::{
+    Engine, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write, Written,
+};
 use portbook::{Code, Result};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// A store, and what must outlive it.
+/// A store, and where it is.
 pub struct Book {
     pub store: Arc<dyn Store>,
-    pub directory: TempDir,
+    pub at: At,
+}
+
+/// Where a book is.
+#[derive(Clone)]
+pub enum At {
+    File(PathBuf),
+    Server(String),
+}
+
+impl At {
+    pub async fn open(&self) -> Result<Arc<dyn Store>> {
+        Ok(match self {
+            At::File(path) => Arc::new(SqliteStore::open(path, SqliteOptions::default())?),
+            At::Server(url) => Arc::new(PostgresStore::open(url, PostgresOptions::default()).await?),
+        })
+    }
+}
+
+/// Runs the claim on a new book in a file.
+pub fn on_sqlite<F: Future<Output = ()>>(claim: impl Fn(Arc<Book>) -> F) {
+    let directory: TempDir = tempfile::tempdir().unwrap();
+    block_on(run(At::File(directory.path().join("book")), claim));
+}
+
+/// Runs the claim on a new book in a database of its own.
+pub fn on_postgres<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc<Book>) -> F) {
+    let Ok(url) = std::env::var("PORTBOOK_TEST_POSTGRES") else {
+        // Not println!, which the harness keeps to itself.
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "SKIPPED postgres::{name}: PORTBOOK_TEST_POSTGRES names no server").unwrap();
+        return;
+    };
+    block_on(async {
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let database = format!("t{}", id().simple());
+        client.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
+        let (server, _) = url.rsplit_once('/').unwrap();
+        run(At::Server(format!("{server}/{database}")), claim).await;
+        client.batch_execute(&format!("DROP DATABASE {database} WITH (FORCE)")).await.unwrap();
+    });
+}
+
+async fn run<F: Future<Output = ()>>(at: At, claim: impl Fn(Arc<Book>) -> F) {
+    let book = Arc::new(Book { store: at.open().await.unwrap(), at });
+    claim(Arc::clone(&book)).await;
+    book.store.shutdown().await;
 }
 
 /// The ids of one tenant's rows.
@@ -32,10 +83,8 @@ pub fn id() -> Uuid {
 }
 
 impl Book {
-    pub fn sqlite() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(directory.path().join("book"), SqliteOptions::default()).unwrap();
-        Self { store: Arc::new(store), directory }
+    pub fn is_sqlite(&self) -> bool {
+        self.store.engine() == Engine::Sqlite
     }
 
     /// Runs one statement as no tenant in particular.

@@ -1,37 +1,47 @@
 //! The contract of a metastore, run on both engines.
 //!
-//! PostgreSQL is named by `PORTBOOK_TEST_POSTGRES` (a URL; `tests/lib/postgres.sh start DIR` provides one). Without it
-//! the PostgreSQL half says on stdout that it was skipped, and why.
+//! PostgreSQL is named by `PORTBOOK_TEST_POSTGRES` (a URL whose user may create databases;
+//! `tests/lib/postgres.sh start DIR` provides one). Without it the PostgreSQL half says on stdout that it was skipped,
+//! and why.
 
+mod batches;
 mod fixture;
 mod ledger;
-
-use std::sync::Arc;
-
-use fixture::Book;
+mod opening;
+mod operations;
+mod schema;
 
 /// Each claim becomes one test per engine.
 macro_rules! contract {
     ($($module:ident :: $claim:ident;)*) => {
         mod sqlite {
-            $(#[test] fn $claim() { super::on_sqlite(super::$module::$claim); })*
+            $(#[test] fn $claim() { crate::fixture::on_sqlite(crate::$module::$claim); })*
+        }
+
+        mod postgres {
+            $(#[test] fn $claim() { crate::fixture::on_postgres(stringify!($claim), crate::$module::$claim); })*
         }
     };
 }
 
 contract! {
+    opening::a_book_opens_a_second_time_as_it_is;
+    opening::many_may_open_a_new_book_at_once;
+    opening::a_newer_schema_is_refused;
+    opening::a_changed_migration_is_refused;
+    opening::nothing_works_after_shutdown;
+    batches::every_value_comes_back_as_it_went;
+    batches::a_batch_commits_as_a_whole_or_not_at_all;
+    batches::a_failing_batch_does_not_touch_those_beside_it;
+    batches::an_expectation_that_fails_undoes_its_batch;
+    batches::an_insert_replaces_by_key;
+    batches::an_insert_of_many_rows_comes_through;
+    batches::queries_of_one_call_see_one_moment;
+    batches::failures_have_the_code_of_their_cause;
     ledger::children_come_back_ordered_by_name_as_they_were_written;
     ledger::a_row_is_replaced_by_key_and_removed_only_with_its_id;
     ledger::a_rename_needs_its_row_and_a_free_key;
     ledger::a_directory_has_the_path_of_its_ancestors;
     ledger::an_intent_is_open_until_it_is_removed;
     ledger::a_conduit_takes_its_ledger_along;
-}
-
-fn on_sqlite<F: Future<Output = ()>>(claim: impl Fn(Arc<Book>) -> F) {
-    fixture::block_on(async {
-        let book = Arc::new(Book::sqlite());
-        claim(Arc::clone(&book)).await;
-        book.store.shutdown().await;
-    });
 }

@@ -5,6 +5,7 @@
 //! that own one buffer.
 
 pub(crate) mod migrate;
+mod postgres;
 mod record;
 mod rows;
 mod sqlite;
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 
 pub use crate::select_record as select;
 pub use migrate::newest_schema;
+pub use postgres::{PostgresOptions, PostgresStore};
 #[doc(hidden)]
 pub use record::join_texts;
 pub(crate) use record::record;

@@ -1,0 +1,117 @@
+//! The file ledger on SQLite: rows a second in and out, and bytes a row.
+//!
+//! `cargo bench --bench ledger -- [ROWS]`, 1,000,000 unless told. Rows arrive as a first run makes them: directories of
+//! 100 files, in batches of 4096 pairs, each batch with an intent written and removed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use portbook::identity::ContentHash;
+use portbook::ledger::{IntentKind, Ledger, NewIntent};
+use portbook::model::{Held, Ident, Kind, Name, Pair, PairId, Sides, TenantId, Timestamp, Token};
+use portbook::store::{SqliteOptions, SqliteStore, Statement, Store, Value, Write, Written};
+
+const BATCH: usize = 4096;
+const PER_DIRECTORY: i64 = 100;
+
+fn main() {
+    let rows = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(1_000_000);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    runtime.block_on(run(rows));
+}
+
+fn pair(number: i64) -> Pair {
+    let directory = number % (PER_DIRECTORY + 1) == 0;
+    let parent = number / (PER_DIRECTORY + 1) * (PER_DIRECTORY + 1);
+    let time = Timestamp { secs: 1_700_000_000 + number, nanos: (number * 7919 % 1_000_000_000) as u32 };
+    let held = |side: u64| Held {
+        ident: Ident::File { id: 10_000_000 + number as u64 * 2 + side, birth_ns: 1_700_000_000_000_000_000 + number },
+        token: Token {
+            size: if directory { 0 } else { number as u64 * 31 % 1_000_000 },
+            mtime: (!directory).then_some(time),
+            ctime: (!directory).then_some(time),
+            mode: Some(0o644),
+            revision: None,
+        },
+        ..Held::default()
+    };
+    let name = format!("photo-{number:09}.jpeg");
+    Pair {
+        id: PairId(number + 1),
+        parent: if directory { PairId::ROOT } else { PairId(parent + 1) },
+        name: Name::new(name.as_bytes()).unwrap(),
+        kind: if directory { Kind::Dir } else { Kind::File },
+        content: (!directory).then(|| ContentHash::of(name.as_bytes())),
+        held: Sides::new(held(0), held(1)),
+    }
+}
+
+async fn run(rows: i64) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("book");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
+    let (tenant, conduit) = conduit(&*store).await;
+    let ledger = Ledger::new(Arc::clone(&store), tenant, conduit);
+
+    let intent = NewIntent {
+        generation: 1,
+        preview_id: None,
+        kind: IntentKind::Batch,
+        range: Some((0, BATCH as i64)),
+        detail: Vec::new(),
+        created_at: 0,
+    };
+    let (mut made, mut building, tenths) = (0, std::time::Duration::ZERO, rows / 10);
+    let start = Instant::now();
+    let mut tenth = Instant::now();
+    while made < rows {
+        let begun = Instant::now();
+        let until = rows.min(made + BATCH as i64);
+        let pairs: Vec<_> = (made..until).map(pair).collect();
+        building += begun.elapsed();
+        let written = store.write(tenant, vec![ledger.put_intent(&intent)]).await.unwrap();
+        let done = ledger.remove_intent(Ledger::intent_id(&written[0]).unwrap());
+        store.write(tenant, vec![ledger.put(&pairs), done]).await.unwrap();
+        if until / tenths > made / tenths {
+            println!("  at {until:>9}: {:>9.0} rows/s", tenths as f64 / tenth.elapsed().as_secs_f64());
+            tenth = Instant::now();
+        }
+        made = until;
+    }
+    let spent = start.elapsed().checked_sub(building).unwrap();
+    println!("in:    {:>9.0} rows/s ({rows} rows in {:.2} s)", rows as f64 / spent.as_secs_f64(), spent.as_secs_f64());
+
+    let parents: Vec<_> = (0..rows).step_by(PER_DIRECTORY as usize + 1).map(|n| PairId(n + 1)).collect();
+    for round in ["out, first ", "out, second"] {
+        let start = Instant::now();
+        let mut read = 0;
+        for parents in parents.chunks(64) {
+            read += ledger.children(parents).await.unwrap().iter().map(Vec::len).sum::<usize>();
+        }
+        println!("{round}: {:>9.0} rows/s ({read} rows)", read as f64 / start.elapsed().as_secs_f64());
+    }
+    store.shutdown().await;
+    let bytes = std::fs::metadata(&path).unwrap().len();
+    println!("size:  {:>9.1} bytes/row", bytes as f64 / rows as f64);
+}
+
+async fn conduit(store: &dyn Store) -> (TenantId, i64) {
+    let tenant = TenantId(uuid::Uuid::now_v7());
+    let id = || Value::Uuid(uuid::Uuid::now_v7());
+    let execute = |sql, params| Write::Execute(Statement::new(sql, params));
+    let entry = "INSERT INTO entry (uuid, tenant_id, path, name) VALUES (?1, ?2, ?3, ?3)";
+    let batch = vec![
+        execute("INSERT INTO tenants (id, name) VALUES (?1, 'bench')", vec![Value::Uuid(tenant.0)]),
+        execute(entry, vec![id(), Value::Uuid(tenant.0), Value::Blob(b"a".to_vec())]),
+        execute(entry, vec![id(), Value::Uuid(tenant.0), Value::Blob(b"b".to_vec())]),
+        Write::Returning(Statement::new(
+            "INSERT INTO sync_conduit (uuid, tenant_id, source_entry_id, target_entry_id, sync_mode) \
+             VALUES (?1, ?2, 1, 2, 'mirror') RETURNING id",
+            vec![id(), Value::Uuid(tenant.0)],
+        )),
+    ];
+    match store.write(tenant, batch).await.unwrap().pop() {
+        Some(Written::Rows(rows)) => (tenant, rows.first().unwrap().int(0).unwrap()),
+        Some(Written::Changed(_)) | None => panic!("RETURNING gives rows"),
+    }
+}
