@@ -58,7 +58,8 @@ def commit(repository: Path) -> str:
 
 
 def page(records: dict[str, dict]) -> str:
-    return "\n".join(["# Results", "", PREFACE, "", *targets(records), *details(records)])
+    full = {case: record for case, record in records.items() if record["size"] == "full"}
+    return "\n".join(["# Results", "", PREFACE, "", *targets(full), *details(records)])
 
 
 PREFACE = """\
