@@ -126,38 +126,14 @@ BEGIN UPDATE sync_activity_log SET user_id = NULL WHERE org_id = OLD.tenant_id A
 
 -- The writer gives `updated_at`, so that its clock rules; a writer that leaves it gets the engine's clock. A row that
 -- completes takes `completed_at` from it. Then elapsed, speed and ETA follow, and completion is logged once.
+-- An insert goes through the trigger of updates; an ETA of -1, which never stays, tells it so.
 CREATE TRIGGER sync_progress_inserted AFTER INSERT ON sync_progress
-BEGIN
-    UPDATE sync_progress SET
-        current_item = min(current_item, total_items),
-        completed_at = CASE WHEN status IN ('completed', 'completed_with_errors', 'failed', 'cancelled', 'timeout')
-            THEN ifnull(completed_at, updated_at) ELSE completed_at END
-        WHERE id = NEW.id;
-    UPDATE sync_progress SET
-        elapsed_seconds = max(0, CAST(round((ifnull(completed_at, updated_at) - started_at) / 1000000.0) AS INTEGER))
-        WHERE id = NEW.id;
-    UPDATE sync_progress SET
-        speed_items_per_min = CASE WHEN elapsed_seconds > 0 AND processed_count > 0
-            THEN min(round(processed_count * 60.0 / elapsed_seconds, 2), 99999999.99) ELSE 0.0 END
-        WHERE id = NEW.id;
-    UPDATE sync_progress SET
-        eta_seconds = CASE WHEN total_items > 0 AND speed_items_per_min > 0
-            THEN CAST(round((total_items - processed_count) * 60.0 / speed_items_per_min) AS INTEGER) END
-        WHERE id = NEW.id;
-    INSERT INTO sync_activity_log (id, org_id, sync_id, entity_type, action, status, record_count, duration_seconds,
-        user_id, created_at)
-    SELECT randomblob(16), org_id, sync_id, entity_type, 'sync_complete',
-        CASE WHEN status NOT IN ('pending', 'in_progress', 'paused') THEN status
-            WHEN failed_count = 0 THEN 'completed' ELSE 'completed_with_errors' END,
-        processed_count + failed_count, max(0.0, round((completed_at - started_at) / 1000000.0, 2)), initiated_by,
-        completed_at
-    FROM sync_progress WHERE id = NEW.id AND completed_at IS NOT NULL;
-END;
+BEGIN UPDATE sync_progress SET eta_seconds = -1 WHERE id = NEW.id; END;
 
 CREATE TRIGGER sync_progress_updated AFTER UPDATE ON sync_progress
 BEGIN
     UPDATE sync_progress SET
-        updated_at = CASE WHEN NEW.updated_at = OLD.updated_at
+        updated_at = CASE WHEN NEW.updated_at = OLD.updated_at AND NEW.eta_seconds IS NOT -1
             THEN max(OLD.updated_at, CAST(unixepoch('subsec') * 1000000 AS INTEGER)) ELSE NEW.updated_at END,
         current_item = min(current_item, total_items)
         WHERE id = NEW.id;
@@ -183,7 +159,8 @@ BEGIN
             WHEN failed_count = 0 THEN 'completed' ELSE 'completed_with_errors' END,
         processed_count + failed_count, max(0.0, round((completed_at - started_at) / 1000000.0, 2)), initiated_by,
         completed_at
-    FROM sync_progress WHERE id = NEW.id AND completed_at IS NOT NULL AND OLD.completed_at IS NULL;
+    FROM sync_progress WHERE id = NEW.id AND completed_at IS NOT NULL
+        AND (OLD.completed_at IS NULL OR NEW.eta_seconds IS -1);
 END;
 
 -- One row per failure of an item. One owner at least is set; sync_job_id, connection_id and file_id get their foreign

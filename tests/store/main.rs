@@ -38,6 +38,17 @@ contract! {
     batches::an_insert_of_many_rows_comes_through;
     batches::queries_of_one_call_see_one_moment;
     batches::failures_have_the_code_of_their_cause;
+    schema::both_engines_have_every_table_and_index;
+    schema::records_come_back_as_they_were_written;
+    schema::a_reference_never_crosses_tenants;
+    schema::deleting_a_tenant_leaves_nothing_of_it;
+    schema::deleting_a_user_keeps_what_they_did;
+    schema::the_ends_of_a_conduit_are_directories;
+    operations::progress_is_computed_from_counts_and_times;
+    operations::impossible_counts_are_refused;
+    operations::completion_is_logged_once_with_its_status;
+    operations::a_run_of_nothing_is_logged_too;
+    operations::a_preview_that_has_expired_is_not_stored;
     ledger::children_come_back_ordered_by_name_as_they_were_written;
     ledger::a_row_is_replaced_by_key_and_removed_only_with_its_id;
     ledger::a_rename_needs_its_row_and_a_free_key;

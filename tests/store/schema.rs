@@ -1,1 +1,365 @@
+//! Tables, references and typed rows.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use portbook::Code;
+use portbook::model::{
+    Activity, AutoPathStrategy, Conduit, ConduitId, Conflict, ConflictPolicy, Driver, EntryKind, EntryRow, Generation,
+    GenerationStatus, IndexMode, LocalPath, Moment, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow,
+    PreviewState, RelPath, Resolution, Schedule, SelectionRule, StorageVolume, SyncAction, SyncEntityType, SyncError,
+    SyncErrorType, SyncMode, SyncStatus, SyncType, TenantId, UserId, VerificationStatus, Verify, VersioningMode,
+    VolumeId,
+};
+use portbook::store::{Record, Statement, Value, Write};
+
+use crate::fixture::{Book, Tenancy, id};
+
+const NOW: Moment = Moment(1_763_707_869_123_456);
+
+async fn names(book: &Book, sql: &'static str) -> BTreeSet<String> {
+    let rows = book.store.query(TenantId(uuid::Uuid::nil()), Statement::new(sql, vec![])).await.unwrap();
+    rows.iter().map(|r| r.text(0).unwrap().to_owned()).collect()
+}
+
+/// What stands behind `CREATE TABLE` or `CREATE … INDEX` in the migrations of SQLite.
+fn declared() -> BTreeSet<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+    let texts = std::fs::read_dir(folder).unwrap().map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap());
+    let name = |line: &str| {
+        let rest =
+            ["CREATE TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX "].iter().find_map(|h| line.strip_prefix(h))?;
+        rest.split_whitespace().next().map(str::to_owned)
+    };
+    texts.flat_map(|t| t.lines().filter_map(name).collect::<Vec<_>>()).collect()
+}
+
+pub async fn both_engines_have_every_table_and_index(book: Arc<Book>) {
+    let sql = if book.is_sqlite() {
+        "SELECT name FROM sqlite_schema WHERE type IN ('table', 'index')"
+    } else {
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    };
+    let found = names(&book, sql).await;
+    let declared = declared();
+    assert!(declared.len() > 40, "{declared:?}");
+    let missing: Vec<_> = declared.difference(&found).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Writes a row and reads it back; a numbered row gets its number.
+async fn round_trip<R: Record + Clone + PartialEq + std::fmt::Debug>(
+    book: &Book,
+    row: R,
+    select: &'static str,
+    number: impl Fn(&mut R, i64),
+) -> R {
+    let tenant = TenantId(uuid::Uuid::nil());
+    let write = Write::Insert(R::insert(std::slice::from_ref(&row)));
+    book.store.write(tenant, vec![write]).await.unwrap();
+    let rows = book.store.query(tenant, Statement::new(select, vec![])).await.unwrap();
+    let last = rows.iter().last().unwrap();
+    let found = R::read(last).unwrap();
+    let mut expected = row;
+    if R::NUMBERED {
+        number(&mut expected, last.int(0).unwrap());
+    }
+    assert_eq!(found, expected);
+    found
+}
+
+pub async fn records_come_back_as_they_were_written(book: Arc<Book>) {
+    let t = book.tenancy().await;
+    let later = Moment(NOW.0 * 2);
+    let path = RelPath::parse(b"a/\xff").unwrap();
+    let volume = StorageVolume {
+        id: VolumeId(id()),
+        tenant_id: t.tenant,
+        name: "v".into(),
+        driver: Driver::Ftp,
+        config: "{}".into(),
+        default_prefix: None,
+        enforce_hierarchy: true,
+        path_delimiter: "/".into(),
+        use_query_params: false,
+        auto_path_strategy: AutoPathStrategy::Hash,
+        versioning_mode: VersioningMode::Target,
+        quota_limit: Some(1 << 40),
+        quota_used: 0,
+        is_active: true,
+        created_at: NOW,
+        updated_at: NOW,
+    };
+    let volume = round_trip(&book, volume, StorageVolume::SELECT, |_, _| ()).await;
+    let local = LocalPath { id: id(), tenant_id: t.tenant, path: "/a".into(), description: None, created_at: NOW };
+    round_trip(&book, local, LocalPath::SELECT, |_, _| ()).await;
+    let entry = EntryRow {
+        id: 0,
+        uuid: id(),
+        tenant_id: t.tenant,
+        volume_id: Some(volume.id),
+        cloud_folder_id: None,
+        provider_id: Some(vec![0, 255]),
+        path: b"\xff".to_vec(),
+        name: b"\xff".to_vec(),
+        kind: EntryKind::Directory,
+        observed_state: ObservedState::Present,
+        observed_at: Some(NOW),
+        created_at: NOW,
+        updated_at: NOW,
+    };
+    let ordered = portbook::store::select!(EntryRow, "ORDER BY id");
+    let entry = round_trip(&book, entry, ordered, |r, n| r.id = n).await;
+    let conduit = conduit(&t, entry.id);
+    let ordered = portbook::store::select!(Conduit, "ORDER BY id");
+    let conduit = round_trip(&book, conduit, ordered, |r, n| r.id = n).await;
+    let preview = preview(&t, Some(conduit.id), later);
+    let preview = round_trip(&book, preview, PreviewRow::SELECT, |_, _| ()).await;
+    let change = PreviewChange {
+        preview_id: preview.id,
+        ord: 3 << 32 | 7,
+        seq: 0,
+        lead_seq: None,
+        kind: 1,
+        direction: Some(2),
+        action: 3,
+        item_kind: 1,
+        path: path.clone(),
+        bytes: 1 << 40,
+        is_exception: true,
+        outcome: Some(Outcome::Stale),
+        detail: vec![1, 2, 3],
+    };
+    round_trip(&book, change, PreviewChange::SELECT, |_, _| ()).await;
+    let generation = generation(&t, conduit.id, preview.id);
+    let generation = round_trip(&book, generation, Generation::SELECT, |r, n| r.id = n).await;
+    let conflict = Conflict {
+        id: 0,
+        tenant_id: t.tenant,
+        conduit_id: conduit.id,
+        pair_id: 5,
+        generation: 1,
+        path: path.clone(),
+        left_state: Some(vec![1]),
+        right_state: None,
+        created_at: NOW,
+        resolved_at: Some(NOW),
+        resolution: Some(Resolution::Both),
+    };
+    round_trip(&book, conflict, Conflict::SELECT, |r, n| r.id = n).await;
+    let rule = SelectionRule {
+        id: 0,
+        tenant_id: t.tenant,
+        conduit_id: conduit.id,
+        position: 1,
+        pattern: "*.raw".into(),
+        is_included: false,
+        created_at: NOW,
+    };
+    round_trip(&book, rule, SelectionRule::SELECT, |r, n| r.id = n).await;
+    let pin = Pin { tenant_id: t.tenant, conduit_id: conduit.id, path: path.clone(), is_held: true, created_at: NOW };
+    round_trip(&book, pin, Pin::SELECT, |_, _| ()).await;
+    round_trip(&book, activity(&t), Activity::SELECT, |_, _| ()).await;
+    let error = sync_error(&t, generation.id, path);
+    round_trip(&book, error, SyncError::SELECT, |r, n| r.index_id = n).await;
+    let ownerless = SyncError { generation_id: None, conduit_id: None, id: id(), ..sync_error(&t, 0, RelPath::root()) };
+    let refused = book.store.write(t.tenant, vec![Write::Insert(SyncError::insert(&[ownerless]))]).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Invalid, "an error has an owner");
+}
+
+fn conduit(t: &Tenancy, source: i64) -> Conduit {
+    Conduit {
+        id: 0,
+        uuid: ConduitId(id()),
+        tenant_id: t.tenant,
+        source_entry_id: source,
+        target_entry_id: t.target,
+        name: Some("photos".into()),
+        sync_mode: SyncMode::Bidirectional,
+        conflict_policy: ConflictPolicy::LatestWins,
+        filters: "{}".into(),
+        filter_fingerprint: Some(vec![7; 32]),
+        exact: true,
+        verify: Verify::Checksum,
+        max_delete: "10%".into(),
+        enabled: false,
+        schedule: Schedule::Interval { seconds: 300 },
+        use_index_rules: false,
+        index_mode_override: Some(IndexMode::Deep),
+        parallel_transfers: 7,
+        bandwidth_limit_mbps: Some(100),
+        source_root_identity: Some("dev inode".into()),
+        target_root_identity: None,
+        next_pair_id: 12,
+        unclean: true,
+        lease_owner: Some("host:1".into()),
+        lease_expires_at: Some(NOW),
+        last_sync_completed_at: Some(NOW),
+        sync_generation: 3,
+        last_sync_error: Some("none".into()),
+        total_syncs: 4,
+        files_synced: 5,
+        bytes_transferred: 1 << 50,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+fn preview(t: &Tenancy, conduit_id: Option<i64>, expires_at: Moment) -> PreviewRow {
+    PreviewRow {
+        id: PreviewId(id()),
+        org_id: t.tenant,
+        sync_type: SyncType::Files,
+        sync_id: Some("photos".into()),
+        conduit_id,
+        state: PreviewState::Ready,
+        is_pinned: true,
+        plan_hash: Some(vec![9; 32]),
+        selected_by_default: false,
+        delta_json: "{}".into(),
+        computed_at: NOW,
+        expires_at,
+        computed_by: Some(UserId(t.user)),
+        cache_key: Some("key".into()),
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+fn generation(t: &Tenancy, conduit_id: i64, preview: PreviewId) -> Generation {
+    Generation {
+        id: 0,
+        tenant_id: t.tenant,
+        conduit_id,
+        generation: 1,
+        status: GenerationStatus::CompletedWithErrors,
+        preview_id: Some(preview),
+        started_at: NOW,
+        completed_at: None,
+        files_copied: 1,
+        files_new: 2,
+        files_updated: 3,
+        files_deleted: 4,
+        files_moved: 5,
+        files_unchanged: 6,
+        files_skipped: 7,
+        conflicts_resolved: 8,
+        conflicts_pending: 9,
+        bytes_transferred: 10,
+        errors_encountered: 11,
+        error_message: None,
+        verified_at: None,
+        verification_status: VerificationStatus::Failed("2 files differ".into()),
+    }
+}
+
+fn activity(t: &Tenancy) -> Activity {
+    Activity {
+        id: id(),
+        org_id: t.tenant,
+        sync_id: None,
+        entity_type: Some(SyncEntityType::Row),
+        action: SyncAction::PartialResume,
+        status: SyncStatus::Timeout,
+        record_count: Some(3),
+        duration_seconds: Some(1.25),
+        error_message: None,
+        user_id: Some(UserId(t.user)),
+        created_at: NOW,
+    }
+}
+
+fn sync_error(t: &Tenancy, generation: i64, path: RelPath) -> SyncError {
+    SyncError {
+        index_id: 0,
+        id: id(),
+        tenant_id: t.tenant,
+        created_at: NOW,
+        updated_at: NOW,
+        is_deleted: false,
+        sync_job_id: None,
+        connection_id: None,
+        volume_id: None,
+        conduit_id: None,
+        generation_id: Some(generation),
+        file_id: None,
+        path: Some(path),
+        error_type: SyncErrorType::Permission,
+        error_code: Some("EACCES".into()),
+        error_message: "permission denied".into(),
+        stack_trace: None,
+        retry_count: 2,
+        resolved_at: None,
+        resolution_notes: None,
+        error_metadata: None,
+    }
+}
+
+pub async fn a_reference_never_crosses_tenants(book: Arc<Book>) {
+    let (a, b) = (book.tenancy().await, book.tenancy().await);
+    let stolen = "UPDATE sync_conduit SET source_entry_id = ?1 WHERE id = ?2";
+    assert_eq!(book.code(stolen, vec![Value::Int(b.source), Value::Int(a.conduit)]).await, Some(Code::Invalid));
+    let pin = "INSERT INTO sync_pin (tenant_id, conduit_id, path, is_held) VALUES (?1, ?2, ?3, ?4)";
+    let foreign = vec![Value::Uuid(a.tenant.0), Value::Int(b.conduit), Value::Blob(b"x".to_vec()), Value::Bool(true)];
+    assert_eq!(book.code(pin, foreign).await, Some(Code::Invalid));
+    let theirs = PreviewRow { computed_by: Some(UserId(b.user)), ..preview(&a, None, Moment(NOW.0 * 2)) };
+    let refused = book.store.write(a.tenant, vec![Write::Insert(PreviewRow::insert(&[theirs]))]).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Invalid);
+    let same_key = [preview(&a, None, Moment(NOW.0 * 2)), preview(&b, None, Moment(NOW.0 * 2))];
+    book.store.write(a.tenant, vec![Write::Insert(PreviewRow::insert(&same_key))]).await.unwrap();
+    let again = preview(&a, None, Moment(NOW.0 * 2));
+    let refused = book.store.write(a.tenant, vec![Write::Insert(PreviewRow::insert(&[again]))]).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Conflict, "a cache key is unique per tenant");
+}
+
+/// A preview, an activity and an error of that tenant's conduit.
+async fn fill(book: &Book, t: &Tenancy) {
+    let preview = preview(t, Some(t.conduit), Moment(NOW.0 * 2));
+    let error = SyncError { generation_id: None, conduit_id: Some(t.conduit), ..sync_error(t, 0, RelPath::root()) };
+    let batch = vec![
+        Write::Insert(Generation::insert(&[generation(t, t.conduit, preview.id)])),
+        Write::Insert(PreviewRow::insert(&[preview])),
+        Write::Insert(Activity::insert(&[activity(t)])),
+        Write::Insert(SyncError::insert(&[error])),
+    ];
+    book.store.write(t.tenant, batch).await.unwrap();
+}
+
+pub async fn deleting_a_tenant_leaves_nothing_of_it(book: Arc<Book>) {
+    let (gone, kept) = (book.tenancy().await, book.tenancy().await);
+    fill(&book, &gone).await;
+    fill(&book, &kept).await;
+    book.execute("DELETE FROM tenants WHERE id = ?1", vec![Value::Uuid(gone.tenant.0)]).await.unwrap();
+    for sql in [
+        "SELECT count(*) FROM tenants",
+        "SELECT count(*) FROM users",
+        "SELECT count(*) FROM sync_conduit",
+        "SELECT count(*) FROM sync_generation",
+        "SELECT count(*) FROM sync_preview_cache",
+        "SELECT count(*) FROM sync_activity_log",
+        "SELECT count(*) FROM cloud_sync_errors",
+    ] {
+        assert_eq!(book.ints(sql, vec![]).await, [1], "{sql}");
+    }
+    assert_eq!(book.ints("SELECT count(*) FROM entry", vec![]).await, [2]);
+}
+
+pub async fn deleting_a_user_keeps_what_they_did(book: Arc<Book>) {
+    let t = book.tenancy().await;
+    fill(&book, &t).await;
+    book.execute("DELETE FROM users WHERE id = ?1", vec![Value::Uuid(t.user)]).await.unwrap();
+    let previews = "SELECT count(*) FROM sync_preview_cache WHERE computed_by IS NULL";
+    assert_eq!(book.ints(previews, vec![]).await, [1]);
+    assert_eq!(book.ints("SELECT count(*) FROM sync_activity_log WHERE user_id IS NULL", vec![]).await, [1]);
+}
+
+pub async fn the_ends_of_a_conduit_are_directories(book: Arc<Book>) {
+    let t = book.tenancy().await;
+    book.execute("UPDATE entry SET kind = 0 WHERE id = ?1", vec![Value::Int(t.source)]).await.unwrap();
+    let mut file = conduit(&t, t.target);
+    file.target_entry_id = t.source;
+    let refused = book.store.write(t.tenant, vec![Write::Insert(Conduit::insert(&[file]))]).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Invalid);
+    let back = "UPDATE sync_conduit SET source_entry_id = ?1";
+    assert_eq!(book.code(back, vec![Value::Int(t.source)]).await, Some(Code::Invalid));
+}

@@ -192,3 +192,98 @@ impl<'a> Input<'a> {
         Some(taken)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+    }
+
+    fn vectors() -> serde_json::Value {
+        serde_json::from_str(include_str!("../../../tests/vectors/held.json")).unwrap()
+    }
+
+    #[test]
+    fn the_vectors_hold_in_both_directions() {
+        for vector in vectors()["good"].as_array().unwrap() {
+            let bytes = hex(vector["hex"].as_str().unwrap());
+            let held: Held = serde_json::from_value(vector["held"].clone()).unwrap();
+            assert_eq!(encode(&held), bytes, "{}", vector["name"]);
+            assert_eq!(decode(&bytes).unwrap(), held, "{}", vector["name"]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_encoding_is_refused() {
+        for vector in vectors()["bad"].as_array().unwrap() {
+            let error = decode(&hex(vector["hex"].as_str().unwrap())).unwrap_err();
+            assert_eq!(error.code().as_str(), vector["code"].as_str().unwrap(), "{}", vector["name"]);
+        }
+    }
+
+    prop_compose! {
+        fn times()(secs in any::<i64>(), nanos in 0_u32..1_000_000_000) -> Timestamp { Timestamp { secs, nanos } }
+    }
+
+    fn blobs() -> impl Strategy<Value = Box<[u8]>> {
+        proptest::collection::vec(any::<u8>(), 0..40).prop_map(Into::into)
+    }
+
+    fn idents() -> impl Strategy<Value = Ident> {
+        let births = prop_oneof![Just(0), any::<i64>()];
+        prop_oneof![
+            Just(Ident::None),
+            (any::<u64>(), births).prop_map(|(id, birth_ns)| Ident::File { id, birth_ns }),
+            blobs().prop_map(Ident::Provider),
+        ]
+    }
+
+    prop_compose! {
+        fn states()(
+            ident in idents(),
+            size in any::<u64>(),
+            mtime in proptest::option::of(times()),
+            ctime in proptest::option::of(times()),
+            mode in proptest::option::of(any::<u32>()),
+            revision in proptest::option::of(blobs()),
+            alias in proptest::option::of("[^/\0.]{1,9}"),
+            flags in any::<(bool, bool)>(),
+        ) -> Held {
+            let alias = alias.and_then(|text| Name::new(text.as_bytes()));
+            let token = Token { size, mtime, ctime, mode, revision };
+            Held { ident, token, alias, racy: flags.0, verified: flags.1 }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_state_reads_as_it_was_written(held in states()) {
+            prop_assert_eq!(decode(&encode(&held)).unwrap(), held);
+        }
+
+        #[test]
+        fn bytes_that_decode_are_the_one_encoding(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let mut bytes = bytes;
+            if let Some(head) = bytes.first_mut() {
+                *head = *head & 0xf0 | VERSION;
+            }
+            if let Ok(held) = decode(&bytes) {
+                prop_assert_eq!(encode(&held), bytes);
+            }
+        }
+
+        #[test]
+        fn a_damaged_state_is_refused_or_another_state(held in states(), at in any::<usize>(), bit in 0_u8..8) {
+            let mut bytes = encode(&held);
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            if let Ok(other) = decode(&bytes) {
+                prop_assert_ne!(other, held);
+            }
+        }
+    }
+}
