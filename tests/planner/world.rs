@@ -304,6 +304,10 @@ impl World {
                 outcome.applied.push(i);
             }
         }
+        for (id, row) in &self.ledger {
+            let twin = self.ledger.values().find(|p| p.parent == row.parent && p.name == row.name && p.id != *id);
+            assert!(twin.is_none(), "two rows of one name: {row:?} and {twin:?}");
+        }
         outcome
     }
 
@@ -345,7 +349,9 @@ impl World {
                     return false;
                 }
                 self.trees[*on].rename(from, &to);
-                if let Some(row) = self.ledger.get_mut(&change.pair) {
+                // The first half of a move through a temporary name leaves the ledger alone.
+                let is_lift = portbook::provider::is_reserved(to.name().expect("not the root").as_bytes());
+                if let Some(row) = self.ledger.get_mut(&change.pair).filter(|_| !is_lift) {
                     row.parent = change.parent;
                     row.name = change.path.name().expect("not the root");
                     if settled.left && settled.right {
@@ -432,8 +438,6 @@ impl World {
             held: Sides::new(held(Side::Left), held(Side::Right)),
         };
         assert!(change.parent == PairId::ROOT || self.ledger.contains_key(&change.parent), "an orphan row: {change:?}");
-        let twin = self.ledger.values().find(|p| p.parent == row.parent && p.name == row.name && p.id != row.id);
-        assert!(twin.is_none(), "two rows of one name: {change:?} and {twin:?}");
         self.ledger.insert(row.id, row);
     }
 

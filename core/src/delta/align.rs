@@ -14,6 +14,8 @@ pub(super) struct Slot {
     pub(super) at: Sides<Option<usize>>,
     /// Another item has the name already under the folding of one of the sides.
     pub(super) collides: bool,
+    /// The position of the move that brings the item here.
+    pub(super) arrival: Option<usize>,
 }
 
 /// A sorted list of one directory: key and position.
@@ -49,7 +51,7 @@ pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], rig
         let (bs, ls, rs) = (run(&mut b, key), run(&mut l, key), run(&mut r, key));
         if bs.len() <= 1 && ls.len() <= 1 && rs.len() <= 1 {
             let first = |keys: &[(Cow<'_, [u8]>, usize)]| keys.first().map(|(_, i)| *i);
-            slots.push(Slot { row: first(bs), at: Sides::new(first(ls), first(rs)), collides: false });
+            slots.push(Slot { row: first(bs), at: Sides::new(first(ls), first(rs)), ..Slot::default() });
         } else {
             let positions = |keys: &[(Cow<'_, [u8]>, usize)]| keys.iter().map(|(_, i)| *i).collect();
             align_colliding(base, listing, positions(bs), Sides::new(positions(ls), positions(rs)), &mut slots);

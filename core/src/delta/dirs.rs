@@ -183,7 +183,7 @@ impl Reconciler {
                 } else if dir.survives[other] {
                     parent.survives[other] = true;
                 } else {
-                    self.emit_delete(parent, &item, pair, other, ChangeKind::Deleted, self.step_of(parent), out);
+                    self.emit_delete(parent, &item, pair, other, ChangeKind::Deleted, Step::Delete, out);
                 }
             }
             Fate::Remove { on, step } => {
@@ -207,10 +207,6 @@ impl Reconciler {
         0
     }
 
-    fn step_of(&self, _parent: &Dir) -> Step {
-        Step::Delete
-    }
-
     pub(super) fn emit_make_dir(
         &mut self,
         dir: &mut Dir,
@@ -222,6 +218,7 @@ impl Reconciler {
     ) {
         dir.needed[on] = true;
         dir.survives = Sides::new(true, true);
+        self.claim(dir, item, on);
         let order = Order { step: Step::Structure, rank: structure_rank(item.depth(), LAST) };
         self.emit(dir, item, pair, kind, Kind::Dir, Action::MakeDir { on }, order, 0, out);
     }
@@ -244,8 +241,8 @@ impl Reconciler {
     }
 }
 
-/// The place of conflict renames among the structure changes of one depth.
-pub(super) const ASIDE: u32 = 1;
+/// The place of conflict renames among the structure changes of one depth: what goes aside may have been moved first.
+pub(super) const ASIDE: u32 = LAST - 1;
 /// The place of new directories: behind the moves of their depth, which may vacate their names.
 pub(super) const LAST: u32 = (1 << DEPTH_SHIFT) - 1;
 const DEPTH_SHIFT: u32 = 18;

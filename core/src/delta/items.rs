@@ -3,16 +3,18 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-use super::align::{Slot, align};
+use super::align::Slot;
 use super::change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
-use super::classify::{Hashed, State, classify, content_equal};
+use super::classify::{Hashed, State, classify, content_equal, token_equal};
 use super::dirs::{ASIDE, Clash, Dir, DirId, Fate, Found, dir_differs, structure_rank};
 use super::emit::{Item, Order};
+use super::moves::{Appeared, Lost};
 use super::names::{Folding, can_hold, conflict_name};
+use super::overlay::Arrival;
 use super::reconciler::{DirSeen, Reconciler, View};
 use super::table::{Rule, Verdict};
 use crate::identity::ContentHash;
-use crate::model::{Entry, Kind, Name, Node, Pair, PairId, Side, Sides, SyncMode, Timestamp};
+use crate::model::{Entry, Ident, Kind, Name, Node, Pair, PairId, Side, Sides, SyncMode, Timestamp};
 
 /// Answers to the wanted hashes of a directory.
 pub(super) type Hashes = Sides<HashMap<Name, Result<ContentHash, String>>>;
@@ -49,7 +51,8 @@ impl Reconciler {
         seen: Sides<DirSeen>,
         out: &mut Vec<Change>,
     ) -> Option<View> {
-        let mut view = View { entries: Sides::default(), unlisted: Sides::default(), taken: RefCell::new(None) };
+        let mut view =
+            View { entries: Sides::default(), unlisted: Sides::default(), taken: RefCell::new(None), overlay: None };
         let mut unknown = None;
         for (side, seen) in [(Side::Left, seen.left), (Side::Right, seen.right)] {
             match seen {
@@ -117,6 +120,7 @@ impl Reconciler {
         id: DirId,
         base: &[Pair],
         view: &View,
+        slots: Vec<Slot>,
         hashes: &Hashes,
         out: &mut Vec<Change>,
     ) {
@@ -129,7 +133,7 @@ impl Reconciler {
                 self.tally.entries[side] += view.entries[side].len() as u64;
             }
         }
-        for slot in align(&self.settings.rules, base, &view.entries.left, &view.entries.right) {
+        for slot in slots {
             let row = slot.row.map(|i| &base[i]);
             let entry = |side: Side| slot.at[side].map(|i| &view.entries[side][i]);
             let here = Sides::new(entry(Side::Left), entry(Side::Right));
@@ -151,9 +155,13 @@ impl Reconciler {
         out: &mut Vec<Change>,
     ) {
         let is_excluded = self.is_excluded(dir, row, here);
+        let arrival = slot.arrival.and_then(|i| view.overlay.as_ref()?.arrivals.get(i));
+        if !is_excluded && self.collects && arrival.is_none() {
+            self.collect(dir, slot, row, here, view);
+        }
         match &dir.fate {
             Fate::Forget { excluded } => return self.forget(dir, id, row, here, *excluded, out),
-            Fate::Probe { .. } => return self.probe(dir, id, row, here, is_excluded),
+            Fate::Probe { .. } => return self.probe(dir, id, row, here, is_excluded, arrival),
             Fate::Both | Fate::Restore { .. } | Fate::WhenNeeded | Fate::Vanished { .. } | Fate::Remove { .. } => {}
         }
         if is_excluded {
@@ -163,14 +171,17 @@ impl Reconciler {
             return self.forget(dir, id, row, here, true, out);
         }
         if let Fate::Remove { on, step } = dir.fate {
-            return self.remove(dir, id, row, here, on, step, out);
+            return self.remove(dir, id, row, arrival, here, on, step, out);
         }
-        let hash = |side: Side| here[side].and_then(|e| hashes[side].get(&e.name));
+        let hash = |side: Side| match arrival.filter(|a| a.shown_on() == Some(side)) {
+            Some(arrival) => arrival.counterpart.as_ref().and_then(|c| c.hash.as_ref()),
+            None => here[side].and_then(|e| hashes[side].get(&e.name)),
+        };
         let hashed = Sides::new(hash(Side::Left), hash(Side::Right));
         let content = hashed.map(|h| h.and_then(|h| h.as_ref().ok()).copied());
         if slot.collides {
             let side = self.folding_side();
-            return self.skip(dir, row, here, content, SkipReason::NameCollision(side), out);
+            return self.skip(dir, row, arrival, here, content, SkipReason::NameCollision(side), out);
         }
         if Side::BOTH.iter().any(|s| here[*s].is_none() && view.unlisted[*s].is_some() && dir.at[*s].is_some()) {
             // Reported once for the whole directory.
@@ -180,23 +191,85 @@ impl Reconciler {
         }
         let is = here.map(now);
         if is.left == Now::Unsupported || is.right == Now::Unsupported || self.is_link_nowhere_to_go(here) {
-            return self.skip(dir, row, here, content, SkipReason::UnsupportedKind, out);
+            return self.skip(dir, row, arrival, here, content, SkipReason::UnsupportedKind, out);
         }
         let row_is_dir = row.is_some_and(|r| r.kind == Kind::Dir);
         match (is.left, is.right) {
-            (Now::Dir, Now::Dir) => self.both_dirs(dir, id, row, here, out),
-            (Now::Dir, Now::Absent) | (Now::Absent, Now::Dir) => self.one_dir(dir, id, row, here, out),
+            (Now::Dir, Now::Dir) => self.both_dirs(dir, id, row, arrival, here, out),
+            (Now::Dir, Now::Absent) | (Now::Absent, Now::Dir) => self.one_dir(dir, id, row, arrival, here, out),
             (Now::Dir, Now::Leaf) | (Now::Leaf, Now::Dir) => {
-                self.clash(dir, id, row, here, content, hashed, view, base, out)
+                self.clash(dir, id, row, arrival, here, content, hashed, view, base, out)
             }
             (Now::Absent | Now::Leaf, Now::Absent | Now::Leaf) => {
-                if row_is_dir && let Some(item) = Item::new(dir, row, here, content) {
+                if row_is_dir && let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) {
                     let pair = self.pair_of(&item);
                     self.push(dir.child(id, item, pair, Fate::Forget { excluded: false }));
                 }
-                self.leaf(dir, row, here, content, hashed, view, base, out);
+                self.leaf(dir, row, arrival, here, content, hashed, view, base, out);
             }
             (Now::Unsupported, _) | (_, Now::Unsupported) => {}
+        }
+    }
+
+    /// Notes what vanished and what appeared, for pairing moves at the end of the walk.
+    fn collect(&mut self, dir: &Dir, slot: Slot, row: Option<&Pair>, here: Sides<Option<&Entry>>, view: &View) {
+        if matches!(dir.fate, Fate::Probe { .. } | Fate::Remove { .. } | Fate::Forget { excluded: true }) {
+            return;
+        }
+        let is_displaced = |side: Side| match (row, here[side]) {
+            (Some(row), Some(entry)) => {
+                let (held, now) = (&row.held[side], &entry.node);
+                held.ident != Ident::None
+                    && now.ident != Ident::None
+                    && held.ident != now.ident
+                    && (now.kind == Kind::Dir || row.kind != now.kind || !token_equal(&held.token, &now.token))
+            }
+            _ => false,
+        };
+        let displaced = Sides::new(is_displaced(Side::Left), is_displaced(Side::Right));
+        let is_lost = |side: Side| {
+            let certain = view.unlisted[side].is_none() || dir.at[side].is_none();
+            displaced[side] || (row.is_some() && here[side].is_none() && certain)
+        };
+        let lost = Sides::new(is_lost(Side::Left), is_lost(Side::Right));
+        let real = |side: Side, name: &Name| dir.at[side].as_ref().map(|at| at.join(name));
+        if let Some(row) = row.filter(|_| lost.left || lost.right) {
+            let still = |side: Side| {
+                let entry = here[side].filter(|_| !displaced[side])?;
+                Some((real(side, &entry.name)?, entry.node.clone()))
+            };
+            let here = Sides::new(still(Side::Left), still(Side::Right));
+            let path = dir.path.join(&row.name);
+            let occupied = |side: Side| displaced[side].then(|| real(side, &row.name)).flatten();
+            let occupied = Sides::new(occupied(Side::Left), occupied(Side::Right));
+            self.records.lose(self.settings.move_limit, Lost { row: row.clone(), path, lost, here, occupied });
+        }
+        if slot.collides {
+            return;
+        }
+        for side in Side::BOTH {
+            let Some(entry) = here[side].filter(|_| row.is_none() || displaced[side]) else { continue };
+            let Some(at) = real(side, &entry.name) else { continue };
+            let other = side.other();
+            let replaces = row.filter(|row| {
+                let settled = here[other].is_some_and(|e| {
+                    e.node.kind == row.kind
+                        && e.node.kind != Kind::Dir
+                        && !displaced[other]
+                        && token_equal(&row.held[other].token, &e.node.token)
+                });
+                settled && !self.settings.checksum
+            });
+            let appeared = Appeared {
+                node: entry.node.clone(),
+                real: at,
+                path: dir.path.join(row.map_or(&entry.name, |r| &r.name)),
+                name: entry.name.clone(),
+                displaces: displaced[side],
+                opposite: here[other].and_then(|e| real(other, &e.name)),
+                replaces: replaces.map(|row| row.id),
+            };
+            self.records.appear(self.settings.move_limit, side, appeared);
         }
     }
 
@@ -228,12 +301,13 @@ impl Reconciler {
         &mut self,
         dir: &mut Dir,
         row: Option<&Pair>,
+        arrival: Option<&Arrival>,
         here: Sides<Option<&Entry>>,
         content: Sides<Option<ContentHash>>,
         reason: SkipReason,
         out: &mut Vec<Change>,
     ) {
-        if let Some(item) = Item::new(dir, row, here, content) {
+        if let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) {
             self.emit_skip(dir, &item, reason, out);
         }
     }
@@ -249,7 +323,7 @@ impl Reconciler {
         out: &mut Vec<Change>,
     ) {
         let Some(row) = row else { return };
-        let Some(item) = Item::new(dir, Some(row), here, Sides::default()) else { return };
+        let Some(item) = Item::new(dir, Some(row), here, Sides::default(), None, &self.settings) else { return };
         let kind = if excluded { ChangeKind::Skipped } else { ChangeKind::Unchanged };
         let mut detached = item.clone();
         if excluded {
@@ -265,7 +339,15 @@ impl Reconciler {
     }
 
     /// Looks at an item of a directory that a file stands against; decides nothing.
-    fn probe(&mut self, dir: &mut Dir, id: DirId, row: Option<&Pair>, here: Sides<Option<&Entry>>, is_excluded: bool) {
+    fn probe(
+        &mut self,
+        dir: &mut Dir,
+        id: DirId,
+        row: Option<&Pair>,
+        here: Sides<Option<&Entry>>,
+        is_excluded: bool,
+        arrival: Option<&Arrival>,
+    ) {
         let Fate::Probe { on, .. } = dir.fate else { return };
         let Some(entry) = here[on] else { return };
         let is = now(Some(entry));
@@ -282,7 +364,7 @@ impl Reconciler {
             Now::Absent | Now::Unsupported => false,
         };
         if is == Now::Dir
-            && let Some(item) = Item::new(dir, row, here, Sides::default())
+            && let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings)
         {
             let pair = row.map_or(PairId(-1), |r| r.id);
             let clash = Box::new(Clash { item: item.clone(), policy_decides: false });
@@ -297,12 +379,13 @@ impl Reconciler {
         dir: &mut Dir,
         id: DirId,
         row: Option<&Pair>,
+        arrival: Option<&Arrival>,
         here: Sides<Option<&Entry>>,
         on: Side,
         step: Step,
         out: &mut Vec<Change>,
     ) {
-        let Some(item) = Item::new(dir, row, here, Sides::default()) else { return };
+        let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings) else { return };
         match now(here[on]) {
             Now::Absent => self.forget(dir, id, row, here, false, out),
             Now::Unsupported => self.emit_skip(dir, &item, SkipReason::UnsupportedKind, out),
@@ -322,19 +405,21 @@ impl Reconciler {
         dir: &mut Dir,
         id: DirId,
         row: Option<&Pair>,
+        arrival: Option<&Arrival>,
         here: Sides<Option<&Entry>>,
         out: &mut Vec<Change>,
     ) {
-        let Some(item) = Item::new(dir, row, here, Sides::default()) else { return };
+        let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings) else { return };
         let pair = self.pair_of(&item);
         match row.filter(|r| r.kind == Kind::Dir) {
             None => self.emit_ledger(dir, &item, pair, ChangeKind::Unchanged, Action::Record, out),
             Some(row) => {
+                self.emit_move(dir, &item, Sides::new(true, true));
                 let differs = |side: Side| here[side].is_some_and(|e| dir_differs(&row.held[side], &e.node));
                 if differs(Side::Left) || differs(Side::Right) {
                     self.attributes(dir, &item, out);
                 } else {
-                    self.tally.unchanged += 1;
+                    self.unchanged(dir, &item, out);
                 }
             }
         }
@@ -346,10 +431,11 @@ impl Reconciler {
         dir: &mut Dir,
         id: DirId,
         row: Option<&Pair>,
+        arrival: Option<&Arrival>,
         here: Sides<Option<&Entry>>,
         out: &mut Vec<Change>,
     ) {
-        let Some(item) = Item::new(dir, row, here, Sides::default()) else { return };
+        let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings) else { return };
         let missing = if here.left.is_none() { Side::Left } else { Side::Right };
         let was_dir = row.is_some_and(|r| r.kind == Kind::Dir);
         let restores = match &dir.fate {
@@ -385,6 +471,7 @@ impl Reconciler {
         &mut self,
         dir: &mut Dir,
         row: Option<&Pair>,
+        arrival: Option<&Arrival>,
         here: Sides<Option<&Entry>>,
         content: Sides<Option<ContentHash>>,
         hashed: Sides<Hashed<'_>>,
@@ -395,7 +482,8 @@ impl Reconciler {
         let nodes = here.map(|e| e.map(|e| &e.node));
         let state = |side: Side| classify(&self.settings, row, nodes[side], side, hashed[side]);
         let mut states = Sides::new(state(Side::Left), state(Side::Right));
-        if states.left == State::Same && states.right == State::Same && self.settings.mode != SyncMode::Selective {
+        let is_quiet = states.left == State::Same && states.right == State::Same && !self.is_renamed(row, here);
+        if is_quiet && arrival.is_none() && self.settings.mode != SyncMode::Selective {
             self.tally.unchanged += 1;
             dir.survives = Sides::new(true, true);
             return;
@@ -406,13 +494,35 @@ impl Reconciler {
         {
             states[side.other()] = State::Added;
         }
-        let Some(item) = Item::new(dir, row, here, content) else { return };
+        let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) else { return };
         if self.settings.mode == SyncMode::Selective && !self.settings.scope.selects(&item.path) {
             return self.not_selected(dir, &item, &states, out);
         }
         let equal = content_equal(nodes, hashed);
         let verdict = self.rule().decide(&states, equal, || self.later(nodes));
+        if !matches!(verdict, Verdict::Skip(_)) {
+            let settled = Sides::new(states.left.is_settled(), states.right.is_settled());
+            self.emit_move(dir, &item, settled);
+        }
         self.carry_out(dir, &item, verdict, view, base, out);
+    }
+
+    /// A name changed in place; only on a side that folds names can that be the same item.
+    fn is_renamed(&self, row: Option<&Pair>, here: Sides<Option<&Entry>>) -> bool {
+        let rules = &self.settings.rules;
+        let folds = |r: &super::settings::SideRules| r.case_insensitive || r.unicode_insensitive;
+        (folds(&rules.left) || folds(&rules.right))
+            && row.is_some_and(|row| Side::BOTH.iter().any(|s| here[*s].is_some_and(|e| e.name != *row.name_on(*s))))
+    }
+
+    /// An item that moves to this name on that side needs the place before it is moved.
+    fn removal_step(&self, item: &Item, view: &View) -> Step {
+        let folding = Folding::of(&self.settings.rules);
+        let takes = |a: &Arrival| {
+            item.row.as_ref().is_none_or(|r| r.id != a.pair()) && folding.key(a.name()) == folding.key(&item.name)
+        };
+        let is_taken = view.overlay.as_ref().is_some_and(|o| o.arrivals.iter().any(takes));
+        if is_taken { Step::Clear } else { Step::Delete }
     }
 
     fn carry_out(
@@ -427,7 +537,7 @@ impl Reconciler {
         let stay = |dir: &mut Dir| dir.survives = Sides::new(true, true);
         match verdict {
             Verdict::Nothing => {
-                self.tally.unchanged += 1;
+                self.unchanged(dir, item, out);
                 stay(dir);
             }
             Verdict::Record => {
@@ -442,6 +552,12 @@ impl Reconciler {
             Verdict::Forget => {
                 if let Some(row) = &item.row {
                     self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Forget, out);
+                    if self.removal_step(item, view) == Step::Clear
+                        && let Some(change) = out.last_mut()
+                    {
+                        change.expect = Sides::new(Expect::Any, Expect::Any);
+                        change.step = Step::Clear;
+                    }
                 }
             }
             Verdict::Carry { to, archive, kind } => {
@@ -453,10 +569,25 @@ impl Reconciler {
             }
             Verdict::Remove { on, kind } => {
                 let pair = self.pair_of(item);
-                self.emit_delete(dir, item, pair, on, kind, Step::Delete, out);
+                let step = self.removal_step(item, view);
+                self.emit_delete(dir, item, pair, on, kind, step, out);
+                if let Some(change) = out.last_mut().filter(|_| step == Step::Clear) {
+                    // The item that replaces it there stands at its name already.
+                    change.expect[on.other()] = Expect::Any;
+                }
             }
             Verdict::KeepBoth => self.keep_both(dir, item, view, base, out),
             Verdict::Skip(reason) => self.emit_skip(dir, item, reason, out),
+        }
+    }
+
+    /// Nothing changed but, perhaps, the place, which both sides agree on already or after the move.
+    fn unchanged(&mut self, dir: &Dir, item: &Item, out: &mut Vec<Change>) {
+        let Some(row) = item.row.as_ref().filter(|_| item.moves.is_none()) else { return };
+        if item.was.is_some() || row.parent != dir.pair {
+            self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Record, out);
+        } else {
+            self.tally.unchanged += 1;
         }
     }
 
@@ -504,6 +635,9 @@ impl Reconciler {
             path,
             name,
             content,
+            was: None,
+            moves: None,
+            is_move_conflict: false,
         };
         let pair = self.new_pair();
         let what = aside.kind_on(side);
@@ -537,6 +671,7 @@ impl Reconciler {
             dir.survives.left |= item.nodes.left.is_some();
             self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Forget, out);
         } else if states.left.is_settled() && states.right.is_settled() {
+            self.emit_move(dir, item, Sides::new(true, true));
             dir.survives.left = true;
             let pair = row.id;
             self.emit_delete(dir, item, pair, Side::Right, ChangeKind::Deleted, Step::Delete, out);
@@ -586,7 +721,7 @@ impl Reconciler {
             }
             first = false;
         }
-        if first {
+        if first && item.moves.is_none() {
             self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Record, out);
         }
     }
@@ -613,6 +748,7 @@ impl Reconciler {
         dir: &mut Dir,
         id: DirId,
         row: Option<&Pair>,
+        arrival: Option<&Arrival>,
         here: Sides<Option<&Entry>>,
         content: Sides<Option<ContentHash>>,
         hashed: Sides<Hashed<'_>>,
@@ -620,7 +756,9 @@ impl Reconciler {
         base: &[Pair],
         out: &mut Vec<Change>,
     ) {
-        let Some(item) = Item::new(dir, row, here, content) else { return };
+        let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) else { return };
+        let mut item = item;
+        item.stay();
         let folder = if now(here.left) == Now::Dir { Side::Left } else { Side::Right };
         let file = folder.other();
         let state = classify(&self.settings, row, item.nodes[file].as_ref(), file, hashed[file]);
@@ -708,7 +846,6 @@ impl Reconciler {
         out: &mut Vec<Change>,
     ) {
         let Clash { item, policy_decides } = clash;
-        let file = folder.other();
         let was_dir = item.row.as_ref().is_some_and(|r| r.kind == Kind::Dir);
         let mirrors = self.settings.mode != SyncMode::Bidirectional;
         let stays = found.blocked || (mirrors && found.untracked && !self.settings.exact);
@@ -726,6 +863,7 @@ impl Reconciler {
                         entries: Sides::default(),
                         unlisted: Sides::default(),
                         taken: RefCell::new(Some(self.aside_names(&item))),
+                        overlay: None,
                     };
                     return self.folder_keeps_the_name(dir, id, item, folder, was_dir, &view, &[], out);
                 }

@@ -12,6 +12,9 @@
 //! | `classify` | what became of an item on one side |
 //! | `table` | what two states and a policy decide about a file or link |
 //! | `dirs` | what becomes of directories, once their children are decided |
+//! | `moves` | which vanished item is which appeared one, and which moves are accepted |
+//! | `overlay` | the ledger and the other side as if accepted moves had been done |
+//! | `structure` | the order and the paths of moves |
 //! | `reconciler` | the walk: tasks, order, numbers of new pairs |
 //! | `tally` | the counts |
 //! | `guards` | what a plan may not do without a person's word |
@@ -23,9 +26,12 @@ mod dirs;
 mod emit;
 mod guards;
 mod items;
+mod moves;
 mod names;
+mod overlay;
 mod reconciler;
 mod settings;
+mod structure;
 mod table;
 mod tally;
 

@@ -4,12 +4,16 @@
 //! descendants are not all decided, a few values ([`Dir`]); never the entries of a tree.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use super::align::align;
-use super::change::Change;
+use super::align::{Slot, align};
+use super::change::{Change, Step};
 use super::classify::hashes_wanted;
 use super::dirs::{Dir, DirId, Fate};
+use super::moves::Records;
+use super::overlay::{Overlay, Replay};
 use super::settings::Settings;
+use super::structure::Pending;
 use super::tally::Tally;
 use crate::identity::ContentHash;
 use crate::model::{Entry, Kind, Name, Pair, PairId, RelPath, Side, Sides};
@@ -37,6 +41,7 @@ pub struct Task {
     pub(super) dir: DirId,
     /// The content of what it holds decides nothing.
     pub(super) without_content: bool,
+    pub(super) overlay: Option<Arc<Overlay>>,
 }
 
 /// A directory as it was seen, not yet reconciled.
@@ -74,7 +79,25 @@ pub struct Reconciler {
     pub(super) tally: Tally,
     /// The next change belongs to the decision of the one before it.
     pub(super) following: bool,
+    /// What this walk saw vanish and appear.
+    pub(super) records: Records,
+    /// The ledger has rows, so that something can have vanished.
+    pub(super) collects: bool,
+    /// The moves that are accepted so far.
+    pub(super) replay: Replay,
+    /// Moves that turned out to be impossible.
+    pub(super) vetoed: HashSet<PairId>,
+    pub(super) moves: Vec<Pending>,
+    /// Places of moved items that something else will take.
+    pub(super) claimed: HashSet<(Side, RelPath)>,
+    /// What [`Finish::Hash`] brought, for all walks.
+    hashes: Sides<HashMap<RelPath, Result<ContentHash, String>>>,
+    walks: u32,
 }
+
+/// Beneath a moved directory further moves come to light in the next walk. After so many walks the rest is deleted and
+/// created.
+const MOST_WALKS: u32 = 16;
 
 impl Reconciler {
     /// A walk that begins at the two roots.
@@ -88,6 +111,14 @@ impl Reconciler {
             next_dir: 0,
             tally: Tally::default(),
             following: false,
+            records: Records::default(),
+            collects: false,
+            replay: Replay::default(),
+            vetoed: HashSet::new(),
+            moves: Vec::new(),
+            claimed: HashSet::new(),
+            hashes: Sides::default(),
+            walks: 0,
         };
         reconciler.begin();
         reconciler
@@ -98,6 +129,12 @@ impl Reconciler {
         self.open.clear();
         self.next_pair = self.settings.first_new_pair.0;
         self.tally = Tally::default();
+        self.following = false;
+        self.records = Records::with(self.records.filter.take());
+        self.collects = false;
+        self.moves.clear();
+        self.claimed.clear();
+        self.walks += 1;
         self.push(Dir::root());
     }
 
@@ -134,17 +171,30 @@ impl Reconciler {
             at: dir.at.clone(),
             dir: id,
             without_content: matches!(dir.fate, Fate::Forget { .. } | Fate::Remove { .. } | Fate::Probe { .. }),
+            overlay: self.replay.of_dir(&dir.at),
         })
     }
 
     /// Takes in a directory and appends what is decided. Directories are observed in the order of `next_task`.
     pub fn observe(&mut self, observed: Observed, out: &mut Vec<Change>) {
-        let Observed { task, base, seen, hashes } = observed;
+        let Observed { task, mut base, seen, hashes } = observed;
         let Some(mut dir) = self.open.remove(&task.dir) else { return };
         let before = self.next_dir;
         let stacked = self.stack.len();
-        if let Some(view) = self.view(&mut dir, &base, seen, out) {
-            self.decide_all(&mut dir, task.dir, &base, &view, &hashes, out);
+        if let Some(mut view) = self.view(&mut dir, &base, seen, out) {
+            if dir.item.is_none() {
+                self.collects = !base.is_empty();
+            }
+            let rules = &self.settings.rules;
+            let slots = match &task.overlay {
+                Some(overlay) => overlay.apply(rules, &mut base, &mut view.entries),
+                None => align(rules, &base, &view.entries.left, &view.entries.right),
+            };
+            if let Some(overlay) = &task.overlay {
+                self.veto(&dir, overlay);
+            }
+            view.overlay = task.overlay;
+            self.decide_all(&mut dir, task.dir, &base, &view, slots, &hashes, out);
         }
         // The first child is to be seen first.
         self.stack[stacked..].reverse();
@@ -156,13 +206,63 @@ impl Reconciler {
         }
     }
 
+    /// A directory that must be out of the way before anything is moved can neither give nor take a moved item.
+    fn veto(&mut self, dir: &Dir, overlay: &Overlay) {
+        if !matches!(dir.fate, Fate::Probe { .. } | Fate::Remove { step: Step::Clear, .. }) {
+            return;
+        }
+        self.vetoed.extend(overlay.arrivals.iter().map(|a| a.pair()));
+        for relocation in &self.replay.relocations {
+            let side = relocation.side.other();
+            let leaves = relocation.counterpart.as_ref().and_then(|c| c.real.parent());
+            if leaves.is_some() && leaves == dir.at[side] {
+                self.vetoed.insert(relocation.row.id);
+            }
+        }
+    }
+
     /// Ends a walk once every task was observed; may append changes.
-    pub fn finish(&mut self, _out: &mut Vec<Change>) -> Finish {
+    pub fn finish(&mut self, out: &mut Vec<Change>) -> Finish {
+        let accepted = self.replay.relocations.len();
+        self.replay.relocations.retain(|r| !self.vetoed.contains(&r.row.id));
+        if self.replay.relocations.len() < accepted {
+            return self.again();
+        }
+        if self.walks < MOST_WALKS && !self.records.lost.is_empty() {
+            if let Some(filter) = self.records.wants_filter() {
+                self.records.filter = Some(filter);
+                return self.again();
+            }
+            let mut wanted = Sides::<Vec<RelPath>>::default();
+            for side in Side::BOTH {
+                wanted[side] = self.records.to_hash(side);
+                wanted[side].retain(|at| !self.hashes[side].contains_key(at));
+            }
+            if !(wanted.left.is_empty() && wanted.right.is_empty()) {
+                return Finish::Hash(wanted);
+            }
+            let moves = self.records.accept(&self.settings, &self.hashes, &self.vetoed);
+            if !moves.is_empty() {
+                self.replay.relocations.extend(moves);
+                return self.again();
+            }
+        }
+        self.emit_moves(out);
         Finish::Plan(std::mem::take(&mut self.tally))
     }
 
+    fn again(&mut self) -> Finish {
+        let relocations = std::mem::take(&mut self.replay.relocations);
+        self.replay = Replay::of(relocations);
+        self.begin();
+        Finish::Again
+    }
+
     /// The hashes that [`Finish::Hash`] asked for. Call [`finish`](Self::finish) again.
-    pub fn pair_by_content(&mut self, _hashes: Sides<HashMap<RelPath, Result<ContentHash, String>>>) {}
+    pub fn pair_by_content(&mut self, hashes: Sides<HashMap<RelPath, Result<ContentHash, String>>>) {
+        self.hashes.left.extend(hashes.left);
+        self.hashes.right.extend(hashes.right);
+    }
 }
 
 /// The listings of a directory after what is certain about them was separated from what is not.
@@ -172,6 +272,8 @@ pub(super) struct View {
     pub(super) unlisted: Sides<Option<String>>,
     /// Names that a conflict copy must not take; made when the first one is.
     pub(super) taken: std::cell::RefCell<Option<HashSet<Vec<u8>>>>,
+    /// The moves that concern the directory.
+    pub(super) overlay: Option<Arc<Overlay>>,
 }
 
 impl Observed {
@@ -184,26 +286,50 @@ impl Observed {
             DirSeen::Complete(entries) | DirSeen::Partial(entries, _) => &entries[..],
             DirSeen::Absent | DirSeen::Unknown(_) => &[],
         });
-        let nothing_to_compare = self.base.is_empty() && Side::BOTH.iter().any(|s| entries[*s].is_empty());
         let is_unknown =
             matches!(self.seen.left, DirSeen::Unknown(_)) || matches!(self.seen.right, DirSeen::Unknown(_));
-        if self.task.without_content || nothing_to_compare || is_unknown {
+        if self.task.without_content || is_unknown {
             return wanted;
         }
-        for slot in align(&settings.rules, &self.base, entries.left, entries.right) {
-            let row = slot.row.map(|i| &self.base[i]);
+        let Some(overlay) = &self.task.overlay else {
+            let nothing_to_compare = self.base.is_empty() && Side::BOTH.iter().any(|s| entries[*s].is_empty());
+            if !nothing_to_compare {
+                let slots = align(&settings.rules, &self.base, entries.left, entries.right);
+                self.want(settings, &self.base, entries, &slots, &mut wanted);
+            }
+            return wanted;
+        };
+        let mut base = self.base.clone();
+        let mut seen = entries.map(<[Entry]>::to_vec);
+        let slots = overlay.apply(&settings.rules, &mut base, &mut seen);
+        self.want(settings, &base, Sides::new(&seen.left, &seen.right), &slots, &mut wanted);
+        wanted
+    }
+
+    fn want(
+        &self,
+        settings: &Settings,
+        base: &[Pair],
+        entries: Sides<&[Entry]>,
+        slots: &[Slot],
+        wanted: &mut Sides<Vec<RelPath>>,
+    ) {
+        for slot in slots {
+            let row = slot.row.map(|i| &base[i]);
             let here = Sides::new(slot.at.left.map(|i| &entries.left[i]), slot.at.right.map(|i| &entries.right[i]));
             let is_leaf = |e: &&Entry| matches!(e.node.kind, Kind::File | Kind::Symlink);
             if slot.collides {
                 continue;
             }
             let hash = hashes_wanted(settings, row, here.map(|e| e.filter(is_leaf).map(|e| &e.node)));
+            let shown = slot.arrival.and_then(|i| self.task.overlay.as_ref()?.arrivals.get(i)?.shown_on());
             for side in Side::BOTH {
-                if let (true, Some(entry), Some(at)) = (hash[side], here[side], &self.task.at[side]) {
+                if let (true, Some(entry), Some(at)) = (hash[side], here[side], &self.task.at[side])
+                    && shown != Some(side)
+                {
                     wanted[side].push(at.join(&entry.name));
                 }
             }
         }
-        wanted
     }
 }

@@ -1,0 +1,414 @@
+//! Moves: which vanished item is which appeared one, and which moves are accepted.
+//!
+//! A walk that aligns by name sees a move as an item that vanished at one place and one that appeared at another. What
+//! vanished and appeared is kept, up to a limit for each side; the pairs that are found become the replay of the next
+//! walk. A move that cannot be accepted (its place is taken, a directory would come to lie in itself) stays what it
+//! looked like, a deletion and a creation, which is correct and merely carries the bytes again.
+
+use std::collections::{HashMap, HashSet};
+
+use super::classify::token_equal;
+use super::names::can_hold;
+use super::overlay::{Counterpart, Relocation};
+use super::settings::Settings;
+use super::table::Rule;
+use crate::identity::ContentHash;
+use crate::model::{Ident, Kind, Name, Node, Pair, PairId, RelPath, Side, Sides, SyncMode, Timestamp};
+
+/// A ledger row that at least one side does not show at its place.
+#[derive(Clone, Debug)]
+pub(super) struct Lost {
+    pub(super) row: Pair,
+    /// Its agreed path until now.
+    pub(super) path: RelPath,
+    pub(super) lost: Sides<bool>,
+    /// Where a side still has it.
+    pub(super) here: Sides<Option<(RelPath, Node)>>,
+    /// Its place there, when another item has taken it.
+    pub(super) occupied: Sides<Option<RelPath>>,
+}
+
+/// An entry that its side's ledger row does not explain.
+#[derive(Clone, Debug)]
+pub(super) struct Appeared {
+    pub(super) node: Node,
+    /// Where its side has it.
+    pub(super) real: RelPath,
+    /// Its agreed path.
+    pub(super) path: RelPath,
+    pub(super) name: Name,
+    /// What the other side has at the same place.
+    pub(super) opposite: Option<RelPath>,
+    /// It stands where the ledger knows another item: only its identity can tell that it was moved there.
+    pub(super) displaces: bool,
+    /// The row whose place it took, when the other side's item there is a file or link that is as it was.
+    pub(super) replaces: Option<PairId>,
+}
+
+/// What one walk found.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    pub(super) lost: HashMap<PairId, Lost>,
+    lost_count: Sides<usize>,
+    pub(super) appeared: Sides<Vec<Appeared>>,
+    /// More appeared on a side than may be kept.
+    overflow: bool,
+    /// Keeps only what may belong to something lost.
+    pub(super) filter: Option<Filter>,
+}
+
+/// What something lost may look like now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    idents: HashSet<Ident>,
+    sizes: HashSet<u64>,
+}
+
+impl Records {
+    pub(super) fn with(filter: Option<Filter>) -> Self {
+        Self { filter, ..Self::default() }
+    }
+
+    pub(super) fn lose(&mut self, limit: usize, lost: Lost) {
+        for side in Side::BOTH {
+            if lost.lost[side] {
+                if self.lost_count[side] >= limit {
+                    return;
+                }
+                self.lost_count[side] += 1;
+            }
+        }
+        self.lost.insert(lost.row.id, lost);
+    }
+
+    pub(super) fn appear(&mut self, limit: usize, side: Side, appeared: Appeared) {
+        let fits = |f: &Filter| {
+            f.idents.contains(&appeared.node.ident)
+                || (appeared.node.kind == Kind::File && f.sizes.contains(&appeared.node.token.size))
+        };
+        if self.filter.as_ref().is_some_and(|f| !fits(f)) {
+            return;
+        }
+        if self.appeared[side].len() >= limit {
+            self.overflow = true;
+            return;
+        }
+        self.appeared[side].push(appeared);
+    }
+
+    /// A filter for another walk, when something appeared that could not be kept and may be what is lost.
+    pub(super) fn wants_filter(&self) -> Option<Filter> {
+        if self.lost.is_empty() || !self.overflow || self.filter.is_some() {
+            return None;
+        }
+        let mut filter = Filter::default();
+        for lost in self.lost.values() {
+            for side in Side::BOTH.into_iter().filter(|s| lost.lost[*s]) {
+                let held = &lost.row.held[side];
+                if held.ident != Ident::None {
+                    filter.idents.insert(held.ident.clone());
+                }
+                if lost.row.kind == Kind::File {
+                    filter.sizes.insert(held.token.size);
+                }
+            }
+        }
+        Some(filter)
+    }
+
+    /// Files of one side that only their content can tell.
+    pub(super) fn to_hash(&self, side: Side) -> Vec<RelPath> {
+        let by_ident = self.by_ident(side);
+        let unpaired =
+            self.lost.values().filter(|l| is_content_candidate(l, side) && !by_ident.contains_key(&l.row.id));
+        let sizes: HashSet<u64> = unpaired.map(|l| l.row.held[side].token.size).collect();
+        let taken: HashSet<usize> = by_ident.values().copied().collect();
+        let mut wanted = Vec::new();
+        for (i, appeared) in self.appeared[side].iter().enumerate() {
+            let fits =
+                appeared.node.kind == Kind::File && !appeared.displaces && sizes.contains(&appeared.node.token.size);
+            if fits && !taken.contains(&i) {
+                wanted.push(appeared.real.clone());
+            }
+        }
+        // An item that is to be moved on this side must be known as well as one that was looked at in its place.
+        for lost in self.lost.values().filter(|l| l.row.kind != Kind::Dir) {
+            let held = &lost.row.held[side];
+            if let Some((real, node)) = &lost.here[side]
+                && node.kind == lost.row.kind
+                && (!token_equal(&held.token, &node.token) || held.racy)
+            {
+                wanted.push(real.clone());
+            }
+            if let Some(i) = by_ident.get(&lost.row.id) {
+                wanted.push(self.appeared[side][*i].real.clone());
+            }
+        }
+        wanted.sort();
+        wanted.dedup();
+        wanted
+    }
+
+    /// Which appeared entry has the identity of which lost row.
+    fn by_ident(&self, side: Side) -> HashMap<PairId, usize> {
+        let mut entries: HashMap<(&Ident, Kind), Option<usize>> = HashMap::new();
+        for (i, a) in self.appeared[side].iter().enumerate() {
+            if a.node.ident != Ident::None {
+                // Two names of one file (hard links) tell nothing.
+                entries.entry((&a.node.ident, a.node.kind)).and_modify(|e| *e = None).or_insert(Some(i));
+            }
+        }
+        let mut rows: HashMap<usize, Option<PairId>> = HashMap::new();
+        for lost in self.lost.values().filter(|l| l.lost[side]) {
+            let found = entries.get(&(&lost.row.held[side].ident, lost.row.kind)).copied().flatten();
+            if let Some(i) = found {
+                rows.entry(i).and_modify(|r| *r = None).or_insert(Some(lost.row.id));
+            }
+        }
+        rows.into_iter().filter_map(|(i, row)| row.map(|row| (row, i))).collect()
+    }
+
+    /// By identity, then by unique content.
+    fn pair(&self, side: Side, hashes: &HashMap<RelPath, Result<ContentHash, String>>) -> HashMap<PairId, usize> {
+        let mut pairs = self.by_ident(side);
+        let taken: HashSet<usize> = pairs.values().copied().collect();
+        let mut entries: HashMap<(u64, ContentHash), Option<usize>> = HashMap::new();
+        for (i, a) in self.appeared[side].iter().enumerate() {
+            if let Some(Ok(hash)) = hashes.get(&a.real)
+                && a.node.kind == Kind::File
+                && !a.displaces
+                && !taken.contains(&i)
+            {
+                entries.entry((a.node.token.size, *hash)).and_modify(|e| *e = None).or_insert(Some(i));
+            }
+        }
+        let mut rows: HashMap<usize, Option<PairId>> = HashMap::new();
+        for lost in self.lost.values() {
+            if is_content_candidate(lost, side)
+                && !pairs.contains_key(&lost.row.id)
+                && let Some(content) = lost.row.content
+                && let Some(i) = entries.get(&(lost.row.held[side].token.size, content)).copied().flatten()
+            {
+                rows.entry(i).and_modify(|r| *r = None).or_insert(Some(lost.row.id));
+            }
+        }
+        pairs.extend(rows.into_iter().filter_map(|(i, row)| row.map(|row| (row, i))));
+        pairs
+    }
+
+    /// The moves to replay from now on: those that depend on no other move.
+    pub(super) fn accept(
+        &self,
+        settings: &Settings,
+        hashes: &Sides<HashMap<RelPath, Result<ContentHash, String>>>,
+        vetoed: &HashSet<PairId>,
+    ) -> Vec<Relocation> {
+        let found = Sides::new(self.pair(Side::Left, &hashes.left), self.pair(Side::Right, &hashes.right));
+        let mut candidates: Vec<Candidate<'_>> = self
+            .lost
+            .values()
+            .filter(|l| !vetoed.contains(&l.row.id))
+            .filter_map(|lost| {
+                let at = |side: Side| found[side].get(&lost.row.id).map(|i| &self.appeared[side][*i]);
+                Candidate::of(settings, lost, Sides::new(at(Side::Left), at(Side::Right)))
+            })
+            .collect();
+        let preferred =
+            Rule { mode: settings.mode, exact: false, policy: settings.policy }.winner().unwrap_or(Side::Left);
+        candidates.sort_by(|a, b| {
+            (a.side != preferred, a.target.depth(), a.target, a.lost.row.id).cmp(&(
+                b.side != preferred,
+                b.target.depth(),
+                b.target,
+                b.lost.row.id,
+            ))
+        });
+        drop_blocked(&mut candidates);
+        let dirs: HashMap<&RelPath, PairId> = candidates
+            .iter()
+            .filter(|c| c.lost.row.kind == Kind::Dir)
+            .flat_map(|c| [(&c.lost.path, c.lost.row.id), (c.target, c.lost.row.id)])
+            .collect();
+        let depends = |c: &Candidate<'_>| {
+            [&c.lost.path, c.target].into_iter().any(|path| {
+                std::iter::successors(path.parent(), RelPath::parent)
+                    .any(|up| dirs.get(&up).is_some_and(|id| *id != c.lost.row.id))
+            })
+        };
+        let mut independent: Vec<_> = candidates.iter().filter(|c| !depends(c)).cloned().collect();
+        drop_blocked(&mut independent);
+        if independent.is_empty() {
+            // They wait for each other: the policy side's first one goes ahead.
+            for first in &candidates {
+                let mut alone = vec![first.clone()];
+                drop_blocked(&mut alone);
+                if !alone.is_empty() {
+                    independent = alone;
+                    break;
+                }
+            }
+        }
+        independent.iter().map(|c| c.relocation(hashes)).collect()
+    }
+}
+
+fn is_content_candidate(lost: &Lost, side: Side) -> bool {
+    lost.lost[side]
+        && lost.row.kind == Kind::File
+        && lost.row.content.is_some()
+        && lost.row.held[side].token.size > 0
+        && lost.here[side].is_none()
+        && lost.occupied[side].is_none()
+}
+
+/// A move that could be accepted.
+#[derive(Clone)]
+struct Candidate<'a> {
+    lost: &'a Lost,
+    /// The side whose place is taken.
+    side: Side,
+    place: &'a RelPath,
+    /// The agreed path it gets.
+    target: &'a RelPath,
+    counterpart: Option<(&'a RelPath, &'a Node)>,
+    /// The place on the other side, when something is there now.
+    opposite: Option<&'a RelPath>,
+    /// What is there may go to the trash.
+    clears: bool,
+    is_conflict: bool,
+}
+
+impl<'a> Candidate<'a> {
+    fn of(settings: &Settings, lost: &'a Lost, found: Sides<Option<&'a Appeared>>) -> Option<Self> {
+        let rule = Rule { mode: settings.mode, exact: false, policy: settings.policy };
+        let is_mirror = settings.mode != SyncMode::Bidirectional;
+        let here = |side: Side| lost.here[side].as_ref().map(|(real, node)| (real, node));
+        match (found.left, found.right) {
+            (None, None) => None,
+            (Some(l), Some(r)) if l.path == r.path => Some(Self {
+                lost,
+                side: Side::Left,
+                place: &l.real,
+                target: &l.path,
+                counterpart: None,
+                opposite: None,
+                clears: false,
+                is_conflict: false,
+            }),
+            (Some(l), Some(r)) => {
+                let winner = if is_mirror { Side::Left } else { move_winner(settings, &rule, l, r) };
+                let (win, lose) = if winner == Side::Left { (l, r) } else { (r, l) };
+                Self::to(settings, lost, winner, win, Some((&lose.real, &lose.node)), !is_mirror)
+            }
+            (Some(a), None) | (None, Some(a)) => {
+                let side = if found.left.is_some() { Side::Left } else { Side::Right };
+                let other = side.other();
+                match here(other) {
+                    // A mirror takes the target's own moves back.
+                    Some(stays) if is_mirror && side == Side::Right => Self::back(lost, other, stays, a, false),
+                    // A directory cannot come to lie in itself: its move is taken back.
+                    Some(stays) if a.path != lost.path && a.path.is_within(&lost.path) => {
+                        Self::back(lost, other, stays, a, true)
+                    }
+                    Some(there) => Self::to(settings, lost, side, a, Some(there), false),
+                    // Moved here, deleted there. Where the deletion wins the move is followed, to delete it at its new
+                    // place; else it is a new item.
+                    None if lost.here[other].is_none() && lost.lost[other] => {
+                        let deletion_wins = if is_mirror { side == Side::Right } else { rule.winner() == Some(other) };
+                        if deletion_wins { Self::to(settings, lost, side, a, None, false) } else { None }
+                    }
+                    None => None,
+                }
+            }
+        }
+    }
+
+    fn to(
+        settings: &Settings,
+        lost: &'a Lost,
+        side: Side,
+        to: &'a Appeared,
+        counterpart: Option<(&'a RelPath, &'a Node)>,
+        is_conflict: bool,
+    ) -> Option<Self> {
+        let fits = counterpart.is_none_or(|(_, node)| node.kind == lost.row.kind) && to.node.kind == lost.row.kind;
+        let holds = can_hold(&settings.rules[side.other()], &to.name);
+        (fits && holds).then_some(Self {
+            lost,
+            side,
+            place: &to.real,
+            target: &to.path,
+            counterpart,
+            opposite: to.opposite.as_ref(),
+            clears: to.replaces.is_some_and(|row| row != lost.row.id),
+            is_conflict,
+        })
+    }
+
+    fn back(
+        lost: &'a Lost,
+        side: Side,
+        stays: (&'a RelPath, &'a Node),
+        from: &'a Appeared,
+        is_conflict: bool,
+    ) -> Option<Self> {
+        (stays.1.kind == lost.row.kind && from.node.kind == lost.row.kind).then_some(Self {
+            lost,
+            side,
+            place: stays.0,
+            target: &lost.path,
+            counterpart: Some((&from.real, &from.node)),
+            opposite: lost.occupied[side.other()].as_ref(),
+            clears: false,
+            is_conflict,
+        })
+    }
+
+    fn relocation(&self, hashes: &Sides<HashMap<RelPath, Result<ContentHash, String>>>) -> Relocation {
+        let counterpart = self.counterpart.map(|(real, node)| Counterpart {
+            real: real.clone(),
+            node: node.clone(),
+            hash: hashes[self.side.other()].get(real).cloned(),
+        });
+        Relocation {
+            row: self.lost.row.clone(),
+            side: self.side,
+            place: self.place.clone(),
+            counterpart,
+            is_conflict: self.is_conflict,
+        }
+    }
+}
+
+/// Drops the moves whose place on the other side is not free, until every one that is left is possible with the rest.
+fn drop_blocked(candidates: &mut Vec<Candidate<'_>>) {
+    loop {
+        let vacated: HashSet<(Side, &RelPath)> =
+            candidates.iter().filter_map(|c| c.counterpart.map(|(real, _)| (c.side.other(), real))).collect();
+        let free = |c: &Candidate<'_>| c.opposite.is_none_or(|at| c.clears || vacated.contains(&(c.side.other(), at)));
+        let before = candidates.len();
+        let keep: Vec<bool> = candidates.iter().map(free).collect();
+        let mut keep = keep.into_iter();
+        candidates.retain(|_| keep.next().unwrap_or(true));
+        if candidates.len() == before {
+            return;
+        }
+    }
+}
+
+/// Both sides moved the item to different places.
+fn move_winner(settings: &Settings, rule: &Rule, left: &Appeared, right: &Appeared) -> Side {
+    use crate::model::ConflictPolicy as P;
+    match settings.policy {
+        P::SourceWins | P::DestinationWins => rule.winner().unwrap_or(Side::Left),
+        P::KeepBoth => Side::Left,
+        P::LatestWins => {
+            let time = |a: &Appeared| a.node.token.ctime.map(Timestamp::as_nanos);
+            let tolerance = i128::from(settings.tolerance_ns.max(2_000_000_000));
+            match (time(left), time(right)) {
+                (Some(l), Some(r)) if r - l > tolerance => Side::Right,
+                _ => Side::Left,
+            }
+        }
+    }
+}
