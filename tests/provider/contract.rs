@@ -40,8 +40,13 @@ fn pieces(content: &[u8], size: usize) -> Source {
 }
 
 fn stage(target: &RelPath, source: Source, kind: Kind) -> Stage {
-    let tag = format!("t{:x}", ContentHash::of(target.as_bytes()).0[0]);
+    let tag = ContentHash::of(target.as_bytes()).to_string();
     Stage { target: target.clone(), tag, source, kind, metadata: Metadata::default(), replaces: false }
+}
+
+/// A new file from a stream.
+pub(crate) fn new_file(target: &RelPath, content: &[u8]) -> Stage {
+    stage(target, pieces(content, 4_000), Kind::File)
 }
 
 pub(crate) async fn put_staged(p: &impl Provider, item: Stage) -> Result<Staged> {

@@ -17,6 +17,8 @@
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod local;
+#[cfg(all(feature = "simulation", any(target_os = "linux", target_os = "android")))]
+pub mod simulation;
 
 use std::any::Any;
 use std::sync::Arc;

@@ -386,7 +386,7 @@ impl<D: Disk> Provider for Local<D> {
 }
 
 /// Whether Windows takes the name and gives it back unchanged.
-fn windows_name(name: &[u8]) -> bool {
+pub(crate) fn windows_name(name: &[u8]) -> bool {
     let bad = |b: &u8| *b < 32 || b"<>:\"|?*\\".contains(b);
     if name.iter().any(bad) || matches!(name.last(), Some(b'.' | b' ')) {
         return false;
