@@ -5,4 +5,6 @@
 mod contract;
 mod durability;
 mod faults;
+mod measure;
 mod places;
+mod system;
