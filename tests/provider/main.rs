@@ -5,6 +5,8 @@
 mod contract;
 mod durability;
 mod faults;
+#[cfg(target_os = "linux")]
 mod measure;
 mod places;
+#[cfg(target_os = "linux")]
 mod system;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use portbook::Code;
-use portbook::provider::local::Local;
+use portbook::provider::local::{Local, PortableDisk};
 use portbook::provider::simulation::{FaultDisk, ModelDisk, ModelOptions};
 
 use crate::contract;
@@ -13,6 +13,13 @@ use crate::contract;
 async fn a_directory_of_this_machine_keeps_the_contract() {
     let (left, right) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     contract::run(|| Local::open(left.path()).unwrap(), || Local::open(right.path()).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_directory_by_the_standard_library_alone_keeps_the_contract() {
+    let (left, right) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let open = |dir: &Path| Local::open_on(Arc::new(PortableDisk), dir).unwrap();
+    contract::run(|| open(left.path()), || open(right.path())).await;
 }
 
 fn on(disk: &FaultDisk<ModelDisk>) -> Local<FaultDisk<ModelDisk>> {

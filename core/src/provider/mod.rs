@@ -15,9 +15,8 @@
 //!    the ledger to the trash, and renames the staged file over the target in one atomic step.
 //! 4. [`flush`](Provider::flush) makes the renames durable. Only then does the ledger say that it happened.
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod local;
-#[cfg(all(feature = "simulation", any(target_os = "linux", target_os = "android")))]
+#[cfg(feature = "simulation")]
 pub mod simulation;
 
 use std::any::Any;

@@ -12,10 +12,13 @@ mod copy;
 mod disk;
 mod flush;
 mod list;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod os;
 mod pool;
+mod portable;
 mod publish;
 mod root;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod traits;
 mod trash;
 
@@ -30,14 +33,19 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
 pub use disk::{Attribute, Disk, Rename, Stat, Traits};
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub use os::OsDisk;
+pub use portable::{PortableDir, PortableDisk};
+/// The disk of this operating system.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub type OsDisk = PortableDisk;
 
 use self::copy::Target;
 use self::pool::{Pool, Scratch};
 use self::root::{Cursor, Root, retry};
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
-use crate::model::{Ident, Kind, Name, Node, RelPath, Timestamp};
+use crate::model::{Kind, Name, Node, RelPath, Timestamp};
 use crate::provider::{
     Capabilities, Hashed, Listing, Move, NativeSource, Provider, Publish, RootIdentity, Source, Stage, Staged, Trash,
     is_reserved,
@@ -237,11 +245,8 @@ impl<D: Disk> Provider for Local<D> {
         let work = move |_: &mut Scratch| {
             let at = |e: io::Error| Error::io("look at the root", &root.display, e);
             let stat = retry(|| root.disk.stat_dir(&root.dir)).map_err(at)?;
-            let Ident::File { id, birth_ns } = stat.node().ident else {
-                return Err(Error::new(Code::Internal, "look at the root", &root.display));
-            };
             Ok(RootIdentity {
-                ident: format!("{id}:{birth_ns}"),
+                ident: format!("{}:{}", stat.ino, stat.birth_ns),
                 free_bytes: root.disk.free_bytes(&root.dir).ok(),
                 writable: root.writable,
             })

@@ -84,11 +84,13 @@ pub(super) struct Item {
 
 pub(super) type Entries = BTreeMap<Vec<u8>, (Vec<u8>, Id)>;
 
+pub(super) type Set = (Id, Vec<u8>, Option<(Vec<u8>, Id)>);
+
 /// A change of directory entries that is not durable yet; all of it happens or nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     /// Directory, folded name, and what it names afterwards.
-    pub(super) sets: Vec<(Id, Vec<u8>, Option<(Vec<u8>, Id)>)>,
+    pub(super) sets: Vec<Set>,
     /// The items that got their first name by it.
     pub(super) born: Vec<Id>,
 }
