@@ -80,7 +80,7 @@ async fn the_mode_of_a_link_is_never_set_through_it() {
 async fn an_unreadable_file_can_get_a_mode() {
     let (dir, _keep, place, _) = roots();
     fs::write(dir.path().join("f"), b"x").unwrap();
-    fs::set_permissions(dir.path().join("f"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(dir.path().join("f"), fs::Permissions::from_mode(0o000)).unwrap();
     let mode = Metadata { mode: Some(0o640), mtime: None };
     let node = place.set_metadata(vec![(path("f"), Expect::Any, mode)]).await.remove(0).unwrap();
     assert_eq!(node.token.mode, Some(0o640));
@@ -125,9 +125,9 @@ async fn user_attributes_are_carried() {
     contract::publish(&right, staged, Expect::Absent, None).await.unwrap();
     let mut value = Vec::with_capacity(16);
     let spare = rustix::buffer::spare_capacity(&mut value);
-    rustix::fs::getxattr(&other.path().join("f"), "user.colour", spare).unwrap();
+    rustix::fs::getxattr(other.path().join("f"), "user.colour", spare).unwrap();
     assert_eq!(value, b"red");
-    let empty = rustix::fs::getxattr(&other.path().join("f"), "user.empty", &mut [0_u8; 4][..]).unwrap();
+    let empty = rustix::fs::getxattr(other.path().join("f"), "user.empty", &mut [0_u8; 4][..]).unwrap();
     assert_eq!(empty, 0);
 }
 
@@ -262,7 +262,7 @@ async fn full(dir: &Path) -> std::result::Result<(), String> {
 async fn a_directory_without_the_right_to_read_it_is_unknown() {
     let (dir, _keep, place, _) = roots();
     fs::create_dir(dir.path().join("d")).unwrap();
-    fs::set_permissions(dir.path().join("d"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(dir.path().join("d"), fs::Permissions::from_mode(0o000)).unwrap();
     let seen = place.list(vec![path("d")]).await.remove(0);
     if rustix::process::geteuid().is_root() {
         println!("skipped: root may read everything");
@@ -282,6 +282,6 @@ async fn a_path_longer_than_the_kernel_takes_at_once_is_resolved() {
     }
     let file = here.join(&portbook::model::Name::new(b"file").unwrap());
     assert!(file.as_bytes().len() > 4096);
-    put(&place, &String::from_utf8(file.as_bytes().to_vec()).unwrap(), b"deep", Expect::Absent).await.unwrap();
+    put(&place, &file.to_string(), b"deep", Expect::Absent).await.unwrap();
     assert!(matches!(place.list(vec![here]).await.remove(0), Listing::Complete(e) if e.len() == 1));
 }

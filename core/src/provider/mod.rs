@@ -125,6 +125,9 @@ pub enum Source {
     },
 }
 
+/// The exclusive lock on a root; it ends when this is dropped, or with the process.
+pub struct RootLock(#[allow(dead_code, reason = "held for its drop")] pub(crate) Box<dyn Any + Send + Sync>);
+
 /// A provider's own handle that a provider of the same kind can take files from.
 #[derive(Clone)]
 pub struct NativeSource(pub Arc<dyn Any + Send + Sync>);
@@ -210,6 +213,14 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// `not_found`, `permission`, `offline` …: the root cannot be used.
     async fn root(&self) -> Result<RootIdentity>;
+
+    /// Takes the exclusive lock of the root; `None` where the place has none.
+    ///
+    /// # Errors
+    /// `busy` when another run holds it.
+    async fn lock(&self) -> Result<Option<RootLock>> {
+        Ok(None)
+    }
 
     /// Lists directories, without reserved names.
     async fn list(&self, dirs: Vec<RelPath>) -> Vec<Listing>;

@@ -55,7 +55,7 @@ impl Pending {
     pub(super) fn touched(&self, path: &RelPath, dirs: Vec<Vec<u8>>, foreign: bool) {
         let mut items = self.items();
         let touched = items.entry(path.clone()).or_default();
-        touched.temp = None;
+        (touched.temp, touched.failed) = (None, false);
         touched.foreign |= foreign;
         touched.dirs.extend(dirs);
     }

@@ -17,7 +17,9 @@ mod os;
 mod pool;
 mod portable;
 mod publish;
+mod read;
 mod root;
+mod stage;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod traits;
 mod trash;
@@ -40,15 +42,15 @@ pub use portable::{PortableDir, PortableDisk};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub type OsDisk = PortableDisk;
 
-use self::copy::Target;
 use self::pool::{Pool, Scratch};
 use self::root::{Cursor, Root, retry};
+use self::stage::Target;
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Name, Node, RelPath, Timestamp};
 use crate::provider::{
-    Capabilities, Hashed, Listing, Move, NativeSource, Provider, Publish, RootIdentity, Source, Stage, Staged, Trash,
-    is_reserved,
+    Capabilities, Hashed, Listing, Move, NativeSource, Provider, Publish, RootIdentity, RootLock, Source, Stage,
+    Staged, Trash, is_reserved,
 };
 
 /// Threads for local work: the disk is kept busy, the other cores are left to the engine.
@@ -61,9 +63,6 @@ pub struct Local<D: Disk = OsDisk> {
     root: Arc<Root<D>>,
     pool: Pool,
 }
-
-/// The exclusive lock on a root; it ends when this is dropped, or with the process.
-pub struct RootLock(#[allow(dead_code, reason = "held for its drop")] Box<dyn Any + Send + Sync>);
 
 impl Local {
     /// Opens a directory of this machine as a root.
@@ -176,18 +175,18 @@ impl<D: Disk> Local<D> {
             while let Some(piece) = stream.next().await {
                 content.extend_from_slice(&piece?);
                 if content.len() as u64 > size.min(copy::SMALL) {
-                    return Err(copy::wrong_size(&target.path));
+                    return Err(stage::wrong_size(&target.path));
                 }
             }
             if content.len() as u64 != size {
-                return Err(copy::wrong_size(&target.path));
+                return Err(stage::wrong_size(&target.path));
             }
             let root = Arc::clone(&self.root);
             let work = move |_: &mut Scratch| {
                 let mut cursor = Cursor::new(&*root);
                 match kind {
-                    Kind::Symlink => copy::stage_link(&root, &mut cursor, &target, &content),
-                    Kind::File => copy::stage_bytes(&root, &mut cursor, &target, &content),
+                    Kind::Symlink => stage::stage_link(&root, &mut cursor, &target, &content),
+                    Kind::File => stage::stage_bytes(&root, &mut cursor, &target, &content),
                     Kind::Dir | Kind::NativeDoc | Kind::Other => Err(uncarried(&target.path)),
                 }
             };
@@ -200,7 +199,7 @@ impl<D: Disk> Local<D> {
         let path = target.path.clone();
         let work = move || {
             let mut cursor = Cursor::new(&*root);
-            let staged = copy::stage_pieces(&root, &mut cursor, &target, size, || receive.blocking_recv());
+            let staged = stage::stage_pieces(&root, &mut cursor, &target, size, || receive.blocking_recv());
             // Nobody listens when the caller was dropped; the temporary file is found by its name.
             let _ = answer.send(staged);
         };
@@ -254,6 +253,10 @@ impl<D: Disk> Provider for Local<D> {
         self.pool.run(work).await
     }
 
+    async fn lock(&self) -> Result<Option<RootLock>> {
+        self.lock_root().map(Some)
+    }
+
     async fn list(&self, dirs: Vec<RelPath>) -> Vec<Listing> {
         let root = Arc::clone(&self.root);
         let work = move |_: &mut Scratch, dirs: Vec<RelPath>| dirs.iter().map(|d| list::list(&root, d)).collect();
@@ -265,7 +268,7 @@ impl<D: Disk> Provider for Local<D> {
     }
 
     async fn hash(&self, paths: Vec<RelPath>) -> Vec<Result<Hashed>> {
-        self.each(paths, |root, cursor, scratch, path| copy::hash(root, cursor, scratch, &path)).await
+        self.each(paths, |root, cursor, scratch, path| read::hash(root, cursor, scratch, &path)).await
     }
 
     async fn read(
@@ -282,7 +285,7 @@ impl<D: Disk> Provider for Local<D> {
         std::thread::Builder::new()
             .name("portbook-read".into())
             .spawn(move || {
-                copy::send_content(&root, &path, offset, length, opened, |piece| send.blocking_send(piece).is_ok())
+                read::send_content(&root, &path, offset, length, opened, |piece| send.blocking_send(piece).is_ok())
             })
             .map_err(|e| Error::io("start a thread for", &subject, e))?;
         is_open.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "read", &subject)))?;
@@ -327,10 +330,10 @@ impl<D: Disk> Provider for Local<D> {
             for (_, target, other, path, expect) in &items {
                 let known = source.as_ref().is_some_and(|s| Arc::ptr_eq(s, other));
                 staged.push(match from.as_mut().filter(|_| known) {
-                    Some(from) => copy::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect)),
+                    Some(from) => stage::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect)),
                     None => {
                         let from = &mut Cursor::new(&**other);
-                        copy::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect))
+                        stage::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect))
                     }
                 });
             }
@@ -371,7 +374,7 @@ impl<D: Disk> Provider for Local<D> {
 
     async fn discard_staged(&self, items: Vec<(RelPath, String)>) -> Result<()> {
         let work = |root: &Root<D>, cursor: &mut Cursor<'_, D>, (path, tag): (RelPath, String)| {
-            copy::discard(root, cursor, &path, &tag)
+            stage::discard(root, cursor, &path, &tag)
         };
         self.in_order(items, work).await.into_iter().fold(Ok(()), Result::and)
     }

@@ -70,7 +70,7 @@ fn times(mtime: Timestamp) -> fs::Timestamps {
     let omit = fs::Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT };
     fs::Timestamps {
         last_access: omit,
-        last_modification: fs::Timespec { tv_sec: mtime.secs, tv_nsec: mtime.nanos.into() },
+        last_modification: fs::Timespec { tv_sec: mtime.secs, tv_nsec: mtime.nanos.cast_signed().into() },
     }
 }
 

@@ -157,7 +157,8 @@ pub(super) fn move_item<D: Disk>(root: &Root<D>, item: &Move) -> Result<Node> {
     };
     match exclusive(root, (from, name), (to, new_name)) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists && folds(root, item, &old, to) => {
-            let temp = temp_name(action, &format!("case-{:x}", old.ino))?;
+            // Not a hidden name: after a crash in between the item is seen, under a strange name.
+            let temp = [&new_name[..new_name.len().min(240)], b".renaming"].concat();
             exclusive(root, (from, name), (to, &temp)).map_err(at)?;
             if let Err(e) = exclusive(root, (to, &temp), (to, new_name)) {
                 exclusive(root, (to, &temp), (from, name)).map_err(at)?;

@@ -18,6 +18,7 @@
 //! # });
 //! ```
 
+mod calls;
 mod crash;
 mod fault;
 mod model;
