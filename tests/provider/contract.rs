@@ -17,9 +17,11 @@ pub(crate) async fn run<P: Provider>(open: impl Fn() -> P, open_other: impl Fn()
     sources_that_lie(&place).await;
     directories(&place).await;
     moves(&place).await;
+    folding(&place).await;
     trash(&place).await;
     ranges(&place).await;
     leftovers(&place).await;
+    leftovers_in_a_directory(&place).await;
     metadata(&place).await;
     native(&place, &open_other()).await;
     if place.capabilities().symlinks {
@@ -40,8 +42,13 @@ fn pieces(content: &[u8], size: usize) -> Source {
 }
 
 fn stage(target: &RelPath, source: Source, kind: Kind) -> Stage {
-    let tag = format!("t{:x}", ContentHash::of(target.as_bytes()).0[0]);
+    let tag = ContentHash::of(target.as_bytes()).to_string();
     Stage { target: target.clone(), tag, source, kind, metadata: Metadata::default(), replaces: false }
+}
+
+/// A new file from a stream.
+pub(crate) fn new_file(target: &RelPath, content: &[u8]) -> Stage {
+    stage(target, pieces(content, 4_000), Kind::File)
 }
 
 pub(crate) async fn put_staged(p: &impl Provider, item: Stage) -> Result<Staged> {
@@ -175,6 +182,24 @@ async fn moves(p: &impl Provider) {
     assert_eq!(content(p, "e2/file").await, b"x");
 }
 
+/// Another case or normal form of the same name is no other name where the place folds them.
+async fn folding(p: &impl Provider) {
+    let caps = p.capabilities().clone();
+    let cases =
+        [(caps.case_insensitive, "fold-a", "Fold-A"), (caps.unicode_insensitive, "fold-\u{e9}", "fold-e\u{301}")];
+    for (folds, from, to) in cases {
+        let node = put(p, from, b"folded", Expect::Absent).await.unwrap();
+        if folds {
+            assert_eq!(code(put(p, to, b"other", Expect::Absent).await), Code::Stale, "{to} is taken by {from}");
+        }
+        let go = Move { from: path(from), to: path(to), expect: Expect::Node(node) };
+        p.move_items(vec![go]).await.remove(0).unwrap();
+        let names = names(p, "").await;
+        assert!(names.contains(&to.to_string()) && !names.contains(&from.to_string()), "{names:?}");
+        assert_eq!(content(p, to).await, b"folded");
+    }
+}
+
 async fn trash(p: &impl Provider) {
     let node = put(p, "e2/gone", b"kept", Expect::Absent).await.unwrap();
     let throw = |at: &str, expect| Trash { path: path(at), expect, label: "run-1".into() };
@@ -208,6 +233,17 @@ async fn ranges(p: &impl Provider) {
         assert_eq!(got.concat(), bytes[offset as usize..end], "{offset} {length:?}");
     }
     assert_eq!(code(p.read(&path("absent"), 0, None).await.map(|_| ())), Code::NotFound);
+}
+
+/// A directory that only an interrupted run has left something in goes; what it left does not.
+async fn leftovers_in_a_directory(p: &impl Provider) {
+    let dir = p.make_dirs(vec![(path("left"), Metadata::default())]).await.remove(0).unwrap();
+    put_staged(p, new_file(&path("left/x"), b"half a swap")).await.unwrap();
+    let gone = Trash { path: path("left"), expect: Expect::Node(dir), label: "left".into() };
+    p.trash(vec![gone]).await.remove(0).unwrap();
+    p.flush(vec![path("left")]).await.unwrap();
+    assert_eq!(stat(p, "left").await, None);
+    assert!(p.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap() <= 1, "not every place has leftovers");
 }
 
 /// After a crash the same tag is staged again or cleaned up.

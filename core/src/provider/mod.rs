@@ -15,9 +15,10 @@
 //!    the ledger to the trash, and renames the staged file over the target in one atomic step.
 //! 4. [`flush`](Provider::flush) makes the renames durable. Only then does the ledger say that it happened.
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod local;
 pub(crate) mod vacant;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -83,9 +84,6 @@ pub struct RootIdentity {
     pub writable: bool,
 }
 
-/// The lock on a root; it ends when this is dropped, or with the process.
-pub struct RootLock(pub Box<dyn Any + Send + Sync>);
-
 /// What a directory shows.
 #[derive(Clone, Debug)]
 pub enum Listing {
@@ -127,6 +125,9 @@ pub enum Source {
         expect: Node,
     },
 }
+
+/// The lock on a root; it ends when this is dropped, or with the process.
+pub struct RootLock(pub Box<dyn Any + Send + Sync>);
 
 /// A provider's own handle that a provider of the same kind can take files from.
 #[derive(Clone)]

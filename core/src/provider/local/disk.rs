@@ -14,7 +14,7 @@ use crate::model::{Ident, Kind, Node, Timestamp, Token};
 pub struct Stat {
     /// What it is.
     pub kind: Kind,
-    /// Inode number.
+    /// Inode number; 0 where there is none, and then there is no identity.
     pub ino: u64,
     /// The device it lies on: tells mount points, no part of any identity.
     pub dev: u64,
@@ -40,7 +40,10 @@ impl Stat {
         let dir = self.kind == Kind::Dir;
         Node {
             kind: self.kind,
-            ident: Ident::File { id: self.ino, birth_ns: self.birth_ns },
+            ident: match self.ino {
+                0 => Ident::None,
+                id => Ident::File { id, birth_ns: self.birth_ns },
+            },
             token: Token {
                 size: if dir { 0 } else { self.size },
                 mtime: (!dir).then_some(self.mtime),

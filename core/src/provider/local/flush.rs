@@ -5,7 +5,8 @@
 //! engine flushes the data of one batch and the renames of the batch before it together.
 //!
 //! The kernel reports a failed write-back once. So a failure of the whole file system fails everything that was not
-//! flushed then, and an item that failed stays failed until it is written again: nothing is ever flushed twice.
+//! flushed then, and an item that failed stays failed until it is written again: nothing is ever flushed twice. (A call that a
+//! signal interrupted has reported nothing and is repeated.)
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind};
@@ -54,7 +55,7 @@ impl Pending {
     pub(super) fn touched(&self, path: &RelPath, dirs: Vec<Vec<u8>>, foreign: bool) {
         let mut items = self.items();
         let touched = items.entry(path.clone()).or_default();
-        touched.temp = None;
+        (touched.temp, touched.failed) = (None, false);
         touched.foreign |= foreign;
         touched.dirs.extend(dirs);
     }
@@ -118,7 +119,7 @@ fn each<'a, D: Disk>(root: &Root<D>, work: impl Iterator<Item = &'a (&'a RelPath
             // Removed since: its own directory is on the list.
             Err(e) if gone(&e) => {}
             Err(e) => return Err(Error::io(action, dir.escape_ascii(), e)),
-            Ok(handle) => root.disk.sync_dir(handle).map_err(|e| Error::io(action, dir.escape_ascii(), e))?,
+            Ok(handle) => retry(|| root.disk.sync_dir(handle)).map_err(|e| Error::io(action, dir.escape_ascii(), e))?,
         }
     }
     Ok(())
@@ -126,7 +127,7 @@ fn each<'a, D: Disk>(root: &Root<D>, work: impl Iterator<Item = &'a (&'a RelPath
 
 fn item<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, parent: &[u8], name: &[u8]) -> io::Result<()> {
     if name.is_empty() {
-        return root.disk.sync_dir(&root.dir);
+        return retry(|| root.disk.sync_dir(&root.dir));
     }
     let dir = match cursor.dir(parent) {
         Err(e) if gone(&e) => return Ok(()),
@@ -135,10 +136,16 @@ fn item<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, parent: &[u8], name
     match root.look(dir, name)?.map(|s| s.kind) {
         Some(Kind::File) => match retry(|| root.disk.open_read(dir, name)) {
             // Its owner may not read it; the whole file system then.
-            Err(e) if e.kind() == ErrorKind::PermissionDenied => root.disk.sync_all(dir),
-            file => root.disk.sync_file(&file?),
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => retry(|| root.disk.sync_all(dir)),
+            file => {
+                let file = file?;
+                retry(|| root.disk.sync_file(&file))
+            }
         },
-        Some(Kind::Dir) => root.disk.sync_dir(&retry(|| root.disk.open_dir(dir, name))?),
+        Some(Kind::Dir) => {
+            let own = retry(|| root.disk.open_dir(dir, name))?;
+            retry(|| root.disk.sync_dir(&own))
+        }
         // A link lives in its directory's journal entry; what is gone has only its directory left.
         Some(Kind::Symlink | Kind::Other | Kind::NativeDoc) | None => Ok(()),
     }

@@ -12,10 +12,15 @@ mod copy;
 mod disk;
 mod flush;
 mod list;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod os;
 mod pool;
+mod portable;
 mod publish;
+mod read;
 mod root;
+mod stage;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod traits;
 mod trash;
 
@@ -30,17 +35,22 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
 pub use disk::{Attribute, Disk, Rename, Stat, Traits};
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub use os::OsDisk;
+pub use portable::{PortableDir, PortableDisk};
+/// The disk of this operating system.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub type OsDisk = PortableDisk;
 
-use self::copy::Target;
 use self::pool::{Pool, Scratch};
 use self::root::{Cursor, Root, retry};
+use self::stage::Target;
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
-use crate::model::{Ident, Kind, Name, Node, RelPath, Timestamp};
+use crate::model::{Kind, Name, Node, RelPath, Timestamp};
 use crate::provider::{
-    Capabilities, Hashed, Listing, Move, NativeSource, Provider, Publish, RootIdentity, RootLock, Source, Stage, Staged, Trash,
-    is_reserved,
+    Capabilities, Hashed, Listing, Move, NativeSource, Provider, Publish, RootIdentity, RootLock, Source, Stage,
+    Staged, Trash, is_reserved,
 };
 
 /// Threads for local work: the disk is kept busy, the other cores are left to the engine.
@@ -152,18 +162,18 @@ impl<D: Disk> Local<D> {
             while let Some(piece) = stream.next().await {
                 content.extend_from_slice(&piece?);
                 if content.len() as u64 > size.min(copy::SMALL) {
-                    return Err(copy::wrong_size(&target.path));
+                    return Err(stage::wrong_size(&target.path));
                 }
             }
             if content.len() as u64 != size {
-                return Err(copy::wrong_size(&target.path));
+                return Err(stage::wrong_size(&target.path));
             }
             let root = Arc::clone(&self.root);
             let work = move |_: &mut Scratch| {
                 let mut cursor = Cursor::new(&*root);
                 match kind {
-                    Kind::Symlink => copy::stage_link(&root, &mut cursor, &target, &content),
-                    Kind::File => copy::stage_bytes(&root, &mut cursor, &target, &content),
+                    Kind::Symlink => stage::stage_link(&root, &mut cursor, &target, &content),
+                    Kind::File => stage::stage_bytes(&root, &mut cursor, &target, &content),
                     Kind::Dir | Kind::NativeDoc | Kind::Other => Err(uncarried(&target.path)),
                 }
             };
@@ -176,7 +186,7 @@ impl<D: Disk> Local<D> {
         let path = target.path.clone();
         let work = move || {
             let mut cursor = Cursor::new(&*root);
-            let staged = copy::stage_pieces(&root, &mut cursor, &target, size, || receive.blocking_recv());
+            let staged = stage::stage_pieces(&root, &mut cursor, &target, size, || receive.blocking_recv());
             // Nobody listens when the caller was dropped; the temporary file is found by its name.
             let _ = answer.send(staged);
         };
@@ -232,11 +242,8 @@ impl<D: Disk> Provider for Local<D> {
         let work = move |_: &mut Scratch| {
             let at = |e: io::Error| Error::io("look at the root", &root.display, e);
             let stat = retry(|| root.disk.stat_dir(&root.dir)).map_err(at)?;
-            let Ident::File { id, birth_ns } = stat.node().ident else {
-                return Err(Error::new(Code::Internal, "look at the root", &root.display));
-            };
             Ok(RootIdentity {
-                ident: format!("{id}:{birth_ns}"),
+                ident: format!("{}:{}", stat.ino, stat.birth_ns),
                 free_bytes: root.disk.free_bytes(&root.dir).ok(),
                 writable: root.writable,
             })
@@ -255,7 +262,7 @@ impl<D: Disk> Provider for Local<D> {
     }
 
     async fn hash(&self, paths: Vec<RelPath>) -> Vec<Result<Hashed>> {
-        self.each(paths, |root, cursor, scratch, path| copy::hash(root, cursor, scratch, &path)).await
+        self.each(paths, |root, cursor, scratch, path| read::hash(root, cursor, scratch, &path)).await
     }
 
     async fn read(
@@ -272,7 +279,7 @@ impl<D: Disk> Provider for Local<D> {
         std::thread::Builder::new()
             .name("portbook-read".into())
             .spawn(move || {
-                copy::send_content(&root, &path, offset, length, opened, |piece| send.blocking_send(piece).is_ok())
+                read::send_content(&root, &path, offset, length, opened, |piece| send.blocking_send(piece).is_ok())
             })
             .map_err(|e| Error::io("start a thread for", &subject, e))?;
         is_open.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "read", &subject)))?;
@@ -317,10 +324,10 @@ impl<D: Disk> Provider for Local<D> {
             for (_, target, other, path, expect) in &items {
                 let known = source.as_ref().is_some_and(|s| Arc::ptr_eq(s, other));
                 staged.push(match from.as_mut().filter(|_| known) {
-                    Some(from) => copy::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect)),
+                    Some(from) => stage::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect)),
                     None => {
                         let from = &mut Cursor::new(&**other);
-                        copy::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect))
+                        stage::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect))
                     }
                 });
             }
@@ -361,7 +368,7 @@ impl<D: Disk> Provider for Local<D> {
 
     async fn discard_staged(&self, items: Vec<(RelPath, String)>) -> Result<()> {
         let work = |root: &Root<D>, cursor: &mut Cursor<'_, D>, (path, tag): (RelPath, String)| {
-            copy::discard(root, cursor, &path, &tag)
+            stage::discard(root, cursor, &path, &tag)
         };
         self.in_order(items, work).await.into_iter().fold(Ok(()), Result::and)
     }
@@ -381,7 +388,7 @@ impl<D: Disk> Provider for Local<D> {
 }
 
 /// Whether Windows takes the name and gives it back unchanged.
-fn windows_name(name: &[u8]) -> bool {
+pub(crate) fn windows_name(name: &[u8]) -> bool {
     let bad = |b: &u8| *b < 32 || b"<>:\"|?*\\".contains(b);
     if name.iter().any(bad) || matches!(name.last(), Some(b'.' | b' ')) {
         return false;

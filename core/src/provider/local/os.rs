@@ -70,7 +70,7 @@ fn times(mtime: Timestamp) -> fs::Timestamps {
     let omit = fs::Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT };
     fs::Timestamps {
         last_access: omit,
-        last_modification: fs::Timespec { tv_sec: mtime.secs, tv_nsec: mtime.nanos.into() },
+        last_modification: fs::Timespec { tv_sec: mtime.secs, tv_nsec: mtime.nanos.cast_signed().into() },
     }
 }
 
@@ -275,7 +275,7 @@ impl Disk for OsDisk {
         };
         let mut found = Vec::new();
         for name in names.split(|b| *b == 0).filter(|n| n.starts_with(b"user.")) {
-            let mut value = Vec::with_capacity(fs::fgetxattr(file, name, &mut [0_u8; 0][..])?);
+            let mut value = Vec::with_capacity(fs::fgetxattr_query(file, name)?);
             if value.capacity() > 0 {
                 fs::fgetxattr(file, name, rustix::buffer::spare_capacity(&mut value))?;
             }

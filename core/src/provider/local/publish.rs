@@ -28,13 +28,26 @@ pub(super) fn publish<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, item:
             return Err(stale(action, path, "a directory is there"));
         }
         Some(old) => {
-            if let Some(label) = &item.archive {
-                dirs = trash::archive(root, action, path, (dir, name), &old, label)?;
+            let archived = match &item.archive {
+                Some(label) => Some(trash::archive(root, action, path, (dir, name), &old, label)?),
+                None => None,
+            };
+            let placed = match &archived {
+                Some(archived) if archived.moved => {
+                    exclusive(root, (dir, &temp), (dir, name)).map_err(|error| Unreplaced { error, stands: true })
+                }
+                Some(_) | None => replace(root, dir, &temp, name, &old),
+            };
+            if let Err(Unreplaced { error: e, stands }) = placed {
+                if let Some(archived) = archived.filter(|_| stands) {
+                    archived.undo(root, dir, name).map_err(at)?;
+                }
+                return Err(match e.kind() {
+                    ErrorKind::ResourceBusy => stale(action, path, "it changed at the last moment"),
+                    _ => taken(action, path, e),
+                });
             }
-            replace(root, dir, &temp, name, &old).map_err(|e| match e.kind() {
-                ErrorKind::ResourceBusy => stale(action, path, "it changed at the last moment"),
-                _ => at(e),
-            })?;
+            dirs = archived.map(|a| a.dirs).unwrap_or_default();
         }
     }
     let now = retry(|| root.disk.stat_at(dir, name)).map_err(at)?;
@@ -42,21 +55,33 @@ pub(super) fn publish<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, item:
     Ok(now.node())
 }
 
-/// `ResourceBusy` says that the old version was not the expected one and stands where it stood.
-fn replace<D: Disk>(root: &Root<D>, dir: &D::Dir, temp: &[u8], name: &[u8], old: &Stat) -> io::Result<()> {
-    match retry(|| root.disk.rename(dir, temp, dir, name, Rename::Exchange)) {
-        Err(e) if e.kind() == ErrorKind::Unsupported => {
-            return retry(|| root.disk.rename(dir, temp, dir, name, Rename::Replace));
-        }
-        other => other?,
+/// Why a version was not replaced.
+struct Unreplaced {
+    error: io::Error,
+    /// It stands where it stood.
+    stands: bool,
+}
+
+/// `ResourceBusy` says that the old version was not the expected one.
+fn replace<D: Disk>(
+    root: &Root<D>,
+    dir: &D::Dir,
+    temp: &[u8],
+    name: &[u8],
+    old: &Stat,
+) -> std::result::Result<(), Unreplaced> {
+    let swap = |how| retry(|| root.disk.rename(dir, temp, dir, name, how));
+    let untouched = |error| Unreplaced { error, stands: true };
+    match swap(Rename::Exchange) {
+        Err(e) if e.kind() == ErrorKind::Unsupported => return swap(Rename::Replace).map_err(untouched),
+        other => other.map_err(untouched)?,
     }
-    let swapped = retry(|| root.disk.stat_at(dir, temp))?;
-    // The link into the trash has changed the time of change already.
-    if !same_moved(old, &swapped) {
-        retry(|| root.disk.rename(dir, temp, dir, name, Rename::Exchange))?;
-        return Err(ErrorKind::ResourceBusy.into());
-    }
-    retry(|| root.disk.unlink(dir, temp))
+    let removed = match retry(|| root.disk.stat_at(dir, temp)) {
+        Ok(swapped) if same_moved(old, &swapped) => retry(|| root.disk.unlink(dir, temp)),
+        Ok(_) => Err(ErrorKind::ResourceBusy.into()),
+        Err(e) => Err(e),
+    };
+    removed.map_err(|error| Unreplaced { error, stands: swap(Rename::Exchange).is_ok() })
 }
 
 /// Renames without overwriting, where the file system cannot by a second name, and last by looking first.
@@ -132,7 +157,8 @@ pub(super) fn move_item<D: Disk>(root: &Root<D>, item: &Move) -> Result<Node> {
     };
     match exclusive(root, (from, name), (to, new_name)) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists && folds(root, item, &old, to) => {
-            let temp = temp_name(action, &format!("case-{:x}", old.ino))?;
+            // Not a hidden name: after a crash in between the item is seen, under a strange name.
+            let temp = [&new_name[..new_name.len().min(240)], b".renaming"].concat();
             exclusive(root, (from, name), (to, &temp)).map_err(at)?;
             if let Err(e) = exclusive(root, (to, &temp), (to, new_name)) {
                 exclusive(root, (to, &temp), (from, name)).map_err(at)?;

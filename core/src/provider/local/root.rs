@@ -146,7 +146,8 @@ pub(super) fn same(node: &Node, stat: &Stat) -> bool {
         && seen.token.ctime == node.token.ctime
 }
 
-/// As [`same`] after a rename or a link, which may change the time of change.
+/// Whether the item is the same version after a rename or a link, which may change the time of change. Delayed
+/// allocation may change what is allocated without any write in between.
 pub(super) fn same_moved(before: &Stat, after: &Stat) -> bool {
-    Stat { ctime: before.ctime, ..*after } == *before
+    Stat { ctime: before.ctime, allocated: before.allocated, ..*after } == *before
 }

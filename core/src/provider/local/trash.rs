@@ -1,7 +1,7 @@
 //! The trash of a root: `.portbook/trash/LABEL/PATH`.
 //!
 //! Items are moved there, never copied: what lies on a mount beneath the root cannot be, and is refused as
-//! `unsupported` rather than removed without a trace. The time of a label is the modified time of its directory.
+//! `unsupported` rather than removed without a trace. Only empty directories are removed in place. The time of a label is the modified time of its directory.
 
 use std::io::{self, ErrorKind};
 
@@ -10,7 +10,7 @@ use super::publish::exclusive;
 use super::root::{Cursor, Root, not_reserved, retry, same_moved, split, stale};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Name, RelPath, Timestamp};
-use crate::provider::{RESERVED_DIR, TEMP_PREFIX, Trash, is_reserved};
+use crate::provider::{RESERVED_DIR, TEMP_PREFIX, Trash};
 
 const DIR: &[u8] = b"trash";
 /// How many items of one path a label can hold.
@@ -24,12 +24,12 @@ pub(super) fn trash<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, item: &
     let (dir, name) = cursor.parent(action, path)?;
     let Some(old) = root.check(action, path, (dir, name), &item.expect)? else { return Ok(()) };
     if old.kind == Kind::Dir {
-        remove_empty(root, action, path, dir, name)?;
-        root.pending.touched(path, Vec::new(), old.dev != root.dev);
+        let dirs = remove_empty(root, action, path, (dir, name), &item.label)?;
+        root.pending.touched(path, dirs, old.dev != root.dev);
         return Ok(());
     }
     let (bin, dirs) = open_bin(root, action, path, &item.label)?;
-    let kept = into_bin(&bin.1, |new_name| exclusive(root, (dir, name), (&bin.0, new_name)))
+    let kept = into_bin(bin.1, |new_name| exclusive(root, (dir, name), (&bin.0, new_name)))
         .map_err(|e| refused(action, path, e))?;
     let moved = retry(|| root.disk.stat_at(&bin.0, &kept)).map_err(at)?;
     if !same_moved(&old, &moved) {
@@ -41,6 +41,26 @@ pub(super) fn trash<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, item: &
     Ok(())
 }
 
+/// A version that is kept in the trash while another takes its place.
+pub(super) struct Archived<D: Disk> {
+    bin: D::Dir,
+    kept: Vec<u8>,
+    /// It could not be given a second name, so that its own is missing until the other is there.
+    pub(super) moved: bool,
+    /// The directories that changed.
+    pub(super) dirs: Vec<Vec<u8>>,
+}
+
+impl<D: Disk> Archived<D> {
+    /// Takes it back, where the other could not take its place. What cannot be taken back stays in the trash.
+    pub(super) fn undo(&self, root: &Root<D>, dir: &D::Dir, name: &[u8]) -> io::Result<()> {
+        if self.moved {
+            return exclusive(root, (&self.bin, &self.kept), (dir, name));
+        }
+        retry(|| root.disk.unlink(&self.bin, &self.kept))
+    }
+}
+
 /// Keeps a version that is about to be replaced: under a second name, so that its own is never missing. It is durable
 /// before this returns; the rename over it must not be the first to reach the disk.
 pub(super) fn archive<D: Disk>(
@@ -50,28 +70,38 @@ pub(super) fn archive<D: Disk>(
     (dir, name): (&D::Dir, &[u8]),
     old: &Stat,
     label: &str,
-) -> Result<Vec<Vec<u8>>> {
+) -> Result<Archived<D>> {
     let at = |e| Error::io(action, path, e);
-    let (bin, dirs) = open_bin(root, action, path, label)?;
-    let linked = into_bin(&bin.1, |new_name| retry(|| root.disk.link(dir, name, &bin.0, new_name)));
-    let kept = match linked {
-        // No second names here: for a moment the target's is missing.
+    let ((bin, _), dirs) = open_bin(root, action, path, label)?;
+    let linked = into_bin(name, |new_name| retry(|| root.disk.link(dir, name, &bin, new_name)));
+    let (kept, moved) = match linked {
         Err(e) if e.kind() == ErrorKind::Unsupported => {
-            into_bin(&bin.1, |new_name| exclusive(root, (dir, name), (&bin.0, new_name)))
+            (into_bin(name, |new_name| exclusive(root, (dir, name), (&bin, new_name))), true)
         }
-        other => other,
+        other => (other, false),
+    };
+    let kept = kept.map_err(|e| refused(action, path, e))?;
+    let archived = Archived { bin, kept, moved, dirs };
+    let durable = (|| {
+        let now = retry(|| root.disk.stat_at(&archived.bin, &archived.kept)).map_err(at)?;
+        if !same_moved(old, &now) {
+            return Err(stale(action, path, "it changed at the last moment"));
+        }
+        retry(|| root.disk.sync_dir(&archived.bin)).map_err(at)?;
+        let mut cursor = Cursor::new(root);
+        for dir in archived.dirs.iter().rev() {
+            let dir = cursor.dir(dir).map_err(at)?;
+            retry(|| root.disk.sync_dir(dir)).map_err(at)?;
+        }
+        Ok(())
+    })();
+    match durable {
+        Ok(()) => Ok(archived),
+        Err(e) => {
+            archived.undo(root, dir, name).map_err(at)?;
+            Err(e)
+        }
     }
-    .map_err(|e| refused(action, path, e))?;
-    let moved = retry(|| root.disk.stat_at(&bin.0, &kept)).map_err(at)?;
-    if !same_moved(old, &moved) {
-        return Err(stale(action, path, "it changed at the last moment"));
-    }
-    root.disk.sync_dir(&bin.0).map_err(at)?;
-    let mut cursor = Cursor::new(root);
-    for dir in dirs.iter().rev() {
-        root.disk.sync_dir(cursor.dir(dir).map_err(at)?).map_err(at)?;
-    }
-    Ok(dirs)
 }
 
 fn refused(action: &'static str, path: &RelPath, e: io::Error) -> Error {
@@ -139,14 +169,15 @@ fn open_bin<'p, D: Disk>(
     Ok(((dir, name), dirs))
 }
 
-/// An empty directory is not worth keeping. What is left in it of earlier runs goes first.
+/// An empty directory is not worth keeping. What earlier runs left in it under temporary names is: a crash may have
+/// stopped a swap half-way. Answers the directories of the trash that changed.
 fn remove_empty<D: Disk>(
     root: &Root<D>,
     action: &'static str,
     path: &RelPath,
-    dir: &D::Dir,
-    name: &[u8],
-) -> Result<()> {
+    (dir, name): (&D::Dir, &[u8]),
+    label: &str,
+) -> Result<Vec<Vec<u8>>> {
     let at = |e| Error::io(action, path, e);
     let own = retry(|| root.disk.open_dir(dir, name)).map_err(at)?;
     let mut leftovers = Vec::new();
@@ -156,21 +187,27 @@ fn remove_empty<D: Disk>(
             &own,
             |_| false,
             |name, _| match name.starts_with(TEMP_PREFIX) {
-                true => leftovers.push(name.to_vec()),
-                false => held |= !is_reserved(name),
+                true => leftovers.extend(Name::new(name)),
+                false => held = true,
             },
         )
         .map_err(at)?;
     if held {
         return Err(stale(action, path, "it is not empty"));
     }
+    let mut changed = Vec::new();
     for leftover in leftovers {
-        retry(|| root.disk.unlink(&own, &leftover)).map_err(at)?;
+        let whole = path.join(&leftover);
+        let ((bin, new_name), dirs) = open_bin(root, action, &whole, label)?;
+        into_bin(new_name, |kept| exclusive(root, (&own, leftover.as_bytes()), (&bin, kept)))
+            .map_err(|e| refused(action, path, e))?;
+        changed = dirs;
     }
     retry(|| root.disk.remove_dir(dir, name)).map_err(|e| match e.kind() {
         ErrorKind::DirectoryNotEmpty => stale(action, path, "it is not empty"),
         _ => at(e),
-    })
+    })?;
+    Ok(changed)
 }
 
 /// Removes the labels that have not been added to since `older_than`.
