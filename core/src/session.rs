@@ -96,13 +96,7 @@ impl Session {
     ///
     /// # Errors
     /// `not_found`, `permission`, `offline`: a root cannot be read. `invalid`: a pattern cannot be used.
-    pub async fn verify(
-        &self,
-        source: Place,
-        target: Place,
-        filters: Filters,
-        checksum: bool,
-    ) -> Result<VerifyReport> {
+    pub async fn verify(&self, source: Place, target: Place, filters: Filters, checksum: bool) -> Result<VerifyReport> {
         let places = Sides::new(source, target);
         self.book.run(async move { conduit::verify(places, &filters, checksum).await }).await
     }

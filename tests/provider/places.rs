@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use portbook::Code;
+use portbook::provider::Provider as _;
 use portbook::provider::local::{Local, PortableDisk};
 use portbook::provider::simulation::{FaultDisk, ModelDisk, ModelOptions};
 

@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use portbook::conduit::{self, ApplyOptions, ConduitOptions, Filters, PreviewOptions};
 use portbook::model::{PreviewId, Side};
-use portbook::operation::{
-    ChangeFilter, ChangeId, PreviewChange, PreviewSummary, Run, RunEvent, RunPhase, RunReport,
-};
+use portbook::operation::{ChangeFilter, ChangeId, PreviewChange, PreviewSummary, Run, RunEvent, RunPhase, RunReport};
 use portbook::{Book, BookOptions, Code, Error, Result, Session};
 
 use crate::args::{self, Args, Command};
@@ -201,7 +199,10 @@ fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
 fn confirmed(summary: &PreviewSummary, apply: &mut ApplyOptions) -> Result<bool> {
     let (question, wanted) = match summary.guards.first() {
         None => ("apply this? [y/N] ".to_owned(), &["y", "yes"][..]),
-        Some(guard) => (format!("a guard stands in the way ({}); type 'confirm' to apply all the same: ", guard.name), &["confirm"][..]),
+        Some(guard) => (
+            format!("a guard stands in the way ({}); type 'confirm' to apply all the same: ", guard.name),
+            &["confirm"][..],
+        ),
     };
     let failed = |e| Error::io("ask", "", e);
     let mut err = io::stderr().lock();
@@ -344,4 +345,3 @@ fn history(args: &Args, command: &args::History) -> Result<u8> {
 fn print_failed(error: io::Error) -> Error {
     Error::io("print the answer", "", error)
 }
-

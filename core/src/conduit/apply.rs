@@ -64,15 +64,8 @@ pub(crate) struct Applied {
     pub(crate) failures: Vec<ItemFailure>,
 }
 
-const STEPS: [Step; 7] = [
-    Step::Clear,
-    Step::Structure,
-    Step::Transfer,
-    Step::Metadata,
-    Step::Delete,
-    Step::Ledger,
-    Step::Report,
-];
+const STEPS: [Step; 7] =
+    [Step::Clear, Step::Structure, Step::Transfer, Step::Metadata, Step::Delete, Step::Ledger, Step::Report];
 
 impl Apply {
     /// Applies everything after `from`. An error ends the run; what was done until then is in the ledger.
@@ -423,11 +416,9 @@ impl Apply {
             .iter()
             .filter(|p| is_swap_step(&p.change))
             .filter_map(|p| match &p.change.action {
-                Action::Move { on, from, .. } => Some(IntentItem::Swap {
-                    side: *on,
-                    temporary: p.change.path_on(*on).clone(),
-                    from: from.clone(),
-                }),
+                Action::Move { on, from, .. } => {
+                    Some(IntentItem::Swap { side: *on, temporary: p.change.path_on(*on).clone(), from: from.clone() })
+                }
                 _ => None,
             })
             .collect();
@@ -454,4 +445,3 @@ pub(crate) fn seen_at(clock: &dyn Clock, scene: &Scene) -> Seen {
     let precision = |side: Side| scene.sides[side].capabilities().time_precision_ns;
     Seen { at: timestamp(clock.now()), precision_ns: Sides::new(precision(Side::Left), precision(Side::Right)) }
 }
-

@@ -163,13 +163,17 @@ pub(crate) async fn existing(book: &BookInner, tenant: TenantId, places: Sides<P
 fn apart(places: &Sides<Place>) -> Result<()> {
     let (Place::Local(left), Place::Local(right)) = (&places.left, &places.right) else {
         if places.left.key() == places.right.key() {
-            return Err(Error::new(Code::Invalid, "sync", places.left.display()).because("source and target are the same"));
+            return Err(
+                Error::new(Code::Invalid, "sync", places.left.display()).because("source and target are the same")
+            );
         }
         return Ok(());
     };
     let refuse = |reason: &str| {
         let both = format!("{} and {}", left.display(), right.display());
-        Err(Error::new(Code::Invalid, "sync", both).because(reason).advise("name two directories apart from each other"))
+        Err(Error::new(Code::Invalid, "sync", both)
+            .because(reason)
+            .advise("name two directories apart from each other"))
     };
     if left == right {
         refuse("source and target are the same directory")
@@ -340,4 +344,3 @@ pub(crate) fn open(place: &Place, create: bool) -> Result<Option<Arc<dyn Provide
         }
     }
 }
-

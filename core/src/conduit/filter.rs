@@ -62,7 +62,9 @@ fn globs(patterns: &[String]) -> Result<GlobSet> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         let refuse = |e: globset::Error| {
-            Error::new(Code::Invalid, "read the pattern", pattern).because(e.kind()).advise("see the patterns of globset")
+            Error::new(Code::Invalid, "read the pattern", pattern)
+                .because(e.kind())
+                .advise("see the patterns of globset")
         };
         let text = pattern.trim_end_matches('/');
         let anchored = match text.strip_prefix('/') {

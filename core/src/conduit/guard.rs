@@ -7,8 +7,8 @@ use crate::model::{Side, Sides};
 use crate::operation::preview::Guard;
 use crate::provider::RootIdentity;
 
-use super::connect::{ConduitOptions, Place};
 use super::ApplyOptions;
+use super::connect::{ConduitOptions, Place};
 
 /// What the guards look at.
 pub(crate) struct Question<'a> {

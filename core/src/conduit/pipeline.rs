@@ -70,8 +70,7 @@ impl Pipeline {
     /// Takes in one more batch: stages it while the batches before it move one stage on.
     pub(super) async fn push(&mut self, apply: &mut Apply, side: Side, batch: Vec<Planned>) -> Result<()> {
         let intent = apply.intend_staging(side, &batch).await?;
-        let requests: Vec<(Planned, Result<Stage>)> =
-            apply.stage_requests(side, batch).await.into_iter().collect();
+        let requests: Vec<(Planned, Result<Stage>)> = apply.stage_requests(side, batch).await.into_iter().collect();
         let staging = stage(apply, side, intent, requests);
         let (staged, flushed) = join!(staging, self.flush(apply));
         flushed?;
@@ -220,4 +219,3 @@ pub(super) async fn request(apply: &Apply, side: Side, planned: &Planned) -> Res
         replaces: matches!(change.expect[side], Expect::Node(_)),
     })
 }
-

@@ -59,12 +59,7 @@ impl ConduitInner {
         let text = |column| if row.is_null(column) { Ok(None) } else { row.text(column).map(|t| Some(t.to_owned())) };
         let (source, target) = (text(3)?, text(4)?);
         let identities = if self.swapped { Sides::new(target, source) } else { Sides::new(source, target) };
-        Ok(Row {
-            generation: row.int(0)?,
-            next_pair: PairId(row.int(1)?),
-            unclean: row.int(2)? != 0,
-            identities,
-        })
+        Ok(Row { generation: row.int(0)?, next_pair: PairId(row.int(1)?), unclean: row.int(2)? != 0, identities })
     }
 
     fn previews(&self) -> Previews {
@@ -245,7 +240,8 @@ pub(crate) async fn run(
     } else {
         (Scene { ledger: ledger(&conduit, row.generation + 1), ..scene }, roots)
     };
-    let mut voyage = Voyage { conduit: conduit.clone(), row, scene, roots, options, reporter: Arc::new(reporter), begun };
+    let mut voyage =
+        Voyage { conduit: conduit.clone(), row, scene, roots, options, reporter: Arc::new(reporter), begun };
     let result = voyage.sail(task).await;
     lease.end(&conduit).await;
     result
@@ -629,12 +625,7 @@ async fn renew(conduit: Arc<ConduitInner>, owner: String) {
         let until = micros(conduit.book.clock.now()) + LEASE.as_micros() as i64;
         let renew = Statement::new(
             "UPDATE sync_conduit SET lease_expires_at = ?4 WHERE tenant_id = ?1 AND id = ?2 AND lease_owner = ?3",
-            vec![
-                Value::Uuid(conduit.tenant.0),
-                Value::Int(conduit.id),
-                Value::Text(owner.clone()),
-                Value::Time(until),
-            ],
+            vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id), Value::Text(owner.clone()), Value::Time(until)],
         );
         // A renewal that fails is tried again; the lease outlasts two of them.
         let _ = conduit.book.store.write(conduit.tenant, vec![Write::Execute(renew)]).await;
@@ -653,4 +644,3 @@ fn machine() -> String {
         std::env::var("COMPUTERNAME").unwrap_or_else(|_| "machine".to_owned()).replace(['/', '%', '_'], "-")
     }
 }
-

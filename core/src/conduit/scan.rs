@@ -74,7 +74,9 @@ pub(crate) async fn scan(
                     }
                     Finish::Again => plan.restart().await?,
                     Finish::Hash(_) => {
-                        return Err(Error::new(Code::Internal, "pair moved files", "").because("hashes were asked for twice"));
+                        return Err(
+                            Error::new(Code::Internal, "pair moved files", "").because("hashes were asked for twice")
+                        );
                     }
                 }
             }
@@ -154,11 +156,8 @@ impl Pace {
 /// Lists a batch of directories on both sides, reads the ledger's rows, and hashes what must be known.
 async fn look(scene: Scene, settings: Arc<Settings>, tasks: Vec<Task>) -> Result<Vec<Observed>> {
     let pairs: Vec<PairId> = tasks.iter().filter_map(|task| task.pair).collect();
-    let (left, right, rows) = join!(
-        list(&scene, &tasks, Side::Left),
-        list(&scene, &tasks, Side::Right),
-        scene.ledger.children(&pairs)
-    );
+    let (left, right, rows) =
+        join!(list(&scene, &tasks, Side::Left), list(&scene, &tasks, Side::Right), scene.ledger.children(&pairs));
     let mut rows: VecDeque<Vec<Pair>> = rows?.into();
     let mut observed: Vec<Observed> = Vec::with_capacity(tasks.len());
     for ((task, left), right) in tasks.into_iter().zip(left).zip(right) {
@@ -171,9 +170,9 @@ async fn look(scene: Scene, settings: Arc<Settings>, tasks: Vec<Task>) -> Result
 
 async fn list(scene: &Scene, tasks: &[Task], side: Side) -> Vec<DirSeen> {
     let dirs: Vec<RelPath> = tasks.iter().filter_map(|task| task.at[side].clone()).collect();
-    let mut listings =
-        if dirs.is_empty() { Vec::new() } else { scene.sides[side].list(dirs).await }.into_iter();
-    let lost = || Listing::Unknown(Error::new(Code::Internal, "list a directory", "").because("the provider gave no answer"));
+    let mut listings = if dirs.is_empty() { Vec::new() } else { scene.sides[side].list(dirs).await }.into_iter();
+    let lost =
+        || Listing::Unknown(Error::new(Code::Internal, "list a directory", "").because("the provider gave no answer"));
     let seen = |listing| match listing {
         Listing::Complete(entries) => DirSeen::Complete(entries),
         Listing::Partial(entries, error) => DirSeen::Partial(entries, error.to_string()),
@@ -196,19 +195,14 @@ async fn hash_wanted(scene: &Scene, settings: &Settings, observed: &mut [Observe
     let mut hashes = hash_both(scene, Sides::new(all(Side::Left), all(Side::Right))).await;
     for (observed, wanted) in observed.iter_mut().zip(wanted) {
         for side in Side::BOTH {
-            let known: HashMap<Name, Looked> = wanted[side]
-                .iter()
-                .filter_map(|path| Some((path.name()?, hashes[side].remove(path)?)))
-                .collect();
+            let known: HashMap<Name, Looked> =
+                wanted[side].iter().filter_map(|path| Some((path.name()?, hashes[side].remove(path)?))).collect();
             observed.hashes[side] = known;
         }
     }
 }
 
-async fn hash_both(
-    scene: &Scene,
-    wanted: Sides<Vec<RelPath>>,
-) -> Sides<HashMap<RelPath, Looked>> {
+async fn hash_both(scene: &Scene, wanted: Sides<Vec<RelPath>>) -> Sides<HashMap<RelPath, Looked>> {
     let one = async |side: Side, paths: Vec<RelPath>| {
         if paths.is_empty() {
             return HashMap::new();

@@ -168,12 +168,7 @@ async fn contents(report: &mut VerifyReport, sides: &Sides<std::sync::Arc<dyn Pr
 }
 
 /// Looks once more at everything that a run carried; returns how many items are not as they should be.
-pub(crate) async fn applied(
-    conduit: &ConduitInner,
-    scene: &Scene,
-    preview: PreviewId,
-    checksum: bool,
-) -> Result<u64> {
+pub(crate) async fn applied(conduit: &ConduitInner, scene: &Scene, preview: PreviewId, checksum: bool) -> Result<u64> {
     let reader = PlanReader { store: conduit.book.store.clone(), tenant: conduit.tenant, preview };
     let until = Position::start_of(Step::Metadata);
     let mut at = Position::start_of(Step::Structure);
@@ -194,10 +189,8 @@ pub(crate) async fn applied(
 
 async fn look(scene: &Scene, batch: &[&Planned], checksum: bool) -> u64 {
     let paths = |side: Side| batch.iter().map(|p| p.change.path_on(side).clone()).collect::<Vec<_>>();
-    let (left, right) = futures_util::join!(
-        scene.sides.left.stat(paths(Side::Left)),
-        scene.sides.right.stat(paths(Side::Right))
-    );
+    let (left, right) =
+        futures_util::join!(scene.sides.left.stat(paths(Side::Left)), scene.sides.right.stat(paths(Side::Right)));
     let mut same = Vec::new();
     let mut differing = 0;
     for ((planned, left), right) in batch.iter().zip(left).zip(right) {

@@ -45,9 +45,8 @@ fn ord(step: Step, rank: u32) -> i64 {
     (step as i64) << 32 | i64::from(rank)
 }
 
-const COLUMNS: &[&str] = &[
-    "preview_id", "ord", "seq", "lead_seq", "kind", "direction", "action", "item_kind", "path", "bytes", "detail",
-];
+const COLUMNS: &[&str] =
+    &["preview_id", "ord", "seq", "lead_seq", "kind", "direction", "action", "item_kind", "path", "bytes", "detail"];
 
 /// Writes a plan. A batch is on its way to the book while the next one is being made.
 pub(crate) struct PlanWriter {
@@ -67,7 +66,18 @@ pub(crate) struct PlanWriter {
 impl PlanWriter {
     pub(crate) fn new(store: Arc<dyn Store>, tenant: TenantId, preview: PreviewId, header: Write) -> Self {
         let header = Some(header);
-        Self { store, tenant, preview, header, seq: 0, lead: 0, values: Vec::new(), delta: Delta::default(), under_way: None, wrote: false }
+        Self {
+            store,
+            tenant,
+            preview,
+            header,
+            seq: 0,
+            lead: 0,
+            values: Vec::new(),
+            delta: Delta::default(),
+            under_way: None,
+            wrote: false,
+        }
     }
 
     /// Appends changes.
@@ -220,8 +230,8 @@ fn planned(rows: &Rows) -> Result<Vec<Planned>> {
 pub(crate) fn decode(path: &[u8], detail: &[u8]) -> Result<Change> {
     let path = RelPath::parse(path)
         .ok_or_else(|| Error::new(Code::Corrupt, "read the preview", "").because("a path leaves its root"))?;
-    let mut change: Change =
-        postcard::from_bytes(detail).map_err(|e| Error::new(Code::Corrupt, "read the preview at", &path).caused_by(e))?;
+    let mut change: Change = postcard::from_bytes(detail)
+        .map_err(|e| Error::new(Code::Corrupt, "read the preview at", &path).caused_by(e))?;
     change.path = path;
     Ok(change)
 }
@@ -236,8 +246,7 @@ pub(crate) fn side_number(side: Side) -> i64 {
 
 /// The kind a stored number names.
 pub(crate) fn kind_of(number: i64) -> Result<ChangeKind> {
-    ChangeKind::ALL
-        .into_iter()
-        .find(|kind| *kind as i64 == number)
-        .ok_or_else(|| Error::new(Code::Corrupt, "read the preview", "").because(format!("{number} is no kind of change")))
+    ChangeKind::ALL.into_iter().find(|kind| *kind as i64 == number).ok_or_else(|| {
+        Error::new(Code::Corrupt, "read the preview", "").because(format!("{number} is no kind of change"))
+    })
 }

@@ -206,7 +206,13 @@ impl Previews {
     ///
     /// # Errors
     /// `busy` once the preview is being applied.
-    pub(crate) async fn tick(&self, id: PreviewId, changes: &[ChangeId], ticked: bool, now: DateTime<Utc>) -> Result<()> {
+    pub(crate) async fn tick(
+        &self,
+        id: PreviewId,
+        changes: &[ChangeId],
+        ticked: bool,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         self.editable(id, now).await?;
         let mut writes = Vec::new();
         for change in changes {
@@ -298,7 +304,12 @@ impl Previews {
 }
 
 impl Delta {
-    pub(crate) fn summary(&self, id: PreviewId, computed_at: DateTime<Utc>, expires_at: DateTime<Utc>) -> PreviewSummary {
+    pub(crate) fn summary(
+        &self,
+        id: PreviewId,
+        computed_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> PreviewSummary {
         PreviewSummary {
             id,
             counts: self.counts,

@@ -51,7 +51,13 @@ const HALF_LIFE_SECS: f64 = 3.0;
 
 impl Meter {
     pub(crate) fn new() -> Self {
-        Self { phase: RunPhase::Scanning, items: (0, 0), bytes: (0, 0), rate: (0.0, 0.0), marked: (Duration::ZERO, 0, 0) }
+        Self {
+            phase: RunPhase::Scanning,
+            items: (0, 0),
+            bytes: (0, 0),
+            rate: (0.0, 0.0),
+            marked: (Duration::ZERO, 0, 0),
+        }
     }
 
     /// Begins a phase with its totals.

@@ -166,7 +166,11 @@ impl Control {
 
     /// Fails with `cancelled` once the run was cancelled.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.is_cancelled() { Err(Error::new(Code::Cancelled, "finish the run", "").because("it was cancelled")) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(Error::new(Code::Cancelled, "finish the run", "").because("it was cancelled"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits while the run is paused.
@@ -274,7 +278,8 @@ impl Run {
         let mut outcome = self.outcome.lock().await;
         if let Outcome::Pending(pending) = &mut *outcome {
             let (_, result) = futures_util::join!(drain, pending);
-            let lost = |_| Err(Error::new(Code::Internal, "finish the run", "").because("its task ended without an outcome"));
+            let lost =
+                |_| Err(Error::new(Code::Internal, "finish the run", "").because("its task ended without an outcome"));
             *outcome = Outcome::Known(result.unwrap_or_else(lost));
         }
         match &*outcome {

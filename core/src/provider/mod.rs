@@ -16,9 +16,9 @@
 //! 4. [`flush`](Provider::flush) makes the renames durable. Only then does the ledger say that it happened.
 
 pub mod local;
-pub(crate) mod vacant;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+pub(crate) mod vacant;
 
 use std::any::Any;
 use std::sync::Arc;

@@ -5,9 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use super::{
-    Capabilities, Hashed, Listing, Move, Provider, Publish, RootIdentity, Stage, Staged, Trash,
-};
+use super::{Capabilities, Hashed, Listing, Move, Provider, Publish, RootIdentity, Stage, Staged, Trash};
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Name, Node, RelPath, Timestamp};
