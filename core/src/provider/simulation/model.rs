@@ -159,6 +159,12 @@ impl ModelDisk {
         self.world().clock_ns += ns;
     }
 
+    /// What the clock shows, in nanoseconds since 1970.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.world().clock_ns
+    }
+
     /// Whether everything on the disk is durable.
     #[must_use]
     pub fn is_clean(&self) -> bool {
