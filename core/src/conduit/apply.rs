@@ -107,10 +107,13 @@ impl Apply {
         self.reporter.control.check()
     }
 
-    /// Separates what can be done from followers of a decision that was not carried out.
+    /// Separates what is to be done to a side from what only the ledger learns, and from followers of a decision that
+    /// was not carried out: the outcome of both is known.
     fn ready(&self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
-        let (ready, held): (Vec<_>, Vec<_>) =
+        let (page, held): (Vec<_>, Vec<_>) =
             page.into_iter().partition(|p| p.lead.is_none_or(|lead| !self.undone.contains(&lead)));
+        let (ready, recorded): (Vec<_>, Vec<_>) = page.into_iter().partition(|p| p.change.action.changes().is_some());
+        outcomes.extend(recorded.into_iter().map(|planned| Outcome { planned, result: Ok(Done::default()) }));
         outcomes.extend(held.into_iter().map(|planned| {
             let why = Error::new(Code::Stale, "carry", &planned.change.path)
                 .because("the first half of this decision was not carried out");
@@ -256,8 +259,8 @@ impl Apply {
 
     async fn record(&mut self, page: Vec<Planned>) -> Result<()> {
         let mut outcomes = Vec::new();
-        let ready = self.ready(page, &mut outcomes);
-        outcomes.extend(ready.into_iter().map(|planned| Outcome { planned, result: Ok(Done::default()) }));
+        // Every change of this step is one for the ledger alone.
+        self.ready(page, &mut outcomes);
         self.commit(None, outcomes).await
     }
 
