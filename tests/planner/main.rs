@@ -1,6 +1,7 @@
 //! The reconciler against trees in memory.
 
 mod basics;
+mod moving;
 mod properties;
 mod random;
 mod world;

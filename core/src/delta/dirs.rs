@@ -2,6 +2,7 @@
 
 use super::change::{Action, Change, ChangeKind, Step};
 use super::emit::{Item, Order};
+use super::moves::Lineage;
 use super::reconciler::Reconciler;
 use crate::model::{Kind, Name, Node, PairId, RelPath, Side, Sides, SyncMode};
 
@@ -71,6 +72,7 @@ pub(super) struct Dir {
     /// Something in it is written to that side.
     pub(super) needed: Sides<bool>,
     pub(super) found: Found,
+    pub(super) lineage: Lineage,
     /// The directory as an item of its parent; none for the root.
     pub(super) item: Option<Item>,
 }
@@ -89,6 +91,7 @@ impl Dir {
             survives: Sides::default(),
             needed: Sides::default(),
             found: Found::default(),
+            lineage: Lineage::default(),
             item: None,
         }
     }
@@ -122,6 +125,7 @@ impl Dir {
             survives: Sides::default(),
             needed: Sides::default(),
             found: Found::default(),
+            lineage: self.lineage.child(pair),
             item: Some(item),
         }
     }

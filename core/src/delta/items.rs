@@ -232,6 +232,7 @@ impl Reconciler {
             displaced[side] || (row.is_some() && here[side].is_none() && certain)
         };
         let lost = Sides::new(is_lost(Side::Left), is_lost(Side::Right));
+        let limit = self.settings.move_limit.saturating_sub(self.replay.relocations.len());
         let real = |side: Side, name: &Name| dir.at[side].as_ref().map(|at| at.join(name));
         if let Some(row) = row.filter(|_| lost.left || lost.right) {
             let still = |side: Side| {
@@ -242,7 +243,7 @@ impl Reconciler {
             let path = dir.path.join(&row.name);
             let occupied = |side: Side| displaced[side].then(|| real(side, &row.name)).flatten();
             let occupied = Sides::new(occupied(Side::Left), occupied(Side::Right));
-            self.records.lose(self.settings.move_limit, Lost { row: row.clone(), path, lost, here, occupied });
+            self.records.lose(limit, Lost { row: row.clone(), path, lost, here, occupied });
         }
         if slot.collides {
             return;
@@ -265,11 +266,12 @@ impl Reconciler {
                 real: at,
                 path: dir.path.join(row.map_or(&entry.name, |r| &r.name)),
                 name: entry.name.clone(),
+                lineage: dir.lineage.clone(),
                 displaces: displaced[side],
                 opposite: here[other].and_then(|e| real(other, &e.name)),
                 replaces: replaces.map(|row| row.id),
             };
-            self.records.appear(self.settings.move_limit, side, appeared);
+            self.records.appear(limit, side, appeared);
         }
     }
 

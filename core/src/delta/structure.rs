@@ -84,18 +84,26 @@ impl Reconciler {
             for pending in moves.iter().filter(|m| m.on == on) {
                 let mut change = pending.change.clone();
                 let lift = lifted.iter().find(|(pair, ..)| *pair == change.pair);
-                if let Some((_, temp, rank)) = lift {
-                    self.give(lift_of(&change, on, &pending.real, temp, *rank), out);
-                    self.follow_next();
-                }
-                let start = &pending.real;
-                let now = renames.now(start);
+                let now = renames.now(&pending.real);
                 let final_path = change.path_on(on).clone();
                 if change.item == Kind::Dir {
                     renames.0.push((now.clone(), final_path));
                 }
                 change.rank = structure_rank(u32::try_from(change.path.depth()).unwrap_or(u32::MAX), place);
                 place += 1;
+                if now == *change.path_on(on) {
+                    // The directory that held it brought it here: the ledger alone has to learn its new parent.
+                    change.kind = ChangeKind::Unchanged;
+                    if let Action::Move { settled: Sides { left: true, right: true }, .. } = change.action {
+                        change.action = Action::Record;
+                        self.give(change, out);
+                    }
+                    continue;
+                }
+                if let Some((_, temp, rank)) = lift {
+                    self.give(lift_of(&change, on, &pending.real, temp, *rank), out);
+                    self.follow_next();
+                }
                 if let Action::Move { from, .. } = &mut change.action {
                     *from = now;
                 }
