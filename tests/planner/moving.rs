@@ -1,7 +1,7 @@
 //! Moves: each case of the contract's table "Moves and names", and the algebra of random ones (test 2.8).
 
 use portbook::delta::{Action, ChangeKind, Settings, Step};
-use portbook::model::{ConflictPolicy, Kind, Side, Sides, SyncMode};
+use portbook::model::{ConflictPolicy, Side, Sides, SyncMode};
 use proptest::prelude::*;
 
 use crate::random::{Edit, NAMES, policy};
@@ -309,11 +309,15 @@ proptest! {
         let plan = world.plan(&s);
         let outcome = world.apply(&plan.changes);
         prop_assert!(outcome.stale.is_empty(), "{}", crate::world::describe(&plan, &outcome));
-        // A directory that has to leave its name to a file goes before anything is moved, and can neither give nor take
-        // a moved item (rows 20 to 22): what lies in it is carried.
-        let cleared = plan.changes.iter().any(|c| c.step == Step::Clear && c.item == Kind::Dir);
+        // Where a directory takes the name of a file or the other way round (rows 19 to 22), what stands there goes before
+        // anything is moved: what lies in it is carried.
+        let cleared = plan.changes.iter().any(|c| c.step == Step::Clear);
         if !overwrote && !cleared {
             prop_assert!(plan.tally.bytes == 0, "carried: {:?}", effects(&plan));
+        }
+        // A mirror leaves a directory alone that holds what the ledger does not know at that place, and says so.
+        if plan.changes.iter().any(|c| matches!(c.action, Action::Skip(_))) {
+            return Ok(());
         }
         prop_assert_eq!(world.trees.left.shape(), world.trees.right.shape());
         let again = world.plan(&s);

@@ -1,5 +1,7 @@
 //! Directories: what is decided when they are met, and what only when everything beneath them is.
 
+use std::collections::HashSet;
+
 use super::change::{Action, Change, ChangeKind, Step};
 use super::emit::{Item, Order};
 use super::moves::Lineage;
@@ -38,6 +40,8 @@ pub(super) struct Clash {
     pub(super) item: Item,
     /// Only ever unchanged items may go with it (row 21); else anything that can be archived may.
     pub(super) policy_decides: bool,
+    /// Names in the parent that a conflict copy must not take.
+    pub(super) taken: HashSet<Vec<u8>>,
 }
 
 /// What a probe found.
