@@ -213,7 +213,7 @@ async fn a_source_that_changes_while_it_is_read_is_stale() {
         let file = a.path().join("f");
         fs::write(&file, vec![1; size]).unwrap();
         disk.rule(move |call| {
-            if call.op == Op::Write {
+            if matches!(call.op, Op::Write | Op::Reflink) {
                 std::os::unix::fs::FileExt::write_all_at(
                     &fs::File::options().write(true).open(&file).unwrap(),
                     b"2",

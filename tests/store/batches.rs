@@ -24,7 +24,7 @@ async fn tenants(book: &Book) -> i64 {
     book.ints("SELECT count(*) FROM tenants", vec![]).await[0]
 }
 
-pub async fn every_value_comes_back_as_it_went(book: Arc<Book>) {
+pub(crate) async fn every_value_comes_back_as_it_went(book: Arc<Book>) {
     let t = book.tenancy().await;
     let (progress, time) = (id(), 1_763_707_869_123_457);
     let sql = "INSERT INTO sync_progress (id, org_id, sync_id, entity_type, total_items, started_at, updated_at, \
@@ -75,7 +75,7 @@ pub async fn every_value_comes_back_as_it_went(book: Arc<Book>) {
     assert_eq!(book.ints("SELECT sum(total_items) FROM sync_progress", vec![]).await, [i64::MAX]);
 }
 
-pub async fn a_batch_commits_as_a_whole_or_not_at_all(book: Arc<Book>) {
+pub(crate) async fn a_batch_commits_as_a_whole_or_not_at_all(book: Arc<Book>) {
     let failed = book.store.write(NOBODY, vec![tenant("a"), tenant("b"), nameless()]).await;
     assert_eq!(failed.unwrap_err().code(), Code::Invalid);
     assert_eq!(tenants(&book).await, 0);
@@ -85,7 +85,7 @@ pub async fn a_batch_commits_as_a_whole_or_not_at_all(book: Arc<Book>) {
     assert!(book.store.write(NOBODY, vec![]).await.unwrap().is_empty());
 }
 
-pub async fn a_failing_batch_does_not_touch_those_beside_it(book: Arc<Book>) {
+pub(crate) async fn a_failing_batch_does_not_touch_those_beside_it(book: Arc<Book>) {
     let batches = (0..200).map(|i| {
         let parts = if i % 10 == 3 { vec![tenant("lost"), nameless()] } else { vec![tenant("kept"), tenant("kept")] };
         book.store.write(NOBODY, parts)
@@ -98,7 +98,7 @@ pub async fn a_failing_batch_does_not_touch_those_beside_it(book: Arc<Book>) {
     assert_eq!(book.ints("SELECT count(*) FROM tenants WHERE name = 'lost'", vec![]).await, [0]);
 }
 
-pub async fn an_expectation_that_fails_undoes_its_batch(book: Arc<Book>) {
+pub(crate) async fn an_expectation_that_fails_undoes_its_batch(book: Arc<Book>) {
     let rename = |expected| {
         Write::Expect(Statement::new("UPDATE tenants SET name = ?1", vec![Value::Text("renamed".into())]), expected)
     };
@@ -117,7 +117,7 @@ fn pins(conduit: i64, tenant: TenantId, pins: &[(&str, bool)], on_conflict: OnCo
     Write::Insert(Insert { table: "sync_pin", columns, values: values.collect(), on_conflict })
 }
 
-pub async fn an_insert_replaces_by_key(book: Arc<Book>) {
+pub(crate) async fn an_insert_replaces_by_key(book: Arc<Book>) {
     let t = book.tenancy().await;
     let first = pins(t.conduit, t.tenant, &[("a", true), ("b", true)], OnConflict::Fail);
     assert_eq!(book.store.write(t.tenant, vec![first.clone()]).await.unwrap(), [Written::Changed(2)]);
@@ -127,7 +127,7 @@ pub async fn an_insert_replaces_by_key(book: Arc<Book>) {
     assert_eq!(book.ints("SELECT is_held FROM sync_pin ORDER BY path", vec![]).await, [1, 0, 1]);
 }
 
-pub async fn an_insert_of_many_rows_comes_through(book: Arc<Book>) {
+pub(crate) async fn an_insert_of_many_rows_comes_through(book: Arc<Book>) {
     let t = book.tenancy().await;
     let names: Vec<String> = (0..10_001).map(|i| format!("{i:05}")).collect();
     let rows: Vec<_> = names.iter().map(|n| (n.as_str(), n.ends_with('7'))).collect();
@@ -137,7 +137,7 @@ pub async fn an_insert_of_many_rows_comes_through(book: Arc<Book>) {
     assert_eq!(held, [1000]);
 }
 
-pub async fn queries_of_one_call_see_one_moment(book: Arc<Book>) {
+pub(crate) async fn queries_of_one_call_see_one_moment(book: Arc<Book>) {
     let writers = async {
         for _ in 0..50 {
             book.store.write(NOBODY, vec![tenant("x"), tenant("x")]).await.unwrap();
@@ -154,7 +154,7 @@ pub async fn queries_of_one_call_see_one_moment(book: Arc<Book>) {
     futures_util::future::join(writers, readers).await;
 }
 
-pub async fn failures_have_the_code_of_their_cause(book: Arc<Book>) {
+pub(crate) async fn failures_have_the_code_of_their_cause(book: Arc<Book>) {
     let t = book.tenancy().await;
     let text = |s: &str| Value::Text(s.into());
     let again = vec![Value::Uuid(t.tenant.0), text("again")];

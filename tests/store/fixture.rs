@@ -13,20 +13,20 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// A store, and where it is.
-pub struct Book {
-    pub store: Arc<dyn Store>,
-    pub at: At,
+pub(crate) struct Book {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) at: At,
 }
 
 /// Where a book is.
 #[derive(Clone)]
-pub enum At {
+pub(crate) enum At {
     File(PathBuf),
     Server(String),
 }
 
 impl At {
-    pub async fn open(&self) -> Result<Arc<dyn Store>> {
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>> {
         Ok(match self {
             At::File(path) => Arc::new(SqliteStore::open(path, SqliteOptions::default())?),
             At::Server(url) => Arc::new(PostgresStore::open(url, PostgresOptions::default()).await?),
@@ -35,13 +35,13 @@ impl At {
 }
 
 /// Runs the claim on a new book in a file.
-pub fn on_sqlite<F: Future<Output = ()>>(claim: impl Fn(Arc<Book>) -> F) {
+pub(crate) fn on_sqlite<F: Future<Output = ()>>(claim: impl Fn(Arc<Book>) -> F) {
     let directory: TempDir = tempfile::tempdir().unwrap();
     block_on(run(At::File(directory.path().join("book")), claim));
 }
 
 /// Runs the claim on a new book in a database of its own.
-pub fn on_postgres<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc<Book>) -> F) {
+pub(crate) fn on_postgres<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc<Book>) -> F) {
     let Ok(url) = std::env::var("PORTBOOK_TEST_POSTGRES") else {
         // Not println!, which the harness keeps to itself.
         let mut out = std::io::stdout().lock();
@@ -66,43 +66,43 @@ async fn run<F: Future<Output = ()>>(at: At, claim: impl Fn(Arc<Book>) -> F) {
 }
 
 /// The ids of one tenant's rows.
-pub struct Tenancy {
-    pub tenant: TenantId,
-    pub user: Uuid,
-    pub source: i64,
-    pub target: i64,
-    pub conduit: i64,
+pub(crate) struct Tenancy {
+    pub(crate) tenant: TenantId,
+    pub(crate) user: Uuid,
+    pub(crate) source: i64,
+    pub(crate) target: i64,
+    pub(crate) conduit: i64,
 }
 
-pub fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
 }
 
-pub fn id() -> Uuid {
+pub(crate) fn id() -> Uuid {
     Uuid::now_v7()
 }
 
 impl Book {
-    pub fn is_sqlite(&self) -> bool {
+    pub(crate) fn is_sqlite(&self) -> bool {
         self.store.engine() == Engine::Sqlite
     }
 
     /// Runs one statement as no tenant in particular.
-    pub async fn execute(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Written>> {
+    pub(crate) async fn execute(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Written>> {
         self.store.write(TenantId(Uuid::nil()), vec![Write::Execute(Statement::new(sql, params))]).await
     }
 
     /// The rows of a query, each value as an integer.
-    pub async fn ints(&self, sql: &'static str, params: Vec<Value>) -> Vec<i64> {
+    pub(crate) async fn ints(&self, sql: &'static str, params: Vec<Value>) -> Vec<i64> {
         let rows = self.store.query(TenantId(Uuid::nil()), Statement::new(sql, params)).await.unwrap();
         rows.iter().map(|r| r.int(0).unwrap()).collect()
     }
 
-    pub async fn code(&self, sql: &'static str, params: Vec<Value>) -> Option<Code> {
+    pub(crate) async fn code(&self, sql: &'static str, params: Vec<Value>) -> Option<Code> {
         self.execute(sql, params).await.err().map(|e| e.code())
     }
 
-    pub async fn tenancy(&self) -> Tenancy {
+    pub(crate) async fn tenancy(&self) -> Tenancy {
         let (tenant, user) = (id(), id());
         let as_tenant = TenantId(tenant);
         let entry = |path: &str| {

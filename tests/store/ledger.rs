@@ -29,7 +29,7 @@ async fn ledger_of(book: &Arc<Book>) -> (Ledger, portbook::model::TenantId) {
     (Ledger::new(Arc::clone(&book.store), t.tenant, t.conduit), t.tenant)
 }
 
-pub async fn children_come_back_ordered_by_name_as_they_were_written(book: Arc<Book>) {
+pub(crate) async fn children_come_back_ordered_by_name_as_they_were_written(book: Arc<Book>) {
     let (ledger, tenant) = ledger_of(&book).await;
     assert!(ledger.is_empty().await.unwrap());
     let raw = Pair { name: Name::new(b"\xff\xfe").unwrap(), ..pair(5, 0, "x", Kind::File) };
@@ -52,7 +52,7 @@ pub async fn children_come_back_ordered_by_name_as_they_were_written(book: Arc<B
     assert_eq!(by_key, [Some(pairs[2].clone()), None]);
 }
 
-pub async fn a_row_is_replaced_by_key_and_removed_only_with_its_id(book: Arc<Book>) {
+pub(crate) async fn a_row_is_replaced_by_key_and_removed_only_with_its_id(book: Arc<Book>) {
     let (ledger, tenant) = ledger_of(&book).await;
     book.store.write(tenant, vec![ledger.put(&[pair(1, 0, "a", Kind::File)])]).await.unwrap();
     let newer = pair(2, 0, "a", Kind::File);
@@ -64,7 +64,7 @@ pub async fn a_row_is_replaced_by_key_and_removed_only_with_its_id(book: Arc<Boo
     assert!(ledger.is_empty().await.unwrap());
 }
 
-pub async fn a_rename_needs_its_row_and_a_free_key(book: Arc<Book>) {
+pub(crate) async fn a_rename_needs_its_row_and_a_free_key(book: Arc<Book>) {
     let (ledger, tenant) = ledger_of(&book).await;
     let pairs = [pair(1, 0, "a", Kind::File), pair(2, 0, "b", Kind::File), pair(3, 0, "d", Kind::Dir)];
     book.store.write(tenant, vec![ledger.put(&pairs)]).await.unwrap();
@@ -80,7 +80,7 @@ pub async fn a_rename_needs_its_row_and_a_free_key(book: Arc<Book>) {
     assert_eq!(ledger.children(&[PairId(3)]).await.unwrap()[0], [moved]);
 }
 
-pub async fn a_directory_has_the_path_of_its_ancestors(book: Arc<Book>) {
+pub(crate) async fn a_directory_has_the_path_of_its_ancestors(book: Arc<Book>) {
     let (ledger, tenant) = ledger_of(&book).await;
     let pairs = [pair(1, 0, "a", Kind::Dir), pair(2, 1, "b", Kind::Dir), pair(3, 99, "lost", Kind::Dir)];
     book.store.write(tenant, vec![ledger.put(&pairs)]).await.unwrap();
@@ -93,7 +93,7 @@ pub async fn a_directory_has_the_path_of_its_ancestors(book: Arc<Book>) {
     assert_eq!(ledger.path_of(PairId(5)).await.unwrap(), None);
 }
 
-pub async fn an_intent_is_open_until_it_is_removed(book: Arc<Book>) {
+pub(crate) async fn an_intent_is_open_until_it_is_removed(book: Arc<Book>) {
     let (ledger, tenant) = ledger_of(&book).await;
     let batch = NewIntent {
         generation: 7,
@@ -114,7 +114,7 @@ pub async fn an_intent_is_open_until_it_is_removed(book: Arc<Book>) {
     assert_eq!(ledger.open_intents().await.unwrap(), open[1..]);
 }
 
-pub async fn a_conduit_takes_its_ledger_along(book: Arc<Book>) {
+pub(crate) async fn a_conduit_takes_its_ledger_along(book: Arc<Book>) {
     let (ledger, tenant) = ledger_of(&book).await;
     let (other, other_tenant) = ledger_of(&book).await;
     book.store.write(tenant, vec![ledger.put(&[pair(1, 0, "a", Kind::Dir)])]).await.unwrap();

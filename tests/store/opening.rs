@@ -18,7 +18,7 @@ async fn open_code(at: &At) -> Option<Code> {
     at.open().await.err().map(|e| e.code())
 }
 
-pub async fn a_book_opens_a_second_time_as_it_is(book: Arc<Book>) {
+pub(crate) async fn a_book_opens_a_second_time_as_it_is(book: Arc<Book>) {
     let t = book.tenancy().await;
     book.store.shutdown().await;
     let again = Book { store: book.at.open().await.unwrap(), at: book.at.clone() };
@@ -31,7 +31,7 @@ pub async fn a_book_opens_a_second_time_as_it_is(book: Arc<Book>) {
     again.store.shutdown().await;
 }
 
-pub async fn many_may_open_a_new_book_at_once(book: Arc<Book>) {
+pub(crate) async fn many_may_open_a_new_book_at_once(book: Arc<Book>) {
     let at = match &book.at {
         At::File(path) => At::File(path.with_extension("new")),
         At::Server(_) => {
@@ -55,19 +55,19 @@ pub async fn many_may_open_a_new_book_at_once(book: Arc<Book>) {
     }
 }
 
-pub async fn a_newer_schema_is_refused(book: Arc<Book>) {
+pub(crate) async fn a_newer_schema_is_refused(book: Arc<Book>) {
     let newer = "INSERT INTO schema_migration (number, name, checksum) VALUES (99, 'later', ?1)";
     book.execute(newer, vec![portbook::store::Value::Blob(vec![1])]).await.unwrap();
     assert_eq!(open_code(&book.at).await, Some(Code::Newer));
 }
 
-pub async fn a_changed_migration_is_refused(book: Arc<Book>) {
+pub(crate) async fn a_changed_migration_is_refused(book: Arc<Book>) {
     let changed = "UPDATE schema_migration SET checksum = ?1 WHERE number = 2";
     book.execute(changed, vec![portbook::store::Value::Blob(vec![1; 32])]).await.unwrap();
     assert_eq!(open_code(&book.at).await, Some(Code::Corrupt));
 }
 
-pub async fn nothing_works_after_shutdown(book: Arc<Book>) {
+pub(crate) async fn nothing_works_after_shutdown(book: Arc<Book>) {
     book.store.shutdown().await;
     assert_eq!(book.code("DELETE FROM tenants", vec![]).await, Some(Code::Storage));
     book.store.shutdown().await;

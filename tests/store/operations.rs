@@ -76,7 +76,7 @@ async fn logged(book: &Book, row: &Progress) -> Vec<(String, i64, f64)> {
     rows.iter().map(of).collect()
 }
 
-pub async fn progress_is_computed_from_counts_and_times(book: Arc<Book>) {
+pub(crate) async fn progress_is_computed_from_counts_and_times(book: Arc<Book>) {
     let t = book.tenancy().await;
     let running = SyncStatus::InProgress;
     let computed = |p: &Progress| (p.elapsed_seconds, p.speed_items_per_min, p.eta_seconds, p.current_item);
@@ -102,7 +102,7 @@ pub async fn progress_is_computed_from_counts_and_times(book: Arc<Book>) {
     assert_eq!(computed(&empty), (10, Some(0.0), None, 0));
 }
 
-pub async fn impossible_counts_are_refused(book: Arc<Book>) {
+pub(crate) async fn impossible_counts_are_refused(book: Arc<Book>) {
     let t = book.tenancy().await;
     for counts in [[0, 10, 8, 3], [0, 10, -1, 0], [0, 10, 0, -1], [-1, 10, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0]] {
         let refused = insert(&book, &progress(&t, SyncStatus::InProgress, counts, 1.0)).await;
@@ -115,7 +115,7 @@ pub async fn impossible_counts_are_refused(book: Arc<Book>) {
     assert_eq!(insert(&book, &again).await.unwrap_err().code(), Code::Conflict, "one row per run");
 }
 
-pub async fn completion_is_logged_once_with_its_status(book: Arc<Book>) {
+pub(crate) async fn completion_is_logged_once_with_its_status(book: Arc<Book>) {
     let t = book.tenancy().await;
     for (status, counts, name) in [
         (SyncStatus::Completed, [10, 10, 0], "completed"),
@@ -140,7 +140,7 @@ pub async fn completion_is_logged_once_with_its_status(book: Arc<Book>) {
     }
 }
 
-pub async fn a_run_of_nothing_is_logged_too(book: Arc<Book>) {
+pub(crate) async fn a_run_of_nothing_is_logged_too(book: Arc<Book>) {
     let t = book.tenancy().await;
     let at_once = insert(&book, &progress(&t, SyncStatus::Completed, [0, 0, 0, 0], 0.25)).await.unwrap();
     assert_eq!(logged(&book, &at_once).await, [("completed".to_owned(), 0, 0.25)]);
@@ -149,7 +149,7 @@ pub async fn a_run_of_nothing_is_logged_too(book: Arc<Book>) {
     assert_eq!(logged(&book, &row).await, [("cancelled".to_owned(), 0, 3.0)]);
 }
 
-pub async fn a_preview_that_has_expired_is_not_stored(book: Arc<Book>) {
+pub(crate) async fn a_preview_that_has_expired_is_not_stored(book: Arc<Book>) {
     let t = book.tenancy().await;
     let sql = "INSERT INTO sync_preview_cache (id, org_id, sync_type, expires_at) VALUES (?1, ?2, 'files', ?3)";
     let preview = |expires| vec![Value::Uuid(id()), Value::Uuid(t.tenant.0), Value::Time(expires)];

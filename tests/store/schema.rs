@@ -8,8 +8,8 @@ use portbook::model::{
     Activity, AutoPathStrategy, Conduit, ConduitId, Conflict, ConflictPolicy, Driver, EntryKind, EntryRow, Generation,
     GenerationStatus, IndexMode, LocalPath, Moment, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow,
     PreviewState, RelPath, Resolution, Schedule, SelectionRule, StorageVolume, SyncAction, SyncEntityType, SyncError,
-    SyncErrorType, SyncMode, SyncStatus, SyncType, TenantId, UserId, VerificationStatus, Verify, VersioningMode,
-    VolumeId,
+    SyncErrorType, SyncMode, SyncStatus, SyncType, TenantId, TransferSession, TransferState, UserId,
+    VerificationStatus, Verify, VersioningMode, VolumeId,
 };
 use portbook::store::{Record, Statement, Value, Write};
 
@@ -34,7 +34,7 @@ fn declared() -> BTreeSet<String> {
     texts.flat_map(|t| t.lines().filter_map(name).collect::<Vec<_>>()).collect()
 }
 
-pub async fn both_engines_have_every_table_and_index(book: Arc<Book>) {
+pub(crate) async fn both_engines_have_every_table_and_index(book: Arc<Book>) {
     let sql = if book.is_sqlite() {
         "SELECT name FROM sqlite_schema WHERE type IN ('table', 'index')"
     } else {
@@ -68,7 +68,7 @@ async fn round_trip<R: Record + Clone + PartialEq + std::fmt::Debug>(
     found
 }
 
-pub async fn records_come_back_as_they_were_written(book: Arc<Book>) {
+pub(crate) async fn records_come_back_as_they_were_written(book: Arc<Book>) {
     let t = book.tenancy().await;
     let later = Moment(NOW.0 * 2);
     let path = RelPath::parse(b"a/\xff").unwrap();
@@ -159,6 +159,20 @@ pub async fn records_come_back_as_they_were_written(book: Arc<Book>) {
     round_trip(&book, rule, SelectionRule::SELECT, |r, n| r.id = n).await;
     let pin = Pin { tenant_id: t.tenant, conduit_id: conduit.id, path: path.clone(), is_held: true, created_at: NOW };
     round_trip(&book, pin, Pin::SELECT, |_, _| ()).await;
+    let session = TransferSession {
+        id: 0,
+        tenant_id: t.tenant,
+        conduit_id: conduit.id,
+        path: path.clone(),
+        side: 2,
+        state: TransferState::Open,
+        session: vec![0, 1],
+        offset_bytes: 1 << 33,
+        expires_at: None,
+        created_at: NOW,
+        updated_at: NOW,
+    };
+    round_trip(&book, session, TransferSession::SELECT, |r, n| r.id = n).await;
     round_trip(&book, activity(&t), Activity::SELECT, |_, _| ()).await;
     let error = sync_error(&t, generation.id, path);
     round_trip(&book, error, SyncError::SELECT, |r, n| r.index_id = n).await;
@@ -295,7 +309,7 @@ fn sync_error(t: &Tenancy, generation: i64, path: RelPath) -> SyncError {
     }
 }
 
-pub async fn a_reference_never_crosses_tenants(book: Arc<Book>) {
+pub(crate) async fn a_reference_never_crosses_tenants(book: Arc<Book>) {
     let (a, b) = (book.tenancy().await, book.tenancy().await);
     let stolen = "UPDATE sync_conduit SET source_entry_id = ?1 WHERE id = ?2";
     assert_eq!(book.code(stolen, vec![Value::Int(b.source), Value::Int(a.conduit)]).await, Some(Code::Invalid));
@@ -325,7 +339,7 @@ async fn fill(book: &Book, t: &Tenancy) {
     book.store.write(t.tenant, batch).await.unwrap();
 }
 
-pub async fn deleting_a_tenant_leaves_nothing_of_it(book: Arc<Book>) {
+pub(crate) async fn deleting_a_tenant_leaves_nothing_of_it(book: Arc<Book>) {
     let (gone, kept) = (book.tenancy().await, book.tenancy().await);
     fill(&book, &gone).await;
     fill(&book, &kept).await;
@@ -344,7 +358,7 @@ pub async fn deleting_a_tenant_leaves_nothing_of_it(book: Arc<Book>) {
     assert_eq!(book.ints("SELECT count(*) FROM entry", vec![]).await, [2]);
 }
 
-pub async fn deleting_a_user_keeps_what_they_did(book: Arc<Book>) {
+pub(crate) async fn deleting_a_user_keeps_what_they_did(book: Arc<Book>) {
     let t = book.tenancy().await;
     fill(&book, &t).await;
     book.execute("DELETE FROM users WHERE id = ?1", vec![Value::Uuid(t.user)]).await.unwrap();
@@ -353,7 +367,7 @@ pub async fn deleting_a_user_keeps_what_they_did(book: Arc<Book>) {
     assert_eq!(book.ints("SELECT count(*) FROM sync_activity_log WHERE user_id IS NULL", vec![]).await, [1]);
 }
 
-pub async fn the_ends_of_a_conduit_are_directories(book: Arc<Book>) {
+pub(crate) async fn the_ends_of_a_conduit_are_directories(book: Arc<Book>) {
     let t = book.tenancy().await;
     book.execute("UPDATE entry SET kind = 0 WHERE id = ?1", vec![Value::Int(t.source)]).await.unwrap();
     let mut file = conduit(&t, t.target);

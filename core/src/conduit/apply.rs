@@ -49,9 +49,13 @@ pub(crate) struct Apply {
     pub(crate) tally: Applied,
     /// Changes that were not done and on which others hang.
     pub(crate) undone: HashSet<i64>,
+    /// Directories that were made wider than their originals, with the mode they are to have.
+    pub(crate) narrow: Vec<(Side, u32, Planned)>,
     /// Swaps whose second half is still to come.
     pub(crate) kept_intents: Vec<i64>,
     pub(crate) progress_written: Duration,
+    /// How far in the plan the book knows the run to be.
+    pub(crate) reached: Position,
 }
 
 /// What a run has done so far.
@@ -70,13 +74,20 @@ const STEPS: [Step; 7] =
 impl Apply {
     /// Applies everything after `from`. An error ends the run; what was done until then is in the ledger.
     pub(crate) async fn run(&mut self, from: Position) -> Result<()> {
+        let mut pipeline = Pipeline::default();
+        let result = self.steps(&mut pipeline, from).await;
+        if result.is_err() {
+            pipeline.abandon(self).await;
+        }
+        result
+    }
+
+    async fn steps(&mut self, pipeline: &mut Pipeline, from: Position) -> Result<()> {
         let reader = PlanReader { store: self.store.clone(), tenant: self.tenant, preview: self.preview };
         let end = Position { ord: i64::MAX, seq: i64::MAX };
         for (index, step) in STEPS.into_iter().enumerate() {
             let until = STEPS.get(index + 1).map_or(end, |next| Position::start_of(*next));
             let mut at = from.max(Position::start_of(step));
-            let mut pipeline = Pipeline::default();
-            let mut deferred = Vec::new();
             loop {
                 let page = reader.page(at, until).await?;
                 let Some(last) = page.last() else { break };
@@ -84,15 +95,21 @@ impl Apply {
                 self.gate().await?;
                 match step {
                     Step::Clear | Step::Delete => self.delete(page).await?,
-                    Step::Structure => self.restructure(page, &mut deferred).await?,
-                    Step::Transfer => self.transfer(&mut pipeline, page).await?,
+                    Step::Structure => self.restructure(page).await?,
+                    Step::Transfer => self.transfer(pipeline, page).await?,
                     Step::Metadata => self.set_metadata(page).await?,
                     Step::Ledger => self.record(page).await?,
                     Step::Report => self.report(page).await?,
                 }
             }
-            pipeline.drain(self).await?;
-            self.release_kept_intents().await?;
+            match step {
+                Step::Structure => self.release_kept_intents().await?,
+                Step::Transfer => {
+                    pipeline.drain(self).await?;
+                    self.narrow_dirs().await?;
+                }
+                Step::Clear | Step::Metadata | Step::Delete | Step::Ledger | Step::Report => {}
+            }
         }
         Ok(())
     }
@@ -107,10 +124,13 @@ impl Apply {
         self.reporter.control.check()
     }
 
-    /// Separates what can be done from followers of a decision that was not carried out.
+    /// Separates what is to be done to a side from what only the ledger learns, and from followers of a decision that
+    /// was not carried out: the outcome of both is known.
     fn ready(&self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
-        let (ready, held): (Vec<_>, Vec<_>) =
+        let (page, held): (Vec<_>, Vec<_>) =
             page.into_iter().partition(|p| p.lead.is_none_or(|lead| !self.undone.contains(&lead)));
+        let (ready, recorded): (Vec<_>, Vec<_>) = page.into_iter().partition(|p| p.change.action.changes().is_some());
+        outcomes.extend(recorded.into_iter().map(|planned| Outcome { planned, result: Ok(Done::default()) }));
         outcomes.extend(held.into_iter().map(|planned| {
             let why = Error::new(Code::Stale, "carry", &planned.change.path)
                 .because("the first half of this decision was not carried out");
@@ -140,7 +160,7 @@ impl Apply {
     }
 
     /// Directories and moves, top-down; runs of the same kind on the same side go to the provider together.
-    async fn restructure(&mut self, page: Vec<Planned>, _deferred: &mut Vec<RelPath>) -> Result<()> {
+    async fn restructure(&mut self, page: Vec<Planned>) -> Result<()> {
         let mut outcomes = Vec::new();
         let ready = self.ready(page, &mut outcomes);
         let intent = self.intend_moves(&ready).await?;
@@ -153,14 +173,17 @@ impl Apply {
             }
             let Some(side) = key.1 else { continue };
             let results = self.restructure_on(side, &run).await;
-            outcomes.extend(run.into_iter().zip(results).map(|(planned, node)| {
+            for (planned, node) in run.into_iter().zip(results) {
                 let result = node.map(|node| {
                     let mut done = Done::default();
+                    if let Some(source) = self.widened(side, &planned, &node) {
+                        done.now[side.other()] = Some(source);
+                    }
                     done.now[side] = Some(node);
                     done
                 });
-                Outcome { planned, result }
-            }));
+                outcomes.push(Outcome { planned, result });
+            }
         }
         self.flush(&outcomes).await?;
         let swaps = outcomes.iter().any(|o| is_swap_step(&o.planned.change));
@@ -199,6 +222,45 @@ impl Apply {
             Expect::Node(_) | Expect::Absent | Expect::Any => None,
         };
         Metadata { mode, mtime: None }
+    }
+
+    /// A directory that its owner may not enter or fill gets its mode when it has been filled. Until then the ledger says
+    /// of the other side what was made here, so that a run that comes after a crash sees the mode as still to be carried.
+    fn widened(&mut self, side: Side, planned: &Planned, made: &Node) -> Option<Node> {
+        let (Action::MakeDir { .. }, Expect::Node(source)) =
+            (&planned.change.action, &planned.change.expect[side.other()])
+        else {
+            return None;
+        };
+        let mode = source.token.mode.filter(|mode| mode & 0o700 != 0o700)?;
+        made.token.mode?;
+        self.narrow.push((side, mode, planned.clone()));
+        let mut source = source.clone();
+        source.token.mode = made.token.mode;
+        Some(source)
+    }
+
+    /// Gives the directories that were kept open for filling the mode of their originals, deepest first.
+    async fn narrow_dirs(&mut self) -> Result<()> {
+        let mut narrow = std::mem::take(&mut self.narrow);
+        narrow.sort_by_key(|(_, _, planned)| std::cmp::Reverse(planned.change.path.depth()));
+        let mut outcomes = Vec::new();
+        for (side, mode, planned) in narrow {
+            let metadata = Metadata { mode: Some(mode), mtime: None };
+            let request = (planned.change.path_on(side).clone(), Expect::Any, metadata);
+            let Some(result) = self.scene.sides[side].set_metadata(vec![request]).await.pop() else { continue };
+            let result = result.map(|node| {
+                let mut done = Done::default();
+                done.now[side] = Some(node);
+                done
+            });
+            outcomes.push(Outcome { planned: Planned { lead: Some(planned.at.seq), ..planned }, result });
+        }
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        self.flush(&outcomes).await?;
+        self.commit(None, outcomes).await
     }
 
     async fn set_metadata(&mut self, page: Vec<Planned>) -> Result<()> {
@@ -256,8 +318,8 @@ impl Apply {
 
     async fn record(&mut self, page: Vec<Planned>) -> Result<()> {
         let mut outcomes = Vec::new();
-        let ready = self.ready(page, &mut outcomes);
-        outcomes.extend(ready.into_iter().map(|planned| Outcome { planned, result: Ok(Done::default()) }));
+        // Every change of this step is one for the ledger alone.
+        self.ready(page, &mut outcomes);
         self.commit(None, outcomes).await
     }
 
@@ -338,8 +400,8 @@ impl Apply {
                     }
                 }
                 Err(error) => {
-                    self.undone.insert(planned.lead.unwrap_or(planned.at.seq));
-                    if planned.lead.is_none_or(|lead| self.undone.insert(lead) || error.code() != Code::Stale) {
+                    // One decision is one failure, however many of its parts could not be carried out.
+                    if self.undone.insert(planned.lead.unwrap_or(planned.at.seq)) {
                         self.tally.counts.failed += 1;
                         self.tally.stale += u64::from(error.code() == Code::Stale);
                     }
@@ -354,7 +416,10 @@ impl Apply {
         }
         writes.extend(self.scene.ledger.writes(entries).await?);
         writes.extend(intent.map(|id| self.scene.ledger.remove_intent(id)));
-        writes.extend(last.map(|at| self.journal.position(self.preview, at)));
+        if let Some(at) = last.filter(|at| *at > self.reached) {
+            self.reached = at;
+            writes.push(self.journal.position(self.preview, at));
+        }
         self.meter.add(done_items, done_bytes);
         let now = self.clock.elapsed();
         let progress = self.meter.read(now);

@@ -73,8 +73,14 @@ impl Pipeline {
         let requests: Vec<(Planned, Result<Stage>)> = apply.stage_requests(side, batch).await.into_iter().collect();
         let staging = stage(apply, side, intent, requests);
         let (staged, flushed) = join!(staging, self.flush(apply));
-        flushed?;
-        self.advance(apply).await?;
+        let advanced = match flushed {
+            Ok(()) => self.advance(apply).await,
+            Err(error) => Err(error),
+        };
+        if advanced.is_err() {
+            discard(apply, staged).await;
+            return advanced;
+        }
         self.staged = Some(staged);
         Ok(())
     }
@@ -86,6 +92,13 @@ impl Pipeline {
             self.advance(apply).await?;
         }
         Ok(())
+    }
+
+    /// Gives up what is staged and not published, after an error that ends the run.
+    pub(super) async fn abandon(&mut self, apply: &Apply) {
+        if let Some(batch) = self.staged.take() {
+            discard(apply, batch).await;
+        }
     }
 
     /// Makes durable what was staged and what was published.
@@ -139,6 +152,12 @@ async fn stage(apply: &Apply, side: Side, intent: i64, requests: Vec<(Planned, R
         })
         .collect();
     StagedBatch { side, intent, items }
+}
+
+/// Removes what a batch has staged. What cannot be removed now is removed by the next run, by the batch's intent.
+async fn discard(apply: &Apply, batch: StagedBatch) {
+    let staged = batch.items.into_iter().filter_map(|(_, result)| result.ok());
+    let _ = apply.scene.sides[batch.side].discard_staged(staged.map(|s| (s.target, s.tag)).collect()).await;
 }
 
 async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {

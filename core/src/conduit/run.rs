@@ -66,6 +66,12 @@ impl ConduitInner {
         Previews { store: self.book.store.clone(), tenant: self.tenant }
     }
 
+    /// The ledger as the run of that generation sees it.
+    fn ledger(&self, generation: i64) -> Arc<Baseline> {
+        let store = self.book.store.clone();
+        Arc::new(Baseline::new(store, self.tenant, self.id, generation, self.swapped))
+    }
+
     /// Opens both ends. `create` makes a target that does not exist.
     async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
         let places = &self.places;
@@ -84,8 +90,7 @@ impl ConduitInner {
                 (Arc::new(Vacant { display: places.right.display(), capabilities }), None)
             }
         };
-        let store = self.book.store.clone();
-        let ledger = Arc::new(Baseline::new(store, self.tenant, self.id, generation, self.swapped));
+        let ledger = self.ledger(generation);
         Ok((Scene { sides: Sides::new(source, target), ledger }, Sides::new(Some(source_root), target_root)))
     }
 
@@ -235,21 +240,12 @@ pub(crate) async fn run(
     let lease = Lease::take(&conduit).await?;
     // Whoever held the lease before may have moved on what was read before the lock.
     let row = conduit.row().await?;
-    let (scene, roots) = if row.generation == 0 && roots.right.is_none() {
-        conduit.scene(row.generation + 1, true).await?
-    } else {
-        (Scene { ledger: ledger(&conduit, row.generation + 1), ..scene }, roots)
-    };
+    let scene = Scene { ledger: conduit.ledger(row.generation + 1), ..scene };
     let mut voyage =
         Voyage { conduit: conduit.clone(), row, scene, roots, options, reporter: Arc::new(reporter), begun };
     let result = voyage.sail(task).await;
     lease.end(&conduit).await;
     result
-}
-
-fn ledger(conduit: &ConduitInner, generation: i64) -> Arc<Baseline> {
-    let store = conduit.book.store.clone();
-    Arc::new(Baseline::new(store, conduit.tenant, conduit.id, generation, conduit.swapped))
 }
 
 /// The locks on both roots: what is only read is shared, what is written is held alone.
@@ -329,8 +325,10 @@ impl Voyage {
             seen,
             tally: Applied::default(),
             undone: Default::default(),
+            narrow: Vec::new(),
             kept_intents: Vec::new(),
             progress_written: Duration::ZERO,
+            reached: from,
         };
         let outcome = apply.run(from).await;
         let applied = std::mem::take(&mut apply.tally);
@@ -343,7 +341,8 @@ impl Voyage {
         let verification = match (&error, ending) {
             (None, Ending::Completed | Ending::CompletedWithErrors) => {
                 let mode = self.options.verify.unwrap_or(self.conduit.options.verify);
-                self.look_again(preview, mode, &apply).await?
+                let looked = self.look_again(preview, mode, &apply).await;
+                looked.unwrap_or_else(|error| format!("failed:{error}"))
             }
             _ => "unverified".to_owned(),
         };

@@ -1,7 +1,10 @@
 //! Directories: what is decided when they are met, and what only when everything beneath them is.
 
+use std::collections::HashSet;
+
 use super::change::{Action, Change, ChangeKind, Step};
 use super::emit::{Item, Order};
+use super::moves::Lineage;
 use super::reconciler::Reconciler;
 use crate::model::{Kind, Name, Node, PairId, RelPath, Side, Sides, SyncMode};
 
@@ -37,6 +40,8 @@ pub(super) struct Clash {
     pub(super) item: Item,
     /// Only ever unchanged items may go with it (row 21); else anything that can be archived may.
     pub(super) policy_decides: bool,
+    /// Names in the parent that a conflict copy must not take.
+    pub(super) taken: HashSet<Vec<u8>>,
 }
 
 /// What a probe found.
@@ -71,6 +76,7 @@ pub(super) struct Dir {
     /// Something in it is written to that side.
     pub(super) needed: Sides<bool>,
     pub(super) found: Found,
+    pub(super) lineage: Lineage,
     /// The directory as an item of its parent; none for the root.
     pub(super) item: Option<Item>,
 }
@@ -89,6 +95,7 @@ impl Dir {
             survives: Sides::default(),
             needed: Sides::default(),
             found: Found::default(),
+            lineage: Lineage::default(),
             item: None,
         }
     }
@@ -122,6 +129,7 @@ impl Dir {
             survives: Sides::default(),
             needed: Sides::default(),
             found: Found::default(),
+            lineage: self.lineage.child(pair),
             item: Some(item),
         }
     }

@@ -114,6 +114,7 @@ impl Reconciler {
         self.give(change, out);
     }
 
+    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
     pub(super) fn decide_all(
         &mut self,
         dir: &mut Dir,
@@ -158,6 +159,12 @@ impl Reconciler {
         let arrival = slot.arrival.and_then(|i| view.overlay.as_ref()?.arrivals.get(i));
         if !is_excluded && self.collects && arrival.is_none() {
             self.collect(dir, slot, row, here, view);
+        }
+        if arrival.is_none()
+            && let Some(taker) = self.taker(row, here, view)
+            && !self.makes_room(row, here)
+        {
+            self.vetoed.insert(taker);
         }
         match &dir.fate {
             Fate::Forget { excluded } => return self.forget(dir, id, row, here, *excluded, out),
@@ -211,6 +218,27 @@ impl Reconciler {
         }
     }
 
+    /// The item that moves to the name of this one.
+    fn taker(&self, row: Option<&Pair>, here: Sides<Option<&Entry>>, view: &View) -> Option<PairId> {
+        let arrivals = &view.overlay.as_ref()?.arrivals;
+        let name = row.map(|r| &r.name).or(here.left.map(|e| &e.name)).or(here.right.map(|e| &e.name))?;
+        let folding = Folding::of(&self.settings.rules);
+        arrivals.iter().find(|a| folding.key(a.name()) == folding.key(name)).map(Arrival::pair)
+    }
+
+    /// Whether the item is gone or certain to be deleted, before anything is moved.
+    fn makes_room(&self, row: Option<&Pair>, here: Sides<Option<&Entry>>) -> bool {
+        let is_settled = |side: Side, row: &Pair| {
+            here[side].is_none_or(|e| {
+                now(here[side]) == Now::Leaf
+                    && e.node.kind == row.kind
+                    && token_equal(&row.held[side].token, &e.node.token)
+            })
+        };
+        let is_gone = here.left.is_none() || here.right.is_none();
+        is_gone && row.is_some_and(|row| is_settled(Side::Left, row) && is_settled(Side::Right, row))
+    }
+
     /// Notes what vanished and what appeared, for pairing moves at the end of the walk.
     fn collect(&mut self, dir: &Dir, slot: Slot, row: Option<&Pair>, here: Sides<Option<&Entry>>, view: &View) {
         if matches!(dir.fate, Fate::Probe { .. } | Fate::Remove { .. } | Fate::Forget { excluded: true }) {
@@ -232,6 +260,7 @@ impl Reconciler {
             displaced[side] || (row.is_some() && here[side].is_none() && certain)
         };
         let lost = Sides::new(is_lost(Side::Left), is_lost(Side::Right));
+        let limit = self.settings.move_limit.saturating_sub(self.replay.relocations.len());
         let real = |side: Side, name: &Name| dir.at[side].as_ref().map(|at| at.join(name));
         if let Some(row) = row.filter(|_| lost.left || lost.right) {
             let still = |side: Side| {
@@ -242,7 +271,7 @@ impl Reconciler {
             let path = dir.path.join(&row.name);
             let occupied = |side: Side| displaced[side].then(|| real(side, &row.name)).flatten();
             let occupied = Sides::new(occupied(Side::Left), occupied(Side::Right));
-            self.records.lose(self.settings.move_limit, Lost { row: row.clone(), path, lost, here, occupied });
+            self.records.lose(limit, Lost { row: row.clone(), path, lost, here, occupied });
         }
         if slot.collides {
             return;
@@ -265,11 +294,15 @@ impl Reconciler {
                 real: at,
                 path: dir.path.join(row.map_or(&entry.name, |r| &r.name)),
                 name: entry.name.clone(),
+                lineage: dir.lineage.clone(),
                 displaces: displaced[side],
-                opposite: here[other].and_then(|e| real(other, &e.name)),
+                opposite: match here[other] {
+                    Some(e) => real(other, &e.name),
+                    None => self.taker(row, here, view).map(|_| dir.path.join(&entry.name)),
+                },
                 replaces: replaces.map(|row| row.id),
             };
-            self.records.appear(self.settings.move_limit, side, appeared);
+            self.records.appear(limit, side, appeared);
         }
     }
 
@@ -297,6 +330,7 @@ impl Reconciler {
             .any(|s| here[*s].is_some_and(|e| e.node.kind == Kind::Symlink) && !self.settings.rules[s.other()].symlinks)
     }
 
+    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
     fn skip(
         &mut self,
         dir: &mut Dir,
@@ -367,7 +401,7 @@ impl Reconciler {
             && let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings)
         {
             let pair = row.map_or(PairId(-1), |r| r.id);
-            let clash = Box::new(Clash { item: item.clone(), policy_decides: false });
+            let clash = Box::new(Clash { item: item.clone(), policy_decides: false, taken: HashSet::new() });
             self.push(dir.child(id, item, pair, Fate::Probe { on, clash }));
         }
     }
@@ -778,7 +812,8 @@ impl Reconciler {
         }
         if winner == Some(file) || was_dir {
             let pair = row.map_or(PairId(-1), |r| r.id);
-            let clash = Box::new(Clash { item: item.clone(), policy_decides: winner.is_none() || was_dir });
+            let taken = if self.rule().winner().is_none() { self.names_in_use(view, base) } else { HashSet::new() };
+            let clash = Box::new(Clash { item: item.clone(), policy_decides: winner.is_none() || was_dir, taken });
             return self.push(dir.child(id, item, pair, Fate::Probe { on: folder, clash }));
         }
         self.folder_keeps_the_name(dir, id, item, folder, was_dir, view, base, out);
@@ -845,10 +880,11 @@ impl Reconciler {
         found: Found,
         out: &mut Vec<Change>,
     ) {
-        let Clash { item, policy_decides } = clash;
+        let Clash { item, policy_decides, taken } = clash;
         let was_dir = item.row.as_ref().is_some_and(|r| r.kind == Kind::Dir);
         let mirrors = self.settings.mode != SyncMode::Bidirectional;
-        let stays = found.blocked || (mirrors && found.untracked && !self.settings.exact);
+        let is_untracked = found.untracked || item.row.is_none();
+        let stays = found.blocked || (mirrors && is_untracked && !self.settings.exact);
         if stays {
             // What is unknown, excluded or not ours keeps its directory, and two items cannot have one name.
             return self.emit_skip(dir, &item, SkipReason::NameCollision(folder), out);
@@ -862,7 +898,7 @@ impl Reconciler {
                     let view = View {
                         entries: Sides::default(),
                         unlisted: Sides::default(),
-                        taken: RefCell::new(Some(self.aside_names(&item))),
+                        taken: RefCell::new(Some(taken)),
                         overlay: None,
                     };
                     return self.folder_keeps_the_name(dir, id, item, folder, was_dir, &view, &[], out);
@@ -875,9 +911,5 @@ impl Reconciler {
         let kind = if unopposed { ChangeKind::Updated } else { ChangeKind::Conflict };
         self.emit_transfer(dir, &gone, pair, kind, folder, false, out);
         self.push(dir.child(id, item, pair, Fate::Remove { on: folder, step: Step::Clear }));
-    }
-
-    fn aside_names(&self, item: &Item) -> HashSet<Vec<u8>> {
-        HashSet::from([Folding::of(&self.settings.rules).key(&item.name).into_owned()])
     }
 }

@@ -6,6 +6,7 @@
 //! looked like, a deletion and a creation, which is correct and merely carries the bytes again.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::classify::token_equal;
 use super::names::can_hold;
@@ -37,12 +38,35 @@ pub(super) struct Appeared {
     /// Its agreed path.
     pub(super) path: RelPath,
     pub(super) name: Name,
+    /// The directory it was seen in.
+    pub(super) lineage: Lineage,
     /// What the other side has at the same place.
     pub(super) opposite: Option<RelPath>,
     /// It stands where the ledger knows another item: only its identity can tell that it was moved there.
     pub(super) displaces: bool,
     /// The row whose place it took, when the other side's item there is a file or link that is as it was.
     pub(super) replaces: Option<PairId>,
+}
+
+/// A directory and those that hold it, by their pairs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lineage(Option<Arc<(PairId, Lineage)>>);
+
+impl Lineage {
+    pub(super) fn child(&self, pair: PairId) -> Self {
+        Self(Some(Arc::new((pair, self.clone()))))
+    }
+
+    fn holds(&self, pair: PairId) -> bool {
+        let mut at = self;
+        while let Some(here) = &at.0 {
+            if here.0 == pair {
+                return true;
+            }
+            at = &here.1;
+        }
+        false
+    }
 }
 
 /// What one walk found.
@@ -210,7 +234,9 @@ impl Records {
             .filter(|l| !vetoed.contains(&l.row.id))
             .filter_map(|lost| {
                 let at = |side: Side| found[side].get(&lost.row.id).map(|i| &self.appeared[side][*i]);
-                Candidate::of(settings, lost, Sides::new(at(Side::Left), at(Side::Right)))
+                let appeared = Sides::new(at(Side::Left), at(Side::Right));
+                let candidate = Candidate::of(settings, lost, appeared)?;
+                Some(Candidate { appeared: [appeared.left, appeared.right], ..candidate })
             })
             .collect();
         let preferred =
@@ -224,23 +250,26 @@ impl Records {
             ))
         });
         drop_blocked(&mut candidates);
-        let dirs: HashMap<&RelPath, PairId> = candidates
-            .iter()
-            .filter(|c| c.lost.row.kind == Kind::Dir)
-            .flat_map(|c| [(&c.lost.path, c.lost.row.id), (c.target, c.lost.row.id)])
-            .collect();
+        let mut dirs: HashMap<&RelPath, Vec<PairId>> = HashMap::new();
+        for candidate in candidates.iter().filter(|c| c.lost.row.kind == Kind::Dir) {
+            let places = candidate.appeared.into_iter().flatten().map(|a| &a.path);
+            for path in places.chain([&candidate.lost.path, candidate.target]) {
+                dirs.entry(path).or_default().push(candidate.lost.row.id);
+            }
+        }
         let depends = |c: &Candidate<'_>| {
             [&c.lost.path, c.target].into_iter().any(|path| {
                 std::iter::successors(path.parent(), RelPath::parent)
-                    .any(|up| dirs.get(&up).is_some_and(|id| *id != c.lost.row.id))
+                    .any(|up| dirs.get(&up).is_some_and(|ids| ids.iter().any(|id| *id != c.lost.row.id)))
             })
         };
-        let mut independent: Vec<_> = candidates.iter().filter(|c| !depends(c)).cloned().collect();
+        let mut independent: Vec<_> =
+            candidates.iter().filter(|c| !depends(c)).cloned().filter_map(Candidate::untangled).collect();
         drop_blocked(&mut independent);
         if independent.is_empty() {
             // They wait for each other: the policy side's first one goes ahead.
-            for first in &candidates {
-                let mut alone = vec![first.clone()];
+            for first in candidates.iter().filter_map(|c| c.clone().untangled()) {
+                let mut alone = vec![first];
                 drop_blocked(&mut alone);
                 if !alone.is_empty() {
                     independent = alone;
@@ -265,6 +294,8 @@ fn is_content_candidate(lost: &Lost, side: Side) -> bool {
 #[derive(Clone)]
 struct Candidate<'a> {
     lost: &'a Lost,
+    /// Where the sides have it now.
+    appeared: [Option<&'a Appeared>; 2],
     /// The side whose place is taken.
     side: Side,
     place: &'a RelPath,
@@ -276,9 +307,19 @@ struct Candidate<'a> {
     /// What is there may go to the trash.
     clears: bool,
     is_conflict: bool,
+    /// The directory that receives it lies beneath it.
+    lies_in_itself: bool,
+    /// The move taken back.
+    instead: Option<Box<Candidate<'a>>>,
 }
 
 impl<'a> Candidate<'a> {
+    /// A directory cannot come to lie in itself: when the other side's moves would bring that about, this one is taken
+    /// back.
+    fn untangled(self) -> Option<Self> {
+        if self.lies_in_itself { self.instead.map(|instead| *instead) } else { Some(self) }
+    }
+
     fn of(settings: &Settings, lost: &'a Lost, found: Sides<Option<&'a Appeared>>) -> Option<Self> {
         let rule = Rule { mode: settings.mode, exact: false, policy: settings.policy };
         let is_mirror = settings.mode != SyncMode::Bidirectional;
@@ -287,6 +328,7 @@ impl<'a> Candidate<'a> {
             (None, None) => None,
             (Some(l), Some(r)) if l.path == r.path => Some(Self {
                 lost,
+                appeared: [None, None],
                 side: Side::Left,
                 place: &l.real,
                 target: &l.path,
@@ -294,6 +336,8 @@ impl<'a> Candidate<'a> {
                 opposite: None,
                 clears: false,
                 is_conflict: false,
+                lies_in_itself: false,
+                instead: None,
             }),
             (Some(l), Some(r)) => {
                 let winner = if is_mirror { Side::Left } else { move_winner(settings, &rule, l, r) };
@@ -306,11 +350,8 @@ impl<'a> Candidate<'a> {
                 match here(other) {
                     // A mirror takes the target's own moves back.
                     Some(stays) if is_mirror && side == Side::Right => Self::back(lost, other, stays, a, false),
-                    // A directory cannot come to lie in itself: its move is taken back.
-                    Some(stays) if a.path != lost.path && a.path.is_within(&lost.path) => {
-                        Self::back(lost, other, stays, a, true)
-                    }
-                    Some(there) => Self::to(settings, lost, side, a, Some(there), false),
+                    Some(there) => Self::to(settings, lost, side, a, Some(there), false)
+                        .map(|to| Self { instead: Self::back(lost, other, there, a, true).map(Box::new), ..to }),
                     // Moved here, deleted there. Where the deletion wins the move is followed, to delete it at its new
                     // place; else it is a new item.
                     None if lost.here[other].is_none() && lost.lost[other] => {
@@ -335,6 +376,7 @@ impl<'a> Candidate<'a> {
         let holds = can_hold(&settings.rules[side.other()], &to.name);
         (fits && holds).then_some(Self {
             lost,
+            appeared: [None, None],
             side,
             place: &to.real,
             target: &to.path,
@@ -342,6 +384,8 @@ impl<'a> Candidate<'a> {
             opposite: to.opposite.as_ref(),
             clears: to.replaces.is_some_and(|row| row != lost.row.id),
             is_conflict,
+            lies_in_itself: to.lineage.holds(lost.row.id),
+            instead: None,
         })
     }
 
@@ -354,6 +398,7 @@ impl<'a> Candidate<'a> {
     ) -> Option<Self> {
         (stays.1.kind == lost.row.kind && from.node.kind == lost.row.kind).then_some(Self {
             lost,
+            appeared: [None, None],
             side,
             place: stays.0,
             target: &lost.path,
@@ -361,6 +406,8 @@ impl<'a> Candidate<'a> {
             opposite: lost.occupied[side.other()].as_ref(),
             clears: false,
             is_conflict,
+            lies_in_itself: false,
+            instead: None,
         })
     }
 

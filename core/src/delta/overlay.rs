@@ -43,8 +43,8 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn of(relocations: Vec<Relocation>) -> Self {
-        let mut replay = Self::default();
-        replay.away = Arc::new(relocations.iter().map(|r| r.row.id).collect());
+        let away = Arc::new(relocations.iter().map(|r| r.row.id).collect());
+        let mut replay = Self { away, ..Self::default() };
         for (i, relocation) in relocations.iter().enumerate() {
             if let Some(parent) = relocation.place.parent() {
                 replay.arriving.entry((relocation.side, parent)).or_default().push(i);

@@ -11,7 +11,7 @@ use super::change::{Change, Step};
 use super::classify::hashes_wanted;
 use super::dirs::{Dir, DirId, Fate};
 use super::moves::Records;
-use super::overlay::{Overlay, Replay};
+use super::overlay::{Arrival, Overlay, Replay};
 use super::settings::Settings;
 use super::structure::Pending;
 use super::tally::Tally;
@@ -85,6 +85,8 @@ pub struct Reconciler {
     pub(super) collects: bool,
     /// The moves that are accepted so far.
     pub(super) replay: Replay,
+    /// The accepted moves whose place this walk came to.
+    arrived: HashSet<PairId>,
     /// Moves that turned out to be impossible.
     pub(super) vetoed: HashSet<PairId>,
     pub(super) moves: Vec<Pending>,
@@ -114,6 +116,7 @@ impl Reconciler {
             records: Records::default(),
             collects: false,
             replay: Replay::default(),
+            arrived: HashSet::new(),
             vetoed: HashSet::new(),
             moves: Vec::new(),
             claimed: HashSet::new(),
@@ -133,6 +136,7 @@ impl Reconciler {
         self.records = Records::with(self.records.filter.take());
         self.collects = false;
         self.moves.clear();
+        self.arrived.clear();
         self.claimed.clear();
         self.walks += 1;
         self.push(Dir::root());
@@ -181,6 +185,9 @@ impl Reconciler {
         let Some(mut dir) = self.open.remove(&task.dir) else { return };
         let before = self.next_dir;
         let stacked = self.stack.len();
+        if let Some(overlay) = &task.overlay {
+            self.arrived.extend(overlay.arrivals.iter().map(Arrival::pair));
+        }
         if let Some(mut view) = self.view(&mut dir, &base, seen, out) {
             if dir.item.is_none() {
                 self.collects = !base.is_empty();
@@ -224,6 +231,9 @@ impl Reconciler {
     /// Ends a walk once every task was observed; may append changes.
     pub fn finish(&mut self, out: &mut Vec<Change>) -> Finish {
         let accepted = self.replay.relocations.len();
+        // A place that is not part of the tree any more cannot receive anything.
+        let unreachable = self.replay.relocations.iter().map(|r| r.row.id).filter(|id| !self.arrived.contains(id));
+        self.vetoed.extend(unreachable);
         self.replay.relocations.retain(|r| !self.vetoed.contains(&r.row.id));
         if self.replay.relocations.len() < accepted {
             return self.again();

@@ -80,22 +80,28 @@ impl Reconciler {
                 renames.0.push((real.clone(), temp.clone()));
                 lifted.push((pair, temp, u32::try_from(rank).unwrap_or(u32::MAX)));
             }
-            let mut place = FIRST_MOVE;
-            for pending in moves.iter().filter(|m| m.on == on) {
+            for (place, pending) in (FIRST_MOVE..).zip(moves.iter().filter(|m| m.on == on)) {
                 let mut change = pending.change.clone();
                 let lift = lifted.iter().find(|(pair, ..)| *pair == change.pair);
-                if let Some((_, temp, rank)) = lift {
-                    self.give(lift_of(&change, on, &pending.real, temp, *rank), out);
-                    self.follow_next();
-                }
-                let start = &pending.real;
-                let now = renames.now(start);
+                let now = renames.now(&pending.real);
                 let final_path = change.path_on(on).clone();
                 if change.item == Kind::Dir {
                     renames.0.push((now.clone(), final_path));
                 }
                 change.rank = structure_rank(u32::try_from(change.path.depth()).unwrap_or(u32::MAX), place);
-                place += 1;
+                if now == *change.path_on(on) {
+                    // The directory that held it brought it here: the ledger alone has to learn its new parent.
+                    change.kind = ChangeKind::Unchanged;
+                    if let Action::Move { settled: Sides { left: true, right: true }, .. } = change.action {
+                        change.action = Action::Record;
+                        self.give(change, out);
+                    }
+                    continue;
+                }
+                if let Some((_, temp, rank)) = lift {
+                    self.give(lift_of(&change, on, &pending.real, temp, *rank), out);
+                    self.follow_next();
+                }
                 if let Action::Move { from, .. } = &mut change.action {
                     *from = now;
                 }
@@ -108,6 +114,7 @@ impl Reconciler {
 /// The first half of a move through a temporary name.
 fn lift_of(change: &Change, on: Side, real: &RelPath, temp: &RelPath, rank: u32) -> Change {
     let mut lift = change.clone();
+    lift.parent = change.was.as_ref().map_or(change.parent, |(parent, _)| *parent);
     lift.path_on = Sides::default();
     lift.path_on[on] = Some(temp.clone());
     lift.action = Action::Move { on, from: real.clone(), settled: Sides::new(false, false) };

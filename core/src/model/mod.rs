@@ -2,6 +2,7 @@
 //! Pure: nothing here does I/O, reads a clock or draws a random number.
 
 mod ids;
+mod ledger;
 mod node;
 mod path;
 mod storage_volumes;
@@ -10,6 +11,7 @@ mod sync_operations;
 mod text_enum;
 
 pub use ids::{ConduitId, Moment, PreviewId, TenantId, UserId, VolumeId};
+pub use ledger::{TransferSession, TransferState};
 pub use node::{Entry, Held, Ident, Kind, Node, Pair, PairId, Side, Sides, Timestamp, Token};
 pub use path::{Name, RelPath};
 pub use storage_volumes::{

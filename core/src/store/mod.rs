@@ -49,7 +49,8 @@ impl Statement {
 pub enum OnConflict {
     /// The batch fails (`conflict`).
     Fail,
-    /// The new row replaces the values of the columns after the `key` columns (the first `n` columns).
+    /// The new row replaces the values of the columns after the `key` columns (the first `n` columns). No two rows of
+    /// one insert have the same key.
     Replace {
         /// How many leading columns are the key.
         key: usize,

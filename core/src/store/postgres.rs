@@ -71,7 +71,7 @@ impl PostgresStore {
             None => Connection::open(&self.config).await?,
         };
         let outcome = work(&mut connection).await;
-        if !connection.client.is_closed() && !matches!(&outcome, Err(e) if e.code() == Code::Offline) {
+        if !connection.unfinished && !connection.client.is_closed() {
             self.idle().push(connection);
         }
         outcome

@@ -223,3 +223,28 @@ fn run_batches(connection: &Connection, batches: &[Vec<Write>]) -> Result<Vec<Re
     run("COMMIT")?;
     Ok(outcomes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Value;
+
+    fn insert(bytes: usize) -> Vec<Write> {
+        vec![Write::Execute(Statement::new("INSERT INTO t VALUES (?1)", vec![Value::Blob(vec![0; bytes])]))]
+    }
+
+    #[test]
+    fn a_full_disk_is_said_and_the_next_small_batch_works() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("book");
+        let connection = open::connect(&path, &SqliteOptions::default(), Role::Writer).unwrap();
+        connection.execute_batch("CREATE TABLE t (a BLOB) STRICT; PRAGMA max_page_count = 10;").unwrap();
+        let outcomes = commit(&connection, &[insert(10), insert(100_000), insert(10)]);
+        let full = outcomes[1].as_ref().unwrap_err();
+        assert_eq!(full.code(), Code::Quota, "{full}");
+        let kept = outcomes.iter().filter(|o| o.is_ok()).count() as i64;
+        assert!(commit(&connection, &[insert(10)])[0].is_ok());
+        let rows: i64 = connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, kept + 1, "what was answered as committed is there, and nothing else");
+    }
+}

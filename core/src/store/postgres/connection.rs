@@ -20,6 +20,8 @@ const ROWS: usize = 4096;
 
 pub(super) struct Connection {
     pub(super) client: Client,
+    /// A transaction was begun and is not known to have ended.
+    pub(super) unfinished: bool,
     statements: HashMap<&'static str, tokio_postgres::Statement>,
     inserts: HashMap<String, tokio_postgres::Statement>,
     columns: HashMap<&'static str, HashMap<String, String>>,
@@ -30,7 +32,13 @@ impl Connection {
         let (client, connection) = config.connect(NoTls).await.map_err(|e| error_of("connect to", e))?;
         // What goes wrong on the connection is the answer to the statement under way.
         tokio::spawn(async move { connection.await.ok() });
-        Ok(Self { client, statements: HashMap::new(), inserts: HashMap::new(), columns: HashMap::new() })
+        Ok(Self {
+            client,
+            unfinished: false,
+            statements: HashMap::new(),
+            inserts: HashMap::new(),
+            columns: HashMap::new(),
+        })
     }
 
     /// Runs the queries at one snapshot.
@@ -50,7 +58,7 @@ impl Connection {
                 }
             }
         }
-        self.run("COMMIT").await?;
+        self.end("COMMIT").await?;
         Ok(pages)
     }
 
@@ -58,7 +66,7 @@ impl Connection {
     pub(super) async fn write(&mut self, tenant: TenantId, batch: &[Write]) -> Result<Vec<Written>> {
         self.begin("BEGIN", tenant).await?;
         match self.run_batch(batch).await {
-            Ok(written) => self.run("COMMIT").await.map(|()| written),
+            Ok(written) => self.end("COMMIT").await.map(|()| written),
             Err(error) => Err(self.undo(error).await),
         }
     }
@@ -175,7 +183,8 @@ impl Connection {
     }
 
     /// Begins a transaction as that tenant; row-level security reads the setting.
-    async fn begin(&self, begin: &str, tenant: TenantId) -> Result<()> {
+    async fn begin(&mut self, begin: &str, tenant: TenantId) -> Result<()> {
+        self.unfinished = true;
         self.run(&format!("{begin}; SET LOCAL portbook.tenant = '{tenant}'")).await
     }
 
@@ -183,10 +192,15 @@ impl Connection {
         self.client.batch_execute(sql).await.map_err(|e| error_of("use", e))
     }
 
-    /// Rolls back and gives the error that made it necessary; a rollback that fails has lost the connection, which
-    /// rolls back as well.
-    async fn undo(&self, error: Error) -> Error {
-        let _ = self.run("ROLLBACK").await;
+    async fn end(&mut self, how: &str) -> Result<()> {
+        self.run(how).await?;
+        self.unfinished = false;
+        Ok(())
+    }
+
+    /// Rolls back and gives the error that made it necessary; a connection whose rollback fails stays unfinished.
+    async fn undo(&mut self, error: Error) -> Error {
+        let _ = self.end("ROLLBACK").await;
         error
     }
 }
@@ -223,9 +237,9 @@ pub(super) fn error_of(action: &'static str, source: tokio_postgres::Error) -> E
         },
         Some(state) => code_of(state),
     };
-    let reason = source.as_db_error().map(|e| e.message().to_owned());
-    let error = Error::new(code, action, "the book");
-    reason.map_or(error.clone(), |r| error.because(r)).caused_by(source)
+    // The server's own sentence; the driver's text only says that there is one.
+    let reason = source.as_db_error().map(|e| e.message().to_owned()).unwrap_or_default();
+    Error::new(code, action, "the book").because(reason).caused_by(source)
 }
 
 fn code_of(state: &SqlState) -> Code {
