@@ -64,16 +64,19 @@ fn survivors<'l>(log: &'l [Change], dice: &mut Dice) -> Vec<&'l Change> {
     let mut kept = Vec::new();
     let mut lost: HashSet<(Id, &[u8])> = HashSet::new();
     let mut unborn: HashSet<Id> = HashSet::new();
+    let mut incomplete: HashSet<Id> = HashSet::new();
     for change in log {
         let builds_on_lost = change.sets.iter().any(|(dir, name, to)| {
             let item_lost = to.as_ref().is_some_and(|t| unborn.contains(&t.1));
             lost.contains(&(*dir, &name[..])) || unborn.contains(dir) || item_lost
         });
-        if !builds_on_lost && dice.coin() {
+        let held = change.gone.iter().any(|dir| incomplete.contains(dir));
+        if !builds_on_lost && !held && dice.coin() {
             kept.push(change);
             continue;
         }
         lost.extend(change.sets.iter().map(|(dir, name, _)| (*dir, &name[..])));
+        incomplete.extend(change.sets.iter().map(|s| s.0));
         unborn.extend(&change.born);
     }
     kept
@@ -132,16 +135,26 @@ impl World {
         }
     }
 
-    /// Makes the changes of this directory durable, and those that they build on.
+    /// Makes the changes of this directory durable, and those that they build on: what an item moved from here to a
+    /// directory that is new needs to be found there, and what was moved out of a directory before it was removed, too.
+    /// (Journals of whole file systems keep their order; those with
+    /// a log per directory follow a rename to its new parents.)
     pub(super) fn sync_entries(&mut self, dir: Id) {
         let log = std::mem::take(&mut self.log);
         let mut wanted: HashSet<(Id, Vec<u8>)> = HashSet::new();
+        let mut parents: HashSet<Id> = HashSet::new();
+        let mut emptied: HashSet<Id> = HashSet::from([dir]);
         let mut keep = vec![false; log.len()];
         for (i, change) in log.iter().enumerate().rev() {
-            let here = change.sets.iter().any(|s| s.0 == dir || wanted.contains(&(s.0, s.1.clone())));
+            let here = change.sets.iter().any(|s| {
+                let names_parent = s.2.as_ref().is_some_and(|to| parents.contains(&to.1));
+                emptied.contains(&s.0) || names_parent || wanted.contains(&(s.0, s.1.clone()))
+            });
             if here {
                 keep[i] = true;
                 wanted.extend(change.sets.iter().map(|s| (s.0, s.1.clone())));
+                parents.extend(change.sets.iter().map(|s| s.0).filter(|d| *d != dir));
+                emptied.extend(&change.gone);
             }
         }
         for (change, keep) in log.into_iter().zip(keep) {

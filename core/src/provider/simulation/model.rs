@@ -92,6 +92,8 @@ pub(super) struct Change {
     pub(super) sets: Vec<Set>,
     /// The items that got their first name by it.
     pub(super) born: Vec<Id>,
+    /// The items that lost their last name by it; of directories, what they held before has to be gone first.
+    pub(super) gone: Vec<Id>,
 }
 
 #[derive(Clone, Debug)]
@@ -163,6 +165,11 @@ impl ModelDisk {
     #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.world().clock_ns
+    }
+
+    /// Makes everything durable, whatever calls the disk has for it: what was done is long ago.
+    pub fn settle(&self) {
+        self.world().sync_everything();
     }
 
     /// Whether everything on the disk is durable.
@@ -259,7 +266,7 @@ impl World {
     pub(super) fn apply(&mut self, sets: Vec<(Id, Vec<u8>, Option<Id>)>) -> io::Result<()> {
         let now = self.time();
         let mut logged = Vec::with_capacity(sets.len());
-        let (mut dropped, mut born) = (Vec::new(), Vec::new());
+        let (mut dropped, mut born, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for (dir, name, to) in sets {
             let folded = self.fold(&name);
             let to = to.map(|id| (name, id));
@@ -283,12 +290,15 @@ impl World {
             let recycle = self.options.recycle_inodes;
             let item = self.edit(id)?;
             item.links -= 1;
-            if item.links == 0 && recycle {
+            if item.links == 0 {
                 let ino = item.ino;
-                self.free_inos.push(ino);
+                gone.push(id);
+                if recycle {
+                    self.free_inos.push(ino);
+                }
             }
         }
-        self.log.push(Change { sets: logged, born });
+        self.log.push(Change { sets: logged, born, gone });
         Ok(())
     }
 
