@@ -4,13 +4,13 @@
 //! is durable before the ledger says so; the ledger row, the removal of the intent and the position in the plan are
 //! one transaction. After a crash at any point the next run finds either the old state or a state that it adopts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delta::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
 use crate::error::{Code, Error, Result};
-use crate::model::{Node, PreviewId, RelPath, Side, Sides, TenantId};
+use crate::model::{Ident, Kind, Node, PreviewId, RelPath, Side, Sides, TenantId, Token};
 use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
@@ -51,6 +51,9 @@ pub(crate) struct Apply {
     pub(crate) undone: HashSet<i64>,
     /// Directories that were made wider than their originals, with the mode they are to have.
     pub(crate) narrow: Vec<(Side, u32, Planned)>,
+    /// What moves have made of the tokens of files, by what they were before (a rename changes the time of change).
+    /// As many as there are moves, which the walk keeps in memory too.
+    pub(crate) moved: HashMap<(Side, Ident), (Token, Token)>,
     /// Swaps whose second half is still to come.
     pub(crate) kept_intents: Vec<i64>,
     pub(crate) progress_written: Duration,
@@ -127,8 +130,9 @@ impl Apply {
     /// Separates what is to be done to a side from what only the ledger learns, and from followers of a decision that
     /// was not carried out: the outcome of both is known.
     fn ready(&self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
-        let (page, held): (Vec<_>, Vec<_>) =
+        let (mut page, held): (Vec<_>, Vec<_>) =
             page.into_iter().partition(|p| p.lead.is_none_or(|lead| !self.undone.contains(&lead)));
+        page.iter_mut().for_each(|planned| self.follow_moves(&mut planned.change));
         let (ready, recorded): (Vec<_>, Vec<_>) = page.into_iter().partition(|p| p.change.action.changes().is_some());
         outcomes.extend(recorded.into_iter().map(|planned| Outcome { planned, result: Ok(Done::default()) }));
         outcomes.extend(held.into_iter().map(|planned| {
@@ -167,14 +171,23 @@ impl Apply {
         let mut rest = ready.into_iter().peekable();
         while let Some(first) = rest.next() {
             let key = (first.change.action.number(), first.change.action.changes());
+            let mut heads = HashSet::from([first.at.seq]);
             let mut run = vec![first];
-            while let Some(next) = rest.next_if(|p| (p.change.action.number(), p.change.action.changes()) == key) {
+            // The second half of a swap has to know what the first one made of the item.
+            let goes_along = |p: &Planned, heads: &HashSet<i64>| {
+                (p.change.action.number(), p.change.action.changes()) == key
+                    && p.lead.is_none_or(|lead| !heads.contains(&lead))
+            };
+            while let Some(next) = rest.next_if(|p| goes_along(p, &heads)) {
+                heads.insert(next.at.seq);
                 run.push(next);
             }
             let Some(side) = key.1 else { continue };
+            run.iter_mut().for_each(|planned| self.follow_moves(&mut planned.change));
             let results = self.restructure_on(side, &run).await;
             for (planned, node) in run.into_iter().zip(results) {
                 let result = node.map(|node| {
+                    self.note_move(side, &planned.change, &node);
                     let mut done = Done::default();
                     if let Some(source) = self.widened(side, &planned, &node) {
                         done.now[side.other()] = Some(source);
@@ -191,6 +204,37 @@ impl Apply {
             self.kept_intents.extend(intent);
         }
         self.commit(intent.filter(|_| !swaps), outcomes).await
+    }
+
+    /// What a move makes of a file's token: other changes of the plan expect the file as it was before.
+    fn note_move(&mut self, side: Side, change: &Change, after: &Node) {
+        if let (Action::Move { .. }, Expect::Node(before)) = (&change.action, &change.expect[side])
+            && before.kind != Kind::Dir
+            && before.token != after.token
+        {
+            // An item that was moved twice is known to the rest of the plan as it was before the first time.
+            let known = self
+                .moved
+                .entry((side, before.ident.clone()))
+                .or_insert_with(|| (before.token.clone(), Token::default()));
+            known.1 = after.token.clone();
+        }
+    }
+
+    /// Expects of files that this run has moved what the move made of them. Anything else that happened to them still
+    /// makes the change stale.
+    pub(super) fn follow_moves(&self, change: &mut Change) {
+        if self.moved.is_empty() {
+            return;
+        }
+        for side in Side::BOTH {
+            if let Expect::Node(node) = &mut change.expect[side]
+                && let Some((before, after)) = self.moved.get(&(side, node.ident.clone()))
+                && node.token == *before
+            {
+                node.token = after.clone();
+            }
+        }
     }
 
     async fn restructure_on(&self, side: Side, run: &[Planned]) -> Vec<Result<Node>> {
@@ -499,10 +543,10 @@ impl Apply {
     }
 }
 
-/// Whether the change moves an item to a temporary name.
-fn is_swap_step(change: &Change) -> bool {
-    matches!(change.action, Action::Move { .. })
-        && change.path.name().is_some_and(|name| crate::provider::is_reserved(name.as_bytes()))
+/// Whether the change moves an item to a temporary name, to make room for what takes its place.
+pub(super) fn is_swap_step(change: &Change) -> bool {
+    let Action::Move { on, .. } = change.action else { return false };
+    change.path_on(on).name().is_some_and(|name| crate::provider::is_reserved(name.as_bytes()))
 }
 
 /// What a run begins with.

@@ -6,6 +6,8 @@ use crate::identity::ContentHash;
 use crate::model::{Held, Kind, Name, Node, Pair, PairId, RelPath, Side, Sides, Timestamp};
 use crate::operation::plan::Planned;
 
+use super::apply::is_swap_step;
+
 /// A planned change after its effect.
 pub(crate) struct Outcome {
     pub(crate) planned: Planned,
@@ -76,7 +78,7 @@ pub(crate) fn entry(change: &Change, done: &Done, seen: Seen) -> Result<Entry> {
             Ok(Entry::Remove { parent, name, id: change.pair })
         }
         Action::Move { settled, .. } => {
-            if crate::provider::is_reserved(name.as_bytes()) {
+            if is_swap_step(change) {
                 return Ok(Entry::Nothing);
             }
             let fresh = |side: Side| {

@@ -326,6 +326,7 @@ impl Voyage {
             tally: Applied::default(),
             undone: Default::default(),
             narrow: Vec::new(),
+            moved: Default::default(),
             kept_intents: Vec::new(),
             progress_written: Duration::ZERO,
             reached: from,
