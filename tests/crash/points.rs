@@ -94,7 +94,10 @@ fn crash(told: &Told, at: u64, seed: u64) -> Vec<String> {
     wrong.extend(at_rest(&after));
     if !wrong.is_empty() {
         let end = told_end.map(|r| format!("{:?}", r.counts)).unwrap_or_else(|e| e.to_string());
-        wrong.insert(0, format!("{}: crash at {at} of {}, seed {seed}, which ended: {end}", told.scenario.name, told.effects));
+        wrong.insert(
+            0,
+            format!("{}: crash at {at} of {}, seed {seed}, which ended: {end}", told.scenario.name, told.effects),
+        );
     }
     wrong
 }

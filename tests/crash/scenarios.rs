@@ -188,10 +188,16 @@ fn strangers(world: &World) {
     right.put("docs/one.md", b"one, a stranger's");
     right.put("docs/three.md", b"three, a stranger's");
     right.put("a.txt", b"a, agreed");
+    right.link("link", "elsewhere");
+}
+
+/// … and the same names are other things there.
+fn strange(world: &World) {
+    strangers(world);
+    let right = world.right();
     right.put("pics", b"no directory");
     right.dir("script");
     right.put("script/inside", b"inside");
-    right.link("link", "elsewhere");
 }
 
 fn many_change(world: &World) {
@@ -231,7 +237,7 @@ pub fn all() -> Vec<Scenario> {
     tell("mirror: quarrel", Some(tree), quarrel, mirror());
     tell("mirror: strangers", None, strangers, mirror());
     tell("mirror: many", Some(many), many_change, mirror());
-    tell("exact: strangers", None, strangers, ConduitOptions { exact: true, ..mirror() });
+    tell("exact: strangers", None, strange, ConduitOptions { exact: true, ..mirror() });
     tell("exact: the target was edited", Some(tree), right_alone, ConduitOptions { exact: true, ..mirror() });
     tell("both: updates", Some(tree), updates, both());
     tell("both: deletes", Some(tree), deletes, both());
@@ -246,8 +252,8 @@ pub fn all() -> Vec<Scenario> {
     tell("both: quarrel, source wins", Some(tree), quarrel, options(Bidirectional, Some(SourceWins)));
     tell("both: quarrel, destination wins", Some(tree), quarrel, options(Bidirectional, Some(DestinationWins)));
     tell("both: quarrel, latest wins", Some(tree), quarrel, options(Bidirectional, Some(LatestWins)));
-    tell("both: strangers, keep both", None, strangers, both());
-    tell("both: strangers, latest wins", None, strangers, options(Bidirectional, Some(LatestWins)));
+    tell("both: strangers, keep both", None, strange, both());
+    tell("both: strangers, latest wins", None, strange, options(Bidirectional, Some(LatestWins)));
     tell("mirror: quarrel, keep both", Some(tree), quarrel, options(Mirror, Some(KeepBoth)));
     tell("both: many", Some(many), many_change, both());
     tell("selective: first run", None, tree, choose(&["docs/**"]));

@@ -83,8 +83,7 @@ impl World {
 
     /// What was edited is durable, and some time ago.
     pub fn settle(&self) {
-        let root = self.disk.open_root(Path::new("/")).unwrap();
-        self.disk.sync_all(&root).unwrap();
+        self.disk.settle();
         self.disk.advance(10 * SECOND);
     }
 
@@ -140,11 +139,10 @@ impl World {
             let effects = engine.effects_on_disk() - before;
             engine.end();
             let report = report.map_err(|e| format!("run {run} after it: {e}"))?;
-            if report.counts.is_quiet() && report.bytes == 0 {
-                if effects > 0 {
-                    return Err(format!("a quiet run has {effects} effects on the disk"));
-                }
-                return Ok(run);
+            let quiet = report.counts.is_quiet() && report.bytes == 0;
+            // A run that finds nothing to do may still have had to tidy up.
+            if quiet && (effects == 0 || run > 2) {
+                return if effects == 0 { Ok(run) } else { Err(format!("quiet run {run} has {effects} effects")) };
             }
             if !report.is_in_step() {
                 return Err(format!("run {run} after it is not in step: {report:?}"));
@@ -237,7 +235,8 @@ impl Engine {
 
 /// Every guard that looks at how much changes: the trees here are small.
 pub fn confirmed() -> ApplyOptions {
-    let names = ["root_emptied", "max_delete", "max_overwrite", "max_shrink", "filter_and_deletes", "exact_without_ledger"];
+    let names =
+        ["root_emptied", "max_delete", "max_overwrite", "max_shrink", "filter_and_deletes", "exact_without_ledger"];
     ApplyOptions { confirm: names.map(String::from).to_vec(), ..ApplyOptions::default() }
 }
 
@@ -273,7 +272,9 @@ pub fn differences(what: &str, left: &Items, right: &Items) -> Vec<String> {
             None => out.push(format!("{what}: {path}: {item:?} and nothing")),
         }
     }
-    out.extend(right.iter().filter(|(p, _)| !left.contains_key(*p)).map(|(p, i)| format!("{what}: {p}: nothing and {i:?}")));
+    out.extend(
+        right.iter().filter(|(p, _)| !left.contains_key(*p)).map(|(p, i)| format!("{what}: {p}: nothing and {i:?}")),
+    );
     out
 }
 
@@ -293,6 +294,8 @@ pub fn at_rest(world: &World) -> Vec<String> {
     for (path, pair) in engine.ledger() {
         for (side, tree) in [Side::Left, Side::Right].into_iter().zip(&trees) {
             match tree.get(&path) {
+                // A mirror's directory that is gone at the source stays while it holds what is not from there.
+                None if pair.kind == Kind::Dir && side == Side::Left => {}
                 None => wrong.push(format!("the ledger has {path}, the {side:?} has not")),
                 Some(item) if item.kind != pair.kind => wrong.push(format!("{path} is another kind on the {side:?}")),
                 Some(item) if pair.content.is_some_and(|c| c != ContentHash::of(&item.content)) => {

@@ -95,12 +95,19 @@ impl<'d, D: Disk> Tree<'d, D> {
 
     pub fn rename(&self, from: &str, to: &str) {
         let ((dir, name), (new_dir, new_name)) = (self.parent(from), self.parent(to));
-        self.disk.rename(&dir, name, &new_dir, new_name, Rename::NoReplace).unwrap();
+        assert!(self.disk.stat_at(&new_dir, new_name).is_err(), "{to} is taken");
+        self.disk.rename(&dir, name, &new_dir, new_name, Rename::Replace).unwrap();
     }
 
     pub fn swap(&self, a: &str, b: &str) {
         let ((dir, name), (new_dir, new_name)) = (self.parent(a), self.parent(b));
-        self.disk.rename(&dir, name, &new_dir, new_name, Rename::Exchange).unwrap();
+        if self.disk.rename(&dir, name, &new_dir, new_name, Rename::Exchange).is_err() {
+            // Where the file system cannot, a person does it in three steps.
+            let rename = |from, to| self.disk.rename(&dir, from, &new_dir, to, Rename::Replace).unwrap();
+            rename(name, b"swapped");
+            rename(new_name, name);
+            rename(b"swapped", new_name);
+        }
     }
 
     /// Removes an item with all that it holds.
