@@ -85,12 +85,15 @@ fn survivors<'l>(log: &'l [Change], dice: &mut Dice) -> Vec<&'l Change> {
 /// What is left of an item's content and attributes.
 fn after_loss(item: &mut Item, dice: &mut Dice) {
     if item.now == item.durable {
+        item.ctime = item.durable_ctime;
         return;
     }
     let mut left = item.durable.clone();
     if dice.coin() {
         (left.mode, left.mtime) = (item.now.mode, item.now.mtime);
         left.attributes = item.now.attributes.clone();
+    } else {
+        item.ctime = item.durable_ctime;
     }
     if item.kind == Kind::File && item.now.data != item.durable.data {
         let (old, new) = (&item.durable.data, &item.now.data);
@@ -121,6 +124,7 @@ impl World {
     pub(super) fn sync_body(&mut self, id: Id) {
         if let Some(item) = self.items.get_mut(&id) {
             item.durable = item.now.clone();
+            item.durable_ctime = item.ctime;
         }
     }
 
@@ -131,6 +135,11 @@ impl World {
                     Some(to) => item.durable_entries.insert(name.clone(), to.clone()),
                     None => item.durable_entries.remove(name),
                 };
+            }
+        }
+        for (id, ctime) in &change.times {
+            if let Some(item) = self.items.get_mut(id) {
+                item.durable_ctime = item.durable_ctime.max(*ctime);
             }
         }
     }
@@ -170,6 +179,7 @@ impl World {
         self.log.clear();
         for item in self.items.values_mut() {
             item.durable = item.now.clone();
+            item.durable_ctime = item.ctime;
             item.durable_entries = item.entries.clone();
         }
     }
@@ -194,6 +204,7 @@ impl World {
         for (id, item) in &mut self.items {
             item.links = links.get(id).copied().unwrap_or(0);
             item.durable = item.now.clone();
+            item.durable_ctime = item.ctime;
         }
         self.log.clear();
         self.locks.clear();

@@ -73,6 +73,8 @@ pub(super) struct Item {
     pub(super) ino: u64,
     pub(super) birth_ns: i64,
     pub(super) ctime: Timestamp,
+    /// The time of change that is on the disk.
+    pub(super) durable_ctime: Timestamp,
     pub(super) links: u32,
     pub(super) now: Body,
     pub(super) durable: Body,
@@ -94,6 +96,8 @@ pub(super) struct Change {
     pub(super) born: Vec<Id>,
     /// The items that lost their last name by it; of directories, what they held before has to be gone first.
     pub(super) gone: Vec<Id>,
+    /// The time of change that it gives to items.
+    pub(super) times: Vec<(Id, Timestamp)>,
 }
 
 #[derive(Clone, Debug)]
@@ -211,6 +215,7 @@ impl World {
             ino,
             birth_ns: if self.options.birth_times { now.as_nanos() as i64 } else { 0 },
             ctime: now,
+            durable_ctime: now,
             links: u32::from(id == ROOT),
             now: body(data),
             durable: body(durable),
@@ -267,11 +272,13 @@ impl World {
         let now = self.time();
         let mut logged = Vec::with_capacity(sets.len());
         let (mut dropped, mut born, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        let mut times = Vec::with_capacity(sets.len());
         for (dir, name, to) in sets {
             let folded = self.fold(&name);
             let to = to.map(|id| (name, id));
             if let Some((_, id)) = &to {
                 let item = self.edit(*id)?;
+                times.push((*id, item.ctime));
                 item.links += 1;
                 if item.links == 1 {
                     born.push(*id);
@@ -289,6 +296,7 @@ impl World {
         for id in dropped {
             let recycle = self.options.recycle_inodes;
             let item = self.edit(id)?;
+            times.push((id, item.ctime));
             item.links -= 1;
             if item.links == 0 {
                 let ino = item.ino;
@@ -298,7 +306,7 @@ impl World {
                 }
             }
         }
-        self.log.push(Change { sets: logged, born, gone });
+        self.log.push(Change { sets: logged, born, gone, times });
         Ok(())
     }
 
