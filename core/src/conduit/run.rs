@@ -328,6 +328,7 @@ impl Voyage {
             narrow: Vec::new(),
             moved: Default::default(),
             kept_intents: Vec::new(),
+            aside_intents: Vec::new(),
             progress_written: Duration::ZERO,
             reached: from,
         };
