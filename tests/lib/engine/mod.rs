@@ -93,8 +93,11 @@ impl World {
         self.after_crash(0)
     }
 
-    /// The world after a power loss.
+    /// The world after a power loss, or (every fourth seed) after the death of the process alone.
     pub fn after_crash(&self, seed: u64) -> Self {
+        if seed % 4 == 3 {
+            self.disk.settle();
+        }
         let twin = Self { disk: self.disk.crash(seed), dir: temporary() };
         for file in std::fs::read_dir(self.dir.path()).unwrap() {
             let file = file.unwrap();
