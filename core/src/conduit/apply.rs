@@ -4,13 +4,13 @@
 //! is durable before the ledger says so; the ledger row, the removal of the intent and the position in the plan are
 //! one transaction. After a crash at any point the next run finds either the old state or a state that it adopts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delta::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
 use crate::error::{Code, Error, Result};
-use crate::model::{Node, PreviewId, RelPath, Side, Sides, TenantId};
+use crate::model::{Kind, Node, PairId, PreviewId, RelPath, Side, Sides, TenantId};
 use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
@@ -20,7 +20,7 @@ use crate::store::{Store, Write};
 
 use super::baseline::IntentItem;
 use super::journal::Journal;
-use super::outcome::{self, Done, Outcome, Seen};
+use super::outcome::{self, Done, Outcome, Seen, is_swap_step};
 use super::pipeline::{self, Pipeline};
 use super::scan::Scene;
 use super::throttle::Throttle;
@@ -49,6 +49,10 @@ pub(crate) struct Apply {
     pub(crate) tally: Applied,
     /// Changes that were not done and on which others hang.
     pub(crate) undone: HashSet<i64>,
+    /// Directories whose ledger row is missing or stands where it does not belong.
+    pub(crate) missing_dirs: HashSet<PairId>,
+    /// Files and links that were moved: the side, what was scanned, what the move left.
+    pub(crate) moved: HashMap<PairId, (Side, Node, Node)>,
     /// Directories that were made wider than their originals, with the mode they are to have.
     pub(crate) narrow: Vec<(Side, u32, Planned)>,
     /// Swaps whose second half is still to come.
@@ -85,6 +89,13 @@ impl Apply {
     async fn steps(&mut self, pipeline: &mut Pipeline, from: Position) -> Result<()> {
         let reader = PlanReader { store: self.store.clone(), tenant: self.tenant, preview: self.preview };
         let end = Position { ord: i64::MAX, seq: i64::MAX };
+        // A run that goes on with an interrupted plan knows what that one could not do.
+        if from.ord >= 0 {
+            for planned in reader.failed().await? {
+                self.misses_dir(&planned.change);
+                self.undone.insert(planned.lead.unwrap_or(planned.at.seq));
+            }
+        }
         for (index, step) in STEPS.into_iter().enumerate() {
             let until = STEPS.get(index + 1).map_or(end, |next| Position::start_of(*next));
             let mut at = from.max(Position::start_of(step));
@@ -124,19 +135,59 @@ impl Apply {
         self.reporter.control.check()
     }
 
-    /// Separates what is to be done to a side from what only the ledger learns, and from followers of a decision that
-    /// was not carried out: the outcome of both is known.
-    fn ready(&self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
-        let (page, held): (Vec<_>, Vec<_>) =
-            page.into_iter().partition(|p| p.lead.is_none_or(|lead| !self.undone.contains(&lead)));
-        let (ready, recorded): (Vec<_>, Vec<_>) = page.into_iter().partition(|p| p.change.action.changes().is_some());
-        outcomes.extend(recorded.into_iter().map(|planned| Outcome { planned, result: Ok(Done::default()) }));
-        outcomes.extend(held.into_iter().map(|planned| {
-            let why = Error::new(Code::Stale, "carry", &planned.change.path)
-                .because("the first half of this decision was not carried out");
-            Outcome { planned, result: Err(why) }
-        }));
+    /// Separates what is to be done to a side from what only the ledger learns and from what cannot be done any more:
+    /// the outcome of both is known. Nothing is carried into a directory that was not made or recorded: its ledger row
+    /// is missing, and rows beneath it would hang nowhere.
+    fn ready(&mut self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
+        let mut ready = Vec::with_capacity(page.len());
+        for mut planned in page {
+            let refused = if planned.lead.is_some_and(|lead| self.undone.contains(&lead)) {
+                Some("the first half of this decision was not carried out")
+            } else if self.missing_dirs.contains(&planned.change.parent) {
+                Some("its directory could not be brought into step")
+            } else {
+                None
+            };
+            if let Some(reason) = refused {
+                self.misses_dir(&planned.change);
+                let why = Error::new(Code::Stale, "carry", &planned.change.path).because(reason);
+                outcomes.push(Outcome { planned, result: Err(why) });
+            } else if planned.change.action.changes().is_none() {
+                outcomes.push(Outcome { planned, result: Ok(Done::default()) });
+            } else {
+                self.expect_moved(&mut planned.change);
+                ready.push(planned);
+            }
+        }
         ready
+    }
+
+    /// Remembers a directory whose ledger row is missing or stands where it does not belong.
+    fn misses_dir(&mut self, change: &Change) {
+        let names_dir = matches!(change.action, Action::MakeDir { .. } | Action::Move { .. } | Action::Record);
+        if change.item == Kind::Dir && names_dir {
+            self.missing_dirs.insert(change.pair);
+        }
+    }
+
+    /// A move changes the times of an item (`st_ctime`): what comes after it in the plan expects what the move left.
+    fn expect_moved(&self, change: &mut Change) {
+        let Some((on, before, after)) = self.moved.get(&change.pair) else { return };
+        if let Expect::Node(node) = &mut change.expect[*on]
+            && node == before
+        {
+            *node = after.clone();
+        }
+    }
+
+    fn remember_move(&mut self, side: Side, change: &Change, after: &Node) {
+        if let (Action::Move { .. }, Expect::Node(before)) = (&change.action, &change.expect[side])
+            && after.kind != Kind::Dir
+        {
+            // Of a move in two halves, what was scanned is what later changes expect.
+            let first = self.moved.get(&change.pair).map_or_else(|| before.clone(), |(_, first, _)| first.clone());
+            self.moved.insert(change.pair, (side, first, after.clone()));
+        }
     }
 
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
@@ -168,13 +219,20 @@ impl Apply {
         while let Some(first) = rest.next() {
             let key = (first.change.action.number(), first.change.action.changes());
             let mut run = vec![first];
-            while let Some(next) = rest.next_if(|p| (p.change.action.number(), p.change.action.changes()) == key) {
+            // The second half of a move expects what the first half left, so the two are never in one call.
+            let belongs = |run: &[Planned], p: &Planned| {
+                (p.change.action.number(), p.change.action.changes()) == key
+                    && (p.lead.is_none() || run.iter().all(|earlier| earlier.change.pair != p.change.pair))
+            };
+            while let Some(next) = rest.next_if(|p| belongs(&run, p)) {
                 run.push(next);
             }
+            run.iter_mut().for_each(|planned| self.expect_moved(&mut planned.change));
             let Some(side) = key.1 else { continue };
             let results = self.restructure_on(side, &run).await;
             for (planned, node) in run.into_iter().zip(results) {
                 let result = node.map(|node| {
+                    self.remember_move(side, &planned.change, &node);
                     let mut done = Done::default();
                     if let Some(source) = self.widened(side, &planned, &node) {
                         done.now[side.other()] = Some(source);
@@ -401,6 +459,7 @@ impl Apply {
                 }
                 Err(error) => {
                     // One decision is one failure, however many of its parts could not be carried out.
+                    self.misses_dir(change);
                     if self.undone.insert(planned.lead.unwrap_or(planned.at.seq)) {
                         self.tally.counts.failed += 1;
                         self.tally.stale += u64::from(error.code() == Code::Stale);
@@ -472,7 +531,7 @@ impl Apply {
             .iter()
             .map(|p| IntentItem::Staged { side, target: p.change.path_on(side).clone(), tag: self.tag(p) })
             .collect();
-        self.scene.ledger.intend(self.preview, items).await
+        self.scene.ledger.intend(self.preview, items, self.clock.now()).await
     }
 
     /// Moves through a temporary name leave an intent until the swap is complete.
@@ -487,7 +546,10 @@ impl Apply {
                 _ => None,
             })
             .collect();
-        if items.is_empty() { Ok(None) } else { Ok(Some(self.scene.ledger.intend(self.preview, items).await?)) }
+        if items.is_empty() {
+            return Ok(None);
+        }
+        self.scene.ledger.intend(self.preview, items, self.clock.now()).await.map(Some)
     }
 
     async fn release_kept_intents(&mut self) -> Result<()> {
@@ -497,12 +559,6 @@ impl Apply {
         }
         Ok(())
     }
-}
-
-/// Whether the change moves an item to a temporary name.
-fn is_swap_step(change: &Change) -> bool {
-    matches!(change.action, Action::Move { .. })
-        && change.path.name().is_some_and(|name| crate::provider::is_reserved(name.as_bytes()))
 }
 
 /// What a run begins with.

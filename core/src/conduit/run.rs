@@ -325,6 +325,8 @@ impl Voyage {
             seen,
             tally: Applied::default(),
             undone: Default::default(),
+            missing_dirs: Default::default(),
+            moved: Default::default(),
             narrow: Vec::new(),
             kept_intents: Vec::new(),
             progress_written: Duration::ZERO,
