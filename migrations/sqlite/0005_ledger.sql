@@ -1,7 +1,8 @@
 -- The file ledger: what both sides of a conduit last agreed on, intents, and resumable transfers.
 
 -- Clustered by directory, so that one range read gives a directory's children in the order of their names. The
--- states are in the binary form of the ledger's codec. It has no tenant column: its conduit has one, and 16 bytes a
+-- states are in the binary form of the ledger's codec. The id is in the key because two rows may have one name for a
+-- while, in the middle of a swap. It has no tenant column: its conduit has one, and 16 bytes a
 -- row are a tenth of the ledger.
 CREATE TABLE file_pair (
     conduit_id INTEGER NOT NULL REFERENCES sync_conduit(id) ON DELETE CASCADE,
@@ -12,7 +13,7 @@ CREATE TABLE file_pair (
     content BLOB CHECK (length(content) = 32),
     left_state BLOB NOT NULL,
     right_state BLOB NOT NULL,
-    PRIMARY KEY (conduit_id, parent_id, name)
+    PRIMARY KEY (conduit_id, parent_id, name, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX idx_file_pair_directory ON file_pair(conduit_id, id) WHERE kind = 2;

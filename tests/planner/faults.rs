@@ -123,7 +123,9 @@ proptest! {
 
     #[test]
     fn clocks_do_not_decide_directions(story in story(), shift in -100_000..100_000i64) {
-        prop_assume!(story.policy != ConflictPolicy::LatestWins);
+        if story.policy == ConflictPolicy::LatestWins {
+            return Ok(());
+        }
         let s = settings(SyncMode::Bidirectional, story.policy);
         let world = story.world();
         let mut shifted = world.clone();

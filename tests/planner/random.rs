@@ -54,7 +54,7 @@ pub fn content(number: u8) -> Vec<u8> {
     }
 }
 
-fn pick<'a>(items: &'a [RelPath], at: usize) -> Option<&'a RelPath> {
+fn pick(items: &[RelPath], at: usize) -> Option<&RelPath> {
     (!items.is_empty()).then(|| &items[at % items.len()])
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use portbook::Code;
 use portbook::identity::ContentHash;
 use portbook::ledger::{IntentKind, Ledger, NewIntent};
 use portbook::model::{Held, Ident, Kind, Name, Pair, PairId, PreviewId, Sides, Timestamp, Token};
@@ -48,36 +47,24 @@ pub(crate) async fn children_come_back_ordered_by_name_as_they_were_written(book
     assert_eq!(ledger.count().await.unwrap(), 5);
     assert_eq!(ledger.newest_pair().await.unwrap(), PairId(5));
     assert!(!ledger.is_empty().await.unwrap());
-    let by_key = ledger.pair_by_key(&[(PairId(1), name("deep")), (PairId(1), name("b"))]).await.unwrap();
+    let by_key =
+        ledger.pair_by_key(&[(PairId(1), name("deep"), pairs[2].id), (PairId(1), name("b"), PairId(9))]).await.unwrap();
     assert_eq!(by_key, [Some(pairs[2].clone()), None]);
 }
 
-pub(crate) async fn a_row_is_replaced_by_key_and_removed_only_with_its_id(book: Arc<Book>) {
+pub(crate) async fn rows_of_one_name_are_told_apart_by_their_ids(book: Arc<Book>) {
     let (ledger, tenant) = ledger_of(&book).await;
-    book.store.write(tenant, vec![ledger.put(&[pair(1, 0, "a", Kind::File)])]).await.unwrap();
-    let newer = pair(2, 0, "a", Kind::File);
-    book.store.write(tenant, vec![ledger.put(std::slice::from_ref(&newer))]).await.unwrap();
+    let older = pair(1, 0, "a", Kind::File);
+    let newer = pair(2, 0, "a", Kind::Dir);
+    book.store.write(tenant, vec![ledger.put(&[older.clone(), newer.clone()])]).await.unwrap();
+    assert_eq!(ledger.children(&[PairId::ROOT]).await.unwrap()[0], [older, newer.clone()]);
+    let again = Pair { kind: Kind::Symlink, ..pair(1, 0, "a", Kind::File) };
+    book.store.write(tenant, vec![ledger.put(std::slice::from_ref(&again))]).await.unwrap();
+    assert_eq!(ledger.children(&[PairId::ROOT]).await.unwrap()[0], [again, newer.clone()]);
     let remove = |id| ledger.remove(&[(PairId::ROOT, name("a"), PairId(id))]);
-    assert_eq!(book.store.write(tenant, remove(1)).await.unwrap(), [Written::Changed(0)]);
+    assert_eq!(book.store.write(tenant, remove(3)).await.unwrap(), [Written::Changed(0)]);
+    assert_eq!(book.store.write(tenant, remove(1)).await.unwrap(), [Written::Changed(1)]);
     assert_eq!(ledger.children(&[PairId::ROOT]).await.unwrap()[0], [newer]);
-    assert_eq!(book.store.write(tenant, remove(2)).await.unwrap(), [Written::Changed(1)]);
-    assert!(ledger.is_empty().await.unwrap());
-}
-
-pub(crate) async fn a_rename_needs_its_row_and_a_free_key(book: Arc<Book>) {
-    let (ledger, tenant) = ledger_of(&book).await;
-    let pairs = [pair(1, 0, "a", Kind::File), pair(2, 0, "b", Kind::File), pair(3, 0, "d", Kind::Dir)];
-    book.store.write(tenant, vec![ledger.put(&pairs)]).await.unwrap();
-    let key = |parent, text| (PairId(parent), name(text));
-    let code = |w: Result<Vec<Written>, portbook::Error>| w.unwrap_err().code();
-    let taken = ledger.rename(PairId(1), &key(0, "a"), &key(0, "b"));
-    assert_eq!(code(book.store.write(tenant, vec![taken]).await), Code::Conflict);
-    let stranger = ledger.rename(PairId(9), &key(0, "a"), &key(3, "c"));
-    assert_eq!(code(book.store.write(tenant, vec![stranger]).await), Code::Conflict);
-    let good = ledger.rename(PairId(1), &key(0, "a"), &key(3, "c"));
-    book.store.write(tenant, vec![good]).await.unwrap();
-    let moved = Pair { parent: PairId(3), name: name("c"), ..pairs[0].clone() };
-    assert_eq!(ledger.children(&[PairId(3)]).await.unwrap()[0], [moved]);
 }
 
 pub(crate) async fn a_directory_has_the_path_of_its_ancestors(book: Arc<Book>) {

@@ -50,8 +50,7 @@ contract! {
     operations::a_run_of_nothing_is_logged_too;
     operations::a_preview_that_has_expired_is_not_stored;
     ledger::children_come_back_ordered_by_name_as_they_were_written;
-    ledger::a_row_is_replaced_by_key_and_removed_only_with_its_id;
-    ledger::a_rename_needs_its_row_and_a_free_key;
+    ledger::rows_of_one_name_are_told_apart_by_their_ids;
     ledger::a_directory_has_the_path_of_its_ancestors;
     ledger::an_intent_is_open_until_it_is_removed;
     ledger::a_conduit_takes_its_ledger_along;

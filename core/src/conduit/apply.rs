@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::delta::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
 use crate::error::{Code, Error, Result};
-use crate::model::{Ident, Kind, Node, PreviewId, RelPath, Side, Sides, TenantId, Token};
+use crate::model::{Kind, Node, PairId, PreviewId, RelPath, Side, Sides, TenantId};
 use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
@@ -20,7 +20,7 @@ use crate::store::{Store, Write};
 
 use super::baseline::IntentItem;
 use super::journal::Journal;
-use super::outcome::{self, Done, Outcome, Seen};
+use super::outcome::{self, Done, Outcome, Seen, is_swap_step};
 use super::pipeline::{self, Pipeline};
 use super::scan::Scene;
 use super::throttle::Throttle;
@@ -49,11 +49,12 @@ pub(crate) struct Apply {
     pub(crate) tally: Applied,
     /// Changes that were not done and on which others hang.
     pub(crate) undone: HashSet<i64>,
+    /// Directories whose ledger row is missing or stands where it does not belong.
+    pub(crate) missing_dirs: HashSet<PairId>,
+    /// Files and links that were moved: the side, what was scanned, what the move left.
+    pub(crate) moved: HashMap<PairId, (Side, Node, Node)>,
     /// Directories that were made wider than their originals, with the mode they are to have.
     pub(crate) narrow: Vec<(Side, u32, Planned)>,
-    /// What moves have made of the tokens of files, by what they were before (a rename changes the time of change).
-    /// As many as there are moves, which the walk keeps in memory too.
-    pub(crate) moved: HashMap<(Side, Ident), (Token, Token)>,
     /// Swaps whose second half is still to come.
     pub(crate) kept_intents: Vec<i64>,
     /// Versions that went aside and whose place is still to be taken.
@@ -90,6 +91,13 @@ impl Apply {
     async fn steps(&mut self, pipeline: &mut Pipeline, from: Position) -> Result<()> {
         let reader = PlanReader { store: self.store.clone(), tenant: self.tenant, preview: self.preview };
         let end = Position { ord: i64::MAX, seq: i64::MAX };
+        // A run that goes on with an interrupted plan knows what that one could not do.
+        if from.ord >= 0 {
+            for planned in reader.failed().await? {
+                self.misses_dir(&planned.change);
+                self.undone.insert(planned.lead.unwrap_or(planned.at.seq));
+            }
+        }
         for (index, step) in STEPS.into_iter().enumerate() {
             let until = STEPS.get(index + 1).map_or(end, |next| Position::start_of(*next));
             let mut at = from.max(Position::start_of(step));
@@ -134,20 +142,59 @@ impl Apply {
         self.reporter.control.check()
     }
 
-    /// Separates what is to be done to a side from what only the ledger learns, and from followers of a decision that
-    /// was not carried out: the outcome of both is known.
-    fn ready(&self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
-        let (mut page, held): (Vec<_>, Vec<_>) =
-            page.into_iter().partition(|p| p.lead.is_none_or(|lead| !self.undone.contains(&lead)));
-        page.iter_mut().for_each(|planned| self.follow_moves(&mut planned.change));
-        let (ready, recorded): (Vec<_>, Vec<_>) = page.into_iter().partition(|p| p.change.action.changes().is_some());
-        outcomes.extend(recorded.into_iter().map(|planned| Outcome { planned, result: Ok(Done::default()) }));
-        outcomes.extend(held.into_iter().map(|planned| {
-            let why = Error::new(Code::Stale, "carry", &planned.change.path)
-                .because("the first half of this decision was not carried out");
-            Outcome { planned, result: Err(why) }
-        }));
+    /// Separates what is to be done to a side from what only the ledger learns and from what cannot be done any more:
+    /// the outcome of both is known. Nothing is carried into a directory that was not made or recorded: its ledger row
+    /// is missing, and rows beneath it would hang nowhere.
+    fn ready(&mut self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
+        let mut ready = Vec::with_capacity(page.len());
+        for mut planned in page {
+            let refused = if planned.lead.is_some_and(|lead| self.undone.contains(&lead)) {
+                Some("the first half of this decision was not carried out")
+            } else if self.missing_dirs.contains(&planned.change.parent) {
+                Some("its directory could not be brought into step")
+            } else {
+                None
+            };
+            if let Some(reason) = refused {
+                self.misses_dir(&planned.change);
+                let why = Error::new(Code::Stale, "carry", &planned.change.path).because(reason);
+                outcomes.push(Outcome { planned, result: Err(why) });
+            } else if planned.change.action.changes().is_none() {
+                outcomes.push(Outcome { planned, result: Ok(Done::default()) });
+            } else {
+                self.expect_moved(&mut planned.change);
+                ready.push(planned);
+            }
+        }
         ready
+    }
+
+    /// Remembers a directory whose ledger row is missing or stands where it does not belong.
+    fn misses_dir(&mut self, change: &Change) {
+        let names_dir = matches!(change.action, Action::MakeDir { .. } | Action::Move { .. } | Action::Record);
+        if change.item == Kind::Dir && names_dir {
+            self.missing_dirs.insert(change.pair);
+        }
+    }
+
+    /// A move changes the times of an item (`st_ctime`): what comes after it in the plan expects what the move left.
+    fn expect_moved(&self, change: &mut Change) {
+        let Some((on, before, after)) = self.moved.get(&change.pair) else { return };
+        if let Expect::Node(node) = &mut change.expect[*on]
+            && node == before
+        {
+            *node = after.clone();
+        }
+    }
+
+    fn remember_move(&mut self, side: Side, change: &Change, after: &Node) {
+        if let (Action::Move { .. }, Expect::Node(before)) = (&change.action, &change.expect[side])
+            && after.kind != Kind::Dir
+        {
+            // Of a move in two halves, what was scanned is what later changes expect.
+            let first = self.moved.get(&change.pair).map_or_else(|| before.clone(), |(_, first, _)| first.clone());
+            self.moved.insert(change.pair, (side, first, after.clone()));
+        }
     }
 
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
@@ -178,23 +225,21 @@ impl Apply {
         let mut rest = ready.into_iter().peekable();
         while let Some(first) = rest.next() {
             let key = (first.change.action.number(), first.change.action.changes());
-            let mut heads = HashSet::from([first.at.seq]);
             let mut run = vec![first];
-            // The second half of a swap has to know what the first one made of the item.
-            let goes_along = |p: &Planned, heads: &HashSet<i64>| {
+            // The second half of a move expects what the first half left, so the two are never in one call.
+            let belongs = |run: &[Planned], p: &Planned| {
                 (p.change.action.number(), p.change.action.changes()) == key
-                    && p.lead.is_none_or(|lead| !heads.contains(&lead))
+                    && (p.lead.is_none() || run.iter().all(|earlier| earlier.change.pair != p.change.pair))
             };
-            while let Some(next) = rest.next_if(|p| goes_along(p, &heads)) {
-                heads.insert(next.at.seq);
+            while let Some(next) = rest.next_if(|p| belongs(&run, p)) {
                 run.push(next);
             }
+            run.iter_mut().for_each(|planned| self.expect_moved(&mut planned.change));
             let Some(side) = key.1 else { continue };
-            run.iter_mut().for_each(|planned| self.follow_moves(&mut planned.change));
             let results = self.restructure_on(side, &run).await;
             for (planned, node) in run.into_iter().zip(results) {
                 let result = node.map(|node| {
-                    self.note_move(side, &planned.change, &node);
+                    self.remember_move(side, &planned.change, &node);
                     let mut done = Done::default();
                     if let Some(source) = self.widened(side, &planned, &node) {
                         done.now[side.other()] = Some(source);
@@ -207,37 +252,6 @@ impl Apply {
         }
         self.flush(&outcomes).await?;
         self.commit(None, outcomes).await
-    }
-
-    /// What a move makes of a file's token: other changes of the plan expect the file as it was before.
-    fn note_move(&mut self, side: Side, change: &Change, after: &Node) {
-        if let (Action::Move { .. }, Expect::Node(before)) = (&change.action, &change.expect[side])
-            && before.kind != Kind::Dir
-            && before.token != after.token
-        {
-            // An item that was moved twice is known to the rest of the plan as it was before the first time.
-            let known = self
-                .moved
-                .entry((side, before.ident.clone()))
-                .or_insert_with(|| (before.token.clone(), Token::default()));
-            known.1 = after.token.clone();
-        }
-    }
-
-    /// Expects of files that this run has moved what the move made of them. Anything else that happened to them still
-    /// makes the change stale.
-    pub(super) fn follow_moves(&self, change: &mut Change) {
-        if self.moved.is_empty() {
-            return;
-        }
-        for side in Side::BOTH {
-            if let Expect::Node(node) = &mut change.expect[side]
-                && let Some((before, after)) = self.moved.get(&(side, node.ident.clone()))
-                && node.token == *before
-            {
-                node.token = after.clone();
-            }
-        }
     }
 
     async fn restructure_on(&self, side: Side, run: &[Planned]) -> Vec<Result<Node>> {
@@ -448,6 +462,7 @@ impl Apply {
                 }
                 Err(error) => {
                     // One decision is one failure, however many of its parts could not be carried out.
+                    self.misses_dir(change);
                     if self.undone.insert(planned.lead.unwrap_or(planned.at.seq)) {
                         self.tally.counts.failed += 1;
                         self.tally.stale += u64::from(error.code() == Code::Stale);
@@ -519,7 +534,7 @@ impl Apply {
             .iter()
             .map(|p| IntentItem::Staged { side, target: p.change.path_on(side).clone(), tag: self.tag(p) })
             .collect();
-        self.scene.ledger.intend(self.preview, items).await
+        self.scene.ledger.intend(self.preview, items, self.clock.now()).await
     }
 
     /// A move through a temporary name leaves an intent until the swap is complete, a version that goes aside until
@@ -535,9 +550,10 @@ impl Apply {
                 asides.push(IntentItem::Aside { side, aside: to, from });
             }
         }
+        let now = self.clock.now();
         for (items, kept) in [(swaps, &mut self.kept_intents), (asides, &mut self.aside_intents)] {
             if !items.is_empty() {
-                kept.push(self.scene.ledger.intend(self.preview, items).await?);
+                kept.push(self.scene.ledger.intend(self.preview, items, now).await?);
             }
         }
         Ok(())
@@ -550,12 +566,6 @@ impl Apply {
         }
         Ok(())
     }
-}
-
-/// Whether the change moves an item to a temporary name, to make room for what takes its place.
-pub(super) fn is_swap_step(change: &Change) -> bool {
-    let Action::Move { on, .. } = change.action else { return false };
-    change.path_on(on).name().is_some_and(|name| crate::provider::is_reserved(name.as_bytes()))
 }
 
 /// What a run begins with.

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
-use crate::ledger::Ledger;
+use crate::ledger::{IntentKind, Ledger, NewIntent, PairKey};
 use crate::model::{Pair, PairId, PreviewId, RelPath, Side, Sides, TenantId};
-use crate::store::{Statement, Store, Value, Write, Written};
+use crate::operation::clock::micros;
+use crate::store::{Store, Write};
 
 use super::outcome::Entry;
 
@@ -18,7 +20,6 @@ use super::outcome::Entry;
 pub(crate) struct Baseline {
     store: Arc<dyn Store>,
     tenant: TenantId,
-    conduit: i64,
     generation: i64,
     ledger: Ledger,
     swapped: bool,
@@ -65,7 +66,7 @@ pub(crate) struct OpenIntent {
 impl Baseline {
     pub(crate) fn new(store: Arc<dyn Store>, tenant: TenantId, conduit: i64, generation: i64, swapped: bool) -> Self {
         let ledger = Ledger::new(store.clone(), tenant, conduit);
-        Self { store, tenant, conduit, generation, ledger, swapped }
+        Self { store, tenant, generation, ledger, swapped }
     }
 
     /// The rows beneath each of these directories, ordered by name.
@@ -104,11 +105,11 @@ impl Baseline {
             }
         }
         if !replaced.is_empty() {
-            let keys: Vec<_> = replaced.iter().map(|(old, ..)| old.clone()).collect();
+            let keys: Vec<PairKey> = replaced.iter().map(|(old, id, ..)| (old.0, old.1.clone(), *id)).collect();
             let rows = self.ledger.pair_by_key(&keys).await?;
             for ((old, id, parent, name, fresh), row) in replaced.into_iter().zip(rows) {
                 // A row that is not there any more was recorded at its new place before a crash.
-                let Some(mut pair) = row.filter(|row| row.id == id) else { continue };
+                let Some(mut pair) = row else { continue };
                 removed.push((old.0, old.1, id));
                 if self.swapped {
                     turn(&mut pair);
@@ -131,48 +132,38 @@ impl Baseline {
     }
 
     /// Puts an intent into the book, durably, before its effects.
-    pub(crate) async fn intend(&self, preview: PreviewId, items: Vec<IntentItem>) -> Result<i64> {
+    pub(crate) async fn intend(&self, preview: PreviewId, items: Vec<IntentItem>, now: DateTime<Utc>) -> Result<i64> {
         let items: Vec<IntentItem> = items.into_iter().map(|item| self.turned(item)).collect();
         let encode = |e| Error::new(Code::Internal, "encode an intent", "").caused_by(e);
         let detail = postcard::to_stdvec(&items).map_err(encode)?;
-        let insert = Statement::new(
-            "INSERT INTO file_intent (tenant_id, conduit_id, generation, preview_id, kind, detail) \
-             VALUES (?1, ?2, ?3, ?4, 1, ?5) RETURNING id",
-            vec![
-                Value::Uuid(self.tenant.0),
-                Value::Int(self.conduit),
-                Value::Int(self.generation),
-                Value::Uuid(preview.0),
-                Value::Blob(detail),
-            ],
-        );
-        let written = self.store.write(self.tenant, vec![Write::Returning(insert)]).await?;
-        match written.first() {
-            Some(Written::Rows(rows)) => rows.first().map_or_else(|| Err(lost_id()), |row| row.int(0)),
-            Some(Written::Changed(_)) | None => Err(lost_id()),
-        }
+        let intent = NewIntent {
+            generation: self.generation,
+            preview_id: Some(preview),
+            kind: IntentKind::Batch,
+            range: None,
+            detail,
+            created_at: micros(now),
+        };
+        let written = self.store.write(self.tenant, vec![self.ledger.put_intent(&intent)]).await?;
+        written.first().map_or_else(
+            || Err(Error::new(Code::Internal, "write an intent", "").because("the book gave no number")),
+            Ledger::intent_id,
+        )
     }
 
     /// The part of a batch that removes an intent.
     pub(crate) fn remove_intent(&self, id: i64) -> Write {
-        Write::Execute(Statement::new(
-            "DELETE FROM file_intent WHERE tenant_id = ?1 AND id = ?2",
-            vec![Value::Uuid(self.tenant.0), Value::Int(id)],
-        ))
+        self.ledger.remove_intent(id)
     }
 
     /// What runs that did not end have left.
     pub(crate) async fn open_intents(&self) -> Result<Vec<OpenIntent>> {
-        let all = Statement::new(
-            "SELECT id, detail FROM file_intent WHERE tenant_id = ?1 AND conduit_id = ?2 ORDER BY id",
-            vec![Value::Uuid(self.tenant.0), Value::Int(self.conduit)],
-        );
-        let rows = self.store.query(self.tenant, all).await?;
-        rows.iter()
-            .map(|row| {
+        let open = self.ledger.open_intents().await?;
+        open.into_iter()
+            .map(|intent| {
                 let decode = |e| Error::new(Code::Corrupt, "read an intent", "").caused_by(e);
-                let items: Vec<IntentItem> = postcard::from_bytes(row.blob(1)?).map_err(decode)?;
-                Ok(OpenIntent { id: row.int(0)?, items: items.into_iter().map(|item| self.turned(item)).collect() })
+                let items: Vec<IntentItem> = postcard::from_bytes(&intent.what.detail).map_err(decode)?;
+                Ok(OpenIntent { id: intent.id, items: items.into_iter().map(|item| self.turned(item)).collect() })
             })
             .collect()
     }
@@ -188,8 +179,4 @@ impl Baseline {
 
 fn turn(pair: &mut Pair) {
     std::mem::swap(&mut pair.held.left, &mut pair.held.right);
-}
-
-fn lost_id() -> Error {
-    Error::new(Code::Internal, "write an intent", "").because("the book gave no number")
 }

@@ -102,6 +102,10 @@ impl Scope for Filter {
         !self.exclude.is_match(&path) && (is_dir || self.include.as_ref().is_none_or(|set| set.is_match(&path)))
     }
 
+    fn has_filter(&self) -> bool {
+        self.hidden || self.include.is_some() || !self.exclude.is_empty()
+    }
+
     fn selects(&self, path: &RelPath) -> bool {
         self.selects.as_ref().is_none_or(|set| set.is_match(as_path(path)))
     }

@@ -6,8 +6,6 @@ use crate::identity::ContentHash;
 use crate::model::{Held, Kind, Name, Node, Pair, PairId, RelPath, Side, Sides, Timestamp};
 use crate::operation::plan::Planned;
 
-use super::apply::is_swap_step;
-
 /// A planned change after its effect.
 pub(crate) struct Outcome {
     pub(crate) planned: Planned,
@@ -106,6 +104,23 @@ pub(crate) fn entry(change: &Change, done: &Done, seen: Seen) -> Result<Entry> {
             };
             Ok(Entry::Put(pair, change.was.clone()))
         }
+    }
+}
+
+/// Whether the change moves an item to a temporary name, to make room for another: the ledger learns of it when the
+/// second half of the move is done.
+pub(crate) fn is_swap_step(change: &Change) -> bool {
+    match &change.action {
+        Action::Move { on, .. } => {
+            change.path_on(*on).name().is_some_and(|name| crate::provider::is_reserved(name.as_bytes()))
+        }
+        Action::MakeDir { .. }
+        | Action::Transfer { .. }
+        | Action::SetMetadata { .. }
+        | Action::Delete { .. }
+        | Action::Record
+        | Action::Forget
+        | Action::Skip(_) => false,
     }
 }
 

@@ -325,6 +325,7 @@ impl Voyage {
             seen,
             tally: Applied::default(),
             undone: Default::default(),
+            missing_dirs: Default::default(),
             narrow: Vec::new(),
             moved: Default::default(),
             kept_intents: Vec::new(),

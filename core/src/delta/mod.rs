@@ -11,6 +11,7 @@
 //! | `align` | which row, left entry and right entry are the same item |
 //! | `classify` | what became of an item on one side |
 //! | `table` | what two states and a policy decide about a file or link |
+//! | `items` `leaves` `clash` `vanished` | the items of one directory |
 //! | `dirs` | what becomes of directories, once their children are decided |
 //! | `moves` | which vanished item is which appeared one, and which moves are accepted |
 //! | `overlay` | the ledger and the other side as if accepted moves had been done |
@@ -21,11 +22,13 @@
 
 mod align;
 mod change;
+mod clash;
 mod classify;
 mod dirs;
 mod emit;
 mod guards;
 mod items;
+mod leaves;
 mod moves;
 mod names;
 mod overlay;
@@ -34,6 +37,7 @@ mod settings;
 mod structure;
 mod table;
 mod tally;
+mod vanished;
 
 pub use change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
 pub use guards::{Confirmation, Confirmed, GuardTrip, Limits, MaxDelete, check};

@@ -118,3 +118,107 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICIES: [ConflictPolicy; 4] = [
+        ConflictPolicy::SourceWins,
+        ConflictPolicy::DestinationWins,
+        ConflictPolicy::LatestWins,
+        ConflictPolicy::KeepBoth,
+    ];
+
+    /// The reconciliation contract, section 3, rows 1 to 17: states, whether the contents are equal, and what each policy
+    /// does: `>` carries to the right, `<` to the left (with `!` over an archived version), `xR`/`xL` removes, `=`
+    /// records, `.` nothing, `2` keeps both, `0` drops the row, `?` leaves alone. *Latest* is told that the left is later.
+    const TABLE: [(&str, char, char, bool, [&str; 4]); 15] = [
+        ("2: new left", 'A', '-', false, [">", ">", ">", ">"]),
+        ("3: new right", '-', 'A', false, ["<", "<", "<", "<"]),
+        ("4: new alike", 'A', 'A', true, ["=", "=", "=", "="]),
+        ("5: new differing", 'A', 'A', false, [">!", "<!", ">!", "2"]),
+        ("6: quiet", 'U', 'U', false, [".", ".", ".", "."]),
+        ("7: edited left", 'M', 'U', false, [">", ">", ">", ">"]),
+        ("8: edited right", 'U', 'M', false, ["<", "<", "<", "<"]),
+        ("9: edited alike", 'M', 'M', true, ["=", "=", "=", "="]),
+        ("10: edited differently", 'M', 'M', false, [">!", "<!", ">!", "2"]),
+        ("11: both gone", '-', '-', false, ["0", "0", "0", "0"]),
+        ("12: deleted left", '-', 'U', false, ["xR", "xR", "xR", "xR"]),
+        ("13: deleted right", 'U', '-', false, ["xL", "xL", "xL", "xL"]),
+        ("14: deleted left, edited right", '-', 'M', false, ["xR", "<", "<", "<"]),
+        ("15: edited left, deleted right", 'M', '-', false, [">", "xL", ">", ">"]),
+        ("16: unknown left", '?', 'U', false, ["?", "?", "?", "?"]),
+    ];
+
+    fn state(letter: char) -> State {
+        match letter {
+            'A' => State::Added,
+            'M' => State::Modified,
+            'U' => State::Same,
+            '-' => State::Absent,
+            '?' => State::Unknown("unreadable".into()),
+            other => panic!("no state {other}"),
+        }
+    }
+
+    fn letters(verdict: &Verdict) -> String {
+        match verdict {
+            Verdict::Nothing => ".".into(),
+            Verdict::Record => "=".into(),
+            Verdict::Attributes => "~".into(),
+            Verdict::Forget => "0".into(),
+            Verdict::Carry { to, archive, .. } => {
+                let direction = if *to == Side::Right { ">" } else { "<" };
+                format!("{direction}{}", if *archive { "!" } else { "" })
+            }
+            Verdict::Remove { on: Side::Left, .. } => "xL".into(),
+            Verdict::Remove { on: Side::Right, .. } => "xR".into(),
+            Verdict::KeepBoth => "2".into(),
+            Verdict::Skip(_) => "?".into(),
+        }
+    }
+
+    #[test]
+    fn a_bidirectional_run_follows_every_row_under_every_policy() {
+        for (row, left, right, equal, expected) in TABLE {
+            for (policy, expected) in POLICIES.into_iter().zip(expected) {
+                let rule = Rule { mode: SyncMode::Bidirectional, exact: false, policy };
+                let verdict = rule.decide(&Sides::new(state(left), state(right)), equal, || Some(Side::Left));
+                assert_eq!(letters(&verdict), expected, "row {row} under {policy:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mirror_imposes_the_source_under_every_policy() {
+        let rows = [
+            ('A', '-', ">"),
+            ('-', 'A', "?"),
+            ('A', 'A', ">!"),
+            ('U', 'U', "."),
+            ('M', 'U', ">"),
+            ('U', 'M', ">!"),
+            ('M', 'M', ">!"),
+            ('-', '-', "0"),
+            ('-', 'U', "xR"),
+            ('U', '-', ">"),
+            ('-', 'M', "xR"),
+            ('M', '-', ">"),
+            ('?', 'U', "?"),
+            ('U', '?', "?"),
+        ];
+        for (left, right, expected) in rows {
+            for policy in POLICIES {
+                for mode in [SyncMode::Mirror, SyncMode::Selective] {
+                    let rule = Rule { mode, exact: false, policy };
+                    let verdict = rule.decide(&Sides::new(state(left), state(right)), false, || None);
+                    assert_eq!(letters(&verdict), expected, "{left}{right} under {policy:?}");
+                }
+            }
+        }
+        let exact = Rule { mode: SyncMode::Mirror, exact: true, policy: ConflictPolicy::SourceWins };
+        let verdict = exact.decide(&Sides::new(state('-'), state('A')), false, || None);
+        assert_eq!(letters(&verdict), "xR");
+    }
+}

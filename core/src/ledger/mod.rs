@@ -1,8 +1,8 @@
 //! What both sides of a conduit last agreed on: one row per pair of items, clustered by directory.
 //!
 //! What always holds: a row never claims more than what is durable on both sides (the engine commits rows only after
-//! the data they vouch for); a row is addressed by (parent, name) and guarded by its id, so that a late removal cannot
-//! hit a row that took its place. Writes are returned as parts of a batch, never run here: the engine commits rows and
+//! the data they vouch for); a row is addressed by (parent, name, id), so that a late removal cannot hit a row that took
+//! its place, and two rows may have one name for a while in the middle of a swap. Writes are returned as parts of a batch, never run here: the engine commits rows and
 //! the removal of their intent together.
 //!
 //! A name that one side cannot hold lies in that side's state ([`Held::alias`](crate::model::Held)); a table of
@@ -23,7 +23,7 @@ use crate::store::{Insert, OnConflict, Row, Rows, Statement, Store, Value, Write
 const CHILDREN: &str = "SELECT id, name, kind, content, left_state, right_state FROM file_pair \
      WHERE conduit_id = ?1 AND parent_id = ?2 ORDER BY name";
 const BY_KEY: &str = "SELECT id, name, kind, content, left_state, right_state FROM file_pair \
-     WHERE conduit_id = ?1 AND parent_id = ?2 AND name = ?3";
+     WHERE conduit_id = ?1 AND parent_id = ?2 AND name = ?3 AND id = ?4";
 const COUNT: &str = "SELECT count(*) FROM file_pair WHERE conduit_id = ?1";
 const ANY: &str = "SELECT 1 FROM file_pair WHERE conduit_id = ?1 LIMIT 1";
 const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM file_pair WHERE conduit_id = ?1";
@@ -35,12 +35,10 @@ const ANCESTORS: &str = "WITH RECURSIVE up (parent_id, name, depth) AS (\
      WHERE p.conduit_id = ?1 AND p.kind = 2 AND up.depth < 4096) \
      SELECT parent_id, name FROM up ORDER BY depth";
 const REMOVE: &str = "DELETE FROM file_pair WHERE conduit_id = ?1 AND parent_id = ?2 AND name = ?3 AND id = ?4";
-const RENAME: &str = "UPDATE file_pair SET parent_id = ?1, name = ?2 \
-     WHERE conduit_id = ?3 AND parent_id = ?4 AND name = ?5 AND id = ?6";
 const COLUMNS: &[&str] = &["conduit_id", "parent_id", "name", "id", "kind", "content", "left_state", "right_state"];
 
-/// The key of a row: its directory and its name there.
-pub type PairKey = (PairId, Name);
+/// The key of a row: its directory, its name there, its number.
+pub type PairKey = (PairId, Name, PairId);
 
 /// The file ledger of one conduit.
 #[derive(Clone)]
@@ -79,7 +77,7 @@ impl Ledger {
     /// # Errors
     /// As [`children`](Self::children).
     pub async fn pair_by_key(&self, keys: &[PairKey]) -> Result<Vec<Option<Pair>>> {
-        let ask = |(parent, name): &PairKey| Statement::new(BY_KEY, self.key(*parent, name));
+        let ask = |key: &PairKey| Statement::new(BY_KEY, self.key(key));
         let pages = self.store.query_many(self.tenant, keys.iter().map(ask).collect()).await?;
         keys.iter().zip(&pages).map(|(key, rows)| rows.first().map(|r| pair_of(key.0, r)).transpose()).collect()
     }
@@ -147,34 +145,19 @@ impl Ledger {
             table: "file_pair",
             columns: COLUMNS,
             values,
-            on_conflict: OnConflict::Replace { key: 3 },
+            on_conflict: OnConflict::Replace { key: 4 },
         })
     }
 
-    /// Removes the rows that have both key and id; a row that took the key meanwhile stays. What lies below a directory
-    /// is removed by rows of its own.
+    /// Removes these rows. What lies below a directory is removed by rows of its own.
     #[must_use]
-    pub fn remove(&self, rows: &[(PairId, Name, PairId)]) -> Vec<Write> {
-        let part = |(parent, name, id): &(PairId, Name, PairId)| {
-            let mut params = self.key(*parent, name);
-            params.push(Value::Int(id.0));
-            Write::Execute(Statement::new(REMOVE, params))
-        };
-        rows.iter().map(part).collect()
+    pub fn remove(&self, rows: &[PairKey]) -> Vec<Write> {
+        rows.iter().map(|key| Write::Execute(Statement::new(REMOVE, self.key(key)))).collect()
     }
 
-    /// Moves a row to another key; what lies below a directory follows by its id. The batch fails (`conflict`) when the
-    /// row is not there or the new key is taken.
-    #[must_use]
-    pub fn rename(&self, id: PairId, from: &PairKey, to: &PairKey) -> Write {
-        let mut params = vec![Value::Int(to.0.0), Value::Blob(to.1.as_bytes().to_vec())];
-        params.extend(self.key(from.0, &from.1));
-        params.push(Value::Int(id.0));
-        Write::Expect(Statement::new(RENAME, params), 1)
-    }
-
-    fn key(&self, parent: PairId, name: &Name) -> Vec<Value> {
-        vec![Value::Int(self.conduit), Value::Int(parent.0), Value::Blob(name.as_bytes().to_vec())]
+    fn key(&self, (parent, name, id): &PairKey) -> Vec<Value> {
+        let name = Value::Blob(name.as_bytes().to_vec());
+        vec![Value::Int(self.conduit), Value::Int(parent.0), name, Value::Int(id.0)]
     }
 
     async fn one(&self, sql: &'static str) -> Result<Rows> {

@@ -213,7 +213,16 @@ impl PlanReader {
             .await?;
         planned(&rows)
     }
+
+    /// What an earlier attempt could not do.
+    pub(crate) async fn failed(&self) -> Result<Vec<Planned>> {
+        let statement = Statement::new(FAILED, vec![Value::Uuid(self.preview.0)]);
+        planned(&self.store.query(self.tenant, statement).await?)
+    }
 }
+
+const FAILED: &str = "SELECT ord, seq, lead_seq, path, detail, outcome FROM sync_preview_change \
+    WHERE preview_id = ?1 AND outcome IS NOT NULL ORDER BY ord, seq";
 
 fn planned(rows: &Rows) -> Result<Vec<Planned>> {
     rows.iter()

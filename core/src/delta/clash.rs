@@ -1,0 +1,216 @@
+//! A directory on one side against a file or link on the other (rows 19 to 22), and what has to go for it.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use super::change::{Change, ChangeKind, SkipReason, Step};
+use super::classify::{Hashed, State, classify};
+use super::dirs::{Clash, Dir, DirId, Fate, Found};
+use super::emit::Item;
+use super::items::{Now, now};
+use super::overlay::Arrival;
+use super::reconciler::{Reconciler, View};
+use crate::identity::ContentHash;
+use crate::model::{Entry, Kind, Pair, PairId, Side, Sides, SyncMode};
+
+impl Reconciler {
+    /// Looks at an item of a directory that a file stands against; decides nothing.
+    pub(super) fn probe(
+        &mut self,
+        dir: &mut Dir,
+        id: DirId,
+        row: Option<&Pair>,
+        here: Sides<Option<&Entry>>,
+        is_excluded: bool,
+        arrival: Option<&Arrival>,
+    ) {
+        let Fate::Probe { on, .. } = dir.fate else { return };
+        let Some(entry) = here[on] else { return };
+        let is = now(Some(entry));
+        if is_excluded || is == Now::Unsupported {
+            dir.found.blocked = true;
+            return;
+        }
+        dir.found.untracked |= row.is_none();
+        // What only a hash could tell apart counts as changed, which is the careful answer.
+        let state = classify(&self.settings, row, Some(&entry.node), on, None);
+        dir.found.changed |= match is {
+            Now::Dir => row.is_none_or(|r| r.kind != Kind::Dir),
+            Now::Leaf => state != State::Same,
+            Now::Absent | Now::Unsupported => false,
+        };
+        if is == Now::Dir
+            && let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings)
+        {
+            let pair = row.map_or(PairId(-1), |r| r.id);
+            let clash = Box::new(Clash { item: item.clone(), policy_decides: false, taken: HashSet::new() });
+            self.push(dir.child(id, item, pair, Fate::Probe { on, clash }));
+        }
+    }
+
+    /// Everything in the directory goes from that side.
+    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
+    pub(super) fn remove(
+        &mut self,
+        dir: &mut Dir,
+        id: DirId,
+        row: Option<&Pair>,
+        arrival: Option<&Arrival>,
+        here: Sides<Option<&Entry>>,
+        on: Side,
+        step: Step,
+        out: &mut Vec<Change>,
+    ) {
+        let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings) else { return };
+        match now(here[on]) {
+            Now::Absent => self.forget(dir, id, row, here, false, out),
+            Now::Unsupported => self.emit_skip(dir, &item, SkipReason::UnsupportedKind, out),
+            Now::Leaf => {
+                let pair = self.pair_of(&item);
+                self.emit_delete(dir, &item, pair, on, ChangeKind::Deleted, step, out);
+            }
+            Now::Dir => {
+                let pair = self.pair_of(&item);
+                self.push(dir.child(id, item, pair, Fate::Remove { on, step }));
+            }
+        }
+    }
+
+    /// A directory against a file or link (rows 19 to 22).
+    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
+    pub(super) fn clash(
+        &mut self,
+        dir: &mut Dir,
+        id: DirId,
+        row: Option<&Pair>,
+        arrival: Option<&Arrival>,
+        here: Sides<Option<&Entry>>,
+        content: Sides<Option<ContentHash>>,
+        hashed: Sides<Hashed<'_>>,
+        view: &View,
+        base: &[Pair],
+        out: &mut Vec<Change>,
+    ) {
+        let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) else { return };
+        let mut item = item;
+        item.stay();
+        let folder = if now(here.left) == Now::Dir { Side::Left } else { Side::Right };
+        let file = folder.other();
+        let state = classify(&self.settings, row, item.nodes[file].as_ref(), file, hashed[file]);
+        if let State::Unknown(reason) = state {
+            return self.emit_skip(dir, &item, SkipReason::Unknown(file, reason), out);
+        }
+        let was_dir = row.is_some_and(|r| r.kind == Kind::Dir);
+        let winner = match self.settings.mode {
+            SyncMode::Mirror | SyncMode::Selective => Some(Side::Left),
+            // Row 19: the file is as it was, the other side made a directory of it.
+            SyncMode::Bidirectional if !was_dir && state.is_settled() => Some(folder),
+            SyncMode::Bidirectional => self.rule().winner(),
+        };
+        let opposed = self.settings.mode == SyncMode::Bidirectional && (was_dir || !state.is_settled());
+        if winner == Some(folder) {
+            return self.folder_wins(dir, id, item, folder, was_dir, opposed, out);
+        }
+        if winner == Some(file) || was_dir {
+            let pair = row.map_or(PairId(-1), |r| r.id);
+            let taken = if self.rule().winner().is_none() { self.names_in_use(view, base) } else { HashSet::new() };
+            let clash = Box::new(Clash { item: item.clone(), policy_decides: winner.is_none() || was_dir, taken });
+            return self.push(dir.child(id, item, pair, Fate::Probe { on: folder, clash }));
+        }
+        self.folder_keeps_the_name(dir, id, item, folder, was_dir, view, base, out);
+    }
+
+    /// The file goes to the trash of its side and the directory is made there.
+    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
+    pub(super) fn folder_wins(
+        &mut self,
+        dir: &mut Dir,
+        id: DirId,
+        item: Item,
+        folder: Side,
+        was_dir: bool,
+        opposed: bool,
+        out: &mut Vec<Change>,
+    ) {
+        let file = folder.other();
+        if self.settings.mode == SyncMode::Selective {
+            return self.emit_skip(dir, &item, SkipReason::NotReleasable, out);
+        }
+        let pair = self.pair_of(&item);
+        let kind = if opposed { ChangeKind::Conflict } else { ChangeKind::Updated };
+        self.emit_delete(dir, &item, pair, file, kind, Step::Clear, out);
+        let mut item = item;
+        item.nodes[file] = None;
+        self.follow_next();
+        self.emit_make_dir(dir, &item, pair, file, kind, out);
+        let fate = if was_dir { Fate::Restore { side: file } } else { Fate::Both };
+        self.push(dir.child(id, item, pair, fate));
+    }
+
+    /// Both are kept: the file goes aside.
+    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
+    pub(super) fn folder_keeps_the_name(
+        &mut self,
+        dir: &mut Dir,
+        id: DirId,
+        item: Item,
+        folder: Side,
+        was_dir: bool,
+        view: &View,
+        base: &[Pair],
+        out: &mut Vec<Change>,
+    ) {
+        let file = folder.other();
+        self.set_aside(dir, &item, file, view, base, out);
+        let pair = self.pair_of(&item);
+        let mut item = item;
+        item.nodes[file] = None;
+        self.follow_next();
+        self.emit_make_dir(dir, &item, pair, file, ChangeKind::Conflict, out);
+        let fate = if was_dir { Fate::Restore { side: file } } else { Fate::Both };
+        self.push(dir.child(id, item, pair, fate));
+    }
+
+    /// Decides a directory against a file once it is known what the directory holds.
+    pub(super) fn resolve_clash(
+        &mut self,
+        dir: &mut Dir,
+        id: DirId,
+        folder: Side,
+        clash: Clash,
+        found: Found,
+        out: &mut Vec<Change>,
+    ) {
+        let Clash { item, policy_decides, taken } = clash;
+        let was_dir = item.row.as_ref().is_some_and(|r| r.kind == Kind::Dir);
+        let mirrors = self.settings.mode != SyncMode::Bidirectional;
+        let is_untracked = found.untracked || item.row.is_none();
+        let stays = found.blocked || (mirrors && is_untracked && !self.settings.exact);
+        if stays {
+            // What is unknown, excluded or not ours keeps its directory, and two items cannot have one name.
+            return self.emit_skip(dir, &item, SkipReason::NameCollision(folder), out);
+        }
+        let unopposed = mirrors || (was_dir && !found.changed);
+        if !unopposed && policy_decides {
+            match self.rule().winner() {
+                Some(side) if side == folder => return self.folder_wins(dir, id, item, folder, was_dir, true, out),
+                Some(_) => {}
+                None => {
+                    let view = View {
+                        entries: Sides::default(),
+                        unlisted: Sides::default(),
+                        taken: RefCell::new(Some(taken)),
+                        overlay: None,
+                    };
+                    return self.folder_keeps_the_name(dir, id, item, folder, was_dir, &view, &[], out);
+                }
+            }
+        }
+        let pair = self.pair_of(&item);
+        let mut gone = item.clone();
+        gone.nodes[folder] = None;
+        let kind = if unopposed { ChangeKind::Updated } else { ChangeKind::Conflict };
+        self.emit_transfer(dir, &gone, pair, kind, folder, false, out);
+        self.push(dir.child(id, item, pair, Fate::Remove { on: folder, step: Step::Clear }));
+    }
+}
