@@ -5,5 +5,6 @@
 
 #[path = "../lib/engine/mod.rs"]
 mod engine;
+mod faults;
 mod points;
 mod scenarios;
