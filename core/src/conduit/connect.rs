@@ -330,7 +330,7 @@ fn max_delete(options: &ConduitOptions) -> String {
 }
 
 /// Opens one end. A target that does not exist yet is made when `create` says so, and empty otherwise.
-pub(crate) fn open(place: &Place, create: bool) -> Result<Option<Arc<dyn Provider>>> {
+pub(crate) fn open(place: &Place, create: bool, threads: u32) -> Result<Option<Arc<dyn Provider>>> {
     match place {
         Place::Provider { provider, .. } => Ok(Some(provider.clone())),
         Place::Local(path) => {
@@ -340,7 +340,7 @@ pub(crate) fn open(place: &Place, create: bool) -> Result<Option<Arc<dyn Provide
                 }
                 std::fs::create_dir(path).map_err(|e| Error::io("make the directory", path.display(), e))?;
             }
-            Ok(Some(Arc::new(Local::open(path)?)))
+            Ok(Some(Arc::new(Local::open_threads(path, threads as usize)?)))
         }
     }
 }

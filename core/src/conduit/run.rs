@@ -74,13 +74,13 @@ impl ConduitInner {
 
     /// Opens both ends. `create` makes a target that does not exist.
     async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
-        let places = &self.places;
+        let (places, threads) = (&self.places, self.options.transfers);
         let missing = |side: Side| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         };
-        let source = connect::open(&places.left, false)?.ok_or_else(|| missing(Side::Left))?;
+        let source = connect::open(&places.left, false, threads)?.ok_or_else(|| missing(Side::Left))?;
         let source_root = source.root().await?;
-        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create)? {
+        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create, threads)? {
             Some(target) => {
                 let root = target.root().await?;
                 (target, Some(root))

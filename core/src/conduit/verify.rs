@@ -57,6 +57,9 @@ impl std::fmt::Display for Difference {
 
 const LISTED: usize = 1000;
 
+/// Threads that look at each side.
+const THREADS: u32 = 2;
+
 /// Items compared in one call.
 const BATCH: usize = 1024;
 
@@ -78,7 +81,7 @@ impl VerifyReport {
 /// Compares both trees.
 pub(crate) async fn verify(places: Sides<Place>, filters: &Filters, checksum: bool) -> Result<VerifyReport> {
     let open = |side: Side| {
-        connect::open(&places[side], false)?.ok_or_else(|| {
+        connect::open(&places[side], false, THREADS)?.ok_or_else(|| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         })
     };
