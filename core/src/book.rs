@@ -145,7 +145,8 @@ impl Book {
         Ok(Session::new(self.inner.clone(), tenant, user))
     }
 
-    /// Ends the book: what is under way is waited for, later calls fail.
+    /// Ends the book: what is under way in it is waited for, later calls fail. A SQLite book is one file afterwards; one
+    /// that is dropped without this loses nothing, and keeps a log beside it until it is opened again.
     pub async fn shutdown(&self) {
         self.inner.store.shutdown().await;
     }

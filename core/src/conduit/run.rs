@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, Verify};
 use crate::operation::clock::{micros, timestamp};
 use crate::operation::plan::{PlanWriter, Position};
-use crate::operation::preview::{Delta, PreviewSummary, Previews};
+use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
 use crate::operation::run::{Control, Reporter, RunEvent, RunReport};
 use crate::provider::vacant::Vacant;
@@ -64,6 +64,25 @@ impl ConduitInner {
 
     fn previews(&self) -> Previews {
         Previews { store: self.book.store.clone(), tenant: self.tenant }
+    }
+
+    /// The preview, if this conduit can apply it in this direction.
+    async fn applicable(&self, id: PreviewId) -> Result<Stored> {
+        let stored = self.previews().get(id, self.book.clock.now()).await?;
+        let refuse = |reason: &str, advice| {
+            Err(Error::new(Code::Invalid, "apply the preview", id).because(reason).advise(advice))
+        };
+        if stored.conduit != self.id {
+            return refuse("it is of another pair of places", "name the places that it was made of");
+        }
+        if stored.delta.swapped != self.swapped {
+            return refuse("it goes the other way", "name source and target as when it was made");
+        }
+        match stored.state.as_str() {
+            "ready" | "applying" => Ok(stored),
+            "applied" => refuse("it was applied already", "preview again"),
+            _ => refuse("it was not completed", "preview again"),
+        }
     }
 
     /// Opens both ends. `create` makes a target that does not exist.
@@ -229,12 +248,20 @@ pub(crate) async fn run(
     let begun = conduit.book.clock.elapsed();
     conduit.previews().clean(conduit.book.clock.now()).await?;
     let row = conduit.row().await?;
-    guard::vacancy(&row.identities, &conduit.places.right, &options)?;
+    // What cannot be applied is refused before a target is made for it.
+    let writes_source = match &task {
+        Task::Sync(_) => conduit.options.mode == SyncMode::Bidirectional,
+        Task::Apply(id) => conduit.applicable(*id).await?.delta.writes_source,
+    };
+    let is_renewed = guard::vacancy(&row.identities, &conduit.places.right, &options)?;
     let (scene, roots) = conduit.scene(row.generation + 1, true).await?;
-    let _locks = lock(&scene, conduit.options.mode).await?;
+    let _locks = lock(&scene, writes_source).await?;
     let lease = Lease::take(&conduit).await?;
     // Whoever held the lease before may have moved on what was read before the lock.
-    let row = conduit.row().await?;
+    let mut row = conduit.row().await?;
+    if is_renewed {
+        row.identities.right = None;
+    }
     let (scene, roots) = if row.generation == 0 && roots.right.is_none() {
         conduit.scene(row.generation + 1, true).await?
     } else {
@@ -253,8 +280,7 @@ fn ledger(conduit: &ConduitInner, generation: i64) -> Arc<Baseline> {
 }
 
 /// The locks on both roots: what is only read is shared, what is written is held alone.
-async fn lock(scene: &Scene, mode: SyncMode) -> Result<[Option<RootLock>; 2]> {
-    let writes_source = mode == SyncMode::Bidirectional;
+async fn lock(scene: &Scene, writes_source: bool) -> Result<[Option<RootLock>; 2]> {
     Ok([scene.sides.left.lock(writes_source).await?, scene.sides.right.lock(true).await?])
 }
 
@@ -280,8 +306,7 @@ impl Voyage {
         };
         if let Some(guard) = delta.guards.iter().find(|guard| !self.options.confirm.contains(&guard.name)) {
             begin.abandon().await?;
-            return Err(Error::new(Code::Guard, "apply the preview", preview)
-                .because(format!("{}: {}", guard.name, guard.reason)));
+            return Err(guard::stop(guard, preview));
         }
         self.check_writable(&delta)?;
         self.reporter.fact(RunEvent::Planned(summary)).await;
@@ -455,16 +480,10 @@ impl Voyage {
     }
 
     async fn take_plan(&mut self, id: PreviewId) -> Result<Taken> {
-        let stored = self.conduit.previews().get(id, self.conduit.book.clock.now()).await?;
-        let refuse = |reason: &str| Err(Error::new(Code::Invalid, "apply the preview", id).because(reason));
-        if stored.conduit != self.conduit.id || stored.delta.swapped != self.conduit.swapped {
-            return refuse("it is of another conduit");
-        }
-        match stored.state.as_str() {
-            "ready" | "applying" => {}
-            "applied" => return refuse("it was applied already"),
-            _ => return refuse("it was not completed"),
-        }
+        let mut stored = self.conduit.applicable(id).await?;
+        // The preview saw the roots as they were then.
+        let changed = guard::changed_root(&self.row.identities, &self.roots);
+        stored.delta.guards.extend(changed.filter(|guard| stored.delta.guards.iter().all(|g| g.name != guard.name)));
         let mut seen = seen_at(&*self.conduit.book.clock, &self.scene);
         seen.at = timestamp(stored.computed_at);
         let begin = Begin { plan: None, conduit: self.conduit.clone() };

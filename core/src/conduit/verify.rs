@@ -77,6 +77,7 @@ impl VerifyReport {
 
 /// Compares both trees.
 pub(crate) async fn verify(places: Sides<Place>, filters: &Filters, checksum: bool) -> Result<VerifyReport> {
+    let places = Sides::new(places.left.canonical()?, places.right.canonical()?);
     let open = |side: Side| {
         connect::open(&places[side], false)?.ok_or_else(|| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::clock::from_micros;
 use super::run::Counts;
 use crate::error::Result;
+use crate::model::escaped;
 use crate::model::{ConduitId, TenantId};
 use crate::store::{Row, Statement, Store, Value};
 
@@ -64,7 +65,7 @@ pub(crate) async fn list(
 
 fn summary(row: Row<'_>) -> Result<GenerationSummary> {
     let count = |column| row.int(column).map(|n| u64::try_from(n).unwrap_or(0));
-    let path = |column| row.blob(column).map(|path| String::from_utf8_lossy(path).into_owned());
+    let path = |column| row.blob(column).map(escaped);
     Ok(GenerationSummary {
         conduit: ConduitId(row.uuid(0)?),
         source: path(1)?,

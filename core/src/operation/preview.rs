@@ -61,6 +61,9 @@ pub(crate) struct Delta {
     /// The run goes from the conduit's target to its source.
     pub(crate) swapped: bool,
     pub(crate) filter_fingerprint: String,
+    /// It changes the source too.
+    #[serde(default)]
+    pub(crate) writes_source: bool,
 }
 
 /// Which changes of a preview are wanted.
@@ -338,6 +341,7 @@ impl Delta {
         if !matches!(change.action, Action::Skip(_)) {
             self.items += 1;
         }
+        self.writes_source |= change.action.changes() == Some(Side::Left);
     }
 }
 

@@ -80,7 +80,7 @@ impl<D: Disk> Local<D> {
     /// # Errors
     /// As [`Local::open`].
     pub fn open_on(disk: Arc<D>, path: &Path) -> Result<Self> {
-        let display = path.to_string_lossy().into_owned();
+        let display = crate::model::shown(path);
         let at = |e| Error::io("open the root", &display, e);
         let dir = retry(|| disk.open_root(path)).map_err(at)?;
         let traits = retry(|| disk.traits(&dir)).map_err(at)?;
