@@ -121,12 +121,13 @@ impl Apply {
 
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
         for (side, batch) in pipeline::batches(page) {
+            let bytes = batch.iter().map(|p| p.change.bytes).sum();
+            self.throttle.take(bytes, &self.reporter.control).await;
             if let Err(stop) = self.gate().await {
                 // What is under way is brought home, so that the next run need not do it again.
                 pipeline.drain(self).await?;
                 return Err(stop);
             }
-            self.throttle.take(batch.iter().map(|p| p.change.bytes).sum()).await;
             let mut outcomes = Vec::new();
             let batch = self.ready(batch, &mut outcomes);
             if !outcomes.is_empty() {
