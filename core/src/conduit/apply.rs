@@ -389,8 +389,10 @@ impl Apply {
     }
 
     pub(super) fn native_source(&self, to: Side) -> Option<NativeSource> {
-        let native = self.scene.sides[to].capabilities().native_copy;
-        native.then(|| self.scene.sides[to.other()].native_source()).flatten()
+        let target = &self.scene.sides[to];
+        let (own, source) = (target.native_source()?, self.scene.sides[to.other()].native_source()?);
+        let is_of_its_kind = (*own.0).type_id() == (*source.0).type_id();
+        (target.capabilities().native_copy && is_of_its_kind).then_some(source)
     }
 
     pub(super) async fn stage_requests(&self, side: Side, batch: Vec<Planned>) -> Vec<(Planned, Result<Stage>)> {
