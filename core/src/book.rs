@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
+use crate::conduit::{self, Upkeep};
 use crate::error::{Code, Error, Result};
 use crate::model::{TenantId, UserId};
 use crate::operation::{Clock, SystemClock};
@@ -143,6 +144,29 @@ impl Book {
             return Err(Error::new(Code::NotFound, "find the user", user).because("this tenant has none of this id"));
         }
         Ok(Session::new(self.inner.clone(), tenant, user))
+    }
+
+    /// Upkeep for every tenant of the book; see [`Session::maintain`].
+    ///
+    /// # Errors
+    /// `storage`, `busy`.
+    pub async fn maintain(&self) -> Result<Upkeep> {
+        let book = self.inner.clone();
+        self.inner
+            .run(async move {
+                let ask = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
+                let tenants = book.store.query(ONLY_TENANT, ask).await?;
+                let mut sum = Upkeep::default();
+                for row in tenants.iter() {
+                    let Upkeep { previews, trashed, activity } =
+                        conduit::maintain(&book, TenantId(row.uuid(0)?)).await?;
+                    sum.previews += previews;
+                    sum.trashed += trashed;
+                    sum.activity += activity;
+                }
+                Ok(sum)
+            })
+            .await
     }
 
     /// Ends the book: what is under way in it is waited for, later calls fail. A SQLite book is one file afterwards; one

@@ -136,7 +136,7 @@ pub(crate) async fn connect(
     places: Sides<Place>,
     options: ConduitOptions,
 ) -> Result<Conduit> {
-    options.filters.compile(false)?;
+    options.filters.compile(None)?;
     let places = Sides::new(places.left.canonical()?, places.right.canonical()?);
     apart(&places)?;
     let volume = local_volume(&book, tenant).await?;

@@ -25,13 +25,13 @@ use super::journal::{Ending, Journal};
 use super::recover::recover;
 use super::scan::{Scene, scan};
 use super::throttle::Throttle;
-use super::{ApplyOptions, ConduitInner, PreviewOptions, connect, verify};
+use super::{ApplyOptions, ConduitInner, PreviewOptions, conflict, connect, selection, verify};
 
 /// How long a lease lasts when nobody renews it; a run renews it three times in that time.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// How long the trash of a root keeps what was removed.
-const TRASH_DAYS: i64 = 30;
+pub(super) const TRASH_DAYS: i64 = 30;
 
 /// What a run is asked to do.
 pub(crate) enum Task {
@@ -108,16 +108,19 @@ impl ConduitInner {
         Ok((Scene { sides: Sides::new(source, target), ledger }, Sides::new(Some(source_root), target_root)))
     }
 
-    fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
+    async fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
         let rules = |side: Side| rules(scene.sides[side].capabilities());
-        let selective = self.options.mode == SyncMode::Selective;
+        let selection = match self.options.mode {
+            SyncMode::Selective => Some(selection::load(self).await?),
+            SyncMode::Mirror | SyncMode::Bidirectional => None,
+        };
         Ok(Settings {
             mode: self.options.mode,
             policy: self.options.policy(),
             exact: self.options.exact,
             checksum,
             rules: Sides::new(rules(Side::Left), rules(Side::Right)),
-            scope: Arc::new(self.options.filters.compile(selective)?),
+            scope: Arc::new(self.options.filters.compile(selection.as_ref())?),
             stamp: self.book.clock.now().format("%Y-%m-%d %H%M%S").to_string(),
             tolerance_ns: 2_000_000_000,
             unclean_stop: row.unclean,
@@ -194,7 +197,7 @@ async fn plan(
         ],
     ));
     let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header);
-    let settings = conduit.settings(scene, row, options.checksum)?;
+    let settings = conduit.settings(scene, row, options.checksum).await?;
     let scanned = scan(scene, settings, &mut writer, control, seen).await?;
     let mut delta = writer.delta();
     delta.counts.unchanged += scanned.tally.unchanged;
@@ -320,7 +323,7 @@ impl Voyage {
         let now = self.conduit.book.clock.now();
         let mut first = self.take_over(&journal, preview, &delta, now);
         first.extend(journal.begin(preview, delta.items, now));
-        if delta.items == 0 && delta.counts.is_quiet() {
+        if delta.items == 0 && delta.waiting == 0 && delta.counts.is_quiet() {
             return self.end_quietly(begin, first, &journal, preview, &delta).await;
         }
         begin.finish(first).await?;
@@ -372,10 +375,20 @@ impl Voyage {
             }
             _ => "unverified".to_owned(),
         };
-        let mut last =
-            journal.end(ending, &applied, delta.counts.unchanged, error.as_ref(), &verification, book.clock.now());
+        // The row may be a second behind, and what completes it is logged with its counts.
+        let reached = apply.meter.read(book.clock.elapsed());
+        let mut last = vec![journal.progress(&reached, applied.counts.failed)];
+        last.extend(journal.end(
+            ending,
+            &applied,
+            delta.counts.unchanged,
+            error.as_ref(),
+            &verification,
+            book.clock.now(),
+        ));
         if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
             last.push(set_state(&self.conduit, preview, "applied", false));
+            last.extend(self.close_conflicts(&journal, preview, delta));
             self.tend_trash().await;
         }
         book.store.write(self.conduit.tenant, last).await?;
@@ -426,8 +439,15 @@ impl Voyage {
         let verification = "verified".to_owned();
         batch.extend(journal.end(Ending::Completed, &applied, delta.counts.unchanged, None, &verification, now));
         batch.push(set_state(&self.conduit, preview, "applied", false));
+        batch.extend(self.close_conflicts(journal, preview, delta));
         begin.finish(batch).await?;
         Ok(self.report(journal, preview, delta, applied, verification, false))
+    }
+
+    /// What could not be looked at tells nothing of the conflicts in it.
+    fn close_conflicts(&self, journal: &Journal, preview: PreviewId, delta: &Delta) -> Option<Write> {
+        let is_complete = delta.counts.failed == 0;
+        is_complete.then(|| conflict::close_vanished(&self.conduit, journal.generation, preview))
     }
 
     /// The independent look at both sides after the run.

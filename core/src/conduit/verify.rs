@@ -84,7 +84,7 @@ pub(crate) async fn verify(places: Sides<Place>, filters: &Filters, checksum: bo
         })
     };
     let sides = Sides::new(open(Side::Left)?, open(Side::Right)?);
-    let filter = filters.compile(false)?;
+    let filter = filters.compile(None)?;
     let mut report = VerifyReport::default();
     let mut stack = vec![RelPath::root()];
     while !stack.is_empty() {
