@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, Verify};
 use crate::operation::clock::{micros, timestamp};
 use crate::operation::plan::{PlanWriter, Position};
-use crate::operation::preview::{Delta, PreviewSummary, Previews};
+use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
 use crate::operation::run::{Control, Reporter, RunEvent, RunReport};
 use crate::provider::vacant::Vacant;
@@ -25,13 +25,13 @@ use super::journal::{Ending, Journal};
 use super::recover::recover;
 use super::scan::{Scene, scan};
 use super::throttle::Throttle;
-use super::{ApplyOptions, ConduitInner, PreviewOptions, connect, verify};
+use super::{ApplyOptions, ConduitInner, PreviewOptions, conflict, connect, selection, verify};
 
 /// How long a lease lasts when nobody renews it; a run renews it three times in that time.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// How long the trash of a root keeps what was removed.
-const TRASH_DAYS: i64 = 30;
+pub(super) const TRASH_DAYS: i64 = 30;
 
 /// What a run is asked to do.
 pub(crate) enum Task {
@@ -72,6 +72,25 @@ impl ConduitInner {
         Arc::new(Baseline::new(store, self.tenant, self.id, generation, self.swapped))
     }
 
+    /// The preview, if this conduit can apply it in this direction.
+    async fn applicable(&self, id: PreviewId) -> Result<Stored> {
+        let stored = self.previews().get(id, self.book.clock.now()).await?;
+        let refuse = |reason: &str, advice| {
+            Err(Error::new(Code::Invalid, "apply the preview", id).because(reason).advise(advice))
+        };
+        if stored.conduit != self.id {
+            return refuse("it is of another pair of places", "name the places that it was made of");
+        }
+        if stored.delta.swapped != self.swapped {
+            return refuse("it goes the other way", "name source and target as when it was made");
+        }
+        match stored.state.as_str() {
+            "ready" | "applying" => Ok(stored),
+            "applied" => refuse("it was applied already", "preview again"),
+            _ => refuse("it was not completed", "preview again"),
+        }
+    }
+
     /// Opens both ends. `create` makes a target that does not exist.
     async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
         let (places, threads) = (&self.places, self.options.transfers);
@@ -94,16 +113,19 @@ impl ConduitInner {
         Ok((Scene { sides: Sides::new(source, target), ledger }, Sides::new(Some(source_root), target_root)))
     }
 
-    fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
+    async fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
         let rules = |side: Side| rules(scene.sides[side].capabilities());
-        let selective = self.options.mode == SyncMode::Selective;
+        let selection = match self.options.mode {
+            SyncMode::Selective => Some(selection::load(self).await?),
+            SyncMode::Mirror | SyncMode::Bidirectional => None,
+        };
         Ok(Settings {
             mode: self.options.mode,
             policy: self.options.policy(),
             exact: self.options.exact,
             checksum,
             rules: Sides::new(rules(Side::Left), rules(Side::Right)),
-            scope: Arc::new(self.options.filters.compile(selective)?),
+            scope: Arc::new(self.options.filters.compile(selection.as_ref())?),
             stamp: self.book.clock.now().format("%Y-%m-%d %H%M%S").to_string(),
             tolerance_ns: 2_000_000_000,
             unclean_stop: row.unclean,
@@ -180,7 +202,7 @@ async fn plan(
         ],
     ));
     let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header);
-    let settings = conduit.settings(scene, row, options.checksum)?;
+    let settings = conduit.settings(scene, row, options.checksum).await?;
     let scanned = scan(scene, settings, &mut writer, control, seen).await?;
     let mut delta = writer.delta();
     delta.counts.unchanged += scanned.tally.unchanged;
@@ -234,12 +256,20 @@ pub(crate) async fn run(
     let begun = conduit.book.clock.elapsed();
     conduit.previews().clean(conduit.book.clock.now()).await?;
     let row = conduit.row().await?;
-    guard::vacancy(&row.identities, &conduit.places.right, &options)?;
+    // What cannot be applied is refused before a target is made for it.
+    let writes_source = match &task {
+        Task::Sync(_) => conduit.options.mode == SyncMode::Bidirectional,
+        Task::Apply(id) => conduit.applicable(*id).await?.delta.writes_source,
+    };
+    let is_renewed = guard::vacancy(&row.identities, &conduit.places.right, &options)?;
     let (scene, roots) = conduit.scene(row.generation + 1, true).await?;
-    let _locks = lock(&scene, conduit.options.mode).await?;
+    let _locks = lock(&scene, writes_source).await?;
     let lease = Lease::take(&conduit).await?;
     // Whoever held the lease before may have moved on what was read before the lock.
-    let row = conduit.row().await?;
+    let mut row = conduit.row().await?;
+    if is_renewed {
+        row.identities.right = None;
+    }
     let scene = Scene { ledger: conduit.ledger(row.generation + 1), ..scene };
     let mut voyage =
         Voyage { conduit: conduit.clone(), row, scene, roots, options, reporter: Arc::new(reporter), begun };
@@ -249,8 +279,7 @@ pub(crate) async fn run(
 }
 
 /// The locks on both roots: what is only read is shared, what is written is held alone.
-async fn lock(scene: &Scene, mode: SyncMode) -> Result<[Option<RootLock>; 2]> {
-    let writes_source = mode == SyncMode::Bidirectional;
+async fn lock(scene: &Scene, writes_source: bool) -> Result<[Option<RootLock>; 2]> {
     Ok([scene.sides.left.lock(writes_source).await?, scene.sides.right.lock(true).await?])
 }
 
@@ -276,8 +305,7 @@ impl Voyage {
         };
         if let Some(guard) = delta.guards.iter().find(|guard| !self.options.confirm.contains(&guard.name)) {
             begin.abandon().await?;
-            return Err(Error::new(Code::Guard, "apply the preview", preview)
-                .because(format!("{}: {}", guard.name, guard.reason)));
+            return Err(guard::stop(guard, preview));
         }
         self.check_writable(&delta)?;
         self.reporter.fact(RunEvent::Planned(summary)).await;
@@ -291,7 +319,7 @@ impl Voyage {
         let now = self.conduit.book.clock.now();
         let mut first = self.take_over(&journal, preview, &delta, now);
         first.extend(journal.begin(preview, delta.items, now));
-        if delta.items == 0 && delta.counts.is_quiet() {
+        if delta.items == 0 && delta.waiting == 0 && delta.counts.is_quiet() {
             return self.end_quietly(begin, first, &journal, preview, &delta).await;
         }
         begin.finish(first).await?;
@@ -348,10 +376,20 @@ impl Voyage {
             }
             _ => "unverified".to_owned(),
         };
-        let mut last =
-            journal.end(ending, &applied, delta.counts.unchanged, error.as_ref(), &verification, book.clock.now());
+        // The row may be a second behind, and what completes it is logged with its counts.
+        let reached = apply.meter.read(book.clock.elapsed());
+        let mut last = vec![journal.progress(&reached, applied.counts.failed)];
+        last.extend(journal.end(
+            ending,
+            &applied,
+            delta.counts.unchanged,
+            error.as_ref(),
+            &verification,
+            book.clock.now(),
+        ));
         if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
             last.push(set_state(&self.conduit, preview, "applied", false));
+            last.extend(self.close_conflicts(&journal, preview, delta));
             self.tend_trash().await;
         }
         book.store.write(self.conduit.tenant, last).await?;
@@ -402,8 +440,15 @@ impl Voyage {
         let verification = "verified".to_owned();
         batch.extend(journal.end(Ending::Completed, &applied, delta.counts.unchanged, None, &verification, now));
         batch.push(set_state(&self.conduit, preview, "applied", false));
+        batch.extend(self.close_conflicts(journal, preview, delta));
         begin.finish(batch).await?;
         Ok(self.report(journal, preview, delta, applied, verification, false))
+    }
+
+    /// What could not be looked at tells nothing of the conflicts in it.
+    fn close_conflicts(&self, journal: &Journal, preview: PreviewId, delta: &Delta) -> Option<Write> {
+        let is_complete = delta.counts.failed == 0;
+        is_complete.then(|| conflict::close_vanished(&self.conduit, journal.generation, preview))
     }
 
     /// The independent look at both sides after the run.
@@ -456,16 +501,10 @@ impl Voyage {
     }
 
     async fn take_plan(&mut self, id: PreviewId) -> Result<Taken> {
-        let stored = self.conduit.previews().get(id, self.conduit.book.clock.now()).await?;
-        let refuse = |reason: &str| Err(Error::new(Code::Invalid, "apply the preview", id).because(reason));
-        if stored.conduit != self.conduit.id || stored.delta.swapped != self.conduit.swapped {
-            return refuse("it is of another conduit");
-        }
-        match stored.state.as_str() {
-            "ready" | "applying" => {}
-            "applied" => return refuse("it was applied already"),
-            _ => return refuse("it was not completed"),
-        }
+        let mut stored = self.conduit.applicable(id).await?;
+        // The preview saw the roots as they were then.
+        let changed = guard::changed_root(&self.row.identities, &self.roots);
+        stored.delta.guards.extend(changed.filter(|guard| stored.delta.guards.iter().all(|g| g.name != guard.name)));
         let mut seen = seen_at(&*self.conduit.book.clock, &self.scene);
         seen.at = timestamp(stored.computed_at);
         let begin = Begin { plan: None, conduit: self.conduit.clone() };

@@ -92,7 +92,7 @@ impl<D: Disk> Local<D> {
     }
 
     fn open_with(disk: Arc<D>, path: &Path, threads: usize) -> Result<Self> {
-        let display = path.to_string_lossy().into_owned();
+        let display = crate::model::shown(path);
         let at = |e| Error::io("open the root", &display, e);
         let dir = retry(|| disk.open_root(path)).map_err(at)?;
         let traits = retry(|| disk.traits(&dir)).map_err(at)?;
