@@ -57,6 +57,8 @@ pub(crate) struct Apply {
     pub(crate) narrow: Vec<(Side, u32, Planned)>,
     /// Swaps whose second half is still to come.
     pub(crate) kept_intents: Vec<i64>,
+    /// Versions that went aside and whose place is still to be taken.
+    pub(crate) aside_intents: Vec<i64>,
     pub(crate) progress_written: Duration,
     /// How far in the plan the book knows the run to be.
     pub(crate) reached: Position,
@@ -114,9 +116,14 @@ impl Apply {
                 }
             }
             match step {
-                Step::Structure => self.release_kept_intents().await?,
+                Step::Structure => {
+                    let swaps = std::mem::take(&mut self.kept_intents);
+                    self.release(swaps).await?;
+                }
                 Step::Transfer => {
                     pipeline.drain(self).await?;
+                    let asides = std::mem::take(&mut self.aside_intents);
+                    self.release(asides).await?;
                     self.narrow_dirs().await?;
                 }
                 Step::Clear | Step::Metadata | Step::Delete | Step::Ledger | Step::Report => {}
@@ -215,7 +222,7 @@ impl Apply {
     async fn restructure(&mut self, page: Vec<Planned>) -> Result<()> {
         let mut outcomes = Vec::new();
         let ready = self.ready(page, &mut outcomes);
-        let intent = self.intend_moves(&ready).await?;
+        self.intend_moves(&ready).await?;
         let mut rest = ready.into_iter().peekable();
         while let Some(first) = rest.next() {
             let key = (first.change.action.number(), first.change.action.changes());
@@ -245,11 +252,7 @@ impl Apply {
             }
         }
         self.flush(&outcomes).await?;
-        let swaps = outcomes.iter().any(|o| is_swap_step(&o.planned.change));
-        if swaps {
-            self.kept_intents.extend(intent);
-        }
-        self.commit(intent.filter(|_| !swaps), outcomes).await
+        self.commit(None, outcomes).await
     }
 
     async fn restructure_on(&self, side: Side, run: &[Planned]) -> Vec<Result<Node>> {
@@ -537,26 +540,30 @@ impl Apply {
         self.scene.ledger.intend(self.preview, items, self.clock.now()).await
     }
 
-    /// Moves through a temporary name leave an intent until the swap is complete.
-    async fn intend_moves(&self, page: &[Planned]) -> Result<Option<i64>> {
-        let items: Vec<IntentItem> = page
-            .iter()
-            .filter(|p| is_swap_step(&p.change))
-            .filter_map(|p| match &p.change.action {
-                Action::Move { on, from, .. } => {
-                    Some(IntentItem::Swap { side: *on, temporary: p.change.path_on(*on).clone(), from: from.clone() })
-                }
-                _ => None,
-            })
-            .collect();
-        if items.is_empty() {
-            return Ok(None);
+    /// A move through a temporary name leaves an intent until the swap is complete, a version that goes aside until
+    /// what takes its place has come.
+    async fn intend_moves(&mut self, page: &[Planned]) -> Result<()> {
+        let (mut swaps, mut asides) = (Vec::new(), Vec::new());
+        for change in page.iter().map(|p| &p.change) {
+            let Action::Move { on: side, from, .. } = &change.action else { continue };
+            let (side, from, to) = (*side, from.clone(), change.path_on(*side).clone());
+            if is_swap_step(change) {
+                swaps.push(IntentItem::Swap { side, temporary: to, from });
+            } else if change.expect[side.other()] == Expect::Absent {
+                asides.push(IntentItem::Aside { side, aside: to, from });
+            }
         }
-        self.scene.ledger.intend(self.preview, items, self.clock.now()).await.map(Some)
+        let now = self.clock.now();
+        for (items, kept) in [(swaps, &mut self.kept_intents), (asides, &mut self.aside_intents)] {
+            if !items.is_empty() {
+                kept.push(self.scene.ledger.intend(self.preview, items, now).await?);
+            }
+        }
+        Ok(())
     }
 
-    async fn release_kept_intents(&mut self) -> Result<()> {
-        let writes: Vec<Write> = self.kept_intents.drain(..).map(|id| self.scene.ledger.remove_intent(id)).collect();
+    async fn release(&self, intents: Vec<i64>) -> Result<()> {
+        let writes: Vec<Write> = intents.into_iter().map(|id| self.scene.ledger.remove_intent(id)).collect();
         if !writes.is_empty() {
             self.store.write(self.tenant, writes).await?;
         }

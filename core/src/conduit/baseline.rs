@@ -46,6 +46,15 @@ pub(crate) enum IntentItem {
         /// Where it was.
         from: RelPath,
     },
+    /// A version of a conflict may have gone aside, and nothing have come to its place yet.
+    Aside {
+        /// The side of the *conduit*.
+        side: Side,
+        /// The name of the conflict copy.
+        aside: RelPath,
+        /// Where it was.
+        from: RelPath,
+    },
 }
 
 /// Intents of a run that did not end.
@@ -163,6 +172,7 @@ impl Baseline {
         match item {
             IntentItem::Staged { side, target, tag } => IntentItem::Staged { side: self.side(side), target, tag },
             IntentItem::Swap { side, temporary, from } => IntentItem::Swap { side: self.side(side), temporary, from },
+            IntentItem::Aside { side, aside, from } => IntentItem::Aside { side: self.side(side), aside, from },
         }
     }
 }

@@ -20,10 +20,12 @@ pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::mod
     }
     let mut staged: [Vec<(RelPath, String)>; 2] = [Vec::new(), Vec::new()];
     let mut swaps: Vec<(Side, RelPath, RelPath)> = Vec::new();
+    let mut asides: Vec<(Side, RelPath, RelPath)> = Vec::new();
     for item in open.iter().flat_map(|intent| &intent.items) {
         match item {
             IntentItem::Staged { side, target, tag } => staged[*side as usize].push((target.clone(), tag.clone())),
             IntentItem::Swap { side, temporary, from } => swaps.push((*side, temporary.clone(), from.clone())),
+            IntentItem::Aside { side, aside, from } => asides.push((*side, aside.clone(), from.clone())),
         }
     }
     for side in Side::BOTH {
@@ -34,6 +36,9 @@ pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::mod
     }
     for (side, temporary, from) in swaps {
         surface(scene, side, temporary, from).await?;
+    }
+    for (side, aside, from) in asides {
+        take_back(scene, side, aside, from).await?;
     }
     let writes: Vec<Write> = open.iter().map(|intent| scene.ledger.remove_intent(intent.id)).collect();
     store.write(tenant, writes).await?;
@@ -55,6 +60,26 @@ async fn surface(scene: &Scene, side: Side, temporary: RelPath, from: RelPath) -
     Err(crate::Error::new(crate::Code::Storage, "bring back", &temporary)
         .because("no free name was found beside its old one")
         .advise("rename it by hand"))
+}
+
+/// A version that went aside goes back as long as nothing has come to its place and nobody else has a copy of it: the
+/// conflict is then decided anew. Else it would look like a rename that its owner made.
+async fn take_back(scene: &Scene, side: Side, aside: RelPath, from: RelPath) -> Result<()> {
+    let other = scene.sides[side.other()].stat(vec![aside.clone()]).await.pop();
+    if other.transpose()?.flatten().is_some() {
+        return Ok(());
+    }
+    let provider = &scene.sides[side];
+    let there = provider.stat(vec![aside.clone()]).await.pop();
+    let Some(node) = there.transpose()?.flatten() else { return Ok(()) };
+    let request = Move { from: aside.clone(), to: from.clone(), expect: Expect::Node(node) };
+    match provider.move_items(vec![request]).await.pop() {
+        Some(Ok(_)) => provider.flush(vec![from, aside]).await,
+        // Something is at its place by now: the conflict was carried out that far, and its copy stays.
+        Some(Err(e)) if e.code() == crate::Code::Stale => Ok(()),
+        Some(Err(e)) => Err(e),
+        None => Ok(()),
+    }
 }
 
 fn numbered(path: &RelPath, number: u32) -> RelPath {

@@ -354,9 +354,10 @@ impl Voyage {
             tally: Applied::default(),
             undone: Default::default(),
             missing_dirs: Default::default(),
-            moved: Default::default(),
             narrow: Vec::new(),
+            moved: Default::default(),
             kept_intents: Vec::new(),
+            aside_intents: Vec::new(),
             progress_written: Duration::ZERO,
             reached: from,
         };

@@ -182,6 +182,9 @@ impl Reconciler {
                 parent.survives.left = true;
                 if dir.needed.right {
                     self.emit_make_dir(parent, &item, pair, Side::Right, ChangeKind::New, out);
+                } else if let Some(row) = &item.row {
+                    // It went from the target, and nothing in it is wanted there.
+                    self.emit_ledger(parent, &item, row.id, ChangeKind::Unchanged, Action::Forget, out);
                 }
             }
             Fate::Vanished { side } => {

@@ -344,7 +344,26 @@ impl Reconciler {
         if self.settings.mode == SyncMode::Selective {
             return self.push(dir.child(id, item, pair, Fate::WhenNeeded));
         }
+        self.let_go_first(dir, &item, out);
         self.emit_make_dir(dir, &item, pair, missing, ChangeKind::New, out);
         self.push(dir.child(id, item, pair, fate));
+    }
+
+    /// Restoring a directory may be interrupted half-way; what is not there yet must not look like a deletion then. So
+    /// the ledger lets go of everything in it before the directory is made.
+    pub(super) fn let_go_first(&mut self, dir: &Dir, item: &Item, out: &mut Vec<Change>) {
+        let (Fate::Restore { side }, Some(row)) = (&dir.fate, &item.row) else { return };
+        if self.settings.mode != SyncMode::Bidirectional
+            || item.nodes[*side].is_some()
+            || item.nodes[side.other()].is_none()
+            || row.parent != dir.pair
+        {
+            return;
+        }
+        self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Forget, out);
+        if let Some(change) = out.last_mut() {
+            change.expect = Sides::new(Expect::Any, Expect::Any);
+            change.step = Step::Clear;
+        }
     }
 }

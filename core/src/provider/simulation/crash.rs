@@ -64,16 +64,19 @@ fn survivors<'l>(log: &'l [Change], dice: &mut Dice) -> Vec<&'l Change> {
     let mut kept = Vec::new();
     let mut lost: HashSet<(Id, &[u8])> = HashSet::new();
     let mut unborn: HashSet<Id> = HashSet::new();
+    let mut incomplete: HashSet<Id> = HashSet::new();
     for change in log {
         let builds_on_lost = change.sets.iter().any(|(dir, name, to)| {
             let item_lost = to.as_ref().is_some_and(|t| unborn.contains(&t.1));
             lost.contains(&(*dir, &name[..])) || unborn.contains(dir) || item_lost
         });
-        if !builds_on_lost && dice.coin() {
+        let held = change.gone.iter().any(|dir| incomplete.contains(dir));
+        if !builds_on_lost && !held && dice.coin() {
             kept.push(change);
             continue;
         }
         lost.extend(change.sets.iter().map(|(dir, name, _)| (*dir, &name[..])));
+        incomplete.extend(change.sets.iter().map(|s| s.0));
         unborn.extend(&change.born);
     }
     kept
@@ -82,12 +85,15 @@ fn survivors<'l>(log: &'l [Change], dice: &mut Dice) -> Vec<&'l Change> {
 /// What is left of an item's content and attributes.
 fn after_loss(item: &mut Item, dice: &mut Dice) {
     if item.now == item.durable {
+        item.ctime = item.durable_ctime;
         return;
     }
     let mut left = item.durable.clone();
     if dice.coin() {
         (left.mode, left.mtime) = (item.now.mode, item.now.mtime);
         left.attributes = item.now.attributes.clone();
+    } else {
+        item.ctime = item.durable_ctime;
     }
     if item.kind == Kind::File && item.now.data != item.durable.data {
         let (old, new) = (&item.durable.data, &item.now.data);
@@ -118,6 +124,7 @@ impl World {
     pub(super) fn sync_body(&mut self, id: Id) {
         if let Some(item) = self.items.get_mut(&id) {
             item.durable = item.now.clone();
+            item.durable_ctime = item.ctime;
         }
     }
 
@@ -130,18 +137,33 @@ impl World {
                 };
             }
         }
+        for (id, ctime) in &change.times {
+            if let Some(item) = self.items.get_mut(id) {
+                item.durable_ctime = item.durable_ctime.max(*ctime);
+            }
+        }
     }
 
-    /// Makes the changes of this directory durable, and those that they build on.
+    /// Makes the changes of this directory durable, and those that they build on: what an item moved from here to a
+    /// directory that is new needs to be found there, and what was moved out of a directory before it was removed, too.
+    /// (Journals of whole file systems keep their order; those with
+    /// a log per directory follow a rename to its new parents.)
     pub(super) fn sync_entries(&mut self, dir: Id) {
         let log = std::mem::take(&mut self.log);
         let mut wanted: HashSet<(Id, Vec<u8>)> = HashSet::new();
+        let mut parents: HashSet<Id> = HashSet::new();
+        let mut emptied: HashSet<Id> = HashSet::from([dir]);
         let mut keep = vec![false; log.len()];
         for (i, change) in log.iter().enumerate().rev() {
-            let here = change.sets.iter().any(|s| s.0 == dir || wanted.contains(&(s.0, s.1.clone())));
+            let here = change.sets.iter().any(|s| {
+                let names_parent = s.2.as_ref().is_some_and(|to| parents.contains(&to.1));
+                emptied.contains(&s.0) || names_parent || wanted.contains(&(s.0, s.1.clone()))
+            });
             if here {
                 keep[i] = true;
                 wanted.extend(change.sets.iter().map(|s| (s.0, s.1.clone())));
+                parents.extend(change.sets.iter().map(|s| s.0).filter(|d| *d != dir));
+                emptied.extend(&change.gone);
             }
         }
         for (change, keep) in log.into_iter().zip(keep) {
@@ -157,6 +179,7 @@ impl World {
         self.log.clear();
         for item in self.items.values_mut() {
             item.durable = item.now.clone();
+            item.durable_ctime = item.ctime;
             item.durable_entries = item.entries.clone();
         }
     }
@@ -181,6 +204,7 @@ impl World {
         for (id, item) in &mut self.items {
             item.links = links.get(id).copied().unwrap_or(0);
             item.durable = item.now.clone();
+            item.durable_ctime = item.ctime;
         }
         self.log.clear();
         self.locks.clear();

@@ -73,6 +73,8 @@ pub(super) struct Item {
     pub(super) ino: u64,
     pub(super) birth_ns: i64,
     pub(super) ctime: Timestamp,
+    /// The time of change that is on the disk.
+    pub(super) durable_ctime: Timestamp,
     pub(super) links: u32,
     pub(super) now: Body,
     pub(super) durable: Body,
@@ -92,6 +94,10 @@ pub(super) struct Change {
     pub(super) sets: Vec<Set>,
     /// The items that got their first name by it.
     pub(super) born: Vec<Id>,
+    /// The items that lost their last name by it; of directories, what they held before has to be gone first.
+    pub(super) gone: Vec<Id>,
+    /// The time of change that it gives to items.
+    pub(super) times: Vec<(Id, Timestamp)>,
 }
 
 #[derive(Clone, Debug)]
@@ -159,6 +165,17 @@ impl ModelDisk {
         self.world().clock_ns += ns;
     }
 
+    /// What the clock shows, in nanoseconds since 1970.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.world().clock_ns
+    }
+
+    /// Makes everything durable, whatever calls the disk has for it: what was done is long ago.
+    pub fn settle(&self) {
+        self.world().sync_everything();
+    }
+
     /// Whether everything on the disk is durable.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -198,6 +215,7 @@ impl World {
             ino,
             birth_ns: if self.options.birth_times { now.as_nanos() as i64 } else { 0 },
             ctime: now,
+            durable_ctime: now,
             links: u32::from(id == ROOT),
             now: body(data),
             durable: body(durable),
@@ -253,12 +271,14 @@ impl World {
     pub(super) fn apply(&mut self, sets: Vec<(Id, Vec<u8>, Option<Id>)>) -> io::Result<()> {
         let now = self.time();
         let mut logged = Vec::with_capacity(sets.len());
-        let (mut dropped, mut born) = (Vec::new(), Vec::new());
+        let (mut dropped, mut born, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        let mut times = Vec::with_capacity(sets.len());
         for (dir, name, to) in sets {
             let folded = self.fold(&name);
             let to = to.map(|id| (name, id));
             if let Some((_, id)) = &to {
                 let item = self.edit(*id)?;
+                times.push((*id, item.ctime));
                 item.links += 1;
                 if item.links == 1 {
                     born.push(*id);
@@ -276,13 +296,17 @@ impl World {
         for id in dropped {
             let recycle = self.options.recycle_inodes;
             let item = self.edit(id)?;
+            times.push((id, item.ctime));
             item.links -= 1;
-            if item.links == 0 && recycle {
+            if item.links == 0 {
                 let ino = item.ino;
-                self.free_inos.push(ino);
+                gone.push(id);
+                if recycle {
+                    self.free_inos.push(ino);
+                }
             }
         }
-        self.log.push(Change { sets: logged, born });
+        self.log.push(Change { sets: logged, born, gone, times });
         Ok(())
     }
 

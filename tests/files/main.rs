@@ -1,0 +1,1 @@
+//! File sync through the whole engine.
