@@ -10,6 +10,7 @@ mod connect;
 mod filter;
 mod guard;
 mod journal;
+mod lease;
 mod outcome;
 mod pipeline;
 mod recover;
