@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
+use crate::conduit::{self, Upkeep};
 use crate::error::{Code, Error, Result};
 use crate::model::{TenantId, UserId};
 use crate::operation::{Clock, SystemClock};
@@ -145,7 +146,31 @@ impl Book {
         Ok(Session::new(self.inner.clone(), tenant, user))
     }
 
-    /// Ends the book: what is under way is waited for, later calls fail.
+    /// Upkeep for every tenant of the book; see [`Session::maintain`].
+    ///
+    /// # Errors
+    /// `storage`, `busy`.
+    pub async fn maintain(&self) -> Result<Upkeep> {
+        let book = self.inner.clone();
+        self.inner
+            .run(async move {
+                let ask = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
+                let tenants = book.store.query(ONLY_TENANT, ask).await?;
+                let mut sum = Upkeep::default();
+                for row in tenants.iter() {
+                    let Upkeep { previews, trashed, activity } =
+                        conduit::maintain(&book, TenantId(row.uuid(0)?)).await?;
+                    sum.previews += previews;
+                    sum.trashed += trashed;
+                    sum.activity += activity;
+                }
+                Ok(sum)
+            })
+            .await
+    }
+
+    /// Ends the book: what is under way in it is waited for, later calls fail. A SQLite book is one file afterwards; one
+    /// that is dropped without this loses nothing, and keeps a log beside it until it is opened again.
     pub async fn shutdown(&self) {
         self.inner.store.shutdown().await;
     }

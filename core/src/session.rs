@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::book::BookInner;
-use crate::conduit::{self, Conduit, ConduitOptions, Filters, Place, VerifyReport};
+use crate::conduit::{self, Conduit, ConduitOptions, Filters, Place, Upkeep, VerifyReport};
 use crate::error::{Code, Error, Result};
-use crate::model::{PreviewId, Sides, TenantId, UserId};
+use crate::model::{Activity, ConduitId, PreviewId, Progress, Sides, TenantId, UserId};
 use crate::operation::preview::Previews;
 use crate::operation::{ChangeFilter, ChangeId, GenerationSummary, PreviewChange, PreviewSummary, history};
 
@@ -119,5 +119,36 @@ impl Session {
             history::list(&*book.store, tenant, conduit, limit.clamp(1, 1000)).await
         };
         self.book.run(list).await
+    }
+
+    /// What was done for the tenant, the latest first; 1,000 lines at most. With a conduit only what its runs did.
+    ///
+    /// # Errors
+    /// `storage`, `busy`.
+    pub async fn activity(&self, conduit: Option<ConduitId>, limit: usize) -> Result<Vec<Activity>> {
+        let (store, tenant) = (self.book.store.clone(), self.tenant);
+        self.book.run(async move { history::activity(&*store, tenant, conduit, limit.clamp(1, 1000)).await }).await
+    }
+
+    /// How far the runs of the tenant are or came, the latest first; 1,000 at most. A run is under way while
+    /// `completed_at` is none. For a run in this process, [`Run::next_event`](crate::operation::Run::next_event) tells
+    /// more, and at once.
+    ///
+    /// # Errors
+    /// `storage`, `busy`.
+    pub async fn progress(&self, conduit: Option<ConduitId>, limit: usize) -> Result<Vec<Progress>> {
+        let (store, tenant) = (self.book.store.clone(), self.tenant);
+        self.book.run(async move { history::progress(&*store, tenant, conduit, limit.clamp(1, 1000)).await }).await
+    }
+
+    /// Removes what has outlived its time: previews that have expired, what has been in the trash of a directory of
+    /// this machine for 30 days, lines of activity older than a year. Runs tend most of this by themselves; this is for
+    /// conduits that rest.
+    ///
+    /// # Errors
+    /// `storage`, `busy`. A trash that cannot be tended now is no error.
+    pub async fn maintain(&self) -> Result<Upkeep> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { conduit::maintain(&book, tenant).await }).await
     }
 }

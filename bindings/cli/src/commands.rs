@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use portbook::conduit::{self, ApplyOptions, ConduitOptions, Filters, PreviewOptions};
+use portbook::conduit::{self, ApplyOptions, Conduit, ConduitOptions, Filters, PreviewOptions};
 use portbook::model::{PreviewId, Side};
 use portbook::operation::{ChangeFilter, ChangeId, PreviewChange, PreviewSummary, Run, RunEvent, RunPhase, RunReport};
 use portbook::{Book, BookOptions, Code, Error, Result, Session};
@@ -37,7 +37,16 @@ pub(crate) fn run(args: &Args, cancel: &Cancel) -> Result<u8> {
     }
 }
 
-fn open(args: &Args) -> Result<(Book, Session)> {
+/// Does the work with the book open, and closes it.
+fn with_book<T>(args: &Args, work: impl FnOnce(&Session) -> Result<T>) -> Result<T> {
+    let book = open(args)?;
+    let session = portbook::wait(book.default_session());
+    let done = session.and_then(|session| work(&session));
+    portbook::wait(book.shutdown());
+    done
+}
+
+fn open(args: &Args) -> Result<Book> {
     if args.key_file.is_some() {
         return Err(Error::new(Code::Unsupported, "use the key file", "").because("this version keeps no secrets"));
     }
@@ -45,9 +54,7 @@ fn open(args: &Args) -> Result<(Book, Session)> {
         BookAt::File(path) => BookOptions::sqlite(path),
         BookAt::Postgres(url) => BookOptions::postgres(url),
     };
-    let book = portbook::wait(Book::open(at))?;
-    let session = portbook::wait(book.default_session())?;
-    Ok((book, session))
+    portbook::wait(Book::open(at))
 }
 
 fn place(word: &std::ffi::OsStr) -> Result<conduit::Place> {
@@ -62,12 +69,18 @@ fn options(plan: &args::Preview) -> ConduitOptions {
 fn preview(args: &Args, plan: &args::Preview) -> Result<u8> {
     let begun = Instant::now();
     let places = (place(&plan.src)?, place(&plan.dst)?);
-    let (_book, session) = open(args)?;
-    let conduit = portbook::wait(session.connect(places.0, places.1, options(plan)))?;
-    let asked = PreviewOptions { checksum: plan.checksum, ..PreviewOptions::default() };
-    let summary = portbook::wait(conduit.preview(asked))?;
-    show_preview(args, &session, &summary, begun.elapsed())?;
-    Ok(0)
+    with_book(args, |session| {
+        let conduit = portbook::wait(session.connect(places.0, places.1, options(plan)))?;
+        let summary = look(args, &conduit, asked(plan))?;
+        show_preview(args, session, &summary, begun.elapsed())?;
+        Ok(0)
+    })
+}
+
+/// Previews, with a sign of life for a person.
+fn look(args: &Args, conduit: &Conduit, options: PreviewOptions) -> Result<PreviewSummary> {
+    let _scanning = Progress::begin(!args.json);
+    portbook::wait(conduit.preview(options))
 }
 
 fn show_preview(args: &Args, session: &Session, summary: &PreviewSummary, elapsed: Duration) -> Result<()> {
@@ -160,10 +173,8 @@ fn counts(counts: &portbook::operation::Counts, bytes: u64, generation: i64, ela
 }
 
 fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
-    let begun = Instant::now();
     let plan = &command.plan;
     let places = (place(&plan.src)?, place(&plan.dst)?);
-    let (_book, session) = open(args)?;
     let mut options = options(plan);
     options.max_delete = command.max_delete;
     options.bandwidth = command.bwlimit;
@@ -173,48 +184,67 @@ fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
     if let Some(transfers) = command.transfers {
         options.transfers = u32::from(transfers.get());
     }
-    let conduit = portbook::wait(session.connect(places.0, places.1, options))?;
-    let asked = PreviewOptions { checksum: plan.checksum, ..PreviewOptions::default() };
-    let asks = !args.json && !command.yes && io::stdin().is_terminal() && io::stderr().is_terminal();
-    let mut apply = ApplyOptions::default();
-    let run = match command.preview {
-        Some(id) => conduit.apply(id, apply),
-        None if asks => {
-            let summary = portbook::wait(conduit.preview(asked))?;
-            if summary.items > 0 {
-                show_preview(args, &session, &summary, begun.elapsed())?;
-                if !confirmed(&summary, &mut apply)? {
-                    return Ok(cancel::CANCELLED);
-                }
+    with_book(args, |session| {
+        let conduit = portbook::wait(session.connect(places.0, places.1, options))?;
+        let can_ask = !args.json && io::stdin().is_terminal() && io::stderr().is_terminal();
+        let apply = ApplyOptions::default();
+        let outcome = match command.preview {
+            Some(id) => watch(args, &conduit.apply(id, apply), cancel),
+            None if can_ask && !command.yes => return ask(args, session, &conduit, command, cancel),
+            None => watch(args, &conduit.sync(asked(plan), apply), cancel),
+        };
+        match outcome {
+            // `--yes` answers the question, and no guard.
+            Err(e) if e.code() == Code::Guard && can_ask => {
+                render::complain_of(&e);
+                ask(args, session, &conduit, command, cancel)
             }
-            conduit.apply(summary.id, apply)
+            outcome => show_report(args, &outcome?),
         }
-        None => conduit.sync(asked, apply),
+    })
+}
+
+fn asked(plan: &args::Preview) -> PreviewOptions {
+    PreviewOptions { checksum: plan.checksum, ..PreviewOptions::default() }
+}
+
+/// Shows a person what would be done, asks, and does it.
+fn ask(args: &Args, session: &Session, conduit: &Conduit, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
+    let begun = Instant::now();
+    let summary = match command.preview {
+        Some(id) => portbook::wait(session.preview(id))?,
+        None => look(args, conduit, asked(&command.plan))?,
     };
-    let report = watch(args, &run, cancel)?;
-    show_report(args, &report)
+    if summary.items > 0 || !summary.guards.is_empty() {
+        show_preview(args, session, &summary, begun.elapsed())?;
+        if !is_agreed(&summary)? {
+            return Ok(cancel::CANCELLED);
+        }
+    }
+    let confirm = summary.guards.iter().map(|guard| guard.name.clone()).collect();
+    let run = conduit.apply(summary.id, ApplyOptions { confirm, ..ApplyOptions::default() });
+    show_report(args, &watch(args, &run, cancel)?)
 }
 
 /// Asks a person; a guard that tripped wants more than a letter.
-fn confirmed(summary: &PreviewSummary, apply: &mut ApplyOptions) -> Result<bool> {
-    let (question, wanted) = match summary.guards.first() {
-        None => ("apply this? [y/N] ".to_owned(), &["y", "yes"][..]),
-        Some(guard) => (
-            format!("a guard stands in the way ({}); type 'confirm' to apply all the same: ", guard.name),
-            &["confirm"][..],
-        ),
+fn is_agreed(summary: &PreviewSummary) -> Result<bool> {
+    let names: Vec<&str> = summary.guards.iter().map(|guard| guard.name.as_str()).collect();
+    let (question, wanted) = if names.is_empty() {
+        ("apply this? [y/N] ".to_owned(), &["y", "yes"][..])
+    } else {
+        (format!("stopped by {}; type 'confirm' to apply all the same: ", names.join(", ")), &["confirm"][..])
     };
     let failed = |e| Error::io("ask", "", e);
     let mut err = io::stderr().lock();
     write!(err, "{question}").and_then(|()| err.flush()).map_err(failed)?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).map_err(failed)?;
-    apply.confirm = summary.guards.iter().map(|guard| guard.name.clone()).collect();
     Ok(wanted.contains(&answer.trim()))
 }
 
 /// Shows the run while it works, and passes Ctrl-C on.
 fn watch(args: &Args, run: &Run, cancel: &Cancel) -> Result<RunReport> {
+    cancel.is_awaited_from_here();
     let mut progress = Progress::begin(!args.json);
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -232,7 +262,7 @@ fn watch(args: &Args, run: &Run, cancel: &Cancel) -> Result<RunReport> {
                 RunEvent::Planned(summary) => progress.carry(summary.items, summary.bytes),
                 RunEvent::Progress(now) if now.phase == RunPhase::Scanning => progress.scanned(now.items_done),
                 RunEvent::Progress(now) => progress.carried(now.items_done, now.bytes_done),
-                RunEvent::Failed(failure) => progress.pause(|| render::complain(&failure.error)),
+                RunEvent::Failed(failure) => progress.pause(|| render::complain_of(&failure.error)),
                 _ => {}
             }
         }
@@ -263,8 +293,9 @@ fn show_report(args: &Args, report: &RunReport) -> Result<u8> {
 fn verify(args: &Args, command: &args::Verify) -> Result<u8> {
     let begun = Instant::now();
     let places = (place(&command.src)?, place(&command.dst)?);
-    let (_book, session) = open(args)?;
-    let report = portbook::wait(session.verify(places.0, places.1, Filters::default(), command.checksum))?;
+    let report = with_book(args, |session| {
+        portbook::wait(session.verify(places.0, places.1, Filters::default(), command.checksum))
+    })?;
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         let differences: Vec<_> = report
@@ -295,8 +326,7 @@ fn history(args: &Args, command: &args::History) -> Result<u8> {
         (Some(src), Some(dst)) => Some((place(src)?, place(dst)?)),
         _ => None,
     };
-    let (_book, session) = open(args)?;
-    let runs = portbook::wait(session.history(places, HISTORY))?;
+    let runs = with_book(args, |session| portbook::wait(session.history(places, HISTORY)))?;
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         let runs: Vec<_> = runs

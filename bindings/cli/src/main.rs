@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let status = match cancel::Cancel::on_signal().and_then(|cancel| commands::run(&args, &cancel)) {
         Ok(status) => status,
         Err(error) => {
-            render::complain(format_args!("{error} [{}]", error.code().as_str()));
+            render::complain_of(&error);
             error.code().exit_status()
         }
     };

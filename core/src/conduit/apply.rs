@@ -199,12 +199,13 @@ impl Apply {
 
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
         for (side, batch) in pipeline::batches(page) {
+            let bytes = batch.iter().map(|p| p.change.bytes).sum();
+            self.throttle.take(bytes, &self.reporter.control).await;
             if let Err(stop) = self.gate().await {
                 // What is under way is brought home, so that the next run need not do it again.
                 pipeline.drain(self).await?;
                 return Err(stop);
             }
-            self.throttle.take(batch.iter().map(|p| p.change.bytes).sum()).await;
             let mut outcomes = Vec::new();
             let batch = self.ready(batch, &mut outcomes);
             if !outcomes.is_empty() {
@@ -515,8 +516,10 @@ impl Apply {
     }
 
     pub(super) fn native_source(&self, to: Side) -> Option<NativeSource> {
-        let native = self.scene.sides[to].capabilities().native_copy;
-        native.then(|| self.scene.sides[to.other()].native_source()).flatten()
+        let target = &self.scene.sides[to];
+        let (own, source) = (target.native_source()?, self.scene.sides[to.other()].native_source()?);
+        let is_of_its_kind = (*own.0).type_id() == (*source.0).type_id();
+        (target.capabilities().native_copy && is_of_its_kind).then_some(source)
     }
 
     pub(super) async fn stage_requests(&self, side: Side, batch: Vec<Planned>) -> Vec<(Planned, Result<Stage>)> {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::book::BookInner;
 use crate::delta::{Limits, MaxDelete};
 use crate::error::{Code, Error, Result};
+use crate::model::shown;
 use crate::model::{ConduitId, ConflictPolicy, Sides, SyncMode, TenantId, UserId, Verify};
 use crate::operation::clock::micros;
 use crate::provider::Provider;
@@ -35,7 +36,7 @@ impl Place {
     /// How it is shown.
     pub(crate) fn display(&self) -> String {
         match self {
-            Self::Local(path) => path.display().to_string(),
+            Self::Local(path) => shown(path),
             Self::Provider { provider, .. } => provider.display(),
         }
     }
@@ -49,18 +50,25 @@ impl Place {
     }
 
     /// The place by its canonical path, symbolic links resolved. A last component that does not exist stays as it is.
-    fn canonical(self) -> Result<Self> {
+    pub(crate) fn canonical(self) -> Result<Self> {
         let Self::Local(path) = self else { return Ok(self) };
-        let show = path.display().to_string();
-        let failed = |e| Error::io("find the directory", &show, e);
+        let show = shown(&path);
+        let not_a_directory = || Error::new(Code::Invalid, "use", &show).because("it is not a directory");
+        let failed = |e: std::io::Error| match e.kind() {
+            std::io::ErrorKind::NotADirectory => not_a_directory(),
+            _ => Error::io("find the directory", &show, e),
+        };
         let found = match path.canonicalize() {
             Ok(found) => {
                 if !found.is_dir() {
-                    return Err(Error::new(Code::Invalid, "use", &show).because("it is not a directory"));
+                    return Err(not_a_directory());
                 }
                 found
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                if path.is_symlink() {
+                    return Err(Error::new(Code::NotFound, "use", &show).because("it is a link that leads nowhere"));
+                }
                 let absolute = std::path::absolute(&path).map_err(failed)?;
                 let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
                     return Err(failed(e));
@@ -128,7 +136,7 @@ pub(crate) async fn connect(
     places: Sides<Place>,
     options: ConduitOptions,
 ) -> Result<Conduit> {
-    options.filters.compile(false)?;
+    options.filters.compile(None)?;
     let places = Sides::new(places.left.canonical()?, places.right.canonical()?);
     apart(&places)?;
     let volume = local_volume(&book, tenant).await?;
@@ -170,7 +178,7 @@ fn apart(places: &Sides<Place>) -> Result<()> {
         return Ok(());
     };
     let refuse = |reason: &str| {
-        let both = format!("{} and {}", left.display(), right.display());
+        let both = format!("{} and {}", shown(left), shown(right));
         Err(Error::new(Code::Invalid, "sync", both)
             .because(reason)
             .advise("name two directories apart from each other"))
@@ -330,7 +338,7 @@ fn max_delete(options: &ConduitOptions) -> String {
 }
 
 /// Opens one end. A target that does not exist yet is made when `create` says so, and empty otherwise.
-pub(crate) fn open(place: &Place, create: bool) -> Result<Option<Arc<dyn Provider>>> {
+pub(crate) fn open(place: &Place, create: bool, threads: u32) -> Result<Option<Arc<dyn Provider>>> {
     match place {
         Place::Provider { provider, .. } => Ok(Some(provider.clone())),
         Place::Local(path) => {
@@ -338,9 +346,9 @@ pub(crate) fn open(place: &Place, create: bool) -> Result<Option<Arc<dyn Provide
                 if !create {
                     return Ok(None);
                 }
-                std::fs::create_dir(path).map_err(|e| Error::io("make the directory", path.display(), e))?;
+                std::fs::create_dir(path).map_err(|e| Error::io("make the directory", shown(path), e))?;
             }
-            Ok(Some(Arc::new(Local::open(path)?)))
+            Ok(Some(Arc::new(Local::open_threads(path, threads as usize)?)))
         }
     }
 }

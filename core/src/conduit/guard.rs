@@ -3,7 +3,7 @@
 
 use crate::delta::{self, Confirmation, Confirmed, Limits, MaxDelete, Tally};
 use crate::error::{Code, Error, Result};
-use crate::model::{Side, Sides};
+use crate::model::{PreviewId, Side, Sides};
 use crate::operation::preview::Guard;
 use crate::provider::RootIdentity;
 
@@ -23,7 +23,9 @@ pub(crate) struct Question<'a> {
 
 /// Every guard that trips.
 pub(crate) fn check(question: &Question<'_>) -> Vec<Guard> {
-    changed_root(question).into_iter().chain(no_space(question)).chain(plan(question)).collect()
+    let missing = missing_root(question.before, question.roots);
+    let changed = changed_root(question.before, question.roots);
+    missing.into_iter().chain(changed).chain(no_space(question)).chain(plan(question)).collect()
 }
 
 fn guard(name: &str, reason: String, advice: &str) -> Option<Guard> {
@@ -37,10 +39,20 @@ fn side_name(side: Side) -> &'static str {
     }
 }
 
+/// Only a target can be missing here; without its source no plan is made.
+fn missing_root(before: &Sides<Option<String>>, roots: &Sides<Option<RootIdentity>>) -> Option<Guard> {
+    if before.right.is_none() || roots.right.is_some() {
+        return None;
+    }
+    guard("root_missing", MISSING.to_owned(), "confirm it to make the directory anew")
+}
+
+const MISSING: &str = "the target was there at the last run and is gone";
+
 /// Another directory stands where a root was: a mount that is missing, a disk that was exchanged.
-fn changed_root(question: &Question<'_>) -> Option<Guard> {
+pub(crate) fn changed_root(before: &Sides<Option<String>>, roots: &Sides<Option<RootIdentity>>) -> Option<Guard> {
     Side::BOTH.into_iter().find_map(|side| {
-        let (before, now) = (question.before[side].as_ref()?, question.roots[side].as_ref()?);
+        let (before, now) = (before[side].as_ref()?, roots[side].as_ref()?);
         if *before == now.ident {
             return None;
         }
@@ -87,13 +99,24 @@ fn plan(question: &Question<'_>) -> Vec<Guard> {
     trips
 }
 
-/// A target that was there at the last run and is gone is not made anew without a word.
-pub(crate) fn vacancy(before: &Sides<Option<String>>, target: &Place, options: &ApplyOptions) -> Result<()> {
-    let Place::Local(path) = target else { return Ok(()) };
-    if before.right.is_none() || path.exists() || options.confirm.iter().any(|name| name == "root_missing") {
-        return Ok(());
+/// A target that was there at the last run and is gone is not made anew without a word. True: it is gone, and the word
+/// was given.
+pub(crate) fn vacancy(before: &Sides<Option<String>>, target: &Place, options: &ApplyOptions) -> Result<bool> {
+    let Place::Local(path) = target else { return Ok(false) };
+    if before.right.is_none() || path.exists() {
+        return Ok(false);
     }
-    Err(Error::new(Code::Guard, "sync to", path.display())
-        .because("root_missing: the target was there at the last run and is gone")
-        .advise("bring it back, or make the directory if it was removed on purpose"))
+    if options.confirm.iter().any(|name| name == "root_missing") {
+        return Ok(true);
+    }
+    Err(Error::new(Code::Guard, "sync to", target.display())
+        .because(format!("root_missing: {MISSING}"))
+        .advise("bring it back, or confirm that the directory is to be made anew"))
+}
+
+/// The error that a guard stops a run with.
+pub(crate) fn stop(guard: &Guard, preview: PreviewId) -> Error {
+    let advice = if guard.advice.is_empty() { String::new() } else { format!("; {}", guard.advice) };
+    let reason = format!("{}: {}{advice}", guard.name, guard.reason);
+    Error::new(Code::Guard, "apply the preview", preview).because(reason)
 }

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, Verify};
 use crate::operation::clock::{micros, timestamp};
 use crate::operation::plan::{PlanWriter, Position};
-use crate::operation::preview::{Delta, PreviewSummary, Previews};
+use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
 use crate::operation::run::{Control, Reporter, RunEvent, RunReport};
 use crate::provider::vacant::Vacant;
@@ -22,16 +22,14 @@ use super::apply::{Applied, Apply, seen_at};
 use super::baseline::Baseline;
 use super::guard;
 use super::journal::{Ending, Journal};
+use super::lease::Lease;
 use super::recover::recover;
 use super::scan::{Scene, scan};
 use super::throttle::Throttle;
-use super::{ApplyOptions, ConduitInner, PreviewOptions, connect, verify};
-
-/// How long a lease lasts when nobody renews it; a run renews it three times in that time.
-const LEASE: Duration = Duration::from_secs(60);
+use super::{ApplyOptions, ConduitInner, PreviewOptions, conflict, connect, selection, verify};
 
 /// How long the trash of a root keeps what was removed.
-const TRASH_DAYS: i64 = 30;
+pub(super) const TRASH_DAYS: i64 = 30;
 
 /// What a run is asked to do.
 pub(crate) enum Task {
@@ -72,15 +70,34 @@ impl ConduitInner {
         Arc::new(Baseline::new(store, self.tenant, self.id, generation, self.swapped))
     }
 
+    /// The preview, if this conduit can apply it in this direction.
+    async fn applicable(&self, id: PreviewId) -> Result<Stored> {
+        let stored = self.previews().get(id, self.book.clock.now()).await?;
+        let refuse = |reason: &str, advice| {
+            Err(Error::new(Code::Invalid, "apply the preview", id).because(reason).advise(advice))
+        };
+        if stored.conduit != self.id {
+            return refuse("it is of another pair of places", "name the places that it was made of");
+        }
+        if stored.delta.swapped != self.swapped {
+            return refuse("it goes the other way", "name source and target as when it was made");
+        }
+        match stored.state.as_str() {
+            "ready" | "applying" => Ok(stored),
+            "applied" => refuse("it was applied already", "preview again"),
+            _ => refuse("it was not completed", "preview again"),
+        }
+    }
+
     /// Opens both ends. `create` makes a target that does not exist.
     async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
-        let places = &self.places;
+        let (places, threads) = (&self.places, self.options.transfers);
         let missing = |side: Side| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         };
-        let source = connect::open(&places.left, false)?.ok_or_else(|| missing(Side::Left))?;
+        let source = connect::open(&places.left, false, threads)?.ok_or_else(|| missing(Side::Left))?;
         let source_root = source.root().await?;
-        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create)? {
+        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create, threads)? {
             Some(target) => {
                 let root = target.root().await?;
                 (target, Some(root))
@@ -94,16 +111,19 @@ impl ConduitInner {
         Ok((Scene { sides: Sides::new(source, target), ledger }, Sides::new(Some(source_root), target_root)))
     }
 
-    fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
+    async fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
         let rules = |side: Side| rules(scene.sides[side].capabilities());
-        let selective = self.options.mode == SyncMode::Selective;
+        let selection = match self.options.mode {
+            SyncMode::Selective => Some(selection::load(self).await?),
+            SyncMode::Mirror | SyncMode::Bidirectional => None,
+        };
         Ok(Settings {
             mode: self.options.mode,
             policy: self.options.policy(),
             exact: self.options.exact,
             checksum,
             rules: Sides::new(rules(Side::Left), rules(Side::Right)),
-            scope: Arc::new(self.options.filters.compile(selective)?),
+            scope: Arc::new(self.options.filters.compile(selection.as_ref())?),
             stamp: self.book.clock.now().format("%Y-%m-%d %H%M%S").to_string(),
             tolerance_ns: 2_000_000_000,
             unclean_stop: row.unclean,
@@ -180,7 +200,7 @@ async fn plan(
         ],
     ));
     let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header);
-    let settings = conduit.settings(scene, row, options.checksum)?;
+    let settings = conduit.settings(scene, row, options.checksum).await?;
     let scanned = scan(scene, settings, &mut writer, control, seen).await?;
     let mut delta = writer.delta();
     delta.counts.unchanged += scanned.tally.unchanged;
@@ -234,12 +254,20 @@ pub(crate) async fn run(
     let begun = conduit.book.clock.elapsed();
     conduit.previews().clean(conduit.book.clock.now()).await?;
     let row = conduit.row().await?;
-    guard::vacancy(&row.identities, &conduit.places.right, &options)?;
+    // What cannot be applied is refused before a target is made for it.
+    let writes_source = match &task {
+        Task::Sync(_) => conduit.options.mode == SyncMode::Bidirectional,
+        Task::Apply(id) => conduit.applicable(*id).await?.delta.writes_source,
+    };
+    let is_renewed = guard::vacancy(&row.identities, &conduit.places.right, &options)?;
     let (scene, roots) = conduit.scene(row.generation + 1, true).await?;
-    let _locks = lock(&scene, conduit.options.mode).await?;
+    let _locks = lock(&scene, writes_source).await?;
     let lease = Lease::take(&conduit).await?;
     // Whoever held the lease before may have moved on what was read before the lock.
-    let row = conduit.row().await?;
+    let mut row = conduit.row().await?;
+    if is_renewed {
+        row.identities.right = None;
+    }
     let scene = Scene { ledger: conduit.ledger(row.generation + 1), ..scene };
     let mut voyage =
         Voyage { conduit: conduit.clone(), row, scene, roots, options, reporter: Arc::new(reporter), begun };
@@ -249,8 +277,7 @@ pub(crate) async fn run(
 }
 
 /// The locks on both roots: what is only read is shared, what is written is held alone.
-async fn lock(scene: &Scene, mode: SyncMode) -> Result<[Option<RootLock>; 2]> {
-    let writes_source = mode == SyncMode::Bidirectional;
+async fn lock(scene: &Scene, writes_source: bool) -> Result<[Option<RootLock>; 2]> {
     Ok([scene.sides.left.lock(writes_source).await?, scene.sides.right.lock(true).await?])
 }
 
@@ -276,8 +303,7 @@ impl Voyage {
         };
         if let Some(guard) = delta.guards.iter().find(|guard| !self.options.confirm.contains(&guard.name)) {
             begin.abandon().await?;
-            return Err(Error::new(Code::Guard, "apply the preview", preview)
-                .because(format!("{}: {}", guard.name, guard.reason)));
+            return Err(guard::stop(guard, preview));
         }
         self.check_writable(&delta)?;
         self.reporter.fact(RunEvent::Planned(summary)).await;
@@ -291,7 +317,7 @@ impl Voyage {
         let now = self.conduit.book.clock.now();
         let mut first = self.take_over(&journal, preview, &delta, now);
         first.extend(journal.begin(preview, delta.items, now));
-        if delta.items == 0 && delta.counts.is_quiet() {
+        if delta.items == 0 && delta.waiting == 0 && delta.counts.is_quiet() {
             return self.end_quietly(begin, first, &journal, preview, &delta).await;
         }
         begin.finish(first).await?;
@@ -349,10 +375,20 @@ impl Voyage {
             }
             _ => "unverified".to_owned(),
         };
-        let mut last =
-            journal.end(ending, &applied, delta.counts.unchanged, error.as_ref(), &verification, book.clock.now());
+        // The row may be a second behind, and what completes it is logged with its counts.
+        let reached = apply.meter.read(book.clock.elapsed());
+        let mut last = vec![journal.progress(&reached, applied.counts.failed)];
+        last.extend(journal.end(
+            ending,
+            &applied,
+            delta.counts.unchanged,
+            error.as_ref(),
+            &verification,
+            book.clock.now(),
+        ));
         if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
             last.push(set_state(&self.conduit, preview, "applied", false));
+            last.extend(self.close_conflicts(&journal, preview, delta));
             self.tend_trash().await;
         }
         book.store.write(self.conduit.tenant, last).await?;
@@ -403,8 +439,15 @@ impl Voyage {
         let verification = "verified".to_owned();
         batch.extend(journal.end(Ending::Completed, &applied, delta.counts.unchanged, None, &verification, now));
         batch.push(set_state(&self.conduit, preview, "applied", false));
+        batch.extend(self.close_conflicts(journal, preview, delta));
         begin.finish(batch).await?;
         Ok(self.report(journal, preview, delta, applied, verification, false))
+    }
+
+    /// What could not be looked at tells nothing of the conflicts in it.
+    fn close_conflicts(&self, journal: &Journal, preview: PreviewId, delta: &Delta) -> Option<Write> {
+        let is_complete = delta.counts.failed == 0;
+        is_complete.then(|| conflict::close_vanished(&self.conduit, journal.generation, preview))
     }
 
     /// The independent look at both sides after the run.
@@ -457,16 +500,10 @@ impl Voyage {
     }
 
     async fn take_plan(&mut self, id: PreviewId) -> Result<Taken> {
-        let stored = self.conduit.previews().get(id, self.conduit.book.clock.now()).await?;
-        let refuse = |reason: &str| Err(Error::new(Code::Invalid, "apply the preview", id).because(reason));
-        if stored.conduit != self.conduit.id || stored.delta.swapped != self.conduit.swapped {
-            return refuse("it is of another conduit");
-        }
-        match stored.state.as_str() {
-            "ready" | "applying" => {}
-            "applied" => return refuse("it was applied already"),
-            _ => return refuse("it was not completed"),
-        }
+        let mut stored = self.conduit.applicable(id).await?;
+        // The preview saw the roots as they were then.
+        let changed = guard::changed_root(&self.row.identities, &self.roots);
+        stored.delta.guards.extend(changed.filter(|guard| stored.delta.guards.iter().all(|g| g.name != guard.name)));
         let mut seen = seen_at(&*self.conduit.book.clock, &self.scene);
         seen.at = timestamp(stored.computed_at);
         let begin = Begin { plan: None, conduit: self.conduit.clone() };
@@ -562,87 +599,4 @@ fn set_state(conduit: &ConduitInner, preview: PreviewId, state: &'static str, pi
             Value::Time(micros(conduit.book.clock.now())),
         ],
     ))
-}
-
-/// The conduit's lease: only one run at a time, on whichever machine.
-struct Lease {
-    owner: String,
-    heartbeat: tokio::task::JoinHandle<()>,
-}
-
-impl Lease {
-    /// Takes the lease. The roots are locked already, so a lease that a process of this machine left behind when it
-    /// was killed is taken over; one of another machine has to run out first.
-    async fn take(conduit: &Arc<ConduitInner>) -> Result<Self> {
-        let machine = machine();
-        let owner = format!("{machine}/{}/{}", std::process::id(), Uuid::now_v7().simple());
-        let now = conduit.book.clock.now();
-        let take = Statement::new(
-            "UPDATE sync_conduit SET lease_owner = ?3, lease_expires_at = ?4 WHERE tenant_id = ?1 AND id = ?2 AND \
-             (lease_owner IS NULL OR lease_expires_at < ?5 OR lease_owner LIKE ?6)",
-            vec![
-                Value::Uuid(conduit.tenant.0),
-                Value::Int(conduit.id),
-                Value::Text(owner.clone()),
-                Value::Time(micros(now) + LEASE.as_micros() as i64),
-                Value::Time(micros(now)),
-                Value::Text(format!("{machine}/%")),
-            ],
-        );
-        conduit.book.store.write(conduit.tenant, vec![Write::Expect(take, 1)]).await.map_err(|e| {
-            if e.code() != Code::Conflict {
-                return e;
-            }
-            Error::new(Code::Busy, "run the conduit", conduit.uuid)
-                .because("another run of it is under way")
-                .advise("wait until it has ended")
-        })?;
-        let heartbeat = tokio::spawn(renew(conduit.clone(), owner.clone()));
-        Ok(Self { owner, heartbeat })
-    }
-
-    async fn end(self, conduit: &ConduitInner) {
-        self.heartbeat.abort();
-        let give_back = Statement::new(
-            "UPDATE sync_conduit SET lease_owner = NULL, lease_expires_at = NULL \
-             WHERE tenant_id = ?1 AND id = ?2 AND lease_owner = ?3",
-            vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id), Value::Text(self.owner)],
-        );
-        let still_held = Statement::new(
-            "SELECT 1 FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2 AND lease_owner IS NOT NULL",
-            vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id)],
-        );
-        // A run that ended well gave the lease back with its last batch; a look costs less than a commit.
-        if conduit.book.store.query(conduit.tenant, still_held).await.is_ok_and(|rows| rows.is_empty()) {
-            return;
-        }
-        // A lease that cannot be given back runs out by itself.
-        let _ = conduit.book.store.write(conduit.tenant, vec![Write::Execute(give_back)]).await;
-    }
-}
-
-async fn renew(conduit: Arc<ConduitInner>, owner: String) {
-    loop {
-        tokio::time::sleep(LEASE / 3).await;
-        let until = micros(conduit.book.clock.now()) + LEASE.as_micros() as i64;
-        let renew = Statement::new(
-            "UPDATE sync_conduit SET lease_expires_at = ?4 WHERE tenant_id = ?1 AND id = ?2 AND lease_owner = ?3",
-            vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id), Value::Text(owner.clone()), Value::Time(until)],
-        );
-        // A renewal that fails is tried again; the lease outlasts two of them.
-        let _ = conduit.book.store.write(conduit.tenant, vec![Write::Execute(renew)]).await;
-    }
-}
-
-/// Names this machine among those that share a book.
-fn machine() -> String {
-    #[cfg(unix)]
-    {
-        let name = rustix::system::uname();
-        name.nodename().to_string_lossy().replace(['/', '%', '_'], "-")
-    }
-    #[cfg(not(unix))]
-    {
-        std::env::var("COMPUTERNAME").unwrap_or_else(|_| "machine".to_owned()).replace(['/', '%', '_'], "-")
-    }
 }

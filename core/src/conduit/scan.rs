@@ -24,7 +24,7 @@ use super::baseline::Baseline;
 const BATCHES: usize = 4;
 
 /// Entries that the batches under way may hold together, as far as can be foretold.
-const ENTRIES_UNDER_WAY: usize = 16_384;
+const ENTRIES_UNDER_WAY: usize = 2048;
 
 /// The most directories in one batch; more brings nothing.
 const MAX_DIRS: usize = 64;

@@ -57,6 +57,9 @@ impl std::fmt::Display for Difference {
 
 const LISTED: usize = 1000;
 
+/// Threads that look at each side.
+const THREADS: u32 = 2;
+
 /// Items compared in one call.
 const BATCH: usize = 1024;
 
@@ -77,13 +80,14 @@ impl VerifyReport {
 
 /// Compares both trees.
 pub(crate) async fn verify(places: Sides<Place>, filters: &Filters, checksum: bool) -> Result<VerifyReport> {
+    let places = Sides::new(places.left.canonical()?, places.right.canonical()?);
     let open = |side: Side| {
-        connect::open(&places[side], false)?.ok_or_else(|| {
+        connect::open(&places[side], false, THREADS)?.ok_or_else(|| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         })
     };
     let sides = Sides::new(open(Side::Left)?, open(Side::Right)?);
-    let filter = filters.compile(false)?;
+    let filter = filters.compile(None)?;
     let mut report = VerifyReport::default();
     let mut stack = vec![RelPath::root()];
     while !stack.is_empty() {

@@ -70,6 +70,22 @@ pub enum SkipReason {
     Suspect(Side),
 }
 
+impl SkipReason {
+    /// Whether a person has to decide: the item waits in the list of conflicts.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        match self {
+            Self::NameCollision(_) | Self::NameNotAllowed(_) | Self::MoveCycle | Self::Suspect(_) => true,
+            Self::Unknown(..)
+            | Self::Untracked
+            | Self::Excluded
+            | Self::NotSelected
+            | Self::NotReleasable
+            | Self::UnsupportedKind => false,
+        }
+    }
+}
+
 impl std::fmt::Display for SkipReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = |side: &Side| match side {
@@ -158,6 +174,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// The [`number`](Self::number) of what is skipped.
+    pub(crate) const SKIP: i64 = 8;
+
     /// The number that is stored beside a change, so that previews can be filtered without decoding.
     #[must_use]
     pub fn number(&self) -> i64 {
@@ -169,7 +188,7 @@ impl Action {
             Self::Delete { .. } => 5,
             Self::Record => 6,
             Self::Forget => 7,
-            Self::Skip(_) => 8,
+            Self::Skip(_) => Self::SKIP,
         }
     }
 

@@ -14,6 +14,7 @@ pub use ids::{ConduitId, Moment, PreviewId, TenantId, UserId, VolumeId};
 pub use ledger::{TransferSession, TransferState};
 pub use node::{Entry, Held, Ident, Kind, Node, Pair, PairId, Side, Sides, Timestamp, Token};
 pub use path::{Name, RelPath};
+pub(crate) use path::{escaped, shown};
 pub use storage_volumes::{
     AutoPathStrategy, Driver, EntryKind, EntryRow, LocalPath, ObservedState, StorageVolume, VersioningMode,
 };

@@ -165,6 +165,22 @@ impl fmt::Debug for RelPath {
     }
 }
 
+/// The path of a root as paths beneath a root are shown.
+pub(crate) fn shown(path: &std::path::Path) -> String {
+    escaped(path.as_os_str().as_encoded_bytes())
+}
+
+/// Bytes as they are shown.
+pub(crate) fn escaped(bytes: &[u8]) -> String {
+    struct Escaped<'a>(&'a [u8]);
+    impl fmt::Display for Escaped<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            escape(self.0, f)
+        }
+    }
+    Escaped(bytes).to_string()
+}
+
 /// Valid UTF-8 as it is, without control characters; every other byte as `\xNN`, the backslash doubled.
 fn escape(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use fmt::Write as _;

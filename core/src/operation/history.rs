@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use super::clock::from_micros;
 use super::run::Counts;
 use crate::error::Result;
-use crate::model::{ConduitId, TenantId};
-use crate::store::{Row, Statement, Store, Value};
+use crate::model::escaped;
+use crate::model::{Activity, ConduitId, Progress, TenantId};
+use crate::store::{Record, Row, Statement, Store, Value, select};
 
 /// One execution of a conduit (`sync_generation`).
 #[derive(Clone, Debug, PartialEq)]
@@ -62,9 +63,40 @@ pub(crate) async fn list(
     store.query(tenant, statement).await?.iter().map(summary).collect()
 }
 
+/// Lines of activity, the latest first; of one conduit or of all.
+pub(crate) async fn activity(
+    store: &dyn Store,
+    tenant: TenantId,
+    conduit: Option<ConduitId>,
+    limit: usize,
+) -> Result<Vec<Activity>> {
+    let ask = select!(Activity, "WHERE org_id = ?1 AND sync_id LIKE ?2 ORDER BY created_at DESC, id DESC LIMIT ?3");
+    let rows = store.query(tenant, Statement::new(ask, of(tenant, conduit, limit))).await?;
+    rows.iter().map(Activity::read).collect()
+}
+
+/// Progress of runs, the latest first; of one conduit or of all.
+pub(crate) async fn progress(
+    store: &dyn Store,
+    tenant: TenantId,
+    conduit: Option<ConduitId>,
+    limit: usize,
+) -> Result<Vec<Progress>> {
+    let ask = select!(Progress, "WHERE org_id = ?1 AND sync_id LIKE ?2 ORDER BY started_at DESC, id DESC LIMIT ?3");
+    let rows = store.query(tenant, Statement::new(ask, of(tenant, conduit, limit))).await?;
+    rows.iter().map(Progress::read).collect()
+}
+
+/// A run is named after its conduit: `uuid:generation`.
+fn of(tenant: TenantId, conduit: Option<ConduitId>, limit: usize) -> Vec<Value> {
+    let pattern = conduit.map_or_else(|| "%".to_owned(), |id| format!("{id}:%"));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    vec![Value::Uuid(tenant.0), Value::Text(pattern), Value::Int(limit)]
+}
+
 fn summary(row: Row<'_>) -> Result<GenerationSummary> {
     let count = |column| row.int(column).map(|n| u64::try_from(n).unwrap_or(0));
-    let path = |column| row.blob(column).map(|path| String::from_utf8_lossy(path).into_owned());
+    let path = |column| row.blob(column).map(escaped);
     Ok(GenerationSummary {
         conduit: ConduitId(row.uuid(0)?),
         source: path(1)?,

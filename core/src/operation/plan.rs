@@ -14,7 +14,7 @@ use crate::model::{PreviewId, RelPath, Side, TenantId};
 use crate::store::{Insert, OnConflict, Rows, Statement, Store, Value, Write, Written};
 
 /// Rows of a plan that go to the book in one commit, and come back in one page.
-pub(crate) const PLAN_BATCH: usize = 4096;
+pub(crate) const PLAN_BATCH: usize = 2048;
 
 /// A position in the order of application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

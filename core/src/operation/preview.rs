@@ -61,6 +61,12 @@ pub(crate) struct Delta {
     /// The run goes from the conduit's target to its source.
     pub(crate) swapped: bool,
     pub(crate) filter_fingerprint: String,
+    /// Conflicts that wait for a person.
+    #[serde(default)]
+    pub(crate) waiting: u64,
+    /// It changes the source too.
+    #[serde(default)]
+    pub(crate) writes_source: bool,
 }
 
 /// Which changes of a preview are wanted.
@@ -335,9 +341,11 @@ impl Delta {
             self.bytes += change.bytes;
             self.received[to as usize] += change.bytes;
         }
-        if !matches!(change.action, Action::Skip(_)) {
-            self.items += 1;
+        match &change.action {
+            Action::Skip(reason) => self.waiting += u64::from(reason.waits()),
+            _ => self.items += 1,
         }
+        self.writes_source |= change.action.changes() == Some(Side::Left);
     }
 }
 

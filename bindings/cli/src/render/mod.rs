@@ -79,6 +79,11 @@ pub(crate) struct ChangeLine {
     pub(crate) bytes: u64,
 }
 
+/// Says on standard error what went wrong, with the stable code.
+pub(crate) fn complain_of(error: &portbook::Error) {
+    complain(format_args!("{error} [{}]", error.code().as_str()));
+}
+
 /// Says something on standard error.
 pub(crate) fn complain(words: impl std::fmt::Display) {
     // When standard error is gone, nobody is left to tell.

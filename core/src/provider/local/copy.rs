@@ -23,6 +23,8 @@ pub(super) const CHUNK: usize = 1 << 20;
 const RING: usize = 4;
 /// Below this a second thread costs more than it brings.
 const PIPELINED: u64 = 4 << 20;
+/// Bytes after which the disk is made to begin writing a large file.
+const EARLY: u64 = 64 << 20;
 /// Files whose holes are worth looking for.
 const SPARSE: u64 = 64 << 10;
 
@@ -49,10 +51,46 @@ pub(super) fn copy<D: Disk>(
     if sparse {
         retry(|| root.disk.set_len(new, stat.size)).map_err(|e| Error::io("write", to, e))?;
     }
-    pump(source, file, stat, sparse, from, |bytes, offset| {
-        write_all(root, new, bytes, offset).map_err(|e| Error::io("write", to, e))?;
-        root.disk.start_writeback(new, offset, bytes.len() as u64);
-        Ok(())
+    let write = |bytes: &[u8], offset| write_all(root, new, bytes, offset).map_err(|e| Error::io("write", to, e));
+    if stat.size < EARLY {
+        return pump(source, file, stat, sparse, from, write);
+    }
+    flushed_early(root, new, to, |due| {
+        let mut since = 0;
+        pump(source, file, stat, sparse, from, |bytes, offset| {
+            write(bytes, offset)?;
+            since += bytes.len() as u64;
+            if since >= EARLY {
+                since = 0;
+                due();
+            }
+            Ok(())
+        })
+    })
+}
+
+/// Runs `copy` with a thread beside it that flushes the file each time `due` is called, so that the disk writes while
+/// the copy goes on and the last flush finds little left to do. An error of such a flush is the copy's: the kernel
+/// reports it once, and the last flush would not see it again.
+fn flushed_early<D: Disk>(
+    root: &Root<D>,
+    new: &D::File,
+    to: &RelPath,
+    copy: impl FnOnce(&dyn Fn()) -> Result<ContentHash>,
+) -> Result<ContentHash> {
+    std::thread::scope(|scope| {
+        let (due, wanted) = sync_channel::<()>(1);
+        let flushing = scope.spawn(move || wanted.iter().try_for_each(|()| root.disk.sync_file(new)));
+        // A flush that is under way or already asked for covers what was written until now, or the next one does.
+        let content = copy(&|| {
+            let _ = due.try_send(());
+        });
+        drop(due);
+        match flushing.join() {
+            Ok(Ok(())) => content,
+            Ok(Err(e)) => Err(Error::io("write", to, e)),
+            Err(_) => Err(Error::new(Code::Internal, "write", to).because("the flushing thread stopped")),
+        }
     })
 }
 

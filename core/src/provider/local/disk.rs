@@ -180,9 +180,6 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// `Unsupported` where there is no such call; else nothing may be assumed durable.
     fn sync_all(&self, dir: &Self::Dir) -> io::Result<()>;
-    /// Asks for write-back of these bytes to begin. A hint, which no disk takes yet: no crate offers
-    /// `sync_file_range` without `unsafe`, and `posix_fadvise` in its place showed no sure gain.
-    fn start_writeback(&self, _file: &Self::File, _offset: u64, _length: u64) {}
     /// Renames.
     ///
     /// # Errors

@@ -118,6 +118,9 @@ fn each<'a, D: Disk>(root: &Root<D>, work: impl Iterator<Item = &'a (&'a RelPath
         match cursor.dir(&dir) {
             // Removed since: its own directory is on the list.
             Err(e) if gone(&e) => {}
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+                retry(|| root.disk.sync_all(&root.dir)).map_err(|e| Error::io(action, dir.escape_ascii(), e))?;
+            }
             Err(e) => return Err(Error::io(action, dir.escape_ascii(), e)),
             Ok(handle) => retry(|| root.disk.sync_dir(handle)).map_err(|e| Error::io(action, dir.escape_ascii(), e))?,
         }
@@ -142,10 +145,14 @@ fn item<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, parent: &[u8], name
                 retry(|| root.disk.sync_file(&file))
             }
         },
-        Some(Kind::Dir) => {
-            let own = retry(|| root.disk.open_dir(dir, name))?;
-            retry(|| root.disk.sync_dir(&own))
-        }
+        Some(Kind::Dir) => match retry(|| root.disk.open_dir(dir, name)) {
+            // It was just closed to its owner.
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => retry(|| root.disk.sync_all(dir)),
+            own => {
+                let own = own?;
+                retry(|| root.disk.sync_dir(&own))
+            }
+        },
         // A link lives in its directory's journal entry; what is gone has only its directory left.
         Some(Kind::Symlink | Kind::Other | Kind::NativeDoc) | None => Ok(()),
     }

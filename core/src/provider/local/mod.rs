@@ -70,7 +70,15 @@ impl Local {
     /// # Errors
     /// `not_found`, `permission`, `storage`: the directory cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::open_on(Arc::new(OsDisk::default()), path)
+        Self::open_with(Arc::new(OsDisk::default()), path, THREADS)
+    }
+
+    /// Opens a directory of this machine as a root that is worked on by so many threads, at least one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_threads(path: &Path, threads: usize) -> Result<Self> {
+        Self::open_with(Arc::new(OsDisk::default()), path, threads)
     }
 }
 
@@ -80,7 +88,11 @@ impl<D: Disk> Local<D> {
     /// # Errors
     /// As [`Local::open`].
     pub fn open_on(disk: Arc<D>, path: &Path) -> Result<Self> {
-        let display = path.to_string_lossy().into_owned();
+        Self::open_with(disk, path, THREADS)
+    }
+
+    fn open_with(disk: Arc<D>, path: &Path, threads: usize) -> Result<Self> {
+        let display = crate::model::shown(path);
         let at = |e| Error::io("open the root", &display, e);
         let dir = retry(|| disk.open_root(path)).map_err(at)?;
         let traits = retry(|| disk.traits(&dir)).map_err(at)?;
@@ -107,7 +119,7 @@ impl<D: Disk> Local<D> {
             display,
             pending: flush::Pending::default(),
         };
-        Ok(Self { root: Arc::new(root), pool: Pool::start(THREADS)? })
+        Ok(Self { root: Arc::new(root), pool: Pool::start(threads.max(1))? })
     }
 
     /// One result per item, each made with the directory of the item before it at hand.

@@ -209,7 +209,6 @@ pub(super) fn stage_pieces<D: Disk>(
             }
             write_all(root, new, &piece, offset).map_err(io_at(&target.path))?;
             hasher.update(&piece);
-            root.disk.start_writeback(new, offset, piece.len() as u64);
             offset += piece.len() as u64;
         }
         if offset != size {

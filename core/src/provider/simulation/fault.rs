@@ -282,12 +282,6 @@ impl<D: Disk> Disk for FaultDisk<D> {
         self.pass(Op::SyncAll, b"")?.sync_all(dir)
     }
 
-    fn start_writeback(&self, file: &D::File, offset: u64, length: u64) {
-        if self.state.switch.alive().is_ok() {
-            self.inner.start_writeback(file, offset, length);
-        }
-    }
-
     fn rename(&self, from: &D::Dir, name: &[u8], to: &D::Dir, new_name: &[u8], how: Rename) -> io::Result<()> {
         self.pass(Op::Rename, new_name)?.rename(from, name, to, new_name, how)
     }

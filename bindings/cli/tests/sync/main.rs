@@ -1,0 +1,9 @@
+//! The command line as a whole, end to end: real folders, a real book, the built program.
+
+mod bad_input;
+mod contract;
+mod modes;
+mod names;
+mod preview;
+mod question;
+mod world;

@@ -1,0 +1,84 @@
+//! What a person at a terminal is asked, with a real pseudo-terminal.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use crate::world::{World, skip};
+
+/// Runs the program on a terminal of its own and types `answer`; the exit status and everything that was shown.
+fn at_terminal(claim: &str, world: &World, words: &[&str], answer: &str) -> Option<(i32, String)> {
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let line = format!("'{}' {}", env!("CARGO_BIN_EXE_portbook"), quoted.join(" "));
+    let mut command = Command::new("script");
+    command.args(["-q", "-e", "-c", &line, "/dev/null"]).current_dir(world.path("."));
+    command.env("HOME", world.path(".")).env("PORTBOOK_BOOK", world.path("book.db")).env("TERM", "xterm");
+    let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let Ok(mut child) = started else {
+        skip(claim, "no `script` to make a terminal");
+        return None;
+    };
+    let mut typed = child.stdin.take().expect("it is piped");
+    typed.write_all(answer.as_bytes()).expect("the terminal takes it");
+    // The terminal stays open until the program has ended: its end would be an answer too.
+    let output = child.wait_with_output().expect("it ends");
+    drop(typed);
+    Some((output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+#[test]
+fn sync_shows_and_asks_and_no_changes_nothing() {
+    const CLAIM: &str = "sync_shows_and_asks_and_no_changes_nothing";
+    for answer in ["n\n", "\n", "maybe\n"] {
+        let world = World::with(&["x"]);
+        let Some((status, shown)) = at_terminal(CLAIM, &world, &["sync", "a", "b"], answer) else { return };
+        assert_eq!(status, 130, "{shown}");
+        assert!(shown.contains("apply this? [y/N]") && shown.contains("1 new"), "{shown}");
+        assert!(!world.path("b").exists(), "{shown}");
+    }
+}
+
+#[test]
+fn yes_carries_it_and_nothing_to_do_is_not_asked_about() {
+    const CLAIM: &str = "yes_carries_it_and_nothing_to_do_is_not_asked_about";
+    let world = World::with(&["x"]);
+    let Some((status, shown)) = at_terminal(CLAIM, &world, &["sync", "a", "b"], "y\n") else { return };
+    assert_eq!((status, world.read("b/x").as_deref()), (0, Some("x")), "{shown}");
+    let Some((status, shown)) = at_terminal(CLAIM, &world, &["sync", "a", "b"], "") else { return };
+    assert!(status == 0 && !shown.contains("[y/N]") && shown.contains("in step"), "{shown}");
+}
+
+#[test]
+fn the_option_yes_asks_only_where_a_guard_stands() {
+    const CLAIM: &str = "the_option_yes_asks_only_where_a_guard_stands";
+    let world = World::with(&["x"]);
+    world.write("b/stranger", "never synced");
+    let Some((status, shown)) = at_terminal(CLAIM, &world, &["sync", "a", "c", "--yes"], "") else { return };
+    assert!(status == 0 && !shown.contains("[y/N]"), "{shown}");
+    let exact = ["sync", "a", "b", "--exact", "--yes"];
+    for (answer, status, left) in [("y\n", 130, &["stranger"][..]), ("confirm\n", 0, &["x"])] {
+        let Some((ended, shown)) = at_terminal(CLAIM, &world, &exact, answer) else { return };
+        assert!(shown.contains("exact_without_ledger") && shown.contains("type 'confirm'"), "{shown}");
+        assert_eq!((ended, world.tree("b")), (status, left.iter().map(|s| (*s).to_owned()).collect()), "{shown}");
+    }
+}
+
+#[test]
+fn a_guard_is_asked_about_even_when_nothing_else_is_to_do() {
+    const CLAIM: &str = "a_guard_is_asked_about_even_when_nothing_else_is_to_do";
+    let world = World::with(&[]);
+    world.ends(0, &["sync", "a", "b"]);
+    std::fs::rename(world.path("b"), world.path("away")).expect("moved away");
+    world.make_dir("b");
+    let Some((status, shown)) = at_terminal(CLAIM, &world, &["sync", "a", "b"], "confirm\n") else { return };
+    assert!(status == 0 && shown.contains("root_changed"), "{shown}");
+    world.ends(0, &["sync", "a", "b"]);
+}
+
+#[test]
+fn ctrl_c_at_the_question_ends_it() {
+    const CLAIM: &str = "ctrl_c_at_the_question_ends_it";
+    let world = World::with(&["x"]);
+    let Some((status, shown)) = at_terminal(CLAIM, &world, &["sync", "a", "b"], "\x03") else { return };
+    assert_eq!(status, 130, "{shown}");
+    assert!(!world.path("b").exists());
+}

@@ -1,0 +1,9 @@
+//! The public API as a host uses it, on a book of each engine.
+
+mod conflicts;
+mod history;
+mod preview;
+mod run;
+mod selective;
+mod upkeep;
+mod world;

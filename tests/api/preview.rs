@@ -1,0 +1,193 @@
+//! Previews: paged, filtered, ticked, applied as they stand, gone when their time is over.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use portbook::conduit::PreviewOptions;
+use portbook::delta::ChangeKind;
+use portbook::model::{PreviewId, RelPath, SyncMode};
+use portbook::operation::{ChangeFilter, ChangeId};
+use portbook::{Code, wait};
+
+use crate::world::{World, apply, claims, preview, sync};
+
+claims! {
+    pages_of_a_thousand_give_every_change_once_and_in_order
+    a_filter_of_a_path_knows_siblings_that_only_begin_like_it
+    a_filter_of_a_kind_lists_that_kind
+    what_is_ticked_out_is_not_applied
+    ticking_by_filter_and_back_again
+    the_second_halves_of_a_decision_go_with_the_first
+    a_preview_that_was_applied_cannot_be_ticked
+    a_preview_ends_with_its_time_and_is_cleaned_up
+    the_preview_of_another_session_is_unknown
+}
+
+fn under(path: &str) -> ChangeFilter {
+    ChangeFilter { under: RelPath::parse(path.as_bytes()), ..ChangeFilter::default() }
+}
+
+fn of_kind(kind: ChangeKind) -> ChangeFilter {
+    ChangeFilter { kind: Some(kind), ..ChangeFilter::default() }
+}
+
+fn paths(world: &World, id: PreviewId, filter: ChangeFilter) -> Vec<String> {
+    let mut paths: Vec<String> = world.changes(id, filter).iter().map(|change| change.path.to_string()).collect();
+    paths.sort();
+    paths
+}
+
+fn pages_of_a_thousand_give_every_change_once_and_in_order(world: &World) {
+    world.write_many(3_456);
+    let id = preview(&world.mirror());
+    let (mut sizes, mut seen, mut after): (Vec<usize>, Vec<ChangeId>, _) = (Vec::new(), Vec::new(), None);
+    loop {
+        // A page has a thousand at most, whatever is asked for.
+        let page = wait(world.session.preview_changes(id, ChangeFilter::default(), after, 5_000)).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        sizes.push(page.len());
+        after = page.last().map(|change| change.id);
+        seen.extend(page.iter().map(|change| change.id));
+    }
+    assert_eq!(sizes, [1000, 1000, 1000, 456]);
+    assert!(seen.is_sorted());
+    assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 3_456);
+    let summary = wait(world.session.preview(id)).unwrap();
+    assert_eq!((summary.counts.new, summary.items, summary.bytes), (3_456, 3_456, 34_560));
+}
+
+fn a_filter_of_a_path_knows_siblings_that_only_begin_like_it(world: &World) {
+    for name in ["a/b/x", "a/b/y/z", "a/b-c", "a/b.txt", "a/bc", "a/b!", "a/B/x"] {
+        world.write(&format!("a/{name}"), 1);
+    }
+    let id = preview(&world.mirror());
+    assert_eq!(paths(world, id, under("a/b")), ["a/b", "a/b/x", "a/b/y", "a/b/y/z"]);
+    assert_eq!(paths(world, id, under("a/b/x")), ["a/b/x"]);
+    assert_eq!(paths(world, id, under("a/b.txt")), ["a/b.txt"]);
+    assert_eq!(paths(world, id, under("nothing")), Vec::<String>::new());
+    assert_eq!(paths(world, id, under("")).len(), 11);
+    // The pages of a filter are as full as those without.
+    let page = wait(world.session.preview_changes(id, under("a/b"), None, 2)).unwrap();
+    let rest = wait(world.session.preview_changes(id, under("a/b"), Some(page[1].id), 10)).unwrap();
+    assert_eq!((page.len(), rest.len()), (2, 2));
+}
+
+fn a_filter_of_a_kind_lists_that_kind(world: &World) {
+    for name in ["kept", "edited", "gone"] {
+        world.write(&format!("a/{name}"), 1);
+    }
+    let conduit = world.mirror();
+    sync(&conduit);
+    std::fs::write(world.path("a/edited"), b"edited").unwrap();
+    world.remove("a/gone");
+    world.write("a/d/fresh", 2);
+    let id = preview(&conduit);
+    assert_eq!(paths(world, id, of_kind(ChangeKind::New)), ["d", "d/fresh"]);
+    assert_eq!(paths(world, id, of_kind(ChangeKind::Updated)), ["edited"]);
+    assert_eq!(paths(world, id, of_kind(ChangeKind::Deleted)), ["gone"]);
+    assert_eq!(paths(world, id, ChangeFilter::default()), ["d", "d/fresh", "edited", "gone"]);
+    let both = ChangeFilter { kind: Some(ChangeKind::New), under: RelPath::parse(b"d/fresh") };
+    assert_eq!(paths(world, id, both), ["d/fresh"]);
+}
+
+fn what_is_ticked_out_is_not_applied(world: &World) {
+    world.write_many(4);
+    let conduit = world.mirror();
+    let id = preview(&conduit);
+    let changes = world.changes(id, ChangeFilter::default());
+    assert!(changes.iter().all(|change| change.ticked));
+    wait(world.session.tick(id, vec![changes[1].id, changes[2].id], false)).unwrap();
+    wait(world.session.tick(id, vec![changes[2].id], true)).unwrap();
+    let ticked: Vec<bool> = world.changes(id, ChangeFilter::default()).iter().map(|change| change.ticked).collect();
+    assert_eq!(ticked, [true, false, true, true]);
+    let report = apply(&conduit, id);
+    assert_eq!((report.counts.new, report.counts.failed, report.bytes), (3, 0, 30));
+    assert_eq!(world.tree("b"), ["f00000", "f00002", "f00003"]);
+    assert_eq!(sync(&conduit).counts.new, 1, "what was left out is new to the next run");
+}
+
+fn ticking_by_filter_and_back_again(world: &World) {
+    for name in ["d/x", "d/y", "d-e", "z"] {
+        world.write(&format!("a/{name}"), 1);
+    }
+    let conduit = world.mirror();
+    let id = preview(&conduit);
+    let ticked = || -> Vec<String> {
+        let all = world.changes(id, ChangeFilter::default());
+        all.iter().filter(|change| change.ticked).map(|change| change.path.to_string()).collect()
+    };
+    wait(world.session.tick_all(id, ChangeFilter::default(), false)).unwrap();
+    assert_eq!(ticked(), Vec::<String>::new());
+    wait(world.session.tick_all(id, under("d"), true)).unwrap();
+    assert_eq!(ticked().into_iter().collect::<BTreeSet<_>>(), ["d", "d/x", "d/y"].map(String::from).into());
+    wait(world.session.tick_all(id, of_kind(ChangeKind::New), true)).unwrap();
+    assert_eq!(ticked().len(), 5);
+    wait(world.session.tick_all(id, under("d"), false)).unwrap();
+    apply(&conduit, id);
+    assert_eq!(world.tree("b"), ["d-e", "z"]);
+}
+
+fn the_second_halves_of_a_decision_go_with_the_first(world: &World) {
+    world.write("a/x", 1);
+    let conduit = world.in_mode(SyncMode::Bidirectional);
+    sync(&conduit);
+    std::fs::write(world.path("a/x"), b"edit at a").unwrap();
+    std::fs::write(world.path("b/x"), b"edit at b, longer").unwrap();
+    world.write("a/other", 1);
+    let id = preview(&conduit);
+    let conflict = world.changes(id, of_kind(ChangeKind::Conflict));
+    let (leads, follows): (Vec<_>, Vec<_>) = conflict.iter().partition(|change| !change.follows);
+    assert_eq!((leads.len(), follows.len()), (1, 2), "{conflict:?}");
+    let refused = wait(world.session.tick(id, vec![follows[0].id], false)).unwrap_err();
+    assert_eq!(refused.code(), Code::Conflict);
+    wait(world.session.tick(id, vec![leads[0].id], false)).unwrap();
+    assert!(world.changes(id, of_kind(ChangeKind::Conflict)).iter().all(|change| !change.ticked));
+    let report = apply(&conduit, id);
+    assert_eq!((report.counts.new, report.counts.conflicts, report.counts.failed), (1, 0, 0));
+    assert_eq!(std::fs::read(world.path("a/x")).unwrap(), b"edit at a");
+    assert_eq!(std::fs::read(world.path("b/x")).unwrap(), b"edit at b, longer");
+}
+
+fn a_preview_that_was_applied_cannot_be_ticked(world: &World) {
+    world.write_many(2);
+    let conduit = world.mirror();
+    let id = preview(&conduit);
+    let change = world.changes(id, ChangeFilter::default())[0].id;
+    apply(&conduit, id);
+    assert_eq!(wait(world.session.tick(id, vec![change], false)).unwrap_err().code(), Code::Busy);
+    assert_eq!(wait(world.session.tick_all(id, ChangeFilter::default(), false)).unwrap_err().code(), Code::Busy);
+}
+
+fn a_preview_ends_with_its_time_and_is_cleaned_up(world: &World) {
+    world.write_many(5);
+    let conduit = world.mirror();
+    let short = PreviewOptions { lifetime: Duration::from_secs(60), ..PreviewOptions::default() };
+    let id = wait(conduit.preview(short.clone())).unwrap().id;
+    let usual = preview(&conduit);
+    world.clock.advance(59);
+    assert!(wait(world.session.preview(id)).is_ok());
+    assert_eq!(wait(world.session.maintain()).unwrap().previews, 0);
+    world.clock.advance(2);
+    assert_eq!(wait(world.session.preview(id)).unwrap_err().code(), Code::NotFound);
+    let page = world.session.preview_changes(id, ChangeFilter::default(), None, 10);
+    assert_eq!(wait(page).unwrap_err().code(), Code::NotFound);
+    let run = conduit.apply(id, Default::default());
+    assert_eq!(wait(run.finish()).unwrap_err().code(), Code::NotFound);
+    assert!(!world.path("b").exists());
+    // The refused run has cleaned up already.
+    assert_eq!(wait(world.session.maintain()).unwrap().previews, 0);
+    world.clock.advance(3600);
+    assert_eq!(wait(world.book.maintain()).unwrap().previews, 1);
+    assert_eq!(wait(world.session.preview(usual)).unwrap_err().code(), Code::NotFound);
+}
+
+fn the_preview_of_another_session_is_unknown(world: &World) {
+    let unknown = PreviewId(uuid::Uuid::now_v7());
+    assert_eq!(wait(world.session.preview(unknown)).unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        wait(world.session.tick_all(unknown, ChangeFilter::default(), true)).unwrap_err().code(),
+        Code::NotFound
+    );
+}

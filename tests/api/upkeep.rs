@@ -1,0 +1,45 @@
+//! Upkeep on demand, with a clock that is set forward.
+
+use portbook::conduit::Upkeep;
+use portbook::wait;
+
+use crate::world::{World, claims, preview, sync};
+
+claims! {
+    upkeep_removes_what_has_outlived_its_time_and_nothing_else
+    upkeep_of_a_root_that_is_gone_is_no_error
+}
+
+const DAY: i64 = 86_400;
+
+fn upkeep_removes_what_has_outlived_its_time_and_nothing_else(world: &World) {
+    world.write_many(3);
+    let conduit = world.mirror();
+    sync(&conduit);
+    world.remove("a/f00000");
+    world.remove("a/f00001");
+    sync(&conduit);
+    assert_eq!(wait(world.session.maintain()).unwrap(), Upkeep::default());
+    world.clock.advance(29 * DAY);
+    let early = wait(world.session.maintain()).unwrap();
+    assert_eq!((early.trashed, early.activity), (0, 0));
+    world.clock.advance(2 * DAY);
+    let late = wait(world.session.maintain()).unwrap();
+    assert!(late.trashed > 0, "{late:?}");
+    let lines = wait(world.session.activity(None, 100)).unwrap().len() as u64;
+    preview(&conduit);
+    world.clock.advance(335 * DAY);
+    let year = wait(world.book.maintain()).unwrap();
+    assert_eq!((year.previews, year.activity), (1, lines));
+    assert_eq!(wait(world.session.history(None, 10)).unwrap().len(), 2, "runs are kept");
+    assert_eq!(wait(world.book.maintain()).unwrap(), Upkeep::default());
+    assert!(sync(&conduit).counts.is_quiet());
+}
+
+fn upkeep_of_a_root_that_is_gone_is_no_error(world: &World) {
+    world.write_many(1);
+    sync(&world.mirror());
+    std::fs::remove_dir_all(world.path("b")).unwrap();
+    assert_eq!(wait(world.session.maintain()).unwrap(), Upkeep::default());
+    assert!(!world.path("b").exists());
+}
