@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::delta::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
 use crate::error::{Code, Error, Result};
-use crate::model::{Kind, Node, PairId, PreviewId, RelPath, Side, Sides, TenantId};
+use crate::model::{Ident, Kind, Node, PairId, PreviewId, RelPath, Side, Sides, TenantId};
 use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
@@ -51,8 +51,9 @@ pub(crate) struct Apply {
     pub(crate) undone: HashSet<i64>,
     /// Directories whose ledger row is missing or stands where it does not belong.
     pub(crate) missing_dirs: HashSet<PairId>,
-    /// Files and links that were moved: the side, what was scanned, what the move left.
-    pub(crate) moved: HashMap<PairId, (Side, Node, Node)>,
+    /// Files and links that were moved: what was scanned, what the move left. By identity, since a version that goes
+    /// aside after it was moved is another pair.
+    pub(crate) moved: HashMap<(Side, Ident), (Node, Node)>,
     /// Directories that were made wider than their originals, with the mode they are to have.
     pub(crate) narrow: Vec<(Side, u32, Planned)>,
     /// Swaps whose second half is still to come.
@@ -179,11 +180,16 @@ impl Apply {
 
     /// A move changes the times of an item (`st_ctime`): what comes after it in the plan expects what the move left.
     fn expect_moved(&self, change: &mut Change) {
-        let Some((on, before, after)) = self.moved.get(&change.pair) else { return };
-        if let Expect::Node(node) = &mut change.expect[*on]
-            && node == before
-        {
-            *node = after.clone();
+        if self.moved.is_empty() {
+            return;
+        }
+        for side in Side::BOTH {
+            if let Expect::Node(node) = &mut change.expect[side]
+                && let Some((before, after)) = self.moved.get(&(side, node.ident.clone()))
+                && node == before
+            {
+                *node = after.clone();
+            }
         }
     }
 
@@ -192,8 +198,8 @@ impl Apply {
             && after.kind != Kind::Dir
         {
             // Of a move in two halves, what was scanned is what later changes expect.
-            let first = self.moved.get(&change.pair).map_or_else(|| before.clone(), |(_, first, _)| first.clone());
-            self.moved.insert(change.pair, (side, first, after.clone()));
+            let known = self.moved.entry((side, before.ident.clone()));
+            known.and_modify(|(_, last)| *last = after.clone()).or_insert_with(|| (before.clone(), after.clone()));
         }
     }
 
@@ -226,13 +232,14 @@ impl Apply {
         let mut rest = ready.into_iter().peekable();
         while let Some(first) = rest.next() {
             let key = (first.change.action.number(), first.change.action.changes());
+            // What moves the same item again expects what the first move left, so the two are never in one call.
+            let mut idents: HashSet<Ident> = moved_ident(&first.change).cloned().into_iter().collect();
             let mut run = vec![first];
-            // The second half of a move expects what the first half left, so the two are never in one call.
-            let belongs = |run: &[Planned], p: &Planned| {
+            while let Some(next) = rest.next_if(|p| {
                 (p.change.action.number(), p.change.action.changes()) == key
-                    && (p.lead.is_none() || run.iter().all(|earlier| earlier.change.pair != p.change.pair))
-            };
-            while let Some(next) = rest.next_if(|p| belongs(&run, p)) {
+                    && moved_ident(&p.change).is_none_or(|ident| !idents.contains(ident))
+            }) {
+                idents.extend(moved_ident(&next.change).cloned());
                 run.push(next);
             }
             run.iter_mut().for_each(|planned| self.expect_moved(&mut planned.change));
@@ -584,6 +591,15 @@ impl Apply {
             self.store.write(self.tenant, writes).await?;
         }
         Ok(())
+    }
+}
+
+/// The identity of the file or link that a change moves.
+fn moved_ident(change: &Change) -> Option<&Ident> {
+    let Action::Move { on, .. } = change.action else { return None };
+    match &change.expect[on] {
+        Expect::Node(node) if node.kind != Kind::Dir && node.ident != Ident::None => Some(&node.ident),
+        Expect::Node(_) | Expect::Absent | Expect::Any => None,
     }
 }
 
