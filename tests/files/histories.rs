@@ -11,7 +11,7 @@ use portbook::provider::local::{Disk, OsDisk};
 use portbook::provider::simulation::{ModelOptions, Switch};
 use portbook::{Book, BookOptions};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
+use proptest::test_runner::RngSeed;
 
 use crate::engine::tree::{Item, Items, Tree, leftovers, visible};
 use crate::engine::{World, at_rest, confirmed, differences, lost, options};
@@ -223,10 +223,16 @@ fn tell(how: &ConduitOptions, rounds: &[Round]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The same histories every time, and others when more of them are asked for.
 fn config(cases: u32) -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases);
-    let failure_persistence = Some(Box::new(FileFailurePersistence::Off) as Box<_>);
-    ProptestConfig { cases, failure_persistence, max_shrink_iters: 600, ..ProptestConfig::default() }
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
+    ProptestConfig {
+        cases: asked.unwrap_or(cases),
+        rng_seed: asked.map_or(RngSeed::Fixed(20), |_: u32| RngSeed::Random),
+        failure_persistence: None,
+        max_shrink_iters: 600,
+        ..ProptestConfig::default()
+    }
 }
 
 proptest! {
@@ -321,4 +327,37 @@ proptest! {
     fn and_on_the_disk_of_this_machine(how in how(), rounds in prop::collection::vec(round(false), 1..4)) {
         tell_on_this_machine(&how, &rounds)?;
     }
+}
+
+/// A directory that was moved to where the other side has set a file aside loses the path of what it holds.
+#[test]
+#[ignore = "open: a deletion in a directory whose name a conflict copy got is looked for at the copy's name"]
+fn a_conflict_copy_does_not_take_the_place_of_a_directory() {
+    use Edit::{Delete, MakeDir, Rename, Swap, Write};
+    let write = |dir, name| Write { dir, name, content: 0 };
+    let rounds = [
+        Round {
+            left: vec![write(0, 4), MakeDir { dir: 0, name: 3 }, write(5, 3)],
+            right: vec![write(0, 3), write(0, 2)],
+            crash: None,
+        },
+        Round {
+            left: vec![MakeDir { dir: 5, name: 0 }, Delete { at: 17 }, Rename { at: 20, dir: 11, name: 1 }],
+            right: vec![write(0, 0), write(1, 0)],
+            crash: None,
+        },
+        Round {
+            left: vec![
+                Delete { at: 21 },
+                Delete { at: 2 },
+                MakeDir { dir: 7, name: 0 },
+                Swap { a: 35, b: 46 },
+                write(5, 0),
+                Rename { at: 47, dir: 3, name: 1 },
+            ],
+            right: vec![MakeDir { dir: 45, name: 1 }, write(0, 0)],
+            crash: None,
+        },
+    ];
+    tell(&options(SyncMode::Bidirectional, Some(ConflictPolicy::LatestWins)), &rounds).unwrap();
 }
