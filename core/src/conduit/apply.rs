@@ -149,15 +149,17 @@ impl Apply {
         let mut ready = Vec::with_capacity(page.len());
         for mut planned in page {
             let refused = if planned.lead.is_some_and(|lead| self.undone.contains(&lead)) {
-                Some("the first half of this decision was not carried out")
+                Some(
+                    Error::new(Code::Stale, "carry", &planned.change.path)
+                        .because("the first half of this decision was not carried out"),
+                )
             } else if self.missing_dirs.contains(&planned.change.parent) {
-                Some("its directory could not be brought into step")
+                Some(hangs_nowhere(&planned.change))
             } else {
                 None
             };
-            if let Some(reason) = refused {
+            if let Some(why) = refused {
                 self.misses_dir(&planned.change);
-                let why = Error::new(Code::Stale, "carry", &planned.change.path).because(reason);
                 outcomes.push(Outcome { planned, result: Err(why) });
             } else if planned.change.action.changes().is_none() {
                 outcomes.push(Outcome { planned, result: Ok(Done::default()) });
@@ -239,6 +241,13 @@ impl Apply {
             let Some(side) = key.1 else { continue };
             let results = self.restructure_on(side, &run).await;
             for (planned, node) in run.into_iter().zip(results) {
+                // In one call a directory is made right after its parent, even where the parent turned out to be there
+                // already: what hangs beneath a missing row is not recorded, and the next run adopts it.
+                let hangs = self.missing_dirs.contains(&planned.change.parent);
+                let node = if hangs { node.and(Err(hangs_nowhere(&planned.change))) } else { node };
+                if node.is_err() {
+                    self.misses_dir(&planned.change);
+                }
                 let result = node.map(|node| {
                     self.remember_move(side, &planned.change, &node);
                     let mut done = Done::default();
@@ -569,6 +578,10 @@ impl Apply {
         }
         Ok(())
     }
+}
+
+fn hangs_nowhere(change: &Change) -> Error {
+    Error::new(Code::Stale, "carry", &change.path).because("its directory could not be brought into step")
 }
 
 /// What a run begins with.
