@@ -5,5 +5,7 @@
 
 #[path = "../lib/engine/mod.rs"]
 mod engine;
+mod damage;
+mod faults;
 mod points;
 mod scenarios;

@@ -16,21 +16,21 @@ fn extent() -> (usize, u64) {
     match std::env::var("PORTBOOK_CRASH_POINTS").as_deref() {
         Ok("full") => (usize::MAX, 4),
         Ok(n) => (n.parse().expect("PORTBOOK_CRASH_POINTS is `full` or a number"), 2),
-        Err(_) => (24, 1),
+        Err(_) => (16, 1),
     }
 }
 
 /// A scenario up to the run that is to crash, and how it ends when it does not.
-struct Told {
-    scenario: Scenario,
-    world: World,
-    agreed: [Items; 2],
-    before: [Items; 2],
+pub struct Told {
+    pub scenario: Scenario,
+    pub world: World,
+    pub agreed: [Items; 2],
+    pub before: [Items; 2],
     effects: u64,
-    end: [Items; 2],
+    pub end: [Items; 2],
 }
 
-fn tell(scenario: Scenario) -> Result<Told, Vec<String>> {
+pub fn tell(scenario: Scenario) -> Result<Told, Vec<String>> {
     let ended = |what: &str, report: portbook::Result<RunReport>| match report {
         Ok(report) if report.is_in_step() => Ok(()),
         other => Err(vec![format!("{what}: {other:?}")]),

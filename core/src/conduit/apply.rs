@@ -571,7 +571,12 @@ impl Apply {
         Ok(())
     }
 
+    /// Removes intents whose decisions are done. After a failure they stay for the next run to look at: an item may
+    /// stand under a temporary name, or aside with nothing at its place.
     async fn release(&self, intents: Vec<i64>) -> Result<()> {
+        if !self.undone.is_empty() {
+            return Ok(());
+        }
         let writes: Vec<Write> = intents.into_iter().map(|id| self.scene.ledger.remove_intent(id)).collect();
         if !writes.is_empty() {
             self.store.write(self.tenant, writes).await?;

@@ -71,6 +71,8 @@ pub(super) fn classify(
                 State::Modified
             }
         }
+        // … or full of zeros where content had not reached the disk.
+        (Some(content), Some(Ok(hash))) if content != *hash && has_old_time(settings, held, node) => State::Suspect,
         (Some(content), Some(Ok(hash))) if content != *hash => State::Modified,
         (Some(_), Some(Ok(_))) => {
             if equal && !held.racy {
@@ -132,9 +134,13 @@ pub(super) fn token_equal(held: &Token, now: &Token) -> bool {
 
 /// Power loss leaves files empty or short with the time they had (rule D2: such a file is never an edit).
 fn is_suspect(settings: &Settings, held: &Held, node: &Node) -> bool {
+    node.token.size < held.token.size && has_old_time(settings, held, node)
+}
+
+/// After an unclean stop: a file that by its time was not written since.
+fn has_old_time(settings: &Settings, held: &Held, node: &Node) -> bool {
     settings.unclean_stop
         && node.kind == Kind::File
-        && node.token.size < held.token.size
         && node.token.mtime.is_some()
         && node.token.mtime == held.token.mtime
 }

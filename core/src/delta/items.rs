@@ -1,7 +1,7 @@
 //! The items of one directory, each decided by what it is on either side.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::align::Slot;
 use super::change::{Action, Change, ChangeKind, Expect, SkipReason, Step};
@@ -175,6 +175,12 @@ impl Reconciler {
             }
             return self.forget(dir, id, row, here, true, out);
         }
+        if Side::BOTH.iter().any(|s| here[*s].is_none() && view.unlisted[*s].is_some() && dir.at[*s].is_some()) {
+            // Reported once for the whole directory.
+            dir.survives = Sides::new(true, true);
+            self.tally.skipped += 1;
+            return;
+        }
         if let Fate::Remove { on, step } = dir.fate {
             return self.remove(dir, id, row, arrival, here, on, step, out);
         }
@@ -187,12 +193,6 @@ impl Reconciler {
         if slot.collides {
             let side = self.folding_side();
             return self.skip(dir, row, arrival, here, content, SkipReason::NameCollision(side), out);
-        }
-        if Side::BOTH.iter().any(|s| here[*s].is_none() && view.unlisted[*s].is_some() && dir.at[*s].is_some()) {
-            // Reported once for the whole directory.
-            dir.survives = Sides::new(true, true);
-            self.tally.skipped += 1;
-            return;
         }
         let is = here.map(now);
         if is.left == Now::Unsupported || is.right == Now::Unsupported || self.is_link_nowhere_to_go(here) {
@@ -344,26 +344,45 @@ impl Reconciler {
         if self.settings.mode == SyncMode::Selective {
             return self.push(dir.child(id, item, pair, Fate::WhenNeeded));
         }
-        self.let_go_first(dir, &item, out);
         self.emit_make_dir(dir, &item, pair, missing, ChangeKind::New, out);
         self.push(dir.child(id, item, pair, fate));
     }
 
-    /// Restoring a directory may be interrupted half-way; what is not there yet must not look like a deletion then. So
-    /// the ledger lets go of everything in it before the directory is made.
-    pub(super) fn let_go_first(&mut self, dir: &Dir, item: &Item, out: &mut Vec<Change>) {
-        let (Fate::Restore { side }, Some(row)) = (&dir.fate, &item.row) else { return };
-        if self.settings.mode != SyncMode::Bidirectional
-            || item.nodes[*side].is_some()
-            || item.nodes[side.other()].is_none()
-            || row.parent != dir.pair
-        {
+    /// A directory that is made again on one side may be filled only in part: the run is interrupted, or something in it
+    /// cannot be read. What is missing then must not look deleted to the next run, so the ledger lets go of everything in
+    /// it before the directory is made.
+    pub(super) fn let_go_first(
+        &mut self,
+        dir: &mut Dir,
+        id: DirId,
+        base: &[Pair],
+        view: Option<&View>,
+        out: &mut Vec<Change>,
+    ) {
+        let Fate::Restore { side } = dir.fate else { return };
+        if self.settings.mode != SyncMode::Bidirectional {
             return;
         }
-        self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Forget, out);
-        if let Some(change) = out.last_mut() {
-            change.expect = Sides::new(Expect::Any, Expect::Any);
-            change.step = Step::Clear;
+        let there = side.other();
+        let listed: HashSet<&Name> =
+            view.map(|v| v.entries[there].iter().map(|e| &e.name).collect()).unwrap_or_default();
+        let is_unknown = view.is_none_or(|v| v.unlisted[there].is_some());
+        for row in base.iter().filter(|row| row.parent == dir.pair) {
+            let is_listed = listed.contains(row.name_on(there));
+            if !is_listed && !is_unknown {
+                continue;
+            }
+            let Some(item) = Item::new(dir, Some(row), Sides::default(), Sides::default(), None, &self.settings) else {
+                continue;
+            };
+            self.emit_ledger(dir, &item, row.id, ChangeKind::Unchanged, Action::Forget, out);
+            if let Some(change) = out.last_mut() {
+                change.expect = Sides::new(Expect::Any, Expect::Any);
+                change.step = Step::Clear;
+            }
+            if row.kind == Kind::Dir && !is_listed {
+                self.push(dir.child(id, item, row.id, Fate::Forget { excluded: false }));
+            }
         }
     }
 }

@@ -43,7 +43,6 @@ impl Reconciler {
             states[side.other()] = State::Added;
         }
         let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) else { return };
-        self.let_go_first(dir, &item, out);
         if self.settings.mode == SyncMode::Selective && !self.settings.scope.selects(&item.path) {
             return self.not_selected(dir, &item, &states, out);
         }

@@ -201,7 +201,10 @@ impl Reconciler {
                 self.veto(&dir, overlay);
             }
             view.overlay = task.overlay;
+            self.let_go_first(&mut dir, task.dir, &base, Some(&view), out);
             self.decide_all(&mut dir, task.dir, &base, &view, slots, &hashes, out);
+        } else {
+            self.let_go_first(&mut dir, task.dir, &base, None, out);
         }
         // The first child is to be seen first.
         self.stack[stacked..].reverse();

@@ -1,0 +1,104 @@
+//! An unclean stop damages files that were written lately and keeps their times. Damage is never an edit: it is not
+//! carried to the other side.
+
+use std::sync::Arc;
+
+use portbook::conduit::ConduitOptions;
+use portbook::model::{Kind, SyncMode};
+use portbook::provider::local::Disk;
+use portbook::provider::simulation::{ModelOptions, Switch};
+
+use crate::engine::tree::Tree;
+use crate::engine::{World, options};
+
+const SIZE: usize = 9_000;
+
+fn content(n: usize) -> Vec<u8> {
+    vec![b'a' + (n % 26) as u8; SIZE]
+}
+
+/// What a power loss makes of a file.
+#[derive(Clone, Copy, Debug)]
+enum Damage {
+    Emptied,
+    Cut,
+    Zeros,
+    PartlyZeros,
+}
+
+/// Six files that the first run carried; then the run that follows it dies in the middle.
+fn stopped(how: &ConduitOptions) -> World {
+    let world = World::new(ModelOptions::default());
+    for n in 0..6 {
+        world.left().put(&format!("f{n}"), &content(n));
+    }
+    world.settle();
+    world.sync(how).unwrap();
+    world.disk.advance(10_000_000_000);
+    world.left().put("later", b"what the second run carries");
+    world.settle();
+    let switch = Arc::new(Switch::default());
+    let engine = world.engine_with(switch.clone());
+    let conduit = engine.connect(how).unwrap();
+    // The plan and the intent are in the book.
+    switch.crash_at(switch.effects() + 4);
+    assert!(portbook::wait(conduit.sync(Default::default(), crate::engine::confirmed()).finish()).is_err());
+    engine.end();
+    world.after_crash(3)
+}
+
+/// Damages the file and sets its times back to what they were.
+fn damage(tree: &Tree<'_, impl Disk>, path: &str, how: Damage) {
+    let before = tree.disk.stat_at(&tree.root, path.as_bytes()).unwrap();
+    assert_eq!(before.kind, Kind::File);
+    let file = tree.disk.open_read(&tree.root, path.as_bytes()).unwrap();
+    match how {
+        Damage::Emptied => tree.disk.set_len(&file, 0).unwrap(),
+        Damage::Cut => tree.disk.set_len(&file, 4_096).unwrap(),
+        Damage::Zeros => drop(tree.disk.write_at(&file, &[0; SIZE], 0).unwrap()),
+        Damage::PartlyZeros => drop(tree.disk.write_at(&file, &[0; 4_096], 4_096).unwrap()),
+    }
+    tree.disk.set_mtime(&file, before.mtime).unwrap();
+}
+
+#[test]
+fn damage_is_never_carried_to_the_other_side() {
+    for mode in [SyncMode::Mirror, SyncMode::Bidirectional] {
+        for on_left in [false, true] {
+            for how in [Damage::Emptied, Damage::Cut, Damage::Zeros, Damage::PartlyZeros] {
+                let what = format!("{mode:?}, left: {on_left}, {how:?}");
+                let options = options(mode, None);
+                let world = stopped(&options);
+                let damaged = if on_left { world.left() } else { world.right() };
+                damage(&damaged, "f2", how);
+                world.settle();
+                for run in 0..3 {
+                    let report = world.sync(&options).unwrap();
+                    world.disk.advance(10_000_000_000);
+                    let other = if on_left { world.right() } else { world.left() };
+                    assert!(other.all()["f2"].content == content(2), "{what}, run {run}: {report:?}");
+                }
+                let whole = damaged.all()["f2"].content == content(2);
+                println!("{what}: {}", if whole { "fetched again" } else { "left for a person" });
+                // Where a wrong guess cannot lose anything the file is made whole.
+                assert!(whole || mode == SyncMode::Bidirectional || on_left, "{what}: the target was not made whole");
+                assert!(whole || mode == SyncMode::Mirror, "{what}: it was not fetched again");
+            }
+        }
+    }
+}
+
+/// The same sizes and times after a run that ended well are edits of a person.
+#[test]
+fn after_a_clean_run_a_shorter_file_is_an_edit() {
+    let options = options(SyncMode::Bidirectional, None);
+    let world = World::new(ModelOptions::default());
+    world.left().put("f2", &content(2));
+    world.settle();
+    world.sync(&options).unwrap();
+    world.disk.advance(10_000_000_000);
+    damage(&world.right(), "f2", Damage::Cut);
+    world.settle();
+    world.sync(&options).unwrap();
+    assert_eq!(world.left().all()["f2"].content.len(), 4_096);
+}
