@@ -3,9 +3,9 @@
 //!
 //! `PORTBOOK_CRASH_POINTS` is `full`, or how many points of each scenario are tried.
 
+mod damage;
 #[path = "../lib/engine/mod.rs"]
 mod engine;
-mod damage;
 mod faults;
 mod points;
 mod scenarios;

@@ -15,7 +15,7 @@ use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
 use crate::operation::run::{AppliedItem, Counts, ItemFailure, Reporter, RunEvent};
-use crate::provider::{Move, NativeSource, Stage, Trash};
+use crate::provider::{Move, NativeSource, Pace, Stage, Trash};
 use crate::store::{Store, Write};
 
 use super::baseline::IntentItem;
@@ -23,7 +23,6 @@ use super::journal::Journal;
 use super::outcome::{self, Done, Outcome, Seen, is_swap_step};
 use super::pipeline::{self, Pipeline};
 use super::scan::Scene;
-use super::throttle::Throttle;
 
 /// Failures that a report lists; the book has all of them.
 const LISTED_FAILURES: usize = 100;
@@ -43,7 +42,7 @@ pub(crate) struct Apply {
     pub(crate) meter: Meter,
     /// Names this run in the trash of the roots.
     pub(crate) label: String,
-    pub(crate) throttle: Throttle,
+    pub(crate) pace: Pace,
     /// When the run began, which is before anything it looked at.
     pub(crate) seen: Seen,
     pub(crate) tally: Applied,
@@ -200,9 +199,7 @@ impl Apply {
     }
 
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
-        for (side, batch) in pipeline::batches(page) {
-            let bytes = batch.iter().map(|p| p.change.bytes).sum();
-            self.throttle.take(bytes, &self.reporter.control).await;
+        for (side, batch) in pipeline::batches(page, self.pace.bytes_per_second()) {
             if let Err(stop) = self.gate().await {
                 // What is under way is brought home, so that the next run need not do it again.
                 pipeline.drain(self).await?;
