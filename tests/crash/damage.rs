@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use portbook::conduit::ConduitOptions;
 use portbook::model::{Kind, SyncMode};
+use portbook::operation::RunEvent;
 use portbook::provider::local::Disk;
 use portbook::provider::simulation::{ModelOptions, Switch};
 
@@ -101,4 +102,25 @@ fn after_a_clean_run_a_shorter_file_is_an_edit() {
     world.settle();
     world.sync(&options).unwrap();
     assert_eq!(world.left().all()["f2"].content.len(), 4_096);
+}
+
+/// A run that is cancelled has not looked at everything; the next one still takes no damage for an edit.
+#[test]
+fn a_cancelled_run_does_not_make_the_unclean_stop_forgotten() {
+    let options = options(SyncMode::Bidirectional, None);
+    let world = stopped(&options);
+    damage(&world.left(), "f2", Damage::Zeros);
+    world.settle();
+    let engine = world.engine();
+    let run = engine.connect(&options).unwrap().sync(Default::default(), crate::engine::confirmed());
+    while let Some(event) = portbook::wait(run.next_event()) {
+        if matches!(event, RunEvent::Planned(_)) {
+            run.cancel();
+        }
+    }
+    assert!(portbook::wait(run.finish()).unwrap().cancelled);
+    engine.end();
+    world.sync(&options).unwrap();
+    assert!(world.right().all()["f2"].content == content(2), "the damage was carried");
+    assert!(world.left().all()["f2"].content == content(2), "it was not fetched again");
 }

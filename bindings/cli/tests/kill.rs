@@ -140,7 +140,7 @@ fn interrupted_it_ends_with_130_and_the_next_run_goes_on() {
     command.args(["--bwlimit", "200k"]);
     let child = command.spawn().expect("the program starts");
     let begun = Instant::now();
-    while tree(&place.right).0.is_empty() && begun.elapsed() < Duration::from_secs(20) {
+    while tree(&place.right).1.is_empty() && begun.elapsed() < Duration::from_secs(20) {
         sleep(Duration::from_millis(20));
     }
     signal(&child, "INT");

@@ -349,17 +349,28 @@ impl Apply {
                 continue;
             }
             let results = self.scene.sides[side].set_metadata(requests).await;
-            outcomes.extend(items.into_iter().zip(results).map(|(planned, node)| {
-                let result = node.map(|node| {
+            for (planned, node) in items.into_iter().zip(results) {
+                let mut result = node.map(|node| {
                     let mut done = Done::default();
                     done.now[side] = Some(node);
                     done
                 });
-                Outcome { planned, result }
-            }));
+                if let Ok(done) = &mut result
+                    && planned.change.expect[side.other()] == Expect::Any
+                {
+                    // Both sides get an attribute from each other, and the first half has changed that one.
+                    done.now[side.other()] = self.look(side.other(), &planned.change).await?;
+                }
+                outcomes.push(Outcome { planned, result });
+            }
         }
         self.flush(&outcomes).await?;
         self.commit(None, outcomes).await
+    }
+
+    async fn look(&self, side: Side, change: &Change) -> Result<Option<Node>> {
+        let seen = self.scene.sides[side].stat(vec![change.path_on(side).clone()]).await.pop();
+        Ok(seen.transpose()?.flatten())
     }
 
     async fn delete(&mut self, page: Vec<Planned>) -> Result<()> {

@@ -23,6 +23,8 @@ pub(crate) struct Journal {
     pub(crate) generation: i64,
     /// `sync_progress.sync_id`.
     pub(crate) sync_id: String,
+    /// The run before did not end cleanly.
+    pub(crate) after_unclean: bool,
 }
 
 /// How a run ended.
@@ -208,7 +210,12 @@ impl Journal {
         let verified = if verification == "verified" { Value::Time(micros(now)) } else { Value::Null };
         let message = error.map_or(Value::Null, |e| Value::Text(e.to_string()));
         let done = counts.new + counts.updated + counts.deleted + counts.moved + counts.conflicts;
-        let clean = matches!(ending, Ending::Completed | Ending::CompletedWithErrors | Ending::Cancelled);
+        let clean = match ending {
+            Ending::Completed | Ending::CompletedWithErrors => true,
+            // It may have been stopped before it looked at what the unclean one had left.
+            Ending::Cancelled => !self.after_unclean,
+            Ending::Failed => false,
+        };
         vec![
             execute(
                 "UPDATE sync_generation SET status = ?4, completed_at = ?5, files_copied = ?6, files_new = ?7, \

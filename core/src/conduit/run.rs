@@ -312,6 +312,7 @@ impl Voyage {
             conduit: self.conduit.id,
             generation: self.row.generation + 1,
             sync_id: format!("{}:{}", self.conduit.uuid, self.row.generation + 1),
+            after_unclean: self.row.unclean,
         };
         let now = self.conduit.book.clock.now();
         let mut first = self.take_over(&journal, preview, &delta, now);

@@ -95,10 +95,10 @@ pub(super) fn not_reserved(action: &'static str, path: &RelPath) -> Result<()> {
     Ok(())
 }
 
-/// As [`not_reserved`], but the last name may be temporary: a swap passes through one.
+/// As [`not_reserved`], but names may be temporary: a swap passes through one, and what is in a directory that is
+/// lifted meanwhile may be moved out of it.
 pub(super) fn not_in_reserved(action: &'static str, path: &RelPath) -> Result<()> {
-    let (parent, name) = split(path);
-    if name == RESERVED_DIR || parent.split(|b| *b == b'/').any(is_reserved) {
+    if path.components().any(|name| name == RESERVED_DIR) {
         return Err(Error::new(Code::Invalid, action, path).because("this name is reserved"));
     }
     Ok(())
