@@ -302,7 +302,8 @@ async fn native(p: &impl Provider, other: &impl Provider) {
         let name = format!("native-{size}");
         let bytes: Vec<u8> = (0..size).map(|i| (i * 7 % 255) as u8).collect();
         let expect = put(p, &name, &bytes, Expect::Absent).await.unwrap();
-        let from = |expect| Source::Native { source: source.clone(), path: path(&name), expect };
+        let from =
+            |expect| Source::Native { source: source.clone(), path: path(&name), expect, pace: Default::default() };
         let staged = put_staged(other, stage(&path(&name), from(expect.clone()), Kind::File)).await.unwrap();
         assert_eq!((staged.content, staged.size), (ContentHash::of(&bytes), size as u64));
         assert_eq!(staged.source.as_ref(), Some(&expect));

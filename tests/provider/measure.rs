@@ -65,6 +65,7 @@ async fn carry(from: &Local, to: &Local, names: &[RelPath]) {
                 source: from.native_source().unwrap(),
                 path: name.clone(),
                 expect: node.unwrap().unwrap(),
+                pace: Default::default(),
             },
             kind: Kind::File,
             metadata: Default::default(),

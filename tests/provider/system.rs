@@ -18,7 +18,8 @@ use crate::contract::{self, content, path, put, stat};
 
 async fn copied<D: Disk>(from: &Local<D>, to: &Local<D>, name: &str, metadata: Metadata) -> portbook::Result<Staged> {
     let expect = stat(from, name).await.unwrap();
-    let source = Source::Native { source: from.native_source().unwrap(), path: path(name), expect };
+    let source =
+        Source::Native { source: from.native_source().unwrap(), path: path(name), expect, pace: Default::default() };
     let item = Stage { target: path(name), tag: "copy".into(), source, kind: Kind::File, metadata, replaces: false };
     contract::put_staged(to, item).await
 }
@@ -141,7 +142,8 @@ async fn reflinks_are_hashed_like_copies() {
         println!("skipped sharing: {}", String::from_utf8_lossy(&probe.stderr).trim());
     }
     let expect = stat(&left, "f").await.unwrap();
-    let source = Source::Native { source: left.native_source().unwrap(), path: path("f"), expect };
+    let source =
+        Source::Native { source: left.native_source().unwrap(), path: path("f"), expect, pace: Default::default() };
     let (kind, metadata) = (Kind::File, Metadata::default());
     let item = Stage { target: path("h"), tag: "h".into(), source, kind, metadata, replaces: false };
     let staged = contract::put_staged(&left, item).await.unwrap();

@@ -1,9 +1,6 @@
 //! `portbook`: a person's and a script's way to the engine. A host application like any other: it uses the public API
 //! of the crate `portbook` and nothing else.
 
-// The presentation is complete before the commands that use all of it.
-#![allow(dead_code, unused_imports)]
-
 mod args;
 mod book_path;
 mod cancel;

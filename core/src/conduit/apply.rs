@@ -15,7 +15,7 @@ use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
 use crate::operation::run::{AppliedItem, Counts, ItemFailure, Reporter, RunEvent};
-use crate::provider::{Move, NativeSource, Stage, Trash};
+use crate::provider::{Move, NativeSource, Pace, Stage, Trash};
 use crate::store::{Store, Write};
 
 use super::baseline::IntentItem;
@@ -23,7 +23,6 @@ use super::journal::Journal;
 use super::outcome::{self, Done, Outcome, Seen, is_swap_step};
 use super::pipeline::{self, Pipeline};
 use super::scan::Scene;
-use super::throttle::Throttle;
 
 /// Failures that a report lists; the book has all of them.
 const LISTED_FAILURES: usize = 100;
@@ -43,7 +42,7 @@ pub(crate) struct Apply {
     pub(crate) meter: Meter,
     /// Names this run in the trash of the roots.
     pub(crate) label: String,
-    pub(crate) throttle: Throttle,
+    pub(crate) pace: Pace,
     /// When the run began, which is before anything it looked at.
     pub(crate) seen: Seen,
     pub(crate) tally: Applied,
@@ -150,15 +149,17 @@ impl Apply {
         let mut ready = Vec::with_capacity(page.len());
         for mut planned in page {
             let refused = if planned.lead.is_some_and(|lead| self.undone.contains(&lead)) {
-                Some("the first half of this decision was not carried out")
+                Some(
+                    Error::new(Code::Stale, "carry", &planned.change.path)
+                        .because("the first half of this decision was not carried out"),
+                )
             } else if self.missing_dirs.contains(&planned.change.parent) {
-                Some("its directory could not be brought into step")
+                Some(hangs_nowhere(&planned.change))
             } else {
                 None
             };
-            if let Some(reason) = refused {
+            if let Some(why) = refused {
                 self.misses_dir(&planned.change);
-                let why = Error::new(Code::Stale, "carry", &planned.change.path).because(reason);
                 outcomes.push(Outcome { planned, result: Err(why) });
             } else if planned.change.action.changes().is_none() {
                 outcomes.push(Outcome { planned, result: Ok(Done::default()) });
@@ -204,9 +205,7 @@ impl Apply {
     }
 
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
-        for (side, batch) in pipeline::batches(page) {
-            let bytes = batch.iter().map(|p| p.change.bytes).sum();
-            self.throttle.take(bytes, &self.reporter.control).await;
+        for (side, batch) in pipeline::batches(page, self.pace.bytes_per_second()) {
             if let Err(stop) = self.gate().await {
                 // What is under way is brought home, so that the next run need not do it again.
                 pipeline.drain(self).await?;
@@ -246,6 +245,13 @@ impl Apply {
             let Some(side) = key.1 else { continue };
             let results = self.restructure_on(side, &run).await;
             for (planned, node) in run.into_iter().zip(results) {
+                // In one call a directory is made right after its parent, even where the parent turned out to be there
+                // already: what hangs beneath a missing row is not recorded, and the next run adopts it.
+                let hangs = self.missing_dirs.contains(&planned.change.parent);
+                let node = if hangs { node.and(Err(hangs_nowhere(&planned.change))) } else { node };
+                if node.is_err() {
+                    self.misses_dir(&planned.change);
+                }
                 let result = node.map(|node| {
                     self.remember_move(side, &planned.change, &node);
                     let mut done = Done::default();
@@ -601,6 +607,10 @@ fn moved_ident(change: &Change) -> Option<&Ident> {
         Expect::Node(node) if node.kind != Kind::Dir && node.ident != Ident::None => Some(&node.ident),
         Expect::Node(_) | Expect::Absent | Expect::Any => None,
     }
+}
+
+fn hangs_nowhere(change: &Change) -> Error {
+    Error::new(Code::Stale, "carry", &change.path).because("its directory could not be brought into step")
 }
 
 /// What a run begins with.

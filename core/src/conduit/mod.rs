@@ -17,7 +17,6 @@ mod recover;
 mod run;
 mod scan;
 mod selection;
-mod throttle;
 mod upkeep;
 mod verify;
 

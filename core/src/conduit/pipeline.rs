@@ -5,7 +5,7 @@
 //! intent on disk, data on disk, rename, rename on disk, ledger. While the disk flushes, the next batch is being
 //! staged.
 
-use futures_util::join;
+use futures_util::{StreamExt as _, join};
 
 use crate::delta::{Action, Expect, Metadata};
 use crate::error::{Code, Error, Result};
@@ -36,14 +36,16 @@ struct PublishedBatch {
     outcomes: Vec<Outcome>,
 }
 
-/// Cuts a page of transfers into batches of one target side.
-pub(super) fn batches(page: Vec<Planned>) -> Vec<(Side, Vec<Planned>)> {
+/// Cuts a page of transfers into batches of one target side. Under a bandwidth limit a batch is what passes in about a
+/// second, so that items go on arriving.
+pub(super) fn batches(page: Vec<Planned>, bytes_per_second: Option<u64>) -> Vec<(Side, Vec<Planned>)> {
+    let most = BATCH_BYTES.min(bytes_per_second.unwrap_or(BATCH_BYTES));
     let mut out: Vec<(Side, Vec<Planned>)> = Vec::new();
     let mut bytes = 0;
     for planned in page {
         let Action::Transfer { to, .. } = planned.change.action else { continue };
         let fits = |batch: &(Side, Vec<Planned>)| {
-            batch.0 == to && batch.1.len() < BATCH_ITEMS && bytes + planned.change.bytes <= BATCH_BYTES
+            batch.0 == to && batch.1.len() < BATCH_ITEMS && bytes + planned.change.bytes <= most
         };
         match out.last_mut() {
             Some(batch) if fits(batch) => {
@@ -73,6 +75,16 @@ impl Pipeline {
         let requests: Vec<(Planned, Result<Stage>)> = apply.stage_requests(side, batch).await.into_iter().collect();
         let staging = stage(apply, side, intent, requests);
         let (staged, flushed) = join!(staging, self.flush(apply));
+        if apply.reporter.control.is_cancelled() {
+            // What was staged before is brought home; this batch is left for the next run.
+            discard(apply, staged).await;
+            let forget = vec![apply.scene.ledger.remove_intent(intent)];
+            apply.store.write(apply.tenant, forget).await?;
+            flushed?;
+            self.advance(apply).await?;
+            self.drain(apply).await?;
+            return apply.reporter.control.check();
+        }
         let advanced = match flushed {
             Ok(()) => self.advance(apply).await,
             Err(error) => Err(error),
@@ -215,10 +227,19 @@ pub(super) async fn request(apply: &Apply, side: Side, planned: &Planned) -> Res
         return Err(Error::new(Code::Internal, "carry", &change.path).because("the plan does not say what is carried"));
     };
     let source = match apply.native_source(side) {
-        Some(source) => Source::Native { source, path, expect: expect.clone() },
+        Some(source) => Source::Native { source, path, expect: expect.clone(), pace: apply.pace.clone() },
         None => {
             let bytes = apply.scene.sides[from].read(&path, 0, None).await?;
-            Source::Stream { bytes, size: expect.token.size }
+            let pace = apply.pace.clone();
+            let paced = bytes.then(move |piece| {
+                let pace = pace.clone();
+                async move {
+                    let piece = piece?;
+                    pace.take_async(piece.len() as u64).await?;
+                    Ok(piece)
+                }
+            });
+            Source::Stream { bytes: paced.boxed(), size: expect.token.size }
         }
     };
     let capabilities = apply.scene.sides[side].capabilities();

@@ -15,7 +15,7 @@ use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
 use crate::operation::run::{Control, Reporter, RunEvent, RunReport};
 use crate::provider::vacant::Vacant;
-use crate::provider::{Capabilities, Provider, RootIdentity, RootLock};
+use crate::provider::{Capabilities, Pace, Provider, RootIdentity, RootLock};
 use crate::store::{Statement, Value, Write};
 
 use super::apply::{Applied, Apply, seen_at};
@@ -25,7 +25,6 @@ use super::journal::{Ending, Journal};
 use super::lease::Lease;
 use super::recover::recover;
 use super::scan::{Scene, scan};
-use super::throttle::Throttle;
 use super::{ApplyOptions, ConduitInner, PreviewOptions, conflict, connect, selection, verify};
 
 /// How long the trash of a root keeps what was removed.
@@ -348,7 +347,7 @@ impl Voyage {
             journal: journal.clone(),
             meter,
             label: format!("{}-{}", started.format("%Y%m%dT%H%M%SZ"), journal.generation),
-            throttle: Throttle::new(bandwidth),
+            pace: Pace::new(bandwidth, self.reporter.control.stop.clone()),
             seen,
             tally: Applied::default(),
             undone: Default::default(),

@@ -16,9 +16,12 @@
 //! 4. [`flush`](Provider::flush) makes the renames durable. Only then does the ledger say that it happened.
 
 pub mod local;
+mod pace;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 pub(crate) mod vacant;
+
+pub use pace::Pace;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -123,6 +126,8 @@ pub enum Source {
         path: RelPath,
         /// The state it must have, before and after.
         expect: Node,
+        /// Asked as the bytes pass.
+        pace: Pace,
     },
 }
 

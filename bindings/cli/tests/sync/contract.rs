@@ -1,8 +1,11 @@
 //! What every command promises: the object of `--json`, the exit statuses, and quiet when equal.
 
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
-use crate::world::{World, done, text};
+use crate::world::{Ran, World, done, text};
 
 const COUNTS: [&str; 11] = [
     "new",
@@ -164,4 +167,29 @@ fn a_failed_item_is_said_once_and_ends_with_1() {
     assert!(ran.err.starts_with("portbook: could not ") && ran.err.ends_with(" [stale]\n"), "{ran:?}");
     let report: Value = serde_json::from_str(&ran.out).expect("one object");
     assert_eq!(done(&report), [1, 0, 0, 0, 0, 1, 1]);
+}
+
+#[test]
+fn a_run_that_is_interrupted_ends_with_130_and_the_next_one_goes_on() {
+    // More files than one batch: the limit makes the run wait before the second one.
+    let names: Vec<String> = (0..2200).map(|i| format!("f{i:04}")).collect();
+    let world = World::with(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut command = world.command(&["sync", "a", "b", "--json", "--bwlimit", "100"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let end = Instant::now() + Duration::from_secs(60);
+    // The first batch is written under temporary names.
+    while std::fs::read_dir(world.path("b")).map_or(0, Iterator::count) < 100 {
+        assert!(Instant::now() < end, "nothing arrives");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("a shell has kill");
+    assert!(killed.success());
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.status, 130, "{ran:?}");
+    assert_eq!(ran.err, "portbook: stopping; press Ctrl-C again to stop at once\n");
+    let first: Value = serde_json::from_str(&ran.out).expect("one object");
+    let second = world.json(0, &["sync", "a", "b"]);
+    assert_eq!(done(&first)[0] + done(&second)[0], 2200, "{first} {second}");
+    assert_eq!(world.tree("b"), names);
+    assert_eq!(world.json(0, &["history", "a", "b"])["runs"][1]["status"], "cancelled");
 }

@@ -1,9 +1,9 @@
 //! What a person at a terminal is asked, with a real pseudo-terminal.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
-use crate::world::{World, skip};
+use crate::world::{World, skip, text};
 
 /// Runs the program on a terminal of its own and types `answer`; the exit status and everything that was shown.
 fn at_terminal(claim: &str, world: &World, words: &[&str], answer: &str) -> Option<(i32, String)> {
@@ -12,17 +12,30 @@ fn at_terminal(claim: &str, world: &World, words: &[&str], answer: &str) -> Opti
     let mut command = Command::new("script");
     command.args(["-q", "-e", "-c", &line, "/dev/null"]).current_dir(world.path("."));
     command.env("HOME", world.path(".")).env("PORTBOOK_BOOK", world.path("book.db")).env("TERM", "xterm");
-    let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let Ok(mut child) = started else {
         skip(claim, "no `script` to make a terminal");
         return None;
     };
     let mut typed = child.stdin.take().expect("it is piped");
-    typed.write_all(answer.as_bytes()).expect("the terminal takes it");
-    // The terminal stays open until the program has ended: its end would be an answer too.
-    let output = child.wait_with_output().expect("it ends");
+    let mut shown = Vec::new();
+    let mut screen = child.stdout.take().expect("it is piped");
+    let mut answer = Some(answer.as_bytes());
+    // What is typed before the question would be lost on a terminal that is just being made. The keyboard stays open
+    // until the program has ended: its end would be an answer too.
+    let mut piece = [0; 4096];
+    while let Ok(length @ 1..) = screen.read(&mut piece) {
+        shown.extend_from_slice(&piece[..length]);
+        let text = String::from_utf8_lossy(&shown);
+        if (text.contains("[y/N] ") || text.contains("all the same: "))
+            && let Some(answer) = answer.take()
+        {
+            typed.write_all(answer).expect("the terminal takes it");
+        }
+    }
+    let status = child.wait().expect("it ends");
     drop(typed);
-    Some((output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned()))
+    Some((status.code().unwrap_or(-1), String::from_utf8_lossy(&shown).into_owned()))
 }
 
 #[test]
@@ -81,4 +94,17 @@ fn ctrl_c_at_the_question_ends_it() {
     let Some((status, shown)) = at_terminal(CLAIM, &world, &["sync", "a", "b"], "\x03") else { return };
     assert_eq!(status, 130, "{shown}");
     assert!(!world.path("b").exists());
+}
+
+#[test]
+fn a_guard_of_a_preview_is_asked_about_when_it_is_applied() {
+    const CLAIM: &str = "a_guard_of_a_preview_is_asked_about_when_it_is_applied";
+    let world = World::with(&["x"]);
+    world.write("b/stranger", "never synced");
+    let id = text(&world.json(0, &["preview", "a", "b", "--exact"]), "id");
+    let words = ["sync", "a", "b", "--exact", "--preview", &id];
+    let Some((status, shown)) = at_terminal(CLAIM, &world, &words, "no\n") else { return };
+    assert_eq!((status, world.tree("b")), (130, vec!["stranger".to_owned()]), "{shown}");
+    let Some((status, shown)) = at_terminal(CLAIM, &world, &words, "confirm\n") else { return };
+    assert_eq!((status, world.tree("b")), (0, vec!["x".to_owned()]), "{shown}");
 }

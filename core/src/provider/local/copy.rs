@@ -15,6 +15,7 @@ use super::root::{Root, retry, stale};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::RelPath;
+use crate::provider::Pace;
 
 /// One read, one hash, one write.
 pub(super) const SMALL: u64 = 1 << 20;
@@ -28,7 +29,7 @@ const EARLY: u64 = 64 << 20;
 /// Files whose holes are worth looking for.
 const SPARSE: u64 = 64 << 10;
 
-#[allow(clippy::too_many_arguments, reason = "two roots, two files, two paths")]
+#[allow(clippy::too_many_arguments, reason = "two roots, two files, two paths, one pace")]
 pub(super) fn copy<D: Disk>(
     source: &Root<D>,
     file: &D::File,
@@ -38,8 +39,10 @@ pub(super) fn copy<D: Disk>(
     scratch: &mut Scratch,
     from: &RelPath,
     to: &RelPath,
+    pace: &Pace,
 ) -> Result<ContentHash> {
     if stat.size <= SMALL && !(stat.size >= SPARSE && stat.allocated < stat.size) {
+        pace.take(stat.size)?;
         let bytes = read_small(source, file, stat, scratch, from)?;
         write_all(root, new, bytes, 0).map_err(|e| Error::io("write", to, e))?;
         return Ok(ContentHash::of(bytes));
@@ -51,7 +54,10 @@ pub(super) fn copy<D: Disk>(
     if sparse {
         retry(|| root.disk.set_len(new, stat.size)).map_err(|e| Error::io("write", to, e))?;
     }
-    let write = |bytes: &[u8], offset| write_all(root, new, bytes, offset).map_err(|e| Error::io("write", to, e));
+    let write = |bytes: &[u8], offset| {
+        pace.take(bytes.len() as u64)?;
+        write_all(root, new, bytes, offset).map_err(|e| Error::io("write", to, e))
+    };
     if stat.size < EARLY {
         return pump(source, file, stat, sparse, from, write);
     }

@@ -49,7 +49,7 @@ use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Name, Node, RelPath, Timestamp};
 use crate::provider::{
-    Capabilities, Hashed, Listing, Move, NativeSource, Provider, Publish, RootIdentity, RootLock, Source, Stage,
+    Capabilities, Hashed, Listing, Move, NativeSource, Pace, Provider, Publish, RootIdentity, RootLock, Source, Stage,
     Staged, Trash, is_reserved,
 };
 
@@ -316,8 +316,8 @@ impl<D: Disk> Provider for Local<D> {
             let Stage { target: path, tag, source, kind, metadata, replaces } = item;
             let target = Target { path, tag, metadata, replaces };
             match source {
-                Source::Native { source, path, expect } => match source.0.downcast::<Root<D>>() {
-                    Ok(from) => native.push((i, target, from, path, expect)),
+                Source::Native { source, path, expect, pace } => match source.0.downcast::<Root<D>>() {
+                    Ok(from) => native.push((i, target, from, path, expect, pace)),
                     Err(_) => {
                         let error = Error::new(Code::Unsupported, "write", &target.path);
                         results[i] = Some(Err(error.because("the source is of another kind")));
@@ -328,18 +328,20 @@ impl<D: Disk> Provider for Local<D> {
         }
         let order: Vec<usize> = native.iter().map(|n| n.0).collect();
         let root = Arc::clone(&self.root);
-        let work = move |scratch: &mut Scratch, items: Vec<(usize, Target, Arc<Root<D>>, RelPath, Node)>| {
+        let work = move |scratch: &mut Scratch, items: Vec<(usize, Target, Arc<Root<D>>, RelPath, Node, Pace)>| {
             let mut cursor = Cursor::new(&*root);
             let source = items.first().map(|item| Arc::clone(&item.2));
             let mut from = source.as_deref().map(Cursor::new);
             let mut staged = Vec::with_capacity(items.len());
-            for (_, target, other, path, expect) in &items {
+            for (_, target, other, path, expect, pace) in &items {
                 let known = source.as_ref().is_some_and(|s| Arc::ptr_eq(s, other));
                 staged.push(match from.as_mut().filter(|_| known) {
-                    Some(from) => stage::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect)),
+                    Some(from) => {
+                        stage::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect, pace))
+                    }
                     None => {
                         let from = &mut Cursor::new(&**other);
-                        stage::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect))
+                        stage::stage_native(&root, &mut cursor, scratch, target, (other, from, path, expect, pace))
                     }
                 });
             }

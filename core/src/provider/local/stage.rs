@@ -10,7 +10,7 @@ use crate::delta::Metadata;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, Node, RelPath};
-use crate::provider::Staged;
+use crate::provider::{Pace, Staged};
 
 const STAGE: &str = "write";
 
@@ -129,7 +129,7 @@ pub(super) fn stage_native<D: Disk>(
     cursor: &mut Cursor<'_, D>,
     scratch: &mut Scratch,
     target: &Target,
-    (source, from, path, expect): (&Root<D>, &mut Cursor<'_, D>, &RelPath, &Node),
+    (source, from, path, expect, pace): (&Root<D>, &mut Cursor<'_, D>, &RelPath, &Node, &Pace),
 ) -> Result<Staged> {
     let read = "read";
     let at_source = |e| Error::io(read, path, e);
@@ -158,7 +158,7 @@ pub(super) fn stage_native<D: Disk>(
         return Err(stale(read, path, "it has changed"));
     }
     let content = stage_file(root, cursor, target, |new| {
-        let content = copy(source, &file, &before, root, new, scratch, path, &target.path)?;
+        let content = copy(source, &file, &before, root, new, scratch, path, &target.path, pace)?;
         attributes(source, &file, root, new).map_err(io_at(&target.path))?;
         unchanged(source, &file, &before, path)?;
         Ok(content)
