@@ -255,7 +255,8 @@ pub(crate) async fn run(
     let row = conduit.row().await?;
     // What cannot be applied is refused before a target is made for it.
     let writes_source = match &task {
-        Task::Sync(_) => conduit.options.mode == SyncMode::Bidirectional,
+        // After an unclean stop a damaged file of the source is fetched back, in every mode.
+        Task::Sync(_) => conduit.options.mode == SyncMode::Bidirectional || row.unclean,
         Task::Apply(id) => conduit.applicable(*id).await?.delta.writes_source,
     };
     let is_renewed = guard::vacancy(&row.identities, &conduit.places.right, &options)?;
