@@ -286,7 +286,7 @@ fn structural() -> impl Strategy<Value = Edit> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::random::config())]
 
     /// Whatever one side moves, the other moves too: no byte is carried and no temporary name stays.
     #[test]
@@ -309,15 +309,16 @@ proptest! {
         let plan = world.plan(&s);
         let outcome = world.apply(&plan.changes);
         prop_assert!(outcome.stale.is_empty(), "{}", crate::world::describe(&plan, &outcome));
+        // A mirror leaves a directory alone that holds what the ledger does not know at that place, and says so; what was
+        // moved into it stays there and is made again at its place.
+        if plan.changes.iter().any(|c| matches!(c.action, Action::Skip(_))) {
+            return Ok(());
+        }
         // Where a directory takes the name of a file or the other way round (rows 19 to 22), what stands there goes before
         // anything is moved: what lies in it is carried.
         let cleared = plan.changes.iter().any(|c| c.step == Step::Clear);
         if !overwrote && !cleared {
             prop_assert!(plan.tally.bytes == 0, "carried: {:?}", effects(&plan));
-        }
-        // A mirror leaves a directory alone that holds what the ledger does not know at that place, and says so.
-        if plan.changes.iter().any(|c| matches!(c.action, Action::Skip(_))) {
-            return Ok(());
         }
         prop_assert_eq!(world.trees.left.shape(), world.trees.right.shape());
         let again = world.plan(&s);

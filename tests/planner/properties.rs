@@ -42,7 +42,7 @@ fn run(world: &mut World, s: &portbook::delta::Settings) -> Result<crate::world:
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::random::config())]
 
     #[test]
     fn two_runs_bring_both_sides_into_step_and_lose_nothing(story in story()) {

@@ -2,8 +2,17 @@
 
 use portbook::model::{ConflictPolicy, Kind, RelPath, Side, SyncMode};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 use crate::world::{World, name, settings};
+
+/// What failed once is kept beside the tests and tried first ever after. `PROPTEST_CASES` sets how many are tried.
+pub fn config() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    }
+}
 
 /// One edit on one side. Positions are taken modulo what is there.
 #[derive(Clone, Debug)]

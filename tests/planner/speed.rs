@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
-use portbook::delta::{DirSeen, Finish, Observed, Reconciler};
+use portbook::delta::{Action, ChangeKind, DirSeen, Finish, Observed, Reconciler};
 use portbook::identity::ContentHash;
-use portbook::model::{ConflictPolicy, Entry, Held, Ident, Kind, Pair, PairId, Sides, SyncMode, Timestamp, Token};
+use portbook::model::{
+    ConflictPolicy, Entry, Held, Ident, Kind, Pair, PairId, RelPath, Side, Sides, SyncMode, Timestamp, Token,
+};
 
 use crate::world::{name, settings};
 
@@ -64,4 +66,76 @@ fn speed_of_the_quiet_path() {
     let Finish::Plan(tally) = reconciler.finish(&mut changes) else { panic!("no moves") };
     assert!(changes.is_empty());
     println!("{} pairs, {} ns each", tally.unchanged, spent.as_nanos() / u128::from(tally.unchanged));
+}
+
+const OUTER: i64 = 200;
+const INNER: i64 = 100;
+
+/// The directories in `at`, on the left under their new names.
+fn renamed_dirs(at: Option<&RelPath>, side: Side) -> DirSeen {
+    let Some(at) = at else { return DirSeen::Absent };
+    let word = if side == Side::Left { "new" } else { "old" };
+    let number = |text: String| text.rsplit(' ').next().and_then(|n| n.parse::<i64>().ok()).expect("a number");
+    let ids = match at.depth() {
+        0 => 1..OUTER + 1,
+        1 => {
+            let outer = number(at.to_string());
+            OUTER + outer * INNER..OUTER + (outer + 1) * INNER
+        }
+        _ => 0..0,
+    };
+    let entry = |id: i64| {
+        let row = pair(id, 0, &format!("{word} {id}"), Kind::Dir);
+        let node = portbook::model::Node {
+            kind: Kind::Dir,
+            ident: row.held.left.ident.clone(),
+            token: row.held.left.token.clone(),
+        };
+        Entry { name: row.name, node }
+    };
+    DirSeen::Complete(ids.map(entry).collect())
+}
+
+/// Paths of moves were once found by replaying every earlier one.
+#[test]
+fn twenty_thousand_renamed_directories_are_planned_in_seconds() {
+    let mut s = settings(SyncMode::Bidirectional, ConflictPolicy::KeepBoth);
+    s.first_new_pair = PairId(i64::MAX / 2);
+    s.move_limit = 50_000;
+    let mut reconciler = Reconciler::new(s.clone());
+    let mut changes = Vec::new();
+    let start = Instant::now();
+    let tally = loop {
+        while let Some(task) = reconciler.next_task() {
+            let ids = match task.pair {
+                Some(PairId::ROOT) => 1..OUTER + 1,
+                Some(PairId(id)) if id <= OUTER => OUTER + id * INNER..OUTER + (id + 1) * INNER,
+                _ => 0..0,
+            };
+            let parent = task.pair.unwrap_or(PairId::ROOT).0;
+            let mut base: Vec<Pair> = ids.map(|id| pair(id, parent, &format!("old {id}"), Kind::Dir)).collect();
+            base.sort_by(|a, b| a.name.cmp(&b.name));
+            let seen = Sides::new(
+                renamed_dirs(task.at.left.as_ref(), Side::Left),
+                renamed_dirs(task.at.right.as_ref(), Side::Right),
+            );
+            let observed = Observed { task, base, seen, hashes: Sides::default() };
+            assert!(observed.wanted(&s).left.is_empty(), "directories have no content");
+            reconciler.observe(observed, &mut changes);
+        }
+        match reconciler.finish(&mut changes) {
+            Finish::Plan(tally) => break tally,
+            Finish::Again => changes.clear(),
+            Finish::Hash(_) => panic!("directories have no content"),
+        }
+    };
+    let spent = start.elapsed();
+    println!("{} moves in {spent:?}", tally.count(ChangeKind::Moved));
+    assert_eq!(tally.count(ChangeKind::Moved), (OUTER * (INNER + 1)) as u64);
+    for change in &changes {
+        let Action::Move { from, .. } = &change.action else { panic!("only moves: {change:?}") };
+        let is_inner = change.path.depth() == 2;
+        assert_eq!(from.to_string().starts_with("new"), is_inner, "{from} to {}", change.path);
+    }
+    assert!(spent.as_secs() < 60, "{spent:?}");
 }

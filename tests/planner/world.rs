@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use portbook::delta::{
-    Action, Change, DirSeen, Expect, Finish, Observed, Reconciler, Scope, Settings, SideRules, Tally, Task,
+    Action, Change, DirSeen, Expect, Finish, Observed, Reconciler, Scope, Settings, SideRules, Step, Tally, Task,
 };
 use portbook::identity::ContentHash;
 use portbook::model::{
@@ -30,6 +30,8 @@ pub struct Tree {
     pub unreadable: Vec<RelPath>,
     /// Files whose content cannot be read.
     pub unhashable: Vec<RelPath>,
+    /// What a listing leaves out, which makes it a partial one.
+    pub unlisted: Vec<RelPath>,
 }
 
 pub fn path(text: &str) -> RelPath {
@@ -78,7 +80,12 @@ impl Tree {
         if !self.is_dir(dir) {
             return DirSeen::Absent;
         }
-        DirSeen::Complete(self.children(dir))
+        let mut entries = self.children(dir);
+        if self.unlisted.iter().any(|p| p.parent().is_some_and(|parent| parent == *dir)) {
+            entries.retain(|e| !self.unlisted.contains(&dir.join(&e.name)));
+            return DirSeen::Partial(entries, "connection reset".into());
+        }
+        DirSeen::Complete(entries)
     }
 
     pub fn rename(&mut self, from: &RelPath, to: &RelPath) {
@@ -210,7 +217,7 @@ impl World {
         let base = task.pair.map(|p| self.base(p)).unwrap_or_default();
         let mut seen = Side::BOTH.map(|s| task.at[s].as_ref().map_or(DirSeen::Absent, |at| self.trees[s].list(at)));
         for seen in &mut seen {
-            if let DirSeen::Complete(entries) = seen {
+            if let DirSeen::Complete(entries) | DirSeen::Partial(entries, _) = seen {
                 shuffle(entries);
             }
         }
@@ -291,14 +298,19 @@ impl World {
         order.sort_by_key(|i| (plan[*i].step, plan[*i].rank, *i));
         let mut outcome = Outcome::default();
         let mut undone = vec![false; plan.len()];
+        let mut lifted: Vec<(Side, RelPath, RelPath)> = Vec::new();
         for (n, i) in order.into_iter().enumerate() {
             let change = &plan[i];
             if matches!(change.action, Action::Skip(_)) {
                 continue;
             }
             meddle(self, n);
+            if change.step > Step::Structure {
+                self.surface(&mut lifted);
+            }
             // Nothing is carried into a directory that was not agreed on: its row would have no parent.
-            let has_row = change.parent == PairId::ROOT || self.ledger.contains_key(&change.parent);
+            let is_lift = change.path_on.left.as_ref().or(change.path_on.right.as_ref()).is_some_and(is_temporary);
+            let has_row = is_lift || change.parent == PairId::ROOT || self.ledger.contains_key(&change.parent);
             if (!has_row && change.action.changes().is_some() && !matches!(change.action, Action::Delete { .. }))
                 || (heads[i] != i && undone[heads[i]])
                 || !self.holds(change)
@@ -308,9 +320,31 @@ impl World {
                 outcome.stale.push(i);
             } else {
                 outcome.applied.push(i);
+                if let Action::Move { on, from, .. } = &change.action
+                    && is_temporary(change.path_on(*on))
+                {
+                    lifted.push((*on, change.path_on(*on).clone(), from.clone()));
+                }
             }
         }
+        self.surface(&mut lifted);
         outcome
+    }
+
+    /// What still stands under a temporary name gets its old one again, or one beside it; wherever the directory that
+    /// holds it has got to meanwhile.
+    fn surface(&mut self, lifted: &mut Vec<(Side, RelPath, RelPath)>) {
+        for (side, temporary, from) in lifted.drain(..) {
+            let tree = &mut self.trees[side];
+            let Some(at) = tree.items.keys().find(|p| p.name() == temporary.name()).cloned() else { continue };
+            let name = from.name().expect("not the root");
+            let beside = |n: usize| {
+                let name = if n == 0 { name.clone() } else { self::name(&format!("{name} ({n})")) };
+                at.parent().expect("not the root").join(&name)
+            };
+            let free = (0..).map(beside).find(|p| !tree.items.contains_key(p)).expect("endless");
+            tree.rename(&at, &free);
+        }
     }
 
     /// No two rows of the ledger stand for one place.
@@ -358,7 +392,7 @@ impl World {
                 }
                 self.trees[*on].rename(from, &to);
                 // The first half of a move through a temporary name leaves the ledger alone.
-                let is_lift = portbook::provider::is_reserved(to.name().expect("not the root").as_bytes());
+                let is_lift = is_temporary(&to);
                 if let Some(row) = self.ledger.get_mut(&change.pair).filter(|_| !is_lift) {
                     row.parent = change.parent;
                     row.name = change.path.name().expect("not the root");
@@ -457,6 +491,10 @@ impl World {
         assert!(!self.has_twins());
         plan
     }
+}
+
+fn is_temporary(at: &RelPath) -> bool {
+    at.name().is_some_and(|name| portbook::provider::is_reserved(name.as_bytes()))
 }
 
 pub fn describe(plan: &Plan, outcome: &Outcome) -> String {

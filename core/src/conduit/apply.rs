@@ -22,6 +22,7 @@ use super::baseline::IntentItem;
 use super::journal::Journal;
 use super::outcome::{self, Done, Outcome, Seen, is_swap_step};
 use super::pipeline::{self, Pipeline};
+use super::recover;
 use super::scan::Scene;
 
 /// Failures that a report lists; the book has all of them.
@@ -118,6 +119,10 @@ impl Apply {
             match step {
                 Step::Structure => {
                     let swaps = std::mem::take(&mut self.kept_intents);
+                    if !(swaps.is_empty() || self.undone.is_empty()) {
+                        // A second half may have been refused: nothing stays under a name that no scan shows.
+                        recover::surface_swaps(&self.scene, &swaps).await?;
+                    }
                     self.release(swaps).await?;
                 }
                 Step::Transfer => {

@@ -45,6 +45,18 @@ pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::mod
     Ok(open.len())
 }
 
+/// Brings what these swaps left under a temporary name back to a visible one.
+pub(crate) async fn surface_swaps(scene: &Scene, intents: &[i64]) -> Result<()> {
+    let open = scene.ledger.open_intents().await?;
+    for item in open.into_iter().filter(|intent| intents.contains(&intent.id)).flat_map(|intent| intent.items) {
+        match item {
+            IntentItem::Swap { side, temporary, from } => surface(scene, side, temporary, from).await?,
+            IntentItem::Staged { .. } | IntentItem::Aside { .. } => {}
+        }
+    }
+    Ok(())
+}
+
 /// Gives an item that stands under a temporary name its old name again, or the nearest free one.
 async fn surface(scene: &Scene, side: Side, temporary: RelPath, from: RelPath) -> Result<()> {
     let provider = &scene.sides[side];

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::names::Folding;
 use super::settings::SideRules;
-use crate::model::{Entry, Name, Pair, Side, Sides};
+use crate::model::{Entry, Ident, Name, Pair, Side, Sides};
 
 /// One item of a directory: positions in the ledger's rows and in the two listings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub(super) struct Slot {
     pub(super) at: Sides<Option<usize>>,
     /// Another item has the name already under the folding of one of the sides.
     pub(super) collides: bool,
+    /// A row that nothing stands for, while another item has its name: half of a swap that was not carried out leaves two
+    /// rows of one name.
+    pub(super) is_shadowed: bool,
     /// The position of the move that brings the item here.
     pub(super) arrival: Option<usize>,
 }
@@ -27,6 +30,14 @@ pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], rig
     let folding = Folding::of(rules);
     let listing = Sides::new(left, right);
     let mut slots = Vec::with_capacity(base.len().max(left.len()).max(right.len()));
+    if folding.is_plain() && are_alike(base, left, right) {
+        slots.extend((0..base.len()).map(|i| Slot {
+            row: Some(i),
+            at: Sides::new(Some(i), Some(i)),
+            ..Slot::default()
+        }));
+        return slots;
+    }
     let mut taken: Sides<Vec<bool>> = Sides::default();
     let has_alias = |p: &Pair| p.held.left.alias.is_some() || p.held.right.alias.is_some();
     let aliased = base.iter().any(has_alias);
@@ -58,6 +69,19 @@ pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], rig
         }
     }
     slots
+}
+
+/// The three lists show the same names in their order, none under an alias: what nearly every directory of a quiet tree
+/// looks like.
+fn are_alike(base: &[Pair], left: &[Entry], right: &[Entry]) -> bool {
+    let mut last: Option<&Name> = None;
+    base.len() == left.len()
+        && base.len() == right.len()
+        && base.iter().zip(left).zip(right).all(|((row, l), r)| {
+            let ascends = last.replace(&row.name).is_none_or(|last| *last < row.name);
+            let has_alias = row.held.left.alias.is_some() || row.held.right.alias.is_some();
+            ascends && !has_alias && row.name == l.name && row.name == r.name
+        })
 }
 
 fn sorted<'a>(keys: impl Iterator<Item = (Cow<'a, [u8]>, usize)>) -> Keys<'a> {
@@ -110,22 +134,46 @@ fn align_colliding(
         at[side].sort_by_key(|i| &listing[side][*i].name);
     }
     let start = slots.len();
-    for row in rows {
-        let mut slot = Slot { row: Some(row), ..Slot::default() };
-        for side in Side::BOTH {
-            slot.at[side] = take(&mut at[side], |i| listing[side][i].name == base[row].name);
-        }
-        slots.push(slot);
+    let is_it = |row: usize, side: Side, e: &Entry| {
+        e.node.kind == base[row].kind && is_same_ident(&base[row].held[side].ident, &e.node.ident)
+    };
+    slots.extend(rows.iter().map(|row| Slot { row: Some(*row), ..Slot::default() }));
+    // Of several rows of one name the one whose very items are there has it, on both sides.
+    let mut twins = vec![false; rows.len()];
+    for (i, row) in rows.iter().enumerate() {
+        let name = &base[*row].name;
+        let likeness = |j: &usize| {
+            let named = |side: Side| at[side].iter().map(|e| &listing[side][*e]).find(|e| e.name == *name);
+            let score = |side: Side| {
+                named(side).map_or(0, |e| {
+                    if is_it(rows[*j], side, e) { 3 } else { u8::from(e.node.kind == base[rows[*j]].kind) }
+                })
+            };
+            score(Side::Left) + score(Side::Right)
+        };
+        let same: Vec<usize> = (0..rows.len()).filter(|j| base[rows[*j]].name == *name).collect();
+        let best = same.iter().copied().rev().max_by_key(likeness).unwrap_or(i);
+        twins[i] = best != i;
     }
-    for slot in &mut slots[start..] {
+    for i in (0..rows.len()).filter(|i| !twins[*i]) {
         for side in Side::BOTH {
-            if slot.at[side].is_none() {
-                slot.at[side] = take(&mut at[side], |_| true);
+            slots[start + i].at[side] = take(&mut at[side], |e| listing[side][e].name == base[rows[i]].name);
+        }
+    }
+    for (i, row) in rows.iter().enumerate() {
+        for side in Side::BOTH.into_iter().filter(|_| !twins[i]) {
+            let slot = &mut slots[start + i].at[side];
+            if slot.is_none() {
+                *slot = take(&mut at[side], |e| is_it(*row, side, &listing[side][e]))
+                    .or_else(|| take(&mut at[side], |_| true));
             }
         }
     }
     let is_live = |slot: &Slot| slot.at.left.is_some() || slot.at.right.is_some();
     let mut kept = slots[start..].iter().any(is_live);
+    for slot in &mut slots[start..] {
+        slot.is_shadowed = kept && !is_live(slot);
+    }
     while let Some(first) = Side::BOTH.iter().filter_map(|s| at[*s].first().map(|i| &listing[*s][*i].name)).min() {
         // An item that both sides have under the very same name comes before one that only one side has.
         let both = at.left.iter().map(|i| &listing.left[*i].name);
@@ -145,6 +193,10 @@ fn align_colliding(
         kept = true;
         slots.push(slot);
     }
+}
+
+fn is_same_ident(held: &Ident, now: &Ident) -> bool {
+    *held != Ident::None && held == now
 }
 
 fn take(positions: &mut Vec<usize>, wanted: impl Fn(usize) -> bool) -> Option<usize> {

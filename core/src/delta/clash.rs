@@ -43,7 +43,12 @@ impl Reconciler {
             && let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings)
         {
             let pair = row.map_or(PairId(-1), |r| r.id);
-            let clash = Box::new(Clash { item: item.clone(), policy_decides: false, taken: HashSet::new() });
+            let clash = Box::new(Clash {
+                item: item.clone(),
+                policy_decides: false,
+                file_is_settled: false,
+                taken: HashSet::new(),
+            });
             self.push(dir.child(id, item, pair, Fate::Probe { on, clash }));
         }
     }
@@ -71,7 +76,7 @@ impl Reconciler {
             }
             Now::Dir => {
                 let pair = self.pair_of(&item);
-                self.push(dir.child(id, item, pair, Fate::Remove { on, step }));
+                self.push(dir.child(id, item, pair, Fate::Remove { on, step, replaced: None }));
             }
         }
     }
@@ -101,20 +106,24 @@ impl Reconciler {
             return self.emit_skip(dir, &item, SkipReason::Unknown(file, reason), out);
         }
         let was_dir = row.is_some_and(|r| r.kind == Kind::Dir);
+        let mirrors = self.settings.mode != SyncMode::Bidirectional;
+        let file_is_settled = !was_dir && state.is_settled();
         let winner = match self.settings.mode {
             SyncMode::Mirror | SyncMode::Selective => Some(Side::Left),
             // Row 19: the file is as it was, the other side made a directory of it.
-            SyncMode::Bidirectional if !was_dir && state.is_settled() => Some(folder),
+            SyncMode::Bidirectional if file_is_settled => Some(folder),
             SyncMode::Bidirectional => self.rule().winner(),
         };
-        let opposed = self.settings.mode == SyncMode::Bidirectional && (was_dir || !state.is_settled());
-        if winner == Some(folder) {
+        // Row 21: whether the directory is as it was can only be told from what it holds.
+        if (mirrors || !was_dir) && winner == Some(folder) {
+            let opposed = !(file_is_settled || mirrors && was_dir);
             return self.folder_wins(dir, id, item, folder, was_dir, opposed, out);
         }
         if winner == Some(file) || was_dir {
             let pair = row.map_or(PairId(-1), |r| r.id);
             let taken = if self.rule().winner().is_none() { self.names_in_use(view, base) } else { HashSet::new() };
-            let clash = Box::new(Clash { item: item.clone(), policy_decides: winner.is_none() || was_dir, taken });
+            let policy_decides = winner.is_none() || was_dir;
+            let clash = Box::new(Clash { item: item.clone(), policy_decides, file_is_settled, taken });
             return self.push(dir.child(id, item, pair, Fate::Probe { on: folder, clash }));
         }
         self.folder_keeps_the_name(dir, id, item, folder, was_dir, view, base, out);
@@ -181,17 +190,13 @@ impl Reconciler {
         found: Found,
         out: &mut Vec<Change>,
     ) {
-        let Clash { item, policy_decides, taken } = clash;
+        let Clash { item, policy_decides, file_is_settled, taken } = clash;
         let was_dir = item.row.as_ref().is_some_and(|r| r.kind == Kind::Dir);
         let mirrors = self.settings.mode != SyncMode::Bidirectional;
         let is_untracked = found.untracked || item.row.is_none();
         let stays = found.blocked || (mirrors && is_untracked && !self.settings.exact);
-        if stays {
-            // What is unknown, excluded or not ours keeps its directory, and two items cannot have one name.
-            return self.emit_skip(dir, &item, SkipReason::NameCollision(folder), out);
-        }
-        let unopposed = mirrors || (was_dir && !found.changed);
-        if !unopposed && policy_decides {
+        let unopposed = was_dir && !found.changed && !found.blocked;
+        if !mirrors && !unopposed && policy_decides {
             match self.rule().winner() {
                 Some(side) if side == folder => return self.folder_wins(dir, id, item, folder, was_dir, true, out),
                 Some(_) => {}
@@ -206,11 +211,12 @@ impl Reconciler {
                 }
             }
         }
+        if stays {
+            // What is unknown, excluded or not ours keeps its directory, and two items cannot have one name.
+            return self.emit_skip(dir, &item, SkipReason::NameCollision(folder), out);
+        }
         let pair = self.pair_of(&item);
-        let mut gone = item.clone();
-        gone.nodes[folder] = None;
-        let kind = if unopposed { ChangeKind::Updated } else { ChangeKind::Conflict };
-        self.emit_transfer(dir, &gone, pair, kind, folder, false, out);
-        self.push(dir.child(id, item, pair, Fate::Remove { on: folder, step: Step::Clear }));
+        let replaced = Some(if unopposed || file_is_settled { ChangeKind::Updated } else { ChangeKind::Conflict });
+        self.push(dir.child(id, item, pair, Fate::Remove { on: folder, step: Step::Clear, replaced }));
     }
 }

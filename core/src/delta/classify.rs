@@ -5,7 +5,7 @@
 
 use super::settings::Settings;
 use crate::identity::ContentHash;
-use crate::model::{Held, Kind, Node, Pair, Side, Sides, Token};
+use crate::model::{Held, Ident, Kind, Node, Pair, Side, Sides, Token};
 
 /// A file or link of one side against the ledger row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) fn classify(
         return State::Modified;
     }
     let held = &row.held[side];
-    let equal = token_equal(&held.token, &node.token);
+    let equal = is_same_version(held, node);
     if equal && !held.racy && !settings.checksum {
         return State::Same;
     }
@@ -97,7 +97,7 @@ pub(super) fn hashes_wanted(settings: &Settings, row: Option<&Pair>, nodes: Side
             continue;
         };
         let held = &row.held[side];
-        let equal = token_equal(&held.token, &node.token);
+        let equal = is_same_version(held, node);
         if (equal && !held.racy && !settings.checksum) || is_suspect(settings, held, node) {
             continue;
         }
@@ -121,6 +121,13 @@ pub(super) fn content_equal(nodes: Sides<Option<&Node>>, hashes: Sides<Hashed<'_
         (Some(left), Some(right), Some(Ok(l)), Some(Ok(r))) => left.kind == right.kind && l == r,
         _ => false,
     }
+}
+
+/// Nothing suggests another content. An item that took the place of another has another identity, even where it was given
+/// the same size and time.
+pub(super) fn is_same_version(held: &Held, node: &Node) -> bool {
+    let replaced = held.ident != Ident::None && node.ident != Ident::None && held.ident != node.ident;
+    !replaced && token_equal(&held.token, &node.token)
 }
 
 /// The whole version of a file or link; of a directory only the permission bits.

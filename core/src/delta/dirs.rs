@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::change::{Action, Change, ChangeKind, Step};
-use super::emit::{Item, Order};
+use super::change::{Action, Change, ChangeKind, SkipReason, Step};
+use super::emit::{Item, Order, build};
 use super::moves::Lineage;
 use super::reconciler::Reconciler;
 use crate::model::{Kind, Name, Node, PairId, RelPath, Side, Sides, SyncMode};
@@ -26,7 +26,8 @@ pub(super) enum Fate {
     /// the other side when nothing in it stays, and is left alone otherwise.
     Vanished { side: Side },
     /// Everything that it holds goes from that side, and then it does, unless something blocks that.
-    Remove { on: Side, step: Step },
+    /// A file then takes its name, when that is what it goes for.
+    Remove { on: Side, step: Step, replaced: Option<ChangeKind> },
     /// The ledger lets go of everything beneath it; no side is looked at.
     Forget { excluded: bool },
     /// Rows 20 to 22: a file stands against it and the decision needs to know what it holds.
@@ -40,6 +41,8 @@ pub(super) struct Clash {
     pub(super) item: Item,
     /// Only ever unchanged items may go with it (row 21); else anything that can be archived may.
     pub(super) policy_decides: bool,
+    /// The file is as the ledger knows it; only the directory is new.
+    pub(super) file_is_settled: bool,
     /// Names in the parent that a conflict copy must not take.
     pub(super) taken: HashSet<Vec<u8>>,
 }
@@ -77,6 +80,11 @@ pub(super) struct Dir {
     pub(super) needed: Sides<bool>,
     pub(super) found: Found,
     pub(super) lineage: Lineage,
+    /// The folder whose event its items belong to.
+    pub(super) event: Option<DirId>,
+    /// Selective mode: the source has something in it that is not chosen and that the target does not hold, or not any
+    /// longer. Asked of what is there, so that a release that was interrupted is completed.
+    pub(super) released: bool,
     /// The directory as an item of its parent; none for the root.
     pub(super) item: Option<Item>,
 }
@@ -96,6 +104,8 @@ impl Dir {
             needed: Sides::default(),
             found: Found::default(),
             lineage: Lineage::default(),
+            event: None,
+            released: false,
             item: None,
         }
     }
@@ -130,6 +140,8 @@ impl Dir {
             needed: Sides::default(),
             found: Found::default(),
             lineage: self.lineage.child(pair),
+            event: self.event,
+            released: false,
             item: Some(item),
         }
     }
@@ -147,7 +159,7 @@ impl Reconciler {
             let Some(dir) = self.open.remove(&id) else { return };
             let Some(parent_id) = dir.parent else { return };
             let Some(mut parent) = self.open.remove(&parent_id) else { return };
-            let opened = self.settle(dir, &mut parent, parent_id, out);
+            let opened = self.settle(id, dir, &mut parent, parent_id, out);
             parent.pending = parent.pending + opened - 1;
             if parent.pending == 0 {
                 next = Some(parent_id);
@@ -157,7 +169,7 @@ impl Reconciler {
     }
 
     /// Returns how many directories were opened in the parent meanwhile.
-    fn settle(&mut self, dir: Dir, parent: &mut Dir, parent_id: DirId, out: &mut Vec<Change>) -> u64 {
+    fn settle(&mut self, id: DirId, dir: Dir, parent: &mut Dir, parent_id: DirId, out: &mut Vec<Change>) -> u64 {
         let Some(item) = dir.item else { return 0 };
         let pair = dir.pair;
         let present = |side: Side| item.nodes[side].is_some();
@@ -168,11 +180,13 @@ impl Reconciler {
                     && present(Side::Left)
                     && present(Side::Right)
                     && item.row.is_some()
+                    && dir.released
                     && !dir.survives.right
                     && !dir.needed.right;
                 if releases {
                     self.emit_delete(parent, &item, pair, Side::Right, ChangeKind::Deleted, Step::Delete, out);
                     parent.survives.left = true;
+                    parent.released = true;
                 } else {
                     parent.survives = Sides::new(true, true);
                 }
@@ -180,30 +194,47 @@ impl Reconciler {
             Fate::Restore { .. } => parent.survives = Sides::new(true, true),
             Fate::WhenNeeded => {
                 parent.survives.left = true;
+                parent.released |= dir.released;
                 if dir.needed.right {
                     self.emit_make_dir(parent, &item, pair, Side::Right, ChangeKind::New, out);
-                } else if let Some(row) = &item.row {
+                } else if let Some(row) = item.row.as_ref().filter(|_| !dir.survives.right) {
                     // It went from the target, and nothing in it is wanted there.
                     self.emit_ledger(parent, &item, row.id, ChangeKind::Unchanged, Action::Forget, out);
                 }
             }
             Fate::Vanished { side } => {
                 let other = side.other();
-                if dir.needed[side] {
-                    self.emit_make_dir(parent, &item, pair, side, ChangeKind::Conflict, out);
+                let owns_event = dir.event == Some(id);
+                let held = if owns_event { self.events.end(id) } else { Vec::new() };
+                let is_conflict = dir.needed[side] || held.iter().any(|c| c.kind == ChangeKind::Conflict);
+                let kind = if is_conflict { ChangeKind::Conflict } else { ChangeKind::Deleted };
+                let own = if dir.needed[side] {
+                    Some(self.dir_made(parent, &item, pair, side, ChangeKind::Conflict))
                 } else if dir.survives[other] {
                     parent.survives[other] = true;
+                    self.take_back(item.row.as_ref());
+                    None
                 } else {
-                    self.emit_delete(parent, &item, pair, other, ChangeKind::Deleted, Step::Delete, out);
-                }
+                    deleted(parent, &item, pair, other, kind, Step::Delete)
+                };
+                self.give_event(parent, own, held, is_conflict && owns_event, out);
             }
-            Fate::Remove { on, step } => {
-                if dir.survives[on] {
+            Fate::Remove { on, step, replaced } => match (dir.survives[on], replaced) {
+                (true, None) => {
                     parent.survives[on] = true;
-                } else {
-                    self.emit_delete(parent, &item, pair, on, ChangeKind::Deleted, step, out);
+                    self.take_back(item.row.as_ref());
                 }
-            }
+                // Something in it could not go after all, and two items cannot have one name.
+                (true, Some(_)) => self.emit_skip(parent, &item, SkipReason::NameCollision(on), out),
+                (false, None) => self.emit_delete(parent, &item, pair, on, ChangeKind::Deleted, step, out),
+                (false, Some(kind)) => {
+                    self.emit_delete(parent, &item, pair, on, kind, step, out);
+                    let mut gone = item;
+                    gone.nodes[on] = None;
+                    self.follow_next();
+                    self.emit_transfer(parent, &gone, pair, kind, on, false, out);
+                }
+            },
             Fate::Probe { on, clash } => {
                 parent.found.changed |= dir.found.changed;
                 parent.found.untracked |= dir.found.untracked;
@@ -227,11 +258,16 @@ impl Reconciler {
         kind: ChangeKind,
         out: &mut Vec<Change>,
     ) {
+        let change = self.dir_made(dir, item, pair, on, kind);
+        self.give_in(dir, change, out);
+    }
+
+    fn dir_made(&mut self, dir: &mut Dir, item: &Item, pair: PairId, on: Side, kind: ChangeKind) -> Change {
         dir.needed[on] = true;
         dir.survives = Sides::new(true, true);
         self.claim(dir, item, on);
         let order = Order { step: Step::Structure, rank: structure_rank(item.depth(), LAST) };
-        self.emit(dir, item, pair, kind, Kind::Dir, Action::MakeDir { on }, order, 0, out);
+        build(dir, item, pair, kind, Kind::Dir, Action::MakeDir { on }, order, 0)
     }
 
     #[allow(clippy::too_many_arguments)] // one change with what tells it from others
@@ -245,11 +281,16 @@ impl Reconciler {
         step: Step,
         out: &mut Vec<Change>,
     ) {
-        let Some(node) = &item.nodes[on] else { return };
-        let what = node.kind;
-        let order = Order { step, rank: u32::MAX - item.depth() };
-        self.emit(dir, item, pair, kind, what, Action::Delete { on }, order, 0, out);
+        if let Some(change) = deleted(dir, item, pair, on, kind, step) {
+            self.give_in(dir, change, out);
+        }
     }
+}
+
+fn deleted(dir: &Dir, item: &Item, pair: PairId, on: Side, kind: ChangeKind, step: Step) -> Option<Change> {
+    let what = item.nodes[on].as_ref()?.kind;
+    let order = Order { step, rank: u32::MAX - item.depth() };
+    Some(build(dir, item, pair, kind, what, Action::Delete { on }, order, 0))
 }
 
 /// The place of conflict renames among the structure changes of one depth: what goes aside may have been moved first.

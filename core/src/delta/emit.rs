@@ -158,7 +158,7 @@ impl Reconciler {
         out: &mut Vec<Change>,
     ) {
         let change = build(dir, item, pair, kind, what, action, order, bytes);
-        self.give(change, out);
+        self.give_in(dir, change, out);
     }
 
     /// The next change belongs to the decision of the one before it.
@@ -167,7 +167,7 @@ impl Reconciler {
     }
 
     pub(super) fn give(&mut self, mut change: Change, out: &mut Vec<Change>) {
-        change.follows = std::mem::take(&mut self.following);
+        change.follows |= std::mem::take(&mut self.following);
         self.tally.add(&change);
         out.push(change);
     }
@@ -198,6 +198,7 @@ impl Reconciler {
         for side in Side::BOTH {
             dir.survives[side] |= item.nodes[side].is_some() || matches!(reason, SkipReason::Unknown(..));
         }
+        self.take_back(item.row.as_ref());
         let pair = self.pair_of(item);
         let what = item.kind_on(Side::Left);
         let order = Order { step: Step::Report, rank: 0 };
@@ -221,6 +222,13 @@ impl Reconciler {
             Order { step: Step::Ledger, rank: 0 }
         };
         self.emit(dir, item, pair, kind, what, action, order, 0, out);
+    }
+
+    /// An item that is left alone keeps its row, and that one keeps its place: the item cannot have been moved.
+    pub(super) fn take_back(&mut self, row: Option<&Pair>) {
+        if let Some(row) = row.filter(|row| self.replay.moves(row.id)) {
+            self.vetoed.insert(row.id);
+        }
     }
 
     /// The ledger's number, or a new one.

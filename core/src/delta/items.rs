@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::align::Slot;
 use super::change::{Action, Change, ChangeKind, Expect, SkipReason, Step};
+use super::classify::is_same_version;
 use super::dirs::{Dir, DirId, Fate, dir_differs};
 use super::emit::Item;
 use super::names::can_hold;
@@ -109,7 +110,7 @@ impl Reconciler {
             content: None,
             follows: false,
         };
-        self.give(change, out);
+        self.give_in(dir, change, out);
     }
 
     #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
@@ -153,6 +154,11 @@ impl Reconciler {
         hashes: &Hashes,
         out: &mut Vec<Change>,
     ) {
+        if self.is_quiet(dir, slot, row, here, view) {
+            self.tally.unchanged += 1;
+            dir.survives = Sides::new(true, true);
+            return;
+        }
         let is_excluded = self.is_excluded(dir, row, here);
         let arrival = slot.arrival.and_then(|i| view.overlay.as_ref()?.arrivals.get(i));
         if !is_excluded && self.collects && arrival.is_none() {
@@ -178,11 +184,19 @@ impl Reconciler {
         if Side::BOTH.iter().any(|s| here[*s].is_none() && view.unlisted[*s].is_some() && dir.at[*s].is_some()) {
             // Reported once for the whole directory.
             dir.survives = Sides::new(true, true);
+            self.take_back(row);
             self.tally.skipped += 1;
             return;
         }
-        if let Fate::Remove { on, step } = dir.fate {
+        if let Fate::Remove { on, step, .. } = dir.fate {
             return self.remove(dir, id, row, arrival, here, on, step, out);
+        }
+        if slot.is_shadowed && Side::BOTH.iter().all(|s| view.unlisted[*s].is_none()) {
+            self.forget(dir, id, row, here, false, out);
+            if let Some(change) = self.last_in(dir, out) {
+                change.expect = Sides::new(Expect::Any, Expect::Any);
+            }
+            return;
         }
         let hash = |side: Side| match arrival.filter(|a| a.shown_on() == Some(side)) {
             Some(arrival) => arrival.counterpart.as_ref().and_then(|c| c.hash.as_ref()),
@@ -214,6 +228,28 @@ impl Reconciler {
             }
             (Now::Unsupported, _) | (_, Now::Unsupported) => {}
         }
+    }
+
+    /// A file that both sides show as the ledger knows it, in a directory that nothing is special about: nearly every
+    /// item of nearly every run.
+    fn is_quiet(&self, dir: &Dir, slot: Slot, row: Option<&Pair>, here: Sides<Option<&Entry>>, view: &View) -> bool {
+        let (Some(row), Some(left), Some(right)) = (row, here.left, here.right) else { return false };
+        let is_as_held = |side: Side, entry: &Entry| {
+            let held = &row.held[side];
+            entry.node.kind == Kind::File
+                && !held.racy
+                && entry.name == *row.name_on(side)
+                && is_same_version(held, &entry.node)
+        };
+        row.kind == Kind::File
+            && matches!(dir.fate, Fate::Both)
+            && !slot.collides
+            && view.overlay.is_none()
+            && !self.settings.checksum
+            && self.settings.mode != SyncMode::Selective
+            && !self.settings.scope.has_filter()
+            && is_as_held(Side::Left, left)
+            && is_as_held(Side::Right, right)
     }
 
     pub(super) fn folding_side(&self) -> Side {
@@ -274,7 +310,9 @@ impl Reconciler {
             detached.nodes = Sides::default();
         }
         self.emit_ledger(dir, &item, row.id, kind, Action::Forget, out);
-        if let Some(change) = out.last_mut().filter(|_| excluded) {
+        // Beneath a directory that is let go nothing was looked at, and another may have come to its place.
+        let is_blind = excluded || matches!(dir.fate, Fate::Forget { .. });
+        if is_blind && let Some(change) = self.last_in(dir, out) {
             change.expect = Sides::new(Expect::Any, Expect::Any);
         }
         if row.kind == Kind::Dir {
@@ -328,7 +366,12 @@ impl Reconciler {
         if mirrors && missing == Side::Left && !was_dir {
             if self.settings.exact && self.settings.mode == SyncMode::Mirror {
                 let pair = self.pair_of(&item);
-                return self.push(dir.child(id, item, pair, Fate::Remove { on: Side::Right, step: Step::Delete }));
+                return self.push(dir.child(
+                    id,
+                    item,
+                    pair,
+                    Fate::Remove { on: Side::Right, step: Step::Delete, replaced: None },
+                ));
             }
             return self.emit_skip(dir, &item, SkipReason::Untracked, out);
         }
@@ -376,7 +419,7 @@ impl Reconciler {
                 continue;
             };
             self.emit_ledger(dir, &item, row.id, ChangeKind::Unchanged, Action::Forget, out);
-            if let Some(change) = out.last_mut() {
+            if let Some(change) = self.last_in(dir, out) {
                 change.expect = Sides::new(Expect::Any, Expect::Any);
                 change.step = Step::Clear;
             }

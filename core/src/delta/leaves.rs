@@ -101,7 +101,7 @@ impl Reconciler {
                 if let Some(row) = &item.row {
                     self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Forget, out);
                     if self.removal_step(item, view) == Step::Clear
-                        && let Some(change) = out.last_mut()
+                        && let Some(change) = self.last_in(dir, out)
                     {
                         change.expect = Sides::new(Expect::Any, Expect::Any);
                         change.step = Step::Clear;
@@ -119,7 +119,9 @@ impl Reconciler {
                 let pair = self.pair_of(item);
                 let step = self.removal_step(item, view);
                 self.emit_delete(dir, item, pair, on, kind, step, out);
-                if let Some(change) = out.last_mut().filter(|_| step == Step::Clear) {
+                if step == Step::Clear
+                    && let Some(change) = self.last_in(dir, out)
+                {
                     // The item that replaces it there stands at its name already.
                     change.expect[on.other()] = Expect::Any;
                 }
@@ -213,6 +215,7 @@ impl Reconciler {
 
     /// Selective mode: what is not chosen is let go at the target, provided that the source has it.
     pub(super) fn not_selected(&mut self, dir: &mut Dir, item: &Item, states: &Sides<State>, out: &mut Vec<Change>) {
+        dir.released |= item.nodes.left.is_some() && item.nodes.right.is_none();
         let Some(row) = &item.row else {
             if item.nodes.right.is_some() {
                 let source_has_it = item.nodes.left.is_some();
@@ -230,6 +233,7 @@ impl Reconciler {
             self.emit_move(dir, item, Sides::new(true, true));
             dir.survives.left = true;
             let pair = row.id;
+            dir.released = true;
             self.emit_delete(dir, item, pair, Side::Right, ChangeKind::Deleted, Step::Delete, out);
         } else {
             self.emit_skip(dir, item, SkipReason::NotReleasable, out);
@@ -271,7 +275,7 @@ impl Reconciler {
                 self.follow_next();
             }
             self.emit(dir, item, row.id, ChangeKind::Updated, what, action, order, 0, out);
-            if let Some(second) = out.last_mut().filter(|_| !first) {
+            if !first && let Some(second) = self.last_in(dir, out) {
                 // The first half has just changed that side.
                 second.expect[side.other()] = Expect::Any;
             }

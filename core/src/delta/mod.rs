@@ -13,6 +13,7 @@
 //! | `table` | what two states and a policy decide about a file or link |
 //! | `items` `leaves` `clash` `vanished` | the items of one directory |
 //! | `dirs` | what becomes of directories, once their children are decided |
+//! | `event` | a folder deleted here and changed there, as one conflict |
 //! | `moves` | which vanished item is which appeared one, and which moves are accepted |
 //! | `overlay` | the ledger and the other side as if accepted moves had been done |
 //! | `structure` | the order and the paths of moves |
@@ -26,6 +27,7 @@ mod clash;
 mod classify;
 mod dirs;
 mod emit;
+mod event;
 mod guards;
 mod items;
 mod leaves;

@@ -25,6 +25,11 @@ impl Folding {
         }
     }
 
+    /// Every difference counts.
+    pub(super) fn is_plain(self) -> bool {
+        !(self.case || self.unicode)
+    }
+
     /// Names with the same key are the same name. Bytes that are no Unicode stay as they are.
     pub(super) fn key<'a>(&self, name: &'a Name) -> Cow<'a, [u8]> {
         let bytes = name.as_bytes();

@@ -59,6 +59,11 @@ impl Replay {
         replay
     }
 
+    /// Whether the row's move is replayed.
+    pub(super) fn moves(&self, pair: PairId) -> bool {
+        self.away.contains(&pair)
+    }
+
     /// Whether an item that will be moved stands at this place of that side now.
     pub(super) fn vacates(&self, folding: Folding, side: Side, at: &RelPath) -> Option<RelPath> {
         if self.relocations.is_empty() {

@@ -4,12 +4,13 @@
 //! descendants are not all decided, a few values ([`Dir`]); never the entries of a tree.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::align::{Slot, align};
 use super::change::{Change, Step};
 use super::classify::hashes_wanted;
 use super::dirs::{Dir, DirId, Fate};
+use super::event::Events;
 use super::moves::Records;
 use super::overlay::{Arrival, Overlay, Replay};
 use super::settings::Settings;
@@ -42,6 +43,8 @@ pub struct Task {
     /// The content of what it holds decides nothing.
     pub(super) without_content: bool,
     pub(super) overlay: Option<Arc<Overlay>>,
+    /// What [`Observed::wanted`] aligned already.
+    aligned: OnceLock<Vec<Slot>>,
 }
 
 /// A directory as it was seen, not yet reconciled.
@@ -79,6 +82,8 @@ pub struct Reconciler {
     pub(super) tally: Tally,
     /// The next change belongs to the decision of the one before it.
     pub(super) following: bool,
+    /// What is held back until the folder that holds it is decided.
+    pub(super) events: Events,
     /// What this walk saw vanish and appear.
     pub(super) records: Records,
     /// The ledger has rows, so that something can have vanished.
@@ -113,6 +118,7 @@ impl Reconciler {
             next_dir: 0,
             tally: Tally::default(),
             following: false,
+            events: Events::default(),
             records: Records::default(),
             collects: false,
             replay: Replay::default(),
@@ -133,6 +139,7 @@ impl Reconciler {
         self.next_pair = self.settings.first_new_pair.0;
         self.tally = Tally::default();
         self.following = false;
+        self.events.clear();
         self.records = Records::with(self.records.filter.take());
         self.collects = false;
         self.moves.clear();
@@ -159,9 +166,13 @@ impl Reconciler {
         self.next_dir
     }
 
-    pub(super) fn push(&mut self, dir: Dir) {
+    pub(super) fn push(&mut self, mut dir: Dir) {
         let id = DirId(self.next_dir);
         self.next_dir += 1;
+        if matches!(dir.fate, Fate::Vanished { .. }) && dir.event.is_none() {
+            dir.event = Some(id);
+            self.events.begin(id);
+        }
         self.open.insert(id, dir);
         self.stack.push(id);
     }
@@ -176,12 +187,13 @@ impl Reconciler {
             dir: id,
             without_content: matches!(dir.fate, Fate::Forget { .. } | Fate::Remove { .. } | Fate::Probe { .. }),
             overlay: self.replay.of_dir(&dir.at),
+            aligned: OnceLock::new(),
         })
     }
 
     /// Takes in a directory and appends what is decided. Directories are observed in the order of `next_task`.
     pub fn observe(&mut self, observed: Observed, out: &mut Vec<Change>) {
-        let Observed { task, mut base, seen, hashes } = observed;
+        let Observed { mut task, mut base, seen, hashes } = observed;
         let Some(mut dir) = self.open.remove(&task.dir) else { return };
         let before = self.next_dir;
         let stacked = self.stack.len();
@@ -195,7 +207,10 @@ impl Reconciler {
             let rules = &self.settings.rules;
             let slots = match &task.overlay {
                 Some(overlay) => overlay.apply(rules, &mut base, &mut view.entries),
-                None => align(rules, &base, &view.entries.left, &view.entries.right),
+                None => {
+                    let known = task.aligned.take();
+                    known.unwrap_or_else(|| align(rules, &base, &view.entries.left, &view.entries.right))
+                }
             };
             if let Some(overlay) = &task.overlay {
                 self.veto(&dir, overlay);
@@ -291,7 +306,7 @@ pub(super) struct View {
 
 impl Observed {
     /// The files whose content must be known before [`Reconciler::observe`], by their path on each side. Pure, so that
-    /// many directories can be prepared in parallel.
+    /// many directories can be prepared in parallel. Rows and listings stay as they are from here on.
     #[must_use]
     pub fn wanted(&self, settings: &Settings) -> Sides<Vec<RelPath>> {
         let mut wanted = Sides::<Vec<RelPath>>::default();
@@ -307,8 +322,9 @@ impl Observed {
         let Some(overlay) = &self.task.overlay else {
             let nothing_to_compare = self.base.is_empty() && Side::BOTH.iter().any(|s| entries[*s].is_empty());
             if !nothing_to_compare {
-                let slots = align(&settings.rules, &self.base, entries.left, entries.right);
-                self.want(settings, &self.base, entries, &slots, &mut wanted);
+                let slots =
+                    self.task.aligned.get_or_init(|| align(&settings.rules, &self.base, entries.left, entries.right));
+                self.want(settings, &self.base, entries, slots, &mut wanted);
             }
             return wanted;
         };

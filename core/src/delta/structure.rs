@@ -8,7 +8,7 @@
 //! leaves the ledger row alone meanwhile, so that a restart finds the item by its intent and finishes the move or takes
 //! it back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::change::{Action, Change, ChangeKind, Expect, Step};
 use super::dirs::{Dir, structure_rank};
@@ -66,7 +66,7 @@ impl Reconciler {
             (a.on, a.change.path.depth(), &a.change.path).cmp(&(b.on, b.change.path.depth(), &b.change.path))
         });
         for on in Side::BOTH {
-            let mut renames = Renames::default();
+            let mut places = Places::default();
             let mut lifts: Vec<_> = moves
                 .iter()
                 .filter(|m| m.on == on && claimed.contains(&(on, m.real.clone())))
@@ -74,19 +74,21 @@ impl Reconciler {
                 .collect();
             // The deepest first, so that each is still where it was seen.
             lifts.sort_by(|a, b| (b.1.depth(), &b.1).cmp(&(a.1.depth(), &a.1)));
-            let mut lifted: Vec<(PairId, RelPath, u32)> = Vec::new();
+            let mut lifted: HashMap<PairId, (RelPath, u32)> = HashMap::new();
             for (rank, (pair, real)) in lifts.into_iter().enumerate() {
                 let temp = temporary(&real, pair);
-                renames.0.push((real.clone(), temp.clone()));
-                lifted.push((pair, temp, u32::try_from(rank).unwrap_or(u32::MAX)));
+                if let Some(name) = temp.name() {
+                    places.lifted.insert(real, name);
+                }
+                lifted.insert(pair, (temp, u32::try_from(rank).unwrap_or(u32::MAX)));
             }
             for (place, pending) in (FIRST_MOVE..).zip(moves.iter().filter(|m| m.on == on)) {
                 let mut change = pending.change.clone();
-                let lift = lifted.iter().find(|(pair, ..)| *pair == change.pair);
-                let now = renames.now(&pending.real);
+                let lift = lifted.get(&change.pair);
+                let now = places.now(&pending.real);
                 let final_path = change.path_on(on).clone();
                 if change.item == Kind::Dir {
-                    renames.0.push((now.clone(), final_path));
+                    places.moved.insert(pending.real.clone(), final_path);
                 }
                 change.rank = structure_rank(u32::try_from(change.path.depth()).unwrap_or(u32::MAX), place);
                 if now == *change.path_on(on) {
@@ -98,7 +100,7 @@ impl Reconciler {
                     }
                     continue;
                 }
-                if let Some((_, temp, rank)) = lift {
+                if let Some((temp, rank)) = lift {
                     self.give(lift_of(&change, on, &pending.real, temp, *rank), out);
                     self.follow_next();
                 }
@@ -129,13 +131,34 @@ fn temporary(real: &RelPath, pair: PairId) -> RelPath {
     Name::new(&name).map_or_else(|| real.clone(), |name| parent.join(&name))
 }
 
-/// The renames of directories, and of whatever was lifted, that are done so far on one side.
+/// Where things are on one side, while its moves are done one after the other.
+///
+/// A moved directory is put into one that is in place already and stays there; a lifted item stands beside its old name
+/// and goes with the directory that held it. So the place of anything follows from its nearest moved ancestor.
 #[derive(Default)]
-struct Renames(Vec<(RelPath, RelPath)>);
+struct Places {
+    /// Moved directories, by where they were at first.
+    moved: HashMap<RelPath, RelPath>,
+    /// Lifted items, by where they were at first.
+    lifted: HashMap<RelPath, Name>,
+}
 
-impl Renames {
+impl Places {
     /// Where something is now that was there at first.
     fn now(&self, start: &RelPath) -> RelPath {
-        self.0.iter().fold(start.clone(), |at, (from, to)| at.rebase(from, to))
+        let mut beneath: Vec<Name> = Vec::new();
+        let mut at = start.clone();
+        let mut here = loop {
+            if let Some(place) = self.moved.get(&at) {
+                break place.clone();
+            }
+            let (Some(parent), Some(name)) = (at.parent(), at.name()) else { break at };
+            beneath.push(self.lifted.get(&at).cloned().unwrap_or(name));
+            at = parent;
+        };
+        while let Some(name) = beneath.pop() {
+            here = here.join(&name);
+        }
+        here
     }
 }

@@ -62,15 +62,24 @@ impl Rule {
         }
     }
 
-    /// Target := source. There are no conflicts: what the target has is archived where the ledger does not know it.
+    /// Target := source. What the target has is archived where the ledger does not know it; where both sides changed
+    /// that is a conflict, which the source wins.
     fn mirrored(&self, states: &Sides<State>) -> Verdict {
         match (&states.left, &states.right) {
             (State::Absent, State::Added) if !(self.exact && self.mode == SyncMode::Mirror) => {
                 Verdict::Skip(SkipReason::Untracked)
             }
+            (State::Absent, State::Modified) => Verdict::Remove { on: Side::Right, kind: ChangeKind::Conflict },
             (State::Absent, _) => Verdict::Remove { on: Side::Right, kind: ChangeKind::Deleted },
+            (State::Modified, State::Absent) => {
+                Verdict::Carry { to: Side::Right, archive: false, kind: ChangeKind::Conflict }
+            }
             (_, State::Absent) => Verdict::Carry { to: Side::Right, archive: false, kind: ChangeKind::New },
-            (_, right) => Verdict::Carry { to: Side::Right, archive: !right.is_settled(), kind: ChangeKind::Updated },
+            (left, right) => {
+                let both = !left.is_settled() && !right.is_settled();
+                let kind = if both { ChangeKind::Conflict } else { ChangeKind::Updated };
+                Verdict::Carry { to: Side::Right, archive: !right.is_settled(), kind }
+            }
         }
     }
 

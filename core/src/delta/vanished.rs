@@ -80,6 +80,10 @@ impl Reconciler {
             let Some(entry) = here[side].filter(|_| row.is_none() || displaced[side]) else { continue };
             let Some(at) = real(side, &entry.name) else { continue };
             let other = side.other();
+            if here[other].is_none() && view.unlisted[other].is_some() && dir.at[other].is_some() {
+                // Whether the place is free on the other side is not known.
+                continue;
+            }
             let replaces = row.filter(|row| {
                 let settled = here[other].is_some_and(|e| {
                     e.node.kind == row.kind
