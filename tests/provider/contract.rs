@@ -220,6 +220,16 @@ async fn trash(p: &impl Provider) {
     assert_eq!(stat(p, "e2/f").await, None);
     assert_eq!(p.empty_trash(Timestamp { secs: 0, nanos: 0 }).await.unwrap(), 0, "nothing is that old");
     assert_eq!(p.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap(), 2);
+    // A file, and then what lies in a directory that took its name.
+    let file = put(p, "took", b"a file", Expect::Absent).await.unwrap();
+    p.trash(vec![throw("took", Expect::Node(file))]).await.remove(0).unwrap();
+    p.make_dirs(vec![(path("took"), Metadata::default())]).await.remove(0).unwrap();
+    let inside = put(p, "took/inside", b"a file too", Expect::Absent).await.unwrap();
+    p.trash(vec![throw("took/inside", Expect::Node(inside))]).await.remove(0).unwrap();
+    let empty = stat(p, "took").await.unwrap();
+    p.trash(vec![throw("took", Expect::Node(empty))]).await.remove(0).unwrap();
+    assert_eq!(stat(p, "took").await, None);
+    p.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap();
 }
 
 async fn ranges(p: &impl Provider) {

@@ -1,7 +1,8 @@
 //! The trash of a root: `.portbook/trash/LABEL/PATH`.
 //!
 //! Items are moved there, never copied: what lies on a mount beneath the root cannot be, and is refused as
-//! `unsupported` rather than removed without a trace. Only empty directories are removed in place. The time of a label is the modified time of its directory.
+//! `unsupported` rather than removed without a trace. Only empty directories are removed in place. The time of a label
+//! is the modified time of its directory.
 
 use std::io::{self, ErrorKind};
 
@@ -142,31 +143,48 @@ fn open_bin<'p, D: Disk>(
     }
     let (parent, name) = split(path);
     let parts = [RESERVED_DIR, DIR, label.as_bytes()];
-    let parts = parts.into_iter().chain(parent.split(|b| *b == b'/').filter(|p| !p.is_empty()));
-    let mut dirs = vec![Vec::new()];
-    let mut full: Vec<u8> = Vec::new();
+    let parts: Vec<&[u8]> = parts.into_iter().chain(parent.split(|b| *b == b'/').filter(|p| !p.is_empty())).collect();
+    if let Ok(dir) = retry(|| root.disk.open_dir(&root.dir, &parts.join(&b'/'))) {
+        return Ok(((dir, name), ways(&parts)));
+    }
+    let mut here: Option<D::Dir> = None;
+    let mut names: Vec<Vec<u8>> = Vec::new();
     for part in parts {
+        let above = here.as_ref().unwrap_or(&root.dir);
+        let (name, dir) = enter_bin(root, above, part).map_err(at)?;
+        names.push(name);
+        here = Some(dir);
+    }
+    let dir = here.ok_or_else(|| Error::new(Code::Internal, action, path))?;
+    Ok(((dir, name), ways(&names)))
+}
+
+/// The paths of the directories on the way down these names, the root first.
+fn ways(names: &[impl AsRef<[u8]>]) -> Vec<Vec<u8>> {
+    let mut ways = vec![Vec::new()];
+    let mut full: Vec<u8> = Vec::new();
+    for name in names {
         if !full.is_empty() {
             full.push(b'/');
         }
-        full.extend_from_slice(part);
-        dirs.push(full.clone());
+        full.extend_from_slice(name.as_ref());
+        ways.push(full.clone());
     }
-    match retry(|| root.disk.open_dir(&root.dir, &full)) {
-        Err(e) if e.kind() == ErrorKind::NotFound => {}
-        other => return Ok(((other.map_err(at)?, name), dirs)),
-    }
-    let mut here: Option<D::Dir> = None;
-    for part in full.split(|b| *b == b'/') {
-        let above = here.as_ref().unwrap_or(&root.dir);
-        match retry(|| root.disk.make_dir(above, part, 0o700)) {
-            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(at(e)),
-            Ok(()) | Err(_) => {}
+    ways
+}
+
+/// Opens or makes a directory of the trash. A file or link of the same run may have its name, when a directory took the
+/// place of a file: then it gets the first name that is free or a directory's.
+fn enter_bin<D: Disk>(root: &Root<D>, above: &D::Dir, part: &[u8]) -> io::Result<(Vec<u8>, D::Dir)> {
+    let found = into_bin(part, |candidate| match retry(|| root.disk.make_dir(above, candidate, 0o700)) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            let there = retry(|| root.disk.stat_at(above, candidate))?;
+            if there.kind == Kind::Dir { Ok(()) } else { Err(e) }
         }
-        here = Some(retry(|| root.disk.open_dir(above, part)).map_err(at)?);
-    }
-    let dir = here.ok_or_else(|| Error::new(Code::Internal, action, path))?;
-    Ok(((dir, name), dirs))
+        other => other,
+    })?;
+    let dir = retry(|| root.disk.open_dir(above, &found))?;
+    Ok((found, dir))
 }
 
 /// An empty directory is not worth keeping. What earlier runs left in it under temporary names is: a crash may have
