@@ -17,7 +17,21 @@ const PER_DIRECTORY: i64 = 100;
 fn main() {
     let rows = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(1_000_000);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    runtime.block_on(run(rows));
+    let base = runtime.block_on(run(rows.min(1_000_000)));
+    let full = if rows > 1_000_000 { runtime.block_on(run(rows)) } else { base };
+    println!(
+        "{{\"bytes_per_row\":{:.1},\"rows_in_per_s\":{:.0},\"rows_out_per_s\":{:.0},\"bytes_per_row_full\":{:.1},\
+         \"rows_in_per_s_full\":{:.0},\"rows_out_per_s_full\":{:.0}}}",
+        base.size, base.rows_in, base.rows_out, full.size, full.rows_in, full.rows_out
+    );
+}
+
+/// What was measured: bytes a row, rows a second.
+#[derive(Clone, Copy)]
+struct Measured {
+    size: f64,
+    rows_in: f64,
+    rows_out: f64,
 }
 
 fn pair(number: i64) -> Pair {
@@ -46,7 +60,7 @@ fn pair(number: i64) -> Pair {
     }
 }
 
-async fn run(rows: i64) {
+async fn run(rows: i64) -> Measured {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("book");
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
@@ -79,6 +93,8 @@ async fn run(rows: i64) {
         made = until;
     }
     let spent = start.elapsed().checked_sub(building).unwrap();
+    let rows_in = rows as f64 / spent.as_secs_f64();
+    let mut rows_out = 0.0;
     println!("in:    {:>9.0} rows/s ({rows} rows in {:.2} s)", rows as f64 / spent.as_secs_f64(), spent.as_secs_f64());
 
     let parents: Vec<_> = (0..rows).step_by(PER_DIRECTORY as usize + 1).map(|n| PairId(n + 1)).collect();
@@ -88,11 +104,14 @@ async fn run(rows: i64) {
         for parents in parents.chunks(64) {
             read += ledger.children(parents).await.unwrap().iter().map(Vec::len).sum::<usize>();
         }
-        println!("{round}: {:>9.0} rows/s ({read} rows)", read as f64 / start.elapsed().as_secs_f64());
+        rows_out = read as f64 / start.elapsed().as_secs_f64();
+        println!("{round}: {rows_out:>9.0} rows/s ({read} rows)");
     }
     store.shutdown().await;
     let bytes = std::fs::metadata(&path).unwrap().len();
-    println!("size:  {:>9.1} bytes/row", bytes as f64 / rows as f64);
+    let size = bytes as f64 / rows as f64;
+    println!("size:  {size:>9.1} bytes/row");
+    Measured { size, rows_in, rows_out }
 }
 
 async fn conduit(store: &dyn Store) -> (TenantId, i64) {
