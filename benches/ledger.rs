@@ -1,6 +1,6 @@
 //! The file ledger on SQLite: rows a second in and out, and bytes a row.
 //!
-//! `cargo bench --bench ledger -- [ROWS]`, 1,000,000 unless told. Rows arrive as a first run makes them: directories of
+//! `cargo bench --bench ledger -- --rows ROWS`, 1,000,000 unless told. Rows arrive as a first run makes them: directories of
 //! 100 files, in batches of 4096 pairs, each batch with an intent written and removed.
 
 use std::sync::Arc;
