@@ -5,16 +5,24 @@ mod ids;
 mod ledger;
 mod node;
 mod path;
+mod record;
+mod rows;
 mod storage_volumes;
 mod sync_conduits;
 mod sync_operations;
 mod text_enum;
+mod value;
 
 pub use ids::{ConduitId, Moment, PreviewId, TenantId, UserId, VolumeId};
 pub use ledger::{TransferSession, TransferState};
 pub use node::{Entry, Held, Ident, Kind, Node, Pair, PairId, Side, Sides, Timestamp, Token};
 pub use path::{Name, RelPath};
 pub(crate) use path::{escaped, shown};
+#[doc(hidden)]
+pub use record::join_texts;
+pub(crate) use record::record;
+pub use record::{Column, Record};
+pub use rows::{Row, Rows};
 pub use storage_volumes::{
     AutoPathStrategy, Driver, EntryKind, EntryRow, LocalPath, ObservedState, StorageVolume, VersioningMode,
 };
@@ -26,3 +34,4 @@ pub use sync_operations::{
     Activity, Outcome, PreviewChange, PreviewRow, PreviewState, Progress, SyncAction, SyncEntityType, SyncError,
     SyncErrorType, SyncStatus, SyncType,
 };
+pub use value::Value;

@@ -3,9 +3,8 @@
 use uuid::Uuid;
 
 use super::text_enum::text_enum;
-use super::{Moment, TenantId, VolumeId};
+use super::{Column, Moment, Row, TenantId, Value, VolumeId, record};
 use crate::error::{Code, Error, Result};
-use crate::store::{Column, Row, Value, record};
 
 text_enum! {
     /// How a volume is reached (`storage_volumes.driver`).

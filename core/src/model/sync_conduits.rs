@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::text_enum::{stored, text_enum};
-use super::{ConduitId, Moment, PreviewId, RelPath, TenantId};
+use super::{Column, ConduitId, Moment, PreviewId, RelPath, Row, TenantId, Value, record};
 use crate::error::{Code, Error, Result};
-use crate::store::{Column, Row, Value, record};
 
 text_enum! {
     /// What a conduit does (`sync_conduit.sync_mode`).

@@ -2,9 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Insert, OnConflict, Row, Value};
+use super::{ConduitId, Moment, PreviewId, RelPath, Row, TenantId, UserId, Value, VolumeId};
 use crate::error::Result;
-use crate::model::{ConduitId, Moment, PreviewId, RelPath, TenantId, UserId, VolumeId};
 
 /// A value that one column holds.
 pub trait Column: Sized {
@@ -37,13 +36,6 @@ pub trait Record: Sized {
 
     /// The values, in the order of the columns.
     fn values(&self) -> Vec<Value>;
-
-    /// Inserts these rows; the batch fails (`conflict`) when one exists.
-    fn insert(records: &[Self]) -> Insert {
-        let skip = usize::from(Self::NUMBERED);
-        let values = records.iter().flat_map(|r| r.values().into_iter().skip(skip)).collect();
-        Insert { table: Self::TABLE, columns: &Self::COLUMNS[skip..], values, on_conflict: OnConflict::Fail }
-    }
 }
 
 /// The struct of a table and its [`Record`].
@@ -56,24 +48,24 @@ macro_rules! record {
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name { $(#[$fdoc])* pub $first: $ftype, $($(#[$cdoc])* pub $column: $type,)* }
 
-        impl $crate::store::Record for $name {
+        impl $crate::model::Record for $name {
             const TABLE: &'static str = $table;
             const COLUMNS: &'static [&'static str] = &[stringify!($first), $(stringify!($column),)*];
             const SELECT: &'static str =
                 concat!("SELECT ", stringify!($first), $(", ", stringify!($column),)* " FROM ", $table);
             const NUMBERED: bool = $numbered;
 
-            fn read(row: $crate::store::Row<'_>) -> $crate::Result<Self> {
+            fn read(row: $crate::model::Row<'_>) -> $crate::Result<Self> {
                 let mut columns = 0..;
                 let mut next = || columns.next().unwrap_or(usize::MAX);
                 Ok(Self {
-                    $first: $crate::store::Column::read(row, next())?,
-                    $($column: $crate::store::Column::read(row, next())?,)*
+                    $first: $crate::model::Column::read(row, next())?,
+                    $($column: $crate::model::Column::read(row, next())?,)*
                 })
             }
 
-            fn values(&self) -> Vec<$crate::store::Value> {
-                vec![$crate::store::Column::value(&self.$first), $($crate::store::Column::value(&self.$column),)*]
+            fn values(&self) -> Vec<$crate::model::Value> {
+                vec![$crate::model::Column::value(&self.$first), $($crate::model::Column::value(&self.$column),)*]
             }
         }
     };
@@ -89,9 +81,9 @@ pub(crate) use record;
 #[macro_export]
 macro_rules! select_record {
     ($record:ty, $rest:expr) => {{
-        const HEAD: &str = <$record as $crate::store::Record>::SELECT;
+        const HEAD: &str = <$record as $crate::model::Record>::SELECT;
         const REST: &str = $rest;
-        const JOINED: [u8; HEAD.len() + 1 + REST.len()] = $crate::store::join_texts(HEAD, REST);
+        const JOINED: [u8; HEAD.len() + 1 + REST.len()] = $crate::model::join_texts(HEAD, REST);
         const TEXT: &str = match ::core::str::from_utf8(&JOINED) {
             Ok(text) => text,
             Err(_) => panic!("two texts joined by a blank are text"),
