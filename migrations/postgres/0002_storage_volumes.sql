@@ -58,3 +58,7 @@ CREATE TABLE entry (
 CREATE UNIQUE INDEX idx_entry_place ON entry(tenant_id,
     coalesce(volume_id, '00000000-0000-0000-0000-000000000000'),
     coalesce(cloud_folder_id, '00000000-0000-0000-0000-000000000000'), path);
+
+SELECT portbook_isolate('storage_volumes', 'tenant_id');
+SELECT portbook_isolate('local_paths', 'tenant_id');
+SELECT portbook_isolate('entry', 'tenant_id');
