@@ -1,6 +1,6 @@
 //! The contract of a metastore, run on both engines.
 //!
-//! PostgreSQL is named by `PORTBOOK_TEST_POSTGRES` (a URL whose user may create databases;
+//! PostgreSQL is named by `PORTBOOK_TEST_POSTGRES` (a URL whose user may create databases and roles;
 //! `tests/lib/postgres.sh start DIR` provides one). Without it the PostgreSQL half says on stdout that it was skipped,
 //! and why.
 
@@ -10,6 +10,8 @@ mod ledger;
 mod opening;
 mod operations;
 mod schema;
+#[path = "../lib/server.rs"]
+mod server;
 mod tables;
 
 /// Each claim becomes one test per engine.
