@@ -148,6 +148,7 @@ DECLARE
     lower_bound timestamptz;
     upper_bound timestamptz;
     partition_name text;
+    reference text;
 BEGIN
     IF NOT has_strays AND NOT EXISTS (SELECT FROM generate_series(this_month, last_month, INTERVAL '1 month') AS m
         WHERE to_regclass('sync_activity_log_' || to_char(m, 'YYYY_MM')) IS NULL) THEN
@@ -168,6 +169,12 @@ BEGIN
         lower_bound := month AT TIME ZONE 'UTC';
         upper_bound := (month + INTERVAL '1 month') AT TIME ZONE 'UTC';
         EXECUTE format('CREATE TABLE %I (LIKE sync_activity_log INCLUDING ALL)', partition_name);
+        -- While it is empty: the policies of the referenced tables would hide every tenant from the validation of rows.
+        FOR reference IN SELECT pg_get_constraintdef(oid) FROM pg_constraint
+            WHERE conrelid = 'sync_activity_log'::regclass AND contype = 'f'
+        LOOP
+            EXECUTE format('ALTER TABLE %I ADD %s', partition_name, reference);
+        END LOOP;
         EXECUTE format('WITH strays AS (DELETE FROM sync_activity_log_default WHERE created_at >= %L AND created_at < %L
             RETURNING *) INSERT INTO %I SELECT * FROM strays', lower_bound, upper_bound, partition_name);
         EXECUTE format('ALTER TABLE sync_activity_log ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',

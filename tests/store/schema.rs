@@ -307,7 +307,7 @@ pub(crate) async fn a_reference_never_crosses_tenants(book: Arc<Book>) {
 }
 
 /// A preview, an activity and an error of that tenant's conduit.
-async fn fill(book: &Book, t: &Tenancy) {
+pub(crate) async fn fill(book: &Book, t: &Tenancy) {
     let preview = preview(t, Some(t.conduit), Moment(NOW.0 * 2));
     let error = SyncError { generation_id: None, conduit_id: Some(t.conduit), ..sync_error(t, 0, RelPath::root()) };
     let batch = vec![

@@ -23,7 +23,8 @@ pub(super) async fn prepare(connection: &mut Connection, options: &PostgresOptio
     if let Some(role) = &options.application_role {
         grant(connection, role).await?;
     }
-    let ahead = "SELECT make_activity_partitions(now(), 3)";
+    // A server that takes no writes can still be read.
+    let ahead = "SELECT make_activity_partitions(now(), 3) WHERE current_setting('transaction_read_only') = 'off'";
     connection.client.batch_execute(ahead).await.map_err(|e| error_of("make partitions in", e))
 }
 
