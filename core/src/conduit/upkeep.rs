@@ -13,9 +13,6 @@ use crate::store::{Statement, Value, Write, Written};
 use super::connect::{self, Place};
 use super::run::TRASH_DAYS;
 
-/// How long the history of what was done is kept, in days.
-const ACTIVITY_DAYS: i64 = 365;
-
 /// What [`Session::maintain`](crate::Session::maintain) removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Upkeep {
@@ -23,7 +20,7 @@ pub struct Upkeep {
     pub previews: u64,
     /// Items that had been in the trash of a directory of this machine for 30 days.
     pub trashed: u64,
-    /// Lines of activity older than a year.
+    /// Lines of activity that were deleted for their age: a year unless the book says otherwise.
     pub activity: u64,
 }
 
@@ -31,13 +28,9 @@ pub struct Upkeep {
 pub(crate) async fn maintain(book: &Arc<BookInner>, tenant: TenantId) -> Result<Upkeep> {
     let now = book.clock.now();
     let previews = Previews { store: book.store.clone(), tenant }.clean(now).await?;
-    let old = Statement::new(
-        "DELETE FROM sync_activity_log WHERE org_id = ?1 AND created_at < ?2",
-        vec![Value::Uuid(tenant.0), Value::Time(micros(now - chrono::Duration::days(ACTIVITY_DAYS)))],
-    );
-    let activity = match book.store.write(tenant, vec![Write::Execute(old)]).await?.first() {
-        Some(Written::Changed(n)) => *n,
-        Some(Written::Rows(_)) | None => 0,
+    let activity = match book.activity.deletes(book.store.engine()) {
+        true => forget_activity(book, tenant, book.activity.before(micros(now))).await?,
+        false => 0,
     };
     let before = timestamp(now - chrono::Duration::days(TRASH_DAYS));
     let mut trashed = 0;
@@ -48,6 +41,17 @@ pub(crate) async fn maintain(book: &Arc<BookInner>, tenant: TenantId) -> Result<
         trashed += root.empty_trash(before).await.unwrap_or_default();
     }
     Ok(Upkeep { previews, trashed, activity })
+}
+
+async fn forget_activity(book: &BookInner, tenant: TenantId, before: i64) -> Result<u64> {
+    let old = Statement::new(
+        "DELETE FROM sync_activity_log WHERE org_id = ?1 AND created_at < ?2",
+        vec![Value::Uuid(tenant.0), Value::Time(before)],
+    );
+    Ok(match book.store.write(tenant, vec![Write::Execute(old)]).await?.first() {
+        Some(Written::Changed(n)) => *n,
+        Some(Written::Rows(_)) | None => 0,
+    })
 }
 
 /// The directories of this machine that conduits of the tenant end on.
