@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use crate::delta::{Settings, SideRules};
 use crate::error::{Code, Error, Result};
 use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, Verify};
 use crate::operation::clock::{micros, timestamp};
-use crate::operation::plan::{PlanWriter, Position};
+use crate::operation::plan::Position;
 use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
-use crate::operation::run::{Control, Reporter, RunEvent, RunReport};
+use crate::operation::run::{Reporter, RunEvent, RunReport};
 use crate::provider::vacant::Vacant;
 use crate::provider::{Capabilities, Pace, Provider, RootIdentity, RootLock};
 use crate::store::{Statement, Value, Write};
@@ -23,8 +22,9 @@ use super::baseline::Baseline;
 use super::guard;
 use super::journal::{Ending, Journal};
 use super::lease::Lease;
+use super::plan::{Begin, plan};
 use super::recover::recover;
-use super::scan::{Scene, scan};
+use super::scan::Scene;
 use super::{ApplyOptions, ConduitInner, PreviewOptions, conflict, connect, selection, verify};
 
 /// How long the trash of a root keeps what was removed.
@@ -37,15 +37,15 @@ pub(crate) enum Task {
 }
 
 /// The conduit's row as a run finds it.
-struct Row {
-    generation: i64,
-    next_pair: PairId,
-    unclean: bool,
-    identities: Sides<Option<String>>,
+pub(super) struct Row {
+    pub(super) generation: i64,
+    pub(super) next_pair: PairId,
+    pub(super) unclean: bool,
+    pub(super) identities: Sides<Option<String>>,
 }
 
 impl ConduitInner {
-    async fn row(&self) -> Result<Row> {
+    pub(super) async fn row(&self) -> Result<Row> {
         let statement = Statement::new(
             "SELECT sync_generation, next_pair_id, unclean, source_root_identity, \
              target_root_identity FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
@@ -59,7 +59,7 @@ impl ConduitInner {
         Ok(Row { generation: row.int(0)?, next_pair: PairId(row.int(1)?), unclean: row.int(2)? != 0, identities })
     }
 
-    fn previews(&self) -> Previews {
+    pub(super) fn previews(&self) -> Previews {
         Previews { store: self.book.store.clone(), tenant: self.tenant }
     }
 
@@ -89,7 +89,7 @@ impl ConduitInner {
     }
 
     /// Opens both ends. `create` makes a target that does not exist.
-    async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
+    pub(super) async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
         let (places, threads) = (&self.places, self.options.transfers);
         let missing = |side: Side| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
@@ -110,7 +110,7 @@ impl ConduitInner {
         Ok((Scene { sides: Sides::new(source, target), ledger }, Sides::new(Some(source_root), target_root)))
     }
 
-    async fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
+    pub(super) async fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
         let rules = |side: Side| rules(scene.sides[side].capabilities());
         let selection = match self.options.mode {
             SyncMode::Selective => Some(selection::load(self).await?),
@@ -147,100 +147,6 @@ fn rules(c: &Capabilities) -> SideRules {
         symlinks: c.symlinks,
         time_precision_ns: c.time_precision_ns,
     }
-}
-
-/// A preview that nobody applies yet.
-pub(crate) async fn preview(conduit: &ConduitInner, options: &PreviewOptions) -> Result<PreviewSummary> {
-    conduit.previews().clean(conduit.book.clock.now()).await?;
-    let row = conduit.row().await?;
-    let (scene, roots) = conduit.scene(row.generation, false).await?;
-    let control = Control::default();
-    let plan = plan(conduit, &row, &scene, &roots, options, &control, |_| {}).await?;
-    let summary = plan.summary.clone();
-    plan.writer.finish(plan.last).await?;
-    Ok(summary)
-}
-
-/// A plan that is complete but for its last batch, which makes it usable.
-struct Plan {
-    writer: PlanWriter,
-    last: Vec<Write>,
-    delta: Delta,
-    summary: PreviewSummary,
-}
-
-async fn plan(
-    conduit: &ConduitInner,
-    row: &Row,
-    scene: &Scene,
-    roots: &Sides<Option<RootIdentity>>,
-    options: &PreviewOptions,
-    control: &Control,
-    seen: impl FnMut(u64),
-) -> Result<Plan> {
-    let book = &conduit.book;
-    let now = book.clock.now();
-    let id = PreviewId(Uuid::now_v7());
-    let lifetime = chrono::Duration::from_std(options.lifetime)
-        .map_err(|e| Error::new(Code::Invalid, "set the lifetime of the preview", "").because(e))?;
-    let expires_at = now + lifetime;
-    let header = Write::Execute(Statement::new(
-        "INSERT INTO sync_preview_cache (id, org_id, sync_type, sync_id, conduit_id, state, computed_at, expires_at, \
-         computed_by, cache_key) VALUES (?1, ?2, 'files', ?3, ?4, 'building', ?5, ?6, ?7, ?8)",
-        vec![
-            Value::Uuid(id.0),
-            Value::Uuid(conduit.tenant.0),
-            Value::Text(conduit.uuid.to_string()),
-            Value::Int(conduit.id),
-            Value::Time(micros(now)),
-            Value::Time(micros(expires_at)),
-            Value::Uuid(conduit.user.0),
-            Value::Text(format!("files:{}:{}", conduit.uuid, id)),
-        ],
-    ));
-    let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header);
-    let settings = conduit.settings(scene, row, options.checksum).await?;
-    let scanned = scan(scene, settings, &mut writer, control, seen).await?;
-    let mut delta = writer.delta();
-    delta.counts.unchanged += scanned.tally.unchanged;
-    delta.counts.skipped += scanned.tally.skipped;
-    delta.swapped = conduit.swapped;
-    delta.filter_fingerprint = conduit.options.filters.fingerprint();
-    delta.guards = guard::check(&guard::Question {
-        tally: &scanned.tally,
-        options: &conduit.options,
-        before: &row.identities,
-        roots,
-        received: delta.received,
-    });
-    let encode = |e| Error::new(Code::Internal, "encode the preview", id).caused_by(e);
-    let text = serde_json::to_string(&delta).map_err(encode)?;
-    let last = vec![
-        Write::Execute(Statement::new(
-            "UPDATE sync_preview_cache SET state = 'ready', delta_json = ?3, updated_at = ?4 WHERE org_id = ?1 AND id = ?2",
-            vec![
-                Value::Uuid(conduit.tenant.0),
-                Value::Uuid(id.0),
-                Value::Text(text),
-                Value::Time(micros(book.clock.now())),
-            ],
-        )),
-        // Two previews made at once would give the same numbers to different pairs: the second one is refused.
-        Write::Expect(
-            Statement::new(
-                "UPDATE sync_conduit SET next_pair_id = ?4 WHERE tenant_id = ?1 AND id = ?2 AND next_pair_id = ?3",
-                vec![
-                    Value::Uuid(conduit.tenant.0),
-                    Value::Int(conduit.id),
-                    Value::Int(row.next_pair.0),
-                    Value::Int(scanned.next_pair.0),
-                ],
-            ),
-            1,
-        ),
-    ];
-    let summary = delta.summary(id, now, expires_at);
-    Ok(Plan { writer, last, delta, summary })
 }
 
 /// Runs a task and writes its end into the book, whatever the end is.
@@ -565,29 +471,6 @@ impl Voyage {
 }
 
 type Taken = (PreviewId, Delta, PreviewSummary, Position, super::outcome::Seen, Begin);
-
-/// The first batch of a run: with the rest of its plan, when that was made just now.
-struct Begin {
-    plan: Option<(PlanWriter, Vec<Write>)>,
-    conduit: Arc<ConduitInner>,
-}
-
-impl Begin {
-    async fn finish(self, more: Vec<Write>) -> Result<()> {
-        match self.plan {
-            Some((writer, mut last)) => {
-                last.extend(more);
-                writer.finish(last).await
-            }
-            None => self.conduit.book.store.write(self.conduit.tenant, more).await.map(|_| ()),
-        }
-    }
-
-    /// The run stops before it begins; its preview stays, to be looked at.
-    async fn abandon(self) -> Result<()> {
-        self.finish(Vec::new()).await
-    }
-}
 
 fn set_state(conduit: &ConduitInner, preview: PreviewId, state: &'static str, pinned: bool) -> Write {
     Write::Execute(Statement::new(
