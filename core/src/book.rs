@@ -158,11 +158,12 @@ impl Book {
                 let tenants = book.store.query(ONLY_TENANT, ask).await?;
                 let mut sum = Upkeep::default();
                 for row in tenants.iter() {
-                    let Upkeep { previews, trashed, activity } =
+                    let Upkeep { previews, trashed, activity, transfers } =
                         conduit::maintain(&book, TenantId(row.uuid(0)?)).await?;
                     sum.previews += previews;
                     sum.trashed += trashed;
                     sum.activity += activity;
+                    sum.transfers += transfers;
                 }
                 Ok(sum)
             })

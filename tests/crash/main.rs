@@ -8,4 +8,5 @@ mod damage;
 mod engine;
 mod faults;
 mod points;
+mod resume;
 mod scenarios;

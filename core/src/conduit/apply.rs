@@ -15,8 +15,8 @@ use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
 use crate::operation::run::{AppliedItem, Counts, ItemFailure, Reporter, RunEvent};
-use crate::provider::{NativeSource, Pace, Stage, Trash};
-use crate::store::Store;
+use crate::provider::{NativeSource, Pace, Resumable, Stage, Trash};
+use crate::store::{Store, Write};
 
 use super::baseline::IntentItem;
 use super::journal::Journal;
@@ -186,7 +186,8 @@ impl Apply {
     }
 
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
-        for (side, batch) in pipeline::batches(page, self.pace.bytes_per_second()) {
+        let batches = pipeline::batches(page, self.pace.bytes_per_second(), |side, p| self.is_resumable(side, p));
+        for (side, batch) in batches {
             if let Err(stop) = self.gate().await {
                 // What is under way is brought home, so that the next run need not do it again.
                 pipeline.drain(self).await?;
@@ -195,7 +196,7 @@ impl Apply {
             let mut outcomes = Vec::new();
             let batch = self.ready(batch, &mut outcomes);
             if !outcomes.is_empty() {
-                self.commit(None, outcomes).await?;
+                self.commit(Vec::new(), outcomes).await?;
             }
             if !batch.is_empty() {
                 pipeline.push(self, side, batch).await?;
@@ -238,7 +239,7 @@ impl Apply {
             }
         }
         self.flush(&outcomes).await?;
-        self.commit(None, outcomes).await
+        self.commit(Vec::new(), outcomes).await
     }
 
     async fn look(&self, side: Side, change: &Change) -> Result<Option<Node>> {
@@ -265,14 +266,14 @@ impl Apply {
             outcomes.extend(items.into_iter().zip(results).map(|(planned, r)| Outcome { planned, result: done(r) }));
         }
         self.flush(&outcomes).await?;
-        self.commit(None, outcomes).await
+        self.commit(Vec::new(), outcomes).await
     }
 
     async fn record(&mut self, page: Vec<Planned>) -> Result<()> {
         let mut outcomes = Vec::new();
         // Every change of this step is one for the ledger alone.
         self.ready(page, &mut outcomes);
-        self.commit(None, outcomes).await
+        self.commit(Vec::new(), outcomes).await
     }
 
     /// What is shown and not applied: unreadable items are failures, clashes wait for a person.
@@ -327,7 +328,8 @@ impl Apply {
     }
 
     /// One transaction: ledger rows, failures, the removal of the intent, the position in the plan.
-    pub(super) async fn commit(&mut self, intent: Option<i64>, outcomes: Vec<Outcome>) -> Result<()> {
+    /// `closing` is what the outcomes bring to an end.
+    pub(super) async fn commit(&mut self, closing: Vec<Write>, outcomes: Vec<Outcome>) -> Result<()> {
         let mut entries = Vec::with_capacity(outcomes.len());
         let mut writes = Vec::new();
         let mut last = None;
@@ -368,7 +370,7 @@ impl Apply {
             }
         }
         writes.extend(self.scene.ledger.writes(entries).await?);
-        writes.extend(intent.map(|id| self.scene.ledger.remove_intent(id)));
+        writes.extend(closing);
         if let Some(at) = last.filter(|at| *at > self.reached) {
             self.reached = at;
             writes.push(self.journal.position(self.preview, at));
@@ -412,10 +414,19 @@ impl Apply {
         (target.capabilities().native_copy && is_of_its_kind).then_some(source)
     }
 
-    pub(super) async fn stage_requests(&self, side: Side, batch: Vec<Planned>) -> Vec<(Planned, Result<Stage>)> {
+    /// The requests to stage a batch; of one large file with what its session brings.
+    pub(super) async fn stage_requests(
+        &self,
+        side: Side,
+        batch: Vec<Planned>,
+        mut resume: Option<(String, Resumable)>,
+    ) -> Vec<(Planned, Result<Stage>)> {
         let mut requests = Vec::with_capacity(batch.len());
         for planned in batch {
-            let request = pipeline::request(self, side, &planned).await;
+            let mut request = pipeline::request(self, side, &planned).await;
+            if let (Ok(stage), Some((tag, resumable))) = (&mut request, resume.take()) {
+                (stage.tag, stage.resume) = (tag, Some(resumable));
+            }
             requests.push((planned, request));
         }
         requests

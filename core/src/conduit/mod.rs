@@ -19,6 +19,7 @@ mod run;
 mod scan;
 mod selection;
 mod structure;
+mod transfer;
 mod upkeep;
 mod verify;
 

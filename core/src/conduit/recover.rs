@@ -1,6 +1,6 @@
 //! What a run that did not end has left behind is tidied before the next one looks at the places.
 //!
-//! Temporary files are discarded; an item caught in the middle of a swap is brought to a visible name. What was
+//! Temporary files are discarded, but for those that the session of a large file owns; an item caught in the middle of a swap is brought to a visible name. What was
 //! published and not recorded needs nothing here: the scan finds it equal on both sides and adopts it.
 
 use crate::delta::Expect;
@@ -24,6 +24,8 @@ pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::mod
     for item in open.iter().flat_map(|intent| &intent.items) {
         match item {
             IntentItem::Staged { side, target, tag } => staged[*side as usize].push((target.clone(), tag.clone())),
+            // Its session owns it, and is in the book as long as it stands there.
+            IntentItem::Carried { .. } => {}
             IntentItem::Swap { side, temporary, from } => swaps.push((*side, temporary.clone(), from.clone())),
             IntentItem::Aside { side, aside, from } => asides.push((*side, aside.clone(), from.clone())),
         }
@@ -51,7 +53,7 @@ pub(crate) async fn surface_swaps(scene: &Scene, intents: &[i64]) -> Result<()> 
     for item in open.into_iter().filter(|intent| intents.contains(&intent.id)).flat_map(|intent| intent.items) {
         match item {
             IntentItem::Swap { side, temporary, from } => surface(scene, side, temporary, from).await?,
-            IntentItem::Staged { .. } | IntentItem::Aside { .. } => {}
+            IntentItem::Staged { .. } | IntentItem::Carried { .. } | IntentItem::Aside { .. } => {}
         }
     }
     Ok(())

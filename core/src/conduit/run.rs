@@ -25,7 +25,7 @@ use super::lease::Lease;
 use super::plan::{Begin, plan};
 use super::recover::recover;
 use super::scan::Scene;
-use super::{ApplyOptions, ConduitInner, PreviewOptions, conflict, connect, selection, verify};
+use super::{ApplyOptions, ConduitInner, PreviewOptions, conflict, connect, selection, transfer, verify};
 
 /// How long the trash of a root keeps what was removed.
 pub(super) const TRASH_DAYS: i64 = 30;
@@ -297,6 +297,7 @@ impl Voyage {
             last.push(set_state(&self.conduit, preview, "applied", false));
             last.extend(self.close_conflicts(&journal, preview, delta));
             self.tend_trash().await;
+            self.tend_transfers(journal.generation).await;
         }
         book.store.write(self.conduit.tenant, last).await?;
         match error {
@@ -348,6 +349,7 @@ impl Voyage {
         batch.push(set_state(&self.conduit, preview, "applied", false));
         batch.extend(self.close_conflicts(journal, preview, delta));
         begin.finish(batch).await?;
+        self.tend_transfers(journal.generation).await;
         Ok(self.report(journal, preview, delta, applied, verification, false))
     }
 
@@ -459,6 +461,15 @@ impl Voyage {
             ],
         )));
         batch
+    }
+
+    /// A run that completed has carried what is to be carried: sessions of runs before it are continued by nobody.
+    async fn tend_transfers(&self, generation: i64) {
+        let (store, tenant) = (&*self.conduit.book.store, self.conduit.tenant);
+        let Ok(mut sessions) = self.scene.ledger.rows().transfers().await else { return };
+        sessions.retain(|session| session.generation < generation);
+        // What could not be removed now is tried again at the end of the next run.
+        let _ = transfer::end(&self.scene, store, tenant, sessions).await;
     }
 
     async fn tend_trash(&self) {

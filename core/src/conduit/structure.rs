@@ -81,7 +81,7 @@ impl Apply {
             }
         }
         self.flush(&outcomes).await?;
-        self.commit(None, outcomes).await
+        self.commit(Vec::new(), outcomes).await
     }
 
     async fn restructure_on(&self, side: Side, run: &[Planned]) -> Vec<Result<Node>> {
@@ -151,7 +151,7 @@ impl Apply {
             return Ok(());
         }
         self.flush(&outcomes).await?;
-        self.commit(None, outcomes).await
+        self.commit(Vec::new(), outcomes).await
     }
 
     /// A move through a temporary name leaves an intent until the swap is complete, a version that goes aside until
