@@ -10,3 +10,4 @@ mod faults;
 mod points;
 mod resume;
 mod scenarios;
+mod swaps;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
 use crate::ledger::{IntentKind, Ledger, NewIntent, PairKey};
-use crate::model::{Pair, PairId, PreviewId, RelPath, Side, Sides, TenantId, TransferSession};
+use crate::model::{Ident, Pair, PairId, PreviewId, RelPath, Side, Sides, TenantId, TransferSession};
 use crate::operation::clock::micros;
 use crate::operation::plan::side_number;
 use crate::store::{Store, Write};
@@ -55,6 +55,10 @@ pub(crate) enum IntentItem {
         temporary: RelPath,
         /// Where it was.
         from: RelPath,
+        /// What it is.
+        ident: Ident,
+        /// The directory that the temporary name is in, where that was there already.
+        holder: Option<Ident>,
     },
     /// A version of a conflict may have gone aside, and nothing have come to its place yet.
     Aside {
@@ -212,7 +216,9 @@ impl Baseline {
         match item {
             IntentItem::Staged { side, target, tag } => IntentItem::Staged { side: self.side(side), target, tag },
             IntentItem::Carried { side, target, tag } => IntentItem::Carried { side: self.side(side), target, tag },
-            IntentItem::Swap { side, temporary, from } => IntentItem::Swap { side: self.side(side), temporary, from },
+            IntentItem::Swap { side, temporary, from, ident, holder } => {
+                IntentItem::Swap { side: self.side(side), temporary, from, ident, holder }
+            }
             IntentItem::Aside { side, aside, from } => IntentItem::Aside { side: self.side(side), aside, from },
         }
     }

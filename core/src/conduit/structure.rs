@@ -162,7 +162,13 @@ impl Apply {
             let Action::Move { on: side, from, .. } = &change.action else { continue };
             let (side, from, to) = (*side, from.clone(), change.path_on(*side).clone());
             if is_swap_step(change) {
-                swaps.push(IntentItem::Swap { side, temporary: to, from });
+                let ident = match &change.expect[side] {
+                    Expect::Node(node) => node.ident.clone(),
+                    Expect::Absent | Expect::Any => Ident::None,
+                };
+                let above = to.parent().unwrap_or_default();
+                let holder = self.scene.sides[side].stat(vec![above]).await.pop().transpose()?.flatten();
+                swaps.push(IntentItem::Swap { side, temporary: to, from, ident, holder: holder.map(|h| h.ident) });
             } else if change.expect[side.other()] == Expect::Absent {
                 asides.push(IntentItem::Aside { side, aside: to, from });
             }

@@ -288,6 +288,16 @@ pub trait Provider: Send + Sync {
     /// Removes temporary files of these tags beside these targets, if there are any (after a crash).
     async fn discard_staged(&self, items: Vec<(RelPath, String)>) -> Result<()>;
 
+    /// Finds items of these temporary names wherever they are by now: a directory that held one may have been moved by
+    /// somebody. Looks at the whole place; a place that never moves items through temporary names finds none.
+    ///
+    /// # Errors
+    /// `storage`, `offline`: the root cannot be read. What lies in a directory that cannot be read is not found.
+    async fn find_hidden(&self, names: Vec<Name>) -> Result<Vec<(RelPath, Node)>> {
+        let _ = names;
+        Ok(Vec::new())
+    }
+
     /// Removes what has been in the trash since before `older_than`; returns how many items went.
     ///
     /// # Errors

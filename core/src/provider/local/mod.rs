@@ -400,6 +400,11 @@ impl<D: Disk> Provider for Local<D> {
         self.in_order(items, work).await.into_iter().fold(Ok(()), Result::and)
     }
 
+    async fn find_hidden(&self, names: Vec<Name>) -> Result<Vec<(RelPath, Node)>> {
+        let root = Arc::clone(&self.root);
+        self.pool.run(move |_| list::find_hidden(&root, &names)).await
+    }
+
     async fn empty_trash(&self, older_than: Timestamp) -> Result<u64> {
         let root = Arc::clone(&self.root);
         self.pool.run(move |_| trash::empty(&root, older_than)).await
