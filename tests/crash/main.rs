@@ -3,6 +3,7 @@
 //!
 //! `PORTBOOK_CRASH_POINTS` is `full`, or how many points of each scenario are tried.
 
+mod changing;
 mod damage;
 #[path = "../lib/engine/mod.rs"]
 mod engine;
@@ -11,3 +12,4 @@ mod points;
 mod resume;
 mod scenarios;
 mod swaps;
+mod told;

@@ -64,6 +64,8 @@ pub(crate) struct Apply {
     pub(crate) progress_written: Duration,
     /// How far in the plan the book knows the run to be.
     pub(crate) reached: Position,
+    /// Changes that earlier attempts at the plan could not do.
+    pub(crate) failed_before: u64,
 }
 
 /// What a run has done so far.
@@ -107,7 +109,7 @@ impl Apply {
                 let page = reader.page(at, until).await?;
                 let Some(last) = page.last() else { break };
                 at = last.at;
-                self.gate().await?;
+                self.reporter.gate().await?;
                 match step {
                     Step::Clear | Step::Delete => self.delete(page).await?,
                     Step::Structure => self.restructure(page).await?,
@@ -136,16 +138,6 @@ impl Apply {
             }
         }
         Ok(())
-    }
-
-    /// Where a run may stop or wait.
-    async fn gate(&self) -> Result<()> {
-        if self.reporter.control.is_paused() {
-            self.reporter.fact(RunEvent::Paused).await;
-            self.reporter.control.wait_while_paused().await;
-            self.reporter.fact(RunEvent::Resumed).await;
-        }
-        self.reporter.control.check()
     }
 
     /// Separates what is to be done to a side from what only the ledger learns and from what cannot be done any more:
@@ -188,7 +180,7 @@ impl Apply {
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
         let batches = pipeline::batches(page, self.pace.bytes_per_second(), |side, p| self.is_resumable(side, p));
         for (side, batch) in batches {
-            if let Err(stop) = self.gate().await {
+            if let Err(stop) = self.reporter.gate().await {
                 // What is under way is brought home, so that the next run need not do it again.
                 pipeline.drain(self).await?;
                 return Err(stop);
@@ -282,8 +274,8 @@ impl Apply {
         for planned in page {
             let Action::Skip(reason) = &planned.change.action else { continue };
             match reason {
-                SkipReason::Unknown(_, words) => {
-                    let error = Error::new(Code::Storage, "look at", &planned.change.path).because(words);
+                SkipReason::Unknown(_, why) => {
+                    let error = Error::new(why.code, "look at", &planned.change.path).because(why);
                     self.tally.counts.failed += 1;
                     writes.push(self.journal.failed(&planned.change, &error));
                     self.list_failure(&planned.change.path, error).await;
@@ -353,6 +345,12 @@ impl Apply {
                         }
                     }
                 }
+                // What comes after it failed for the same reason: the run ends, and the next one carries it.
+                Err(error) if error.code() == Code::Quota && full.is_some() => {
+                    self.misses_dir(change);
+                    self.undone.insert(planned.lead.unwrap_or(planned.at.seq));
+                    writes.push(self.journal.outcome(self.preview, planned.at, &error));
+                }
                 Err(error) => {
                     // One decision is one failure, however many of its parts could not be carried out.
                     self.misses_dir(change);
@@ -380,7 +378,7 @@ impl Apply {
         let progress = self.meter.read(now);
         if now.saturating_sub(self.progress_written) >= PROGRESS_ROW_EVERY {
             self.progress_written = now;
-            writes.push(self.journal.progress(&progress, self.tally.counts.failed));
+            writes.push(self.journal.progress(&progress, self.tally.counts.failed + self.failed_before));
         }
         if !writes.is_empty() {
             self.store.write(self.tenant, writes).await?;

@@ -9,7 +9,7 @@ use crate::model::{PreviewId, Sides};
 use crate::operation::clock::micros;
 use crate::operation::plan::PlanWriter;
 use crate::operation::preview::{Delta, PreviewSummary};
-use crate::operation::run::Control;
+use crate::operation::run::Reporter;
 use crate::provider::RootIdentity;
 use crate::store::{Statement, Value, Write};
 
@@ -22,8 +22,7 @@ pub(crate) async fn preview(conduit: &ConduitInner, options: &PreviewOptions) ->
     conduit.previews().clean(conduit.book.clock.now()).await?;
     let row = conduit.row().await?;
     let (scene, roots) = conduit.scene(row.generation, false).await?;
-    let control = Control::default();
-    let plan = plan(conduit, &row, &scene, &roots, options, &control, |_| {}).await?;
+    let plan = plan(conduit, &row, &scene, &roots, options, None, |_| {}).await?;
     let summary = plan.summary.clone();
     plan.writer.finish(plan.last).await?;
     Ok(summary)
@@ -43,7 +42,7 @@ pub(super) async fn plan(
     scene: &Scene,
     roots: &Sides<Option<RootIdentity>>,
     options: &PreviewOptions,
-    control: &Control,
+    reporter: Option<&Reporter>,
     seen: impl FnMut(u64),
 ) -> Result<Plan> {
     let book = &conduit.book;
@@ -68,7 +67,7 @@ pub(super) async fn plan(
     ));
     let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header);
     let settings = conduit.settings(scene, row, options.checksum).await?;
-    let scanned = scan(scene, settings, &mut writer, control, seen).await?;
+    let scanned = scan(scene, settings, &mut writer, reporter, seen).await?;
     let mut delta = writer.delta();
     delta.counts.unchanged += scanned.tally.unchanged;
     delta.counts.skipped += scanned.tally.skipped;

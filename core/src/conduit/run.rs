@@ -9,7 +9,7 @@ use crate::delta::{Settings, SideRules};
 use crate::error::{Code, Error, Result};
 use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, Verify};
 use crate::operation::clock::{micros, timestamp};
-use crate::operation::plan::Position;
+use crate::operation::plan::{Extent, PlanReader, Position};
 use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
 use crate::operation::run::{Reporter, RunEvent, RunReport};
@@ -203,7 +203,7 @@ impl Voyage {
         if recover(&self.scene, &*self.conduit.book.store, self.conduit.tenant).await? > 0 {
             self.row.unclean = true;
         }
-        let (preview, delta, summary, from, seen, begin) = match task {
+        let Taken { preview, delta, summary, from, extent, seen, begin } = match task {
             Task::Sync(options) => self.make_plan(&options).await?,
             Task::Apply(id) => self.take_plan(id).await?,
         };
@@ -211,7 +211,10 @@ impl Voyage {
             begin.abandon().await?;
             return Err(guard::stop(guard, preview));
         }
-        self.check_writable(&delta)?;
+        if let Err(refused) = self.check_writable(&delta) {
+            begin.abandon().await?;
+            return Err(refused);
+        }
         self.reporter.fact(RunEvent::Planned(summary)).await;
         let journal = Journal {
             tenant: self.conduit.tenant,
@@ -223,12 +226,12 @@ impl Voyage {
         };
         let now = self.conduit.book.clock.now();
         let mut first = self.take_over(&journal, preview, &delta, now);
-        first.extend(journal.begin(preview, delta.items, now));
+        first.extend(journal.begin(preview, &extent, now));
         if delta.items == 0 && delta.waiting == 0 && delta.counts.is_quiet() {
             return self.end_quietly(begin, first, &journal, preview, &delta).await;
         }
         begin.finish(first).await?;
-        self.apply(journal, preview, &delta, from, seen).await
+        self.apply(journal, preview, &delta, from, &extent, seen).await
     }
 
     async fn apply(
@@ -237,12 +240,14 @@ impl Voyage {
         preview: PreviewId,
         delta: &Delta,
         from: Position,
+        extent: &Extent,
         seen: super::outcome::Seen,
     ) -> Result<RunReport> {
         let book = self.conduit.book.clone();
         let started = book.clock.now();
         let mut meter = Meter::new();
-        meter.begin(RunPhase::Applying, delta.items, delta.bytes, book.clock.elapsed());
+        meter.begin(RunPhase::Applying, extent.items, extent.bytes, book.clock.elapsed());
+        meter.go_on(extent.items_done, extent.bytes_done);
         let bandwidth = self.options.bandwidth.or(self.conduit.options.bandwidth);
         let mut apply = Apply {
             store: book.store.clone(),
@@ -265,6 +270,7 @@ impl Voyage {
             aside_intents: Vec::new(),
             progress_written: Duration::ZERO,
             reached: from,
+            failed_before: extent.failed,
         };
         let outcome = apply.run(from).await;
         let applied = std::mem::take(&mut apply.tally);
@@ -284,7 +290,7 @@ impl Voyage {
         };
         // The row may be a second behind, and what completes it is logged with its counts.
         let reached = apply.meter.read(book.clock.elapsed());
-        let mut last = vec![journal.progress(&reached, applied.counts.failed)];
+        let mut last = vec![journal.progress(&reached, applied.counts.failed + extent.failed)];
         last.extend(journal.end(
             ending,
             &applied,
@@ -377,10 +383,14 @@ impl Voyage {
     /// A side that is to be written and cannot be is one clear error before anything is done.
     fn check_writable(&self, delta: &Delta) -> Result<()> {
         for side in Side::BOTH {
-            let root = &self.roots[side];
-            if delta.received[side as usize] > 0 && root.as_ref().is_some_and(|root| !root.writable) {
+            let is_written = match side {
+                Side::Left => delta.writes_source,
+                Side::Right => delta.writes_target,
+            };
+            if is_written && self.roots[side].as_ref().is_some_and(|root| !root.writable) {
                 return Err(Error::new(Code::Permission, "write to", self.scene.sides[side].display())
-                    .because("it is read-only"));
+                    .because("it is read-only, or its permissions do not allow it")
+                    .advise("mount it for writing, or let this user write to it"));
             }
         }
         Ok(())
@@ -402,10 +412,11 @@ impl Voyage {
             }
         };
         let plan =
-            plan(&self.conduit, &self.row, &self.scene, &self.roots, options, &self.reporter.control, watch).await?;
+            plan(&self.conduit, &self.row, &self.scene, &self.roots, options, Some(&self.reporter), watch).await?;
         let from = Position { ord: -1, seq: -1 };
         let begin = Begin { plan: Some((plan.writer, plan.last)), conduit: self.conduit.clone() };
-        Ok((plan.summary.id, plan.delta, plan.summary, from, seen, begin))
+        let extent = Extent { items: plan.delta.items, bytes: plan.delta.bytes, ..Extent::default() };
+        Ok(Taken { preview: plan.summary.id, delta: plan.delta, summary: plan.summary, from, extent, seen, begin })
     }
 
     async fn take_plan(&mut self, id: PreviewId) -> Result<Taken> {
@@ -416,7 +427,11 @@ impl Voyage {
         let mut seen = seen_at(&*self.conduit.book.clock, &self.scene);
         seen.at = timestamp(stored.computed_at);
         let begin = Begin { plan: None, conduit: self.conduit.clone() };
-        Ok((id, stored.delta, stored.summary, stored.applied, seen, begin))
+        // Some of it may be ticked out, some may be done already.
+        let (store, tenant) = (self.conduit.book.store.clone(), self.conduit.tenant);
+        let extent = PlanReader { store, tenant, preview: id }.extent(stored.applied).await?;
+        let Stored { delta, summary, applied: from, .. } = stored;
+        Ok(Taken { preview: id, delta, summary, from, extent, seen, begin })
     }
 
     /// What the first batch of a run says beside its generation: the plan is being applied, whatever was under way
@@ -481,7 +496,17 @@ impl Voyage {
     }
 }
 
-type Taken = (PreviewId, Delta, PreviewSummary, Position, super::outcome::Seen, Begin);
+/// A plan that a run has before it.
+struct Taken {
+    preview: PreviewId,
+    delta: Delta,
+    summary: PreviewSummary,
+    /// Where the run goes on with it.
+    from: Position,
+    extent: Extent,
+    seen: super::outcome::Seen,
+    begin: Begin,
+}
 
 fn set_state(conduit: &ConduitInner, preview: PreviewId, state: &'static str, pinned: bool) -> Write {
     Write::Execute(Statement::new(

@@ -247,6 +247,14 @@ impl Engine {
         self.query(tenant, "SELECT id FROM file_intent").len()
     }
 
+    /// Of each run: items in all, done, failed.
+    pub fn progress(&self) -> Vec<(i64, i64, i64)> {
+        let tenant = self.session().unwrap().tenant();
+        let sql = "SELECT total_items, processed_count, failed_count FROM sync_progress ORDER BY sync_id";
+        let rows = self.query(tenant, sql);
+        rows.iter().map(|row| (row.int(0).unwrap(), row.int(1).unwrap(), row.int(2).unwrap())).collect()
+    }
+
     /// Large transfers that wait for a run which continues them: the bytes that are safe of each.
     pub fn transfers(&self) -> Vec<i64> {
         let tenant = self.session().unwrap().tenant();

@@ -29,7 +29,7 @@ impl Disk for ModelDisk {
             mode: true,
             symlinks: true,
             time_precision_ns: o.time_precision_ns,
-            writable: true,
+            writable: o.writable,
         })
     }
 
