@@ -12,8 +12,8 @@ use crate::engine::tree::Tree;
 use crate::engine::{LEFT, World, at_rest, options};
 
 const EIO: i32 = 5;
-/// Small, of one piece, of several pieces, and one that could be continued.
-const SIZES: [usize; 4] = [900, 300 << 10, (2 << 20) + 5, (5 << 20) + 77];
+/// Small, of one read; of several; and one that could be continued.
+const SIZES: [usize; 3] = [900, 1_100_000, (5 << 20) + 77];
 const PARTS: Parts = Parts { resumable_bytes: 5 << 20, part_bytes: 2 << 20 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +52,10 @@ fn a_source_that_does_not_hold_still_is_never_published() {
             for old in [None, Some(&b"what was there"[..])] {
                 let mut tried = 0;
                 for nth in [1_u64, 3] {
+                    // The longest one once is enough.
+                    if size > 1 << 21 && (old.is_some() || nth == 1) {
+                        continue;
+                    }
                     let what = format!("{how:?}, {size} bytes, read {nth}, over {:?}", old.map(<[u8]>::len));
                     let mut world = World::new(ModelOptions::default());
                     world.parts = PARTS;
@@ -97,7 +101,7 @@ fn a_source_that_does_not_hold_still_is_never_published() {
                     let wrong = at_rest(&world);
                     assert!(wrong.is_empty(), "{what}: {wrong:#?}");
                 }
-                assert!(tried > 0, "{how:?}, {size} bytes");
+                assert!(tried > 0 || old.is_some(), "{how:?}, {size} bytes");
             }
         }
     }
