@@ -2,6 +2,7 @@
 
 mod basics;
 mod cases;
+mod decisions;
 mod faults;
 mod moving;
 mod oracle;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use portbook::delta::{
-    Action, Change, DirSeen, Expect, Finish, Observed, Reconciler, Scope, Settings, SideRules, Step, Tally, Task,
-    Unreadable,
+    Action, Change, DirSeen, DroppedDecision, Expect, Finish, Observed, Reconciler, Scope, Settings, SideRules, Step,
+    Tally, Task, Unreadable,
 };
 use portbook::identity::ContentHash;
 use portbook::model::{
@@ -145,6 +145,7 @@ pub fn settings(mode: SyncMode, policy: ConflictPolicy) -> Settings {
         unclean_stop: false,
         first_new_pair: PairId(1),
         move_limit: 1000,
+        decisions: Arc::default(),
     }
 }
 
@@ -160,10 +161,12 @@ pub struct World {
     pub gives_ident: Sides<bool>,
 }
 
+#[derive(Debug)]
 pub struct Plan {
     pub changes: Vec<Change>,
     pub tally: Tally,
     pub rounds: usize,
+    pub dropped: Vec<DroppedDecision>,
 }
 
 /// What an execution did.
@@ -265,7 +268,10 @@ impl World {
                 reconciler.observe(observed, &mut changes);
             }
             match reconciler.finish(&mut changes) {
-                Finish::Plan(tally) => return Plan { changes, tally, rounds },
+                Finish::Plan(tally) => {
+                    let dropped = reconciler.dropped_decisions().to_vec();
+                    return Plan { changes, tally, rounds, dropped };
+                }
                 Finish::Hash(wanted) => {
                     let mut hashes = Sides::<HashMap<_, _>>::default();
                     for side in Side::BOTH {

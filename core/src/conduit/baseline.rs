@@ -95,6 +95,15 @@ impl Baseline {
         Ok(children)
     }
 
+    /// The row of this key, if there is one.
+    pub(crate) async fn pair(&self, key: PairKey) -> Result<Option<Pair>> {
+        let mut found = self.ledger.pair_by_key(&[key]).await?.pop().flatten();
+        if self.swapped {
+            found.iter_mut().for_each(turn);
+        }
+        Ok(found)
+    }
+
     fn side(&self, side: Side) -> Side {
         if self.swapped { side.other() } else { side }
     }

@@ -321,6 +321,8 @@ pub struct Change {
     /// A part of the decision that the change right before it in the plan began (the second half of a keep-both, say):
     /// not counted, ticked with it, and left undone when that one was not done.
     pub follows: bool,
+    /// The conflict that a person decided so.
+    pub decides: Option<i64>,
 }
 
 impl Change {

@@ -152,7 +152,7 @@ impl Reconciler {
         item.nodes[file] = None;
         self.follow_next();
         self.emit_make_dir(dir, &item, pair, file, kind, out);
-        let fate = if was_dir { Fate::Restore { side: file } } else { Fate::Both };
+        let fate = self.fate_of_made(file, was_dir);
         self.push(dir.child(id, item, pair, fate));
     }
 
@@ -176,7 +176,7 @@ impl Reconciler {
         item.nodes[file] = None;
         self.follow_next();
         self.emit_make_dir(dir, &item, pair, file, ChangeKind::Conflict, out);
-        let fate = if was_dir { Fate::Restore { side: file } } else { Fate::Both };
+        let fate = self.fate_of_made(file, was_dir);
         self.push(dir.child(id, item, pair, fate));
     }
 

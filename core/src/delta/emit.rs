@@ -193,8 +193,12 @@ impl Reconciler {
         self.emit(dir, &item, pair, kind, what, Action::Transfer { to, archive }, order, bytes, out);
     }
 
-    /// Leaves the item alone: it stays wherever it is, and so do the directories that hold it.
+    /// Leaves the item alone, unless a person has decided about it: it stays wherever it is, and so do the directories
+    /// that hold it.
     pub(super) fn emit_skip(&mut self, dir: &mut Dir, item: &Item, reason: SkipReason, out: &mut Vec<Change>) {
+        if self.carry_decision(dir, item, &reason, out) {
+            return;
+        }
         for side in Side::BOTH {
             dir.survives[side] |= item.nodes[side].is_some() || matches!(reason, SkipReason::Unknown(..));
         }
@@ -267,6 +271,7 @@ pub(super) fn build(
         expect: item.nodes.as_ref().map(|n| n.clone().map_or(Expect::Absent, Expect::Node)),
         content: item.content.left.or(item.content.right).filter(|_| what != Kind::Dir),
         follows: false,
+        decides: None,
     };
     if let Some(row) = &item.row
         && (row.parent != dir.pair || item.was.is_some())

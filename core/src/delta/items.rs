@@ -109,6 +109,7 @@ impl Reconciler {
             expect: Sides::new(Expect::Any, Expect::Any),
             content: None,
             follows: false,
+            decides: None,
         };
         self.give_in(dir, change, out);
     }
@@ -343,7 +344,8 @@ impl Reconciler {
                 }
             }
         }
-        self.push(dir.child(id, item, pair, Fate::Both));
+        let fate = self.fate_of_both(dir, &item);
+        self.push(dir.child(id, item, pair, fate));
     }
 
     pub(super) fn one_dir(
@@ -403,7 +405,9 @@ impl Reconciler {
         out: &mut Vec<Change>,
     ) {
         let Fate::Restore { side } = dir.fate else { return };
-        if self.settings.mode != SyncMode::Bidirectional {
+        // One that is there already was let go of when it was made.
+        let is_there = dir.at[side].is_some();
+        if is_there || (self.settings.mode != SyncMode::Bidirectional && side == Side::Right) {
             return;
         }
         let there = side.other();

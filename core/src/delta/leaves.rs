@@ -30,24 +30,31 @@ impl Reconciler {
         let nodes = here.map(|e| e.map(|e| &e.node));
         let state = |side: Side| classify(&self.settings, row, nodes[side], side, hashed[side]);
         let mut states = Sides::new(state(Side::Left), state(Side::Right));
+        for side in Side::BOTH {
+            if row.is_some_and(|row| self.is_still_suspect(dir, &row.name, side, nodes[side])) {
+                states[side] = State::Suspect;
+            }
+        }
         let is_quiet = states.left == State::Same && states.right == State::Same && !self.is_renamed(row, here);
         if is_quiet && arrival.is_none() && self.settings.mode != SyncMode::Selective {
             self.tally.unchanged += 1;
             dir.survives = Sides::new(true, true);
             return;
         }
+        let mut restored = None;
         if let Fate::Restore { side } = dir.fate
             && here[side].is_none()
             && here[side.other()].is_some()
         {
             states[side.other()] = State::Added;
+            restored = Some(Verdict::Carry { to: side, archive: false, kind: ChangeKind::New });
         }
         let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) else { return };
         if self.settings.mode == SyncMode::Selective && !self.settings.scope.selects(&item.path) {
             return self.not_selected(dir, &item, &states, out);
         }
         let equal = content_equal(nodes, hashed);
-        let verdict = self.rule().decide(&states, equal, || self.later(nodes));
+        let verdict = restored.unwrap_or_else(|| self.rule().decide(&states, equal, || self.later(nodes)));
         if !matches!(verdict, Verdict::Skip(_)) {
             let settled = Sides::new(states.left.is_settled(), states.right.is_settled());
             self.emit_move(dir, &item, settled);

@@ -12,6 +12,7 @@
 //! | `classify` | what became of an item on one side |
 //! | `table` | what two states and a policy decide about a file or link |
 //! | `items` `leaves` `clash` `vanished` | the items of one directory |
+//! | `decision` | what a person has decided, and what follows from it |
 //! | `dirs` | what becomes of directories, once their children are decided |
 //! | `event` | a folder deleted here and changed there, as one conflict |
 //! | `moves` | which vanished item is which appeared one, and which moves are accepted |
@@ -25,6 +26,7 @@ mod align;
 mod change;
 mod clash;
 mod classify;
+mod decision;
 mod dirs;
 mod emit;
 mod event;
@@ -42,6 +44,7 @@ mod tally;
 mod vanished;
 
 pub use change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step, Unreadable};
+pub use decision::{Decision, Decisions, DroppedDecision, Waiting};
 pub use guards::{Confirmation, Confirmed, GuardTrip, Limits, MaxDelete, check};
 pub use reconciler::{DirSeen, Finish, Observed, Reconciler, Task};
 pub use settings::{Scope, Settings, SideRules};

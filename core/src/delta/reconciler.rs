@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use super::align::{Slot, align};
 use super::change::{Change, Step, Unreadable};
 use super::classify::hashes_wanted;
+use super::decision::DroppedDecision;
 use super::dirs::{Dir, DirId, Fate};
 use super::event::Events;
 use super::moves::Records;
@@ -97,6 +98,11 @@ pub struct Reconciler {
     pub(super) moves: Vec<Pending>,
     /// Places of moved items that something else will take.
     pub(super) claimed: HashSet<(Side, RelPath)>,
+    /// Conflicts whose decision this walk met, and those it dropped.
+    pub(super) decided: HashSet<i64>,
+    pub(super) dropped: Vec<DroppedDecision>,
+    /// What is given out now carries out the decision about this conflict.
+    pub(super) deciding: Option<i64>,
     /// What [`Finish::Hash`] brought, for all walks.
     hashes: Sides<HashMap<RelPath, Result<ContentHash, Unreadable>>>,
     walks: u32,
@@ -126,6 +132,9 @@ impl Reconciler {
             vetoed: HashSet::new(),
             moves: Vec::new(),
             claimed: HashSet::new(),
+            decided: HashSet::new(),
+            dropped: Vec::new(),
+            deciding: None,
             hashes: Sides::default(),
             walks: 0,
         };
@@ -145,6 +154,9 @@ impl Reconciler {
         self.moves.clear();
         self.arrived.clear();
         self.claimed.clear();
+        self.decided.clear();
+        self.dropped.clear();
+        self.deciding = None;
         self.walks += 1;
         self.push(Dir::root());
     }
@@ -168,6 +180,7 @@ impl Reconciler {
 
     pub(super) fn push(&mut self, mut dir: Dir) {
         let id = DirId(self.next_dir);
+        dir.id = id;
         self.next_dir += 1;
         if matches!(dir.fate, Fate::Vanished { .. }) && dir.event.is_none() {
             dir.event = Some(id);
@@ -216,6 +229,9 @@ impl Reconciler {
                 self.veto(&dir, overlay);
             }
             view.overlay = task.overlay;
+            if self.settings.decisions.concern(&dir.path) {
+                dir.names = Some(self.names_in_use(&view, &base));
+            }
             self.let_go_first(&mut dir, task.dir, &base, Some(&view), out);
             self.decide_all(&mut dir, task.dir, &base, &view, slots, &hashes, out);
         } else {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::decision::Decisions;
 use crate::model::{ConflictPolicy, PairId, RelPath, Sides, SyncMode};
 
 /// What a side can hold; see the provider's capabilities of the same names.
@@ -66,4 +67,6 @@ pub struct Settings {
     pub first_new_pair: PairId,
     /// How many vanished or appeared items a side may keep in memory for pairing moves.
     pub move_limit: usize,
+    /// What waits for a person, and what was decided of it.
+    pub decisions: Arc<Decisions>,
 }

@@ -30,7 +30,7 @@ pub use storage_volumes::{
 };
 pub use sync_conduits::{
     Conduit, Conflict, ConflictPolicy, Generation, GenerationStatus, IndexMode, Pin, Resolution, Schedule,
-    SelectionRule, SyncMode, VerificationStatus, Verify,
+    SelectionRule, SyncMode, VerificationStatus, Verify, WaitReason,
 };
 pub use sync_operations::{
     Activity, Outcome, PreviewChange, PreviewRow, PreviewState, Progress, SyncAction, SyncEntityType, SyncError,

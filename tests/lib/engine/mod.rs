@@ -60,7 +60,7 @@ fn temporary() -> TempDir {
 impl World {
     pub fn new(options: ModelOptions) -> Self {
         let disk = ModelDisk::new(options);
-        // The book holds the engine's clock against its own: previews must not have expired.
+        // The dates are those of today, as in a report.
         disk.advance(Utc::now().timestamp_nanos_opt().unwrap() as u64 - disk.now_ns());
         let root = disk.open_root(Path::new("/")).unwrap();
         for name in [&b"left"[..], b"right"] {
