@@ -9,8 +9,8 @@ use portbook::delta::{
 };
 use portbook::identity::ContentHash;
 use portbook::model::{
-    ConflictPolicy, Entry, Held, Ident, Kind, Name, Node, Pair, PairId, RelPath, Side, Sides, SyncMode, Timestamp,
-    Token,
+    ConflictPolicy, Entry, Held, Ident, Kind, Name, NameClash, Node, Pair, PairId, RelPath, Side, Sides, SyncMode,
+    Timestamp, Token,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +135,7 @@ pub fn settings(mode: SyncMode, policy: ConflictPolicy) -> Settings {
     Settings {
         mode,
         policy,
+        name_clash: NameClash::Skip,
         exact: false,
         checksum: false,
         rules: Sides::new(rules(), rules()),
@@ -396,6 +397,10 @@ impl World {
                 if let Some(row) = self.ledger.get_mut(&change.pair).filter(|_| !is_lift) {
                     row.parent = change.parent;
                     row.name = change.path.name().expect("not the root");
+                    for side in Side::BOTH {
+                        let there = change.path_on(side).name().expect("not the root");
+                        row.held[side].alias = Some(there).filter(|there| *there != row.name);
+                    }
                     if settled.left && settled.right {
                         self.record(change);
                     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use portbook::Code;
 use portbook::model::{
     Activity, AutoPathStrategy, Conduit, ConduitId, Conflict, ConflictPolicy, Driver, EntryKind, EntryRow, Generation,
-    GenerationStatus, IndexMode, LocalPath, Moment, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow,
-    PreviewState, RelPath, Resolution, Schedule, SelectionRule, StorageVolume, SyncAction, SyncEntityType, SyncError,
-    SyncErrorType, SyncMode, SyncStatus, SyncType, TenantId, TransferSession, TransferState, UserId,
+    GenerationStatus, IndexMode, LocalPath, Moment, NameClash, ObservedState, Outcome, Pin, PreviewChange, PreviewId,
+    PreviewRow, PreviewState, RelPath, Resolution, Schedule, SelectionRule, StorageVolume, SyncAction, SyncEntityType,
+    SyncError, SyncErrorType, SyncMode, SyncStatus, SyncType, TenantId, TransferSession, TransferState, UserId,
     VerificationStatus, Verify, VersioningMode, VolumeId,
 };
 use portbook::store::{Record, Statement, Value, Write};
@@ -191,6 +191,7 @@ fn conduit(t: &Tenancy, source: i64) -> Conduit {
         name: Some("photos".into()),
         sync_mode: SyncMode::Bidirectional,
         conflict_policy: ConflictPolicy::LatestWins,
+        name_clash: NameClash::Alias,
         filters: "{}".into(),
         filter_fingerprint: Some(vec![7; 32]),
         exact: true,

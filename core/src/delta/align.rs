@@ -1,7 +1,7 @@
 //! Which ledger row, left entry and right entry of one directory are the same item, by name.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::names::Folding;
 use super::settings::SideRules;
@@ -12,13 +12,20 @@ use crate::model::{Entry, Ident, Name, Pair, Side, Sides};
 pub(super) struct Slot {
     pub(super) row: Option<usize>,
     pub(super) at: Sides<Option<usize>>,
-    /// Another item has the name already under the folding of one of the sides.
-    pub(super) collides: bool,
+    /// On that side, where it is not, another item has its name.
+    pub(super) taken: Sides<bool>,
     /// A row that nothing stands for, while another item has its name: half of a swap that was not carried out leaves two
     /// rows of one name.
     pub(super) is_shadowed: bool,
     /// The position of the move that brings the item here.
     pub(super) arrival: Option<usize>,
+}
+
+impl Slot {
+    /// The side where another item has its name.
+    pub(super) fn collides(&self) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.taken[*side])
+    }
 }
 
 /// A sorted list of one directory: key and position.
@@ -39,7 +46,6 @@ pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], rig
         return slots;
     }
     let mut taken: Sides<Vec<bool>> = Sides::default();
-    let has_alias = |p: &Pair| p.held.left.alias.is_some() || p.held.right.alias.is_some();
     let aliased = base.iter().any(has_alias);
     if aliased {
         taken = listing.map(|entries| vec![false; entries.len()]);
@@ -68,7 +74,39 @@ pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], rig
             align_colliding(base, listing, positions(bs), Sides::new(positions(ls), positions(rs)), &mut slots);
         }
     }
+    if aliased {
+        keep_clear_of_aliases(folding, base, listing, &mut slots);
+    }
     slots
+}
+
+/// Whether the row has another name on a side.
+fn has_alias(row: &Pair) -> bool {
+    row.held.left.alias.is_some() || row.held.right.alias.is_some()
+}
+
+/// An item under an alias has a name on each side that only the ledger connects: one that is new to a side must not take
+/// it there.
+fn keep_clear_of_aliases(folding: Folding, base: &[Pair], listing: Sides<&[Entry]>, slots: &mut [Slot]) {
+    let name = |slot: &Slot, side: Side| -> Option<&Name> {
+        let there = slot.at[side].map(|i| &listing[side][i].name);
+        let known = slot.row.map(|i| base[i].name_on(side));
+        there.or(known).or(slot.at[side.other()].map(|i| &listing[side.other()][i].name))
+    };
+    let is_aliased = |slot: &&Slot| {
+        let is_live = slot.at.left.is_some() || slot.at.right.is_some();
+        is_live && slot.row.is_some_and(|i| has_alias(&base[i]))
+    };
+    let names = |side: Side| -> HashSet<Vec<u8>> {
+        let names = slots.iter().filter(is_aliased).filter_map(|slot| name(slot, side));
+        names.map(|name| folding.key(name).into_owned()).collect()
+    };
+    let names = Sides::new(names(Side::Left), names(Side::Right));
+    for slot in slots.iter_mut().filter(|slot| slot.row.is_none_or(|i| !has_alias(&base[i]))) {
+        for side in Side::BOTH.into_iter().filter(|side| slot.at[*side].is_none()) {
+            slot.taken[side] |= name(slot, side).is_some_and(|name| names[side].contains(&*folding.key(name)));
+        }
+    }
 }
 
 /// The three lists show the same names in their order, none under an alias: what nearly every directory of a quiet tree
@@ -79,8 +117,7 @@ fn are_alike(base: &[Pair], left: &[Entry], right: &[Entry]) -> bool {
         && base.len() == right.len()
         && base.iter().zip(left).zip(right).all(|((row, l), r)| {
             let ascends = last.replace(&row.name).is_none_or(|last| *last < row.name);
-            let has_alias = row.held.left.alias.is_some() || row.held.right.alias.is_some();
-            ascends && !has_alias && row.name == l.name && row.name == r.name
+            ascends && !has_alias(row) && row.name == l.name && row.name == r.name
         })
 }
 
@@ -104,12 +141,10 @@ fn run<'s, 'a>(keys: &mut &'s [(Cow<'a, [u8]>, usize)], key: &[u8]) -> &'s [(Cow
 fn align_aliases(base: &[Pair], listing: Sides<&[Entry]>, taken: &mut Sides<Vec<bool>>, slots: &mut Vec<Slot>) {
     let by_name = listing.map(|entries| entries.iter().enumerate().map(|(i, e)| (&e.name, i)).collect());
     let by_name: &Sides<HashMap<&Name, usize>> = &by_name;
-    let has_alias = |p: &&(usize, &Pair)| p.1.held.left.alias.is_some() || p.1.held.right.alias.is_some();
-    let rows: Vec<_> = base.iter().enumerate().collect();
-    let mut rows: Vec<_> = rows.iter().filter(has_alias).collect();
+    let mut rows: Vec<_> = base.iter().enumerate().filter(|(_, p)| has_alias(p)).collect();
     rows.sort_by_key(|(_, p)| &p.name);
     for (i, pair) in rows {
-        let mut slot = Slot { row: Some(*i), ..Slot::default() };
+        let mut slot = Slot { row: Some(i), ..Slot::default() };
         for side in Side::BOTH {
             if let Some(at) = by_name[side].get(pair.name_on(side)).filter(|at| !taken[side][**at]) {
                 taken[side][*at] = true;
@@ -179,11 +214,15 @@ fn align_colliding(
         let both = at.left.iter().map(|i| &listing.left[*i].name);
         let name =
             both.filter(|n| at.right.iter().any(|i| listing.right[*i].name == **n)).min().unwrap_or(first).clone();
-        let mut slot = Slot { collides: kept, ..Slot::default() };
+        let mut slot = Slot::default();
         for side in Side::BOTH {
             slot.at[side] = take(&mut at[side], |i| listing[side][i].name == name);
         }
-        if !kept {
+        if kept {
+            // What both sides show under the very same name, both tell apart.
+            let missing = |side: Side| slot.at[side].is_none();
+            slot.taken = Sides::new(missing(Side::Left), missing(Side::Right));
+        } else {
             for side in Side::BOTH {
                 if slot.at[side].is_none() {
                     slot.at[side] = take(&mut at[side], |_| true);
@@ -192,6 +231,12 @@ fn align_colliding(
         }
         kept = true;
         slots.push(slot);
+    }
+    for side in Side::BOTH {
+        let is_there = slots[start..].iter().any(|slot| slot.at[side].is_some());
+        for slot in slots[start..].iter_mut().filter(|slot| slot.at[side].is_none()) {
+            slot.taken[side] |= is_there;
+        }
     }
 }
 

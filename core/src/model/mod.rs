@@ -19,7 +19,7 @@ pub use storage_volumes::{
     AutoPathStrategy, Driver, EntryKind, EntryRow, LocalPath, ObservedState, StorageVolume, VersioningMode,
 };
 pub use sync_conduits::{
-    Conduit, Conflict, ConflictPolicy, Generation, GenerationStatus, IndexMode, Pin, Resolution, Schedule,
+    Conduit, Conflict, ConflictPolicy, Generation, GenerationStatus, IndexMode, NameClash, Pin, Resolution, Schedule,
     SelectionRule, SyncMode, VerificationStatus, Verify,
 };
 pub use sync_operations::{

@@ -10,7 +10,7 @@ use super::plan::{decode, kind_of};
 use super::run::Counts;
 use crate::delta::{Action, Change, ChangeKind, SkipReason};
 use crate::error::{Code, Error, Result};
-use crate::model::{Kind, PreviewId, RelPath, Side, TenantId};
+use crate::model::{Kind, PreviewId, RelPath, Side, Sides, TenantId};
 use crate::store::{Row, Statement, Store, Value, Write};
 
 /// The lifetime of a preview unless its options say otherwise (`sync_preview_cache.expires_at`).
@@ -92,6 +92,8 @@ pub struct PreviewChange {
     pub id: ChangeId,
     /// Where, relative to both roots.
     pub path: RelPath,
+    /// Where each side has it, when that is not `path`: under an alias, or beneath one.
+    pub path_on: Sides<Option<RelPath>>,
     /// How it is counted.
     pub kind: ChangeKind,
     /// What is done: `make_dir`, `move`, `transfer`, `set_metadata`, `delete`, `record`, `forget` or `skip`.
@@ -385,6 +387,7 @@ fn shown(row: &Row<'_>) -> Result<PreviewChange> {
         reason,
         ticked: row.int(5)? == 0,
         follows: !row.is_null(6),
+        path_on: change.path_on,
         path: change.path,
     })
 }
