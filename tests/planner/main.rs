@@ -1,5 +1,6 @@
 //! The reconciler against trees in memory.
 
+mod aliases;
 mod basics;
 mod cases;
 mod faults;

@@ -1,7 +1,7 @@
 //! Which ledger row, left entry and right entry of one directory are the same item, by name.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::names::Folding;
 use super::settings::SideRules;
@@ -14,6 +14,8 @@ pub(super) struct Slot {
     pub(super) at: Sides<Option<usize>>,
     /// On that side, where it is not, another item has its name.
     pub(super) taken: Sides<bool>,
+    /// It has another name than it had, or than the other side's, and keeps both.
+    pub(super) keeps_names: bool,
     /// A row that nothing stands for, while another item has its name: half of a swap that was not carried out leaves two
     /// rows of one name.
     pub(super) is_shadowed: bool,
@@ -77,34 +79,60 @@ pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], rig
     if aliased {
         keep_clear_of_aliases(folding, base, listing, &mut slots);
     }
+    if !folding.is_plain() {
+        keep_names(base, listing, &mut slots);
+    }
     slots
 }
 
+/// A name that changed only in its case or normal form, on a side that tells them apart, may be another item's on the
+/// other side: each side keeps its own then.
+fn keep_names(base: &[Pair], listing: Sides<&[Entry]>, slots: &mut [Slot]) {
+    let name = |slot: &Slot, side: Side| slot.at[side].map(|i| &listing[side][i].name);
+    for n in 0..slots.len() {
+        let slot = slots[n];
+        let (Some(row), Some(left), Some(right)) = (slot.row, name(&slot, Side::Left), name(&slot, Side::Right)) else {
+            continue;
+        };
+        if left == right || [left, right] == [base[row].name_on(Side::Left), base[row].name_on(Side::Right)] {
+            continue;
+        }
+        let is_others = |other: &Slot| {
+            let agreed = other.row.map(|i| &base[i].name);
+            [name(other, Side::Left), name(other, Side::Right), agreed]
+                .iter()
+                .flatten()
+                .any(|o| *o == left || *o == right)
+        };
+        slots[n].keeps_names = slots.iter().enumerate().any(|(i, other)| i != n && is_others(other));
+    }
+}
+
 /// Whether the row has another name on a side.
-fn has_alias(row: &Pair) -> bool {
+pub(super) fn has_alias(row: &Pair) -> bool {
     row.held.left.alias.is_some() || row.held.right.alias.is_some()
 }
 
-/// An item under an alias has a name on each side that only the ledger connects: one that is new to a side must not take
-/// it there.
+/// An item under an alias has a name on each side that only the ledger connects: what is new to a side must not take it
+/// there.
 fn keep_clear_of_aliases(folding: Folding, base: &[Pair], listing: Sides<&[Entry]>, slots: &mut [Slot]) {
-    let name = |slot: &Slot, side: Side| -> Option<&Name> {
+    let key = |slot: &Slot, side: Side| {
         let there = slot.at[side].map(|i| &listing[side][i].name);
         let known = slot.row.map(|i| base[i].name_on(side));
-        there.or(known).or(slot.at[side.other()].map(|i| &listing[side.other()][i].name))
+        let name = there.or(known).or(slot.at[side.other()].map(|i| &listing[side.other()][i].name));
+        name.map(|name| folding.key(name).into_owned())
     };
-    let is_aliased = |slot: &&Slot| {
-        let is_live = slot.at.left.is_some() || slot.at.right.is_some();
-        is_live && slot.row.is_some_and(|i| has_alias(&base[i]))
-    };
-    let names = |side: Side| -> HashSet<Vec<u8>> {
-        let names = slots.iter().filter(is_aliased).filter_map(|slot| name(slot, side));
-        names.map(|name| folding.key(name).into_owned()).collect()
-    };
-    let names = Sides::new(names(Side::Left), names(Side::Right));
-    for slot in slots.iter_mut().filter(|slot| slot.row.is_none_or(|i| !has_alias(&base[i]))) {
-        for side in Side::BOTH.into_iter().filter(|side| slot.at[*side].is_none()) {
-            slot.taken[side] |= name(slot, side).is_some_and(|name| names[side].contains(&*folding.key(name)));
+    let is_live = |slot: &Slot| slot.at.left.is_some() || slot.at.right.is_some();
+    let is_aliased = |slot: &Slot| is_live(slot) && slot.row.is_some_and(|i| has_alias(&base[i]));
+    for side in Side::BOTH {
+        // Of those under an alias and of those without: the latter were told apart from each other by their names.
+        let mut users: HashMap<Vec<u8>, [usize; 2]> = HashMap::new();
+        for slot in slots.iter().filter(|slot| is_live(slot)) {
+            users.entry(key(slot, side).unwrap_or_default()).or_default()[usize::from(!is_aliased(slot))] += 1;
+        }
+        for slot in slots.iter_mut().filter(|slot| slot.at[side].is_none()) {
+            let [aliased, plain] = key(slot, side).and_then(|key| users.get(&key).copied()).unwrap_or_default();
+            slot.taken[side] |= if is_aliased(slot) { aliased + plain > 1 } else { aliased > 0 };
         }
     }
 }
@@ -142,7 +170,15 @@ fn align_aliases(base: &[Pair], listing: Sides<&[Entry]>, taken: &mut Sides<Vec<
     let by_name = listing.map(|entries| entries.iter().enumerate().map(|(i, e)| (&e.name, i)).collect());
     let by_name: &Sides<HashMap<&Name, usize>> = &by_name;
     let mut rows: Vec<_> = base.iter().enumerate().filter(|(_, p)| has_alias(p)).collect();
-    rows.sort_by_key(|(_, p)| &p.name);
+    // Of several rows of one name the one whose very items are there has it.
+    let likeness = |pair: &Pair| {
+        let is_there = |side: &Side| {
+            let at = by_name[*side].get(pair.name_on(*side));
+            at.is_some_and(|at| is_same_ident(&pair.held[*side].ident, &listing[*side][*at].node.ident))
+        };
+        Side::BOTH.iter().filter(|side| is_there(side)).count()
+    };
+    rows.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name).then_with(|| likeness(b).cmp(&likeness(a))));
     for (i, pair) in rows {
         let mut slot = Slot { row: Some(i), ..Slot::default() };
         for side in Side::BOTH {

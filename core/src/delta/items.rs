@@ -133,6 +133,7 @@ impl Reconciler {
                 row: slot.row.map(|i| &view.base[i]),
                 here: Sides::new(entry(Side::Left), entry(Side::Right)),
                 taken: slot.taken,
+                keeps_names: slot.keeps_names,
                 ..Spot::default()
             };
             self.decide(dir, id, slot, spot, view, hashes, out);
@@ -292,10 +293,15 @@ impl Reconciler {
     }
 
     fn both_dirs(&mut self, dir: &mut Dir, id: DirId, spot: &Spot<'_>, out: &mut Vec<Change>) {
-        let Some(item) = spot.item(dir, &self.settings) else { return };
+        let Some(mut item) = spot.item(dir, &self.settings) else { return };
         let (row, here) = (spot.row, spot.here);
         let pair = self.pair_of(&item);
-        match row.filter(|r| r.kind == Kind::Dir) {
+        let row = row.filter(|r| r.kind == Kind::Dir);
+        if row.is_none() {
+            // Two new directories, whatever was called so before: each keeps the name it was made under.
+            item.stay();
+        }
+        match row {
             None => self.emit_ledger(dir, &item, pair, ChangeKind::Unchanged, Action::Record, out),
             Some(row) => {
                 self.emit_move(dir, &item, Sides::new(true, true));

@@ -3,6 +3,7 @@
 use std::cell::RefMut;
 use std::collections::HashSet;
 
+use super::align::has_alias;
 use super::change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
 use super::classify::{State, classify, content_equal};
 use super::dirs::{ASIDE, Dir, Fate, structure_rank};
@@ -91,11 +92,15 @@ impl Reconciler {
             Verdict::Forget => {
                 if let Some(row) = &item.row {
                     self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Forget, out);
-                    if self.removal_step(item, view) == Step::Clear
+                    let step = self.removal_step(item, view);
+                    // What it was called on one side only, a new item may be called on both.
+                    if (step == Step::Clear || has_alias(row))
                         && let Some(change) = self.last_in(dir, out)
                     {
                         change.expect = Sides::new(Expect::Any, Expect::Any);
-                        change.step = Step::Clear;
+                        if step == Step::Clear {
+                            change.step = step;
+                        }
                     }
                 }
             }
@@ -125,7 +130,10 @@ impl Reconciler {
     /// Nothing changed but, perhaps, the place, which both sides agree on already or after the move.
     pub(super) fn unchanged(&mut self, dir: &Dir, item: &Item, out: &mut Vec<Change>) {
         let Some(row) = item.row.as_ref().filter(|_| item.moves.is_none()) else { return };
-        if item.was.is_some() || row.parent != dir.pair {
+        let name =
+            |side: Side| item.path_on[side].as_ref().and_then(RelPath::name).unwrap_or_else(|| item.name.clone());
+        let is_called = |side: Side| item.nodes[side].is_none() || name(side) == *row.name_on(side);
+        if item.was.is_some() || row.parent != dir.pair || !Side::BOTH.into_iter().all(is_called) {
             self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Record, out);
         } else {
             self.tally.unchanged += 1;

@@ -26,6 +26,11 @@ impl Folding {
         }
     }
 
+    /// What one side folds.
+    pub(super) fn of_side(rules: &SideRules) -> Self {
+        Self { case: rules.case_insensitive, unicode: rules.unicode_insensitive }
+    }
+
     /// Every difference counts.
     pub(super) fn is_plain(self) -> bool {
         !(self.case || self.unicode)

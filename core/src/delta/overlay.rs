@@ -67,14 +67,16 @@ impl Replay {
         self.away.contains(&pair)
     }
 
-    /// Whether an item that will be moved stands at this place of that side now.
+    /// The item that will be moved and stands at this place of that side now.
     pub(super) fn vacates(&self, folding: Folding, side: Side, at: &RelPath) -> Option<RelPath> {
         if self.relocations.is_empty() {
             return None;
         }
         let (parent, name) = (at.parent()?, at.name()?);
         let key = folding.key(&name);
-        let found = self.hidden[side].get(&parent)?.iter().find(|n| folding.key(n) == key)?;
+        let hidden = self.hidden[side].get(&parent)?;
+        // A side that tells cases apart may have several of one key.
+        let found = hidden.iter().find(|n| **n == name).or_else(|| hidden.iter().find(|n| folding.key(n) == key))?;
         Some(parent.join(found))
     }
 
@@ -91,6 +93,8 @@ impl Replay {
                 overlay.arrivals.push(Arrival::of(&self.relocations[*i]));
             }
         }
+        // Whichever side they come from: names are given in this order.
+        overlay.arrivals.sort_by_key(Arrival::pair);
         Some(Arc::new(overlay))
     }
 }
@@ -160,7 +164,7 @@ impl Overlay {
             arrived.push(bound);
         }
         let mut slots = align(&settings.rules, base, &entries.left, &entries.right);
-        let rows = self.rows(settings, base, entries, &slots);
+        let rows = self.rows(settings, base, entries, &slots, &arrived);
         for (i, (mut bound, row)) in arrived.into_iter().zip(rows).enumerate() {
             let arrival = &self.arrivals[i];
             if let Some(there) = &arrival.counterpart {
@@ -182,44 +186,62 @@ impl Overlay {
 
     /// The rows of the arriving items, with the name that each gets on the side where it is moved: its own, unless that
     /// side cannot have it beside what stays.
-    fn rows(&self, settings: &Settings, base: &[Pair], entries: &Sides<Vec<Entry>>, slots: &[Slot]) -> Vec<Pair> {
+    fn rows(
+        &self,
+        settings: &Settings,
+        base: &[Pair],
+        entries: &Sides<Vec<Entry>>,
+        slots: &[Slot],
+        bound: &[Sides<Option<Entry>>],
+    ) -> Vec<Pair> {
         let mut rows: Vec<Pair> = self.arrivals.iter().map(|a| a.row.clone()).collect();
         if settings.name_clash == NameClash::Skip {
             return rows;
         }
         let folding = Folding::of(&settings.rules);
         let key = |name: &Name| folding.key(name).into_owned();
+        let own = settings.rules.as_ref().map(Folding::of_side);
+        let key_on = |side: Side, name: &Name| own[side].key(name).into_owned();
         let mut taken: HashSet<Vec<u8>> = base.iter().chain(&rows).map(|row| key(&row.name)).collect();
         let mut kept = Sides::<HashSet<Vec<u8>>>::default();
         for side in Side::BOTH {
             taken.extend(entries[side].iter().map(|e| &e.name).chain(&self.hidden[side]).map(key));
             taken.extend(base.iter().chain(&rows).map(|row| key(row.name_on(side))));
             for slot in slots {
-                let row = slot.row.map(|i| &base[i]);
                 let there = slot.at[side].map(|i| &entries[side][i].name);
-                let other = slot.at[side.other()].map(|i| &entries[side.other()][i].name);
-                // What only the other side has still, and this one lost, may be about to give its name up.
-                if let Some(own) = other.filter(|_| there.is_some() || row.is_none()) {
-                    kept[side].insert(key(there.unwrap_or(own)));
+                let known = slot.row.map(|i| base[i].name_on(side));
+                // What stands beside it on the other side is told apart there.
+                if let Some(own) = slot.at[side.other()].map(|i| &entries[side.other()][i].name) {
+                    kept[side].insert(key_on(side, there.or(known).unwrap_or(own)));
                 }
             }
         }
         let mut agreed: HashSet<Name> = slots.iter().filter_map(|s| Some(base[s.row?].name.clone())).collect();
-        for (arrival, row) in self.arrivals.iter().zip(&mut rows) {
+        for (arrival, row) in self.arrivals.iter().zip(&rows) {
+            kept[arrival.side].insert(key_on(arrival.side, row.name_on(arrival.side)));
+        }
+        for ((arrival, row), bound) in self.arrivals.iter().zip(&mut rows).zip(bound) {
             let (side, other) = (arrival.side, arrival.side.other());
             if agreed.contains(&row.name) && row.held[side].alias.is_some() {
                 // Two rows never have one name: what it is called where it stands becomes its own.
                 let own = row.name_on(side).clone();
                 (row.name, row.held[side].alias) = (own, None);
             }
-            if arrival.counterpart.is_some() {
+            // Where both sides have it already there is nothing to name.
+            if bound[other].is_none() {
                 let wanted = row.name_on(other);
-                if !can_hold(&settings.rules[other], wanted) || kept[other].contains(&key(wanted)) {
-                    row.held[other].alias = Some(alias_of(&row.name, &settings.rules, &mut taken));
+                if !can_hold(&settings.rules[other], wanted) || kept[other].contains(&key_on(other, wanted)) {
+                    let alias = alias_of(&row.name, &settings.rules, &mut taken);
+                    if agreed.contains(&row.name) {
+                        row.held[side].alias = Some(std::mem::replace(&mut row.name, alias));
+                        row.held[other].alias = None;
+                    } else {
+                        row.held[other].alias = Some(alias);
+                    }
                 }
             }
             agreed.insert(row.name.clone());
-            kept[other].insert(key(row.name_on(other)));
+            kept[other].insert(key_on(other, row.name_on(other)));
         }
         rows
     }

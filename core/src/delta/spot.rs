@@ -21,6 +21,8 @@ pub(super) struct Spot<'a> {
     pub(super) hashed: Sides<Hashed<'a>>,
     /// On that side, where it is not, another item has its name.
     pub(super) taken: Sides<bool>,
+    /// It has another name than it had, and no side may take it over.
+    pub(super) keeps_names: bool,
     /// The name it is given on a side that cannot have its own.
     pub(super) alias: Option<Alias>,
 }
@@ -43,13 +45,19 @@ impl<'a> Spot<'a> {
 
     /// Without its contents and the move that brings it.
     pub(super) fn bare(&self) -> Self {
-        Self { row: self.row, here: self.here, alias: self.alias.clone(), ..Self::default() }
+        Self {
+            row: self.row,
+            here: self.here,
+            keeps_names: self.keeps_names,
+            alias: self.alias.clone(),
+            ..Self::default()
+        }
     }
 
     /// The item, unless nothing is there.
     pub(super) fn item(&self, dir: &Dir, settings: &Settings) -> Option<Item> {
         let (row, here) = (self.row, self.here);
-        let mut renamed = renamed(row, here, settings);
+        let mut renamed = if self.keeps_names { Renamed::default() } else { renamed(row, here, settings) };
         if self.arrival.is_some() {
             renamed.moves = None;
         }
@@ -130,15 +138,17 @@ impl Reconciler {
             return None;
         }
         let on = Side::BOTH.into_iter().find(|side| spot.here[*side].is_none())?;
-        let own = &spot.here[on.other()]?.name;
-        let has_name = spot.row.is_some_and(|row| row.held[on].alias.is_some());
-        if has_name || !(spot.taken[on] || !can_hold(&self.settings.rules[on], own)) {
+        let there = &spot.here[on.other()]?.name;
+        let wanted = spot.row.map_or(there, |row| row.name_on(on));
+        if !spot.taken[on] && can_hold(&self.settings.rules[on], wanted) {
             return None;
         }
+        let own = spot.row.map_or(there, |row| &row.name);
         let mut taken = self.names_taken(view);
         let name = alias_of(own, &self.settings.rules, &mut taken);
         // Two rows never have one name, whichever side uses it.
-        let is_agreed = spot.row.is_none() && view.base.iter().any(|row| row.name == *own);
+        let pair = spot.row.map(|row| row.id);
+        let is_agreed = view.base.iter().any(|row| row.name == *own && Some(row.id) != pair);
         can_hold(&self.settings.rules[on], &name).then_some(Alias { on, name, is_agreed })
     }
 }

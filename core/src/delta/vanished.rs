@@ -8,7 +8,7 @@ use super::moves::{Appeared, Lost};
 use super::names::Folding;
 use super::reconciler::{Reconciler, View};
 use super::spot::Spot;
-use crate::model::{Entry, Ident, Kind, Name, NameClash, Pair, PairId, Side, Sides};
+use crate::model::{Entry, Ident, Kind, Name, NameClash, Pair, PairId, Side, Sides, SyncMode};
 
 /// A name that a moved item gets or has in a directory.
 #[derive(Clone, Debug)]
@@ -64,7 +64,8 @@ impl Reconciler {
                     && token_equal(&row.held[side].token, &e.node.token)
             })
         };
-        let is_gone = here.left.is_none() || here.right.is_none();
+        // A mirror makes again what only the target lost.
+        let is_gone = here.left.is_none() || (here.right.is_none() && self.settings.mode == SyncMode::Bidirectional);
         is_gone && row.is_some_and(|row| is_settled(Side::Left, row) && is_settled(Side::Right, row))
     }
 
