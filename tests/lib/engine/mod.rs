@@ -64,6 +64,8 @@ impl World {
         for name in [&b"left"[..], b"right"] {
             disk.make_dir(&root, name, 0o755).unwrap();
         }
+        // Only the right side folds and refuses names: on the left there is something to fold and to refuse.
+        disk.widen(LEFT.as_bytes()).unwrap();
         let world = Self { disk, dir: temporary() };
         world.settle();
         world
@@ -303,14 +305,16 @@ pub fn at_rest(world: &World) -> Vec<String> {
         n => wrong.push(format!("{n} intents are open")),
     }
     wrong.extend(engine.orphans().into_iter().map(|name| format!("the row of {name} hangs nowhere")));
-    for (path, pair) in engine.ledger() {
+    let ledger = engine.ledger();
+    for (path, pair) in &ledger {
+        let is_aliased = Side::BOTH.iter().any(|side| called(&ledger, path, *side) != *path);
         for (side, tree) in [Side::Left, Side::Right].into_iter().zip(&trees) {
-            match tree.get(&path) {
+            match tree.get(&called(&ledger, path, side)) {
                 // A mirror's directory that is gone at the source stays while it holds what is not from there.
                 None if pair.kind == Kind::Dir && side == Side::Left => {}
                 None => wrong.push(format!("the ledger has {path}, the {side:?} has not")),
                 // A file against a directory that nobody may touch waits for a person.
-                Some(_) if trees[0].get(&path).map(|i| i.kind) != trees[1].get(&path).map(|i| i.kind) => {}
+                Some(_) if trees[0].get(path).map(|i| i.kind) != trees[1].get(path).map(|i| i.kind) && !is_aliased => {}
                 Some(item) if item.kind != pair.kind => wrong.push(format!("{path} is another kind on the {side:?}")),
                 Some(item) if pair.content.is_some_and(|c| c != ContentHash::of(&item.content)) => {
                     wrong.push(format!("{path} has other content on the {side:?} than the ledger says: {item:?}"));
@@ -319,7 +323,6 @@ pub fn at_rest(world: &World) -> Vec<String> {
             }
         }
     }
-    let ledger = engine.ledger();
     let [left, right] = trees.each_ref().map(visible);
     // Different items of one name that nobody may touch wait for a person.
     let equal = |path: &&String| {
@@ -329,6 +332,16 @@ pub fn at_rest(world: &World) -> Vec<String> {
     wrong.extend(missing.map(|path| format!("{path} is on both sides and not in the ledger")));
     engine.end();
     wrong
+}
+
+/// Where that side has what the ledger has at this path.
+pub fn called(ledger: &BTreeMap<String, Pair>, path: &str, side: Side) -> String {
+    let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+    let names = ends.map(|end| {
+        let name = ledger.get(&path[..end]).map(|pair| pair.name_on(side).to_string());
+        name.unwrap_or_else(|| path[..end].rsplit('/').next().unwrap_or_default().to_owned())
+    });
+    names.collect::<Vec<_>>().join("/")
 }
 
 /// Contents of `before` that `after` has nowhere any more and that no agreed state had.
