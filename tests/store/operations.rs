@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portbook::Code;
 use portbook::model::{Moment, Progress, SyncEntityType, SyncStatus, UserId};
-use portbook::store::{Record, Statement, Value, Write, select};
+use portbook::store::{Insert, Record, Statement, Value, Write, select};
 use uuid::Uuid;
 
 use crate::fixture::{Book, Tenancy, id};
@@ -34,12 +34,12 @@ fn progress(t: &Tenancy, status: SyncStatus, counts: [i64; 4], after_s: f64) -> 
         source_system: None,
         batch_number: Some(0),
         metadata: Some("{}".into()),
-        initiated_by: Some(UserId(t.user)),
+        initiated_by: Some(UserId::new(t.user)),
     }
 }
 
 async fn insert(book: &Book, row: &Progress) -> portbook::Result<Progress> {
-    let write = Write::Insert(Progress::insert(std::slice::from_ref(row)));
+    let write = Write::Insert(Insert::of(std::slice::from_ref(row)));
     book.store.write(row.org_id, vec![write]).await?;
     Ok(read(book, row.id).await)
 }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use portbook::Code;
 use portbook::model::{
-    Activity, AutoPathStrategy, Conduit, ConduitId, Conflict, ConflictPolicy, Driver, EntryKind, EntryRow, Generation,
-    GenerationStatus, IndexMode, LocalPath, Moment, NameClash, ObservedState, Outcome, Pin, PreviewChange, PreviewId,
-    PreviewRow, PreviewState, RelPath, Resolution, Schedule, SelectionRule, StorageVolume, SyncAction, SyncEntityType,
-    SyncError, SyncErrorType, SyncMode, SyncStatus, SyncType, TenantId, TransferSession, TransferState, UserId,
-    VerificationStatus, Verify, VersioningMode, VolumeId,
+    Activity, Conduit, ConduitId, Conflict, ConflictPolicy, EntryKind, EntryRow, Generation, GenerationStatus,
+    IndexMode, Moment, NameClash, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow, PreviewState,
+    RelPath, Resolution, Schedule, SelectionRule, SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncMode,
+    SyncStatus, SyncType, TenantId, TransferSession, TransferState, UserId, VerificationStatus, Verify,
 };
-use portbook::store::{Record, Statement, Value, Write};
+use portbook::store::{Insert, Record, Statement, Value, Write};
 
 use crate::fixture::{Book, Tenancy, id};
 
@@ -55,7 +54,7 @@ async fn round_trip<R: Record + Clone + PartialEq + std::fmt::Debug>(
     number: impl Fn(&mut R, i64),
 ) -> R {
     let tenant = TenantId(uuid::Uuid::nil());
-    let write = Write::Insert(R::insert(std::slice::from_ref(&row)));
+    let write = Write::Insert(Insert::of(std::slice::from_ref(&row)));
     book.store.write(tenant, vec![write]).await.unwrap();
     let rows = book.store.query(tenant, Statement::new(select, vec![])).await.unwrap();
     let last = rows.iter().last().unwrap();
@@ -72,32 +71,11 @@ pub(crate) async fn records_come_back_as_they_were_written(book: Arc<Book>) {
     let t = book.tenancy().await;
     let later = Moment(NOW.0 * 2);
     let path = RelPath::parse(b"a/\xff").unwrap();
-    let volume = StorageVolume {
-        id: VolumeId(id()),
-        tenant_id: t.tenant,
-        name: "v".into(),
-        driver: Driver::Ftp,
-        config: "{}".into(),
-        default_prefix: None,
-        enforce_hierarchy: true,
-        path_delimiter: "/".into(),
-        use_query_params: false,
-        auto_path_strategy: AutoPathStrategy::Hash,
-        versioning_mode: VersioningMode::Target,
-        quota_limit: Some(1 << 40),
-        quota_used: 0,
-        is_active: true,
-        created_at: NOW,
-        updated_at: NOW,
-    };
-    let volume = round_trip(&book, volume, StorageVolume::SELECT, |_, _| ()).await;
-    let local = LocalPath { id: id(), tenant_id: t.tenant, path: "/a".into(), description: None, created_at: NOW };
-    round_trip(&book, local, LocalPath::SELECT, |_, _| ()).await;
     let entry = EntryRow {
         id: 0,
         uuid: id(),
         tenant_id: t.tenant,
-        volume_id: Some(volume.id),
+        volume_id: None,
         cloud_folder_id: None,
         provider_id: Some(vec![0, 255]),
         path: b"\xff".to_vec(),
@@ -177,7 +155,7 @@ pub(crate) async fn records_come_back_as_they_were_written(book: Arc<Book>) {
     let error = sync_error(&t, generation.id, path);
     round_trip(&book, error, SyncError::SELECT, |r, n| r.index_id = n).await;
     let ownerless = SyncError { generation_id: None, conduit_id: None, id: id(), ..sync_error(&t, 0, RelPath::root()) };
-    let refused = book.store.write(t.tenant, vec![Write::Insert(SyncError::insert(&[ownerless]))]).await;
+    let refused = book.store.write(t.tenant, vec![Write::Insert(Insert::of(&[ownerless]))]).await;
     assert_eq!(refused.unwrap_err().code(), Code::Invalid, "an error has an owner");
 }
 
@@ -234,7 +212,7 @@ fn preview(t: &Tenancy, conduit_id: Option<i64>, expires_at: Moment) -> PreviewR
         delta_json: "{}".into(),
         computed_at: NOW,
         expires_at,
-        computed_by: Some(UserId(t.user)),
+        computed_by: Some(UserId::new(t.user)),
         cache_key: Some("key".into()),
         created_at: NOW,
         updated_at: NOW,
@@ -279,7 +257,7 @@ fn activity(t: &Tenancy) -> Activity {
         record_count: Some(3),
         duration_seconds: Some(1.25),
         error_message: None,
-        user_id: Some(UserId(t.user)),
+        user_id: Some(UserId::new(t.user)),
         created_at: NOW,
     }
 }
@@ -317,13 +295,13 @@ pub(crate) async fn a_reference_never_crosses_tenants(book: Arc<Book>) {
     let pin = "INSERT INTO sync_pin (tenant_id, conduit_id, path, is_held) VALUES (?1, ?2, ?3, ?4)";
     let foreign = vec![Value::Uuid(a.tenant.0), Value::Int(b.conduit), Value::Blob(b"x".to_vec()), Value::Bool(true)];
     assert_eq!(book.code(pin, foreign).await, Some(Code::Invalid));
-    let theirs = PreviewRow { computed_by: Some(UserId(b.user)), ..preview(&a, None, Moment(NOW.0 * 2)) };
-    let refused = book.store.write(a.tenant, vec![Write::Insert(PreviewRow::insert(&[theirs]))]).await;
+    let theirs = PreviewRow { computed_by: Some(UserId::new(b.user)), ..preview(&a, None, Moment(NOW.0 * 2)) };
+    let refused = book.store.write(a.tenant, vec![Write::Insert(Insert::of(&[theirs]))]).await;
     assert_eq!(refused.unwrap_err().code(), Code::Invalid);
     let same_key = [preview(&a, None, Moment(NOW.0 * 2)), preview(&b, None, Moment(NOW.0 * 2))];
-    book.store.write(a.tenant, vec![Write::Insert(PreviewRow::insert(&same_key))]).await.unwrap();
+    book.store.write(a.tenant, vec![Write::Insert(Insert::of(&same_key))]).await.unwrap();
     let again = preview(&a, None, Moment(NOW.0 * 2));
-    let refused = book.store.write(a.tenant, vec![Write::Insert(PreviewRow::insert(&[again]))]).await;
+    let refused = book.store.write(a.tenant, vec![Write::Insert(Insert::of(&[again]))]).await;
     assert_eq!(refused.unwrap_err().code(), Code::Conflict, "a cache key is unique per tenant");
 }
 
@@ -332,10 +310,10 @@ async fn fill(book: &Book, t: &Tenancy) {
     let preview = preview(t, Some(t.conduit), Moment(NOW.0 * 2));
     let error = SyncError { generation_id: None, conduit_id: Some(t.conduit), ..sync_error(t, 0, RelPath::root()) };
     let batch = vec![
-        Write::Insert(Generation::insert(&[generation(t, t.conduit, preview.id)])),
-        Write::Insert(PreviewRow::insert(&[preview])),
-        Write::Insert(Activity::insert(&[activity(t)])),
-        Write::Insert(SyncError::insert(&[error])),
+        Write::Insert(Insert::of(&[generation(t, t.conduit, preview.id)])),
+        Write::Insert(Insert::of(&[preview])),
+        Write::Insert(Insert::of(&[activity(t)])),
+        Write::Insert(Insert::of(&[error])),
     ];
     book.store.write(t.tenant, batch).await.unwrap();
 }
@@ -373,7 +351,7 @@ pub(crate) async fn the_ends_of_a_conduit_are_directories(book: Arc<Book>) {
     book.execute("UPDATE entry SET kind = 0 WHERE id = ?1", vec![Value::Int(t.source)]).await.unwrap();
     let mut file = conduit(&t, t.target);
     file.target_entry_id = t.source;
-    let refused = book.store.write(t.tenant, vec![Write::Insert(Conduit::insert(&[file]))]).await;
+    let refused = book.store.write(t.tenant, vec![Write::Insert(Insert::of(&[file]))]).await;
     assert_eq!(refused.unwrap_err().code(), Code::Invalid);
     let back = "UPDATE sync_conduit SET source_entry_id = ?1";
     assert_eq!(book.code(back, vec![Value::Int(t.source)]).await, Some(Code::Invalid));

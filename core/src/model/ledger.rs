@@ -1,8 +1,7 @@
 //! Rows of the ledger's own tables, which no specification has.
 
 use super::text_enum::text_enum;
-use super::{Moment, RelPath, TenantId};
-use crate::store::record;
+use super::{Moment, RelPath, TenantId, record};
 
 text_enum! {
     /// Where a transfer that can be resumed stands (`transfer_session.state`).

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::text_enum::{stored, text_enum};
-use super::{ConduitId, Moment, PreviewId, RelPath, TenantId};
+use super::{Column, ConduitId, Moment, PreviewId, RelPath, Row, TenantId, Value, ValueKind, record};
 use crate::error::{Code, Error, Result};
-use crate::store::{Column, Row, Value, record};
 
 text_enum! {
     /// What a conduit does (`sync_conduit.sync_mode`).
@@ -165,6 +164,8 @@ impl fmt::Display for Schedule {
 }
 
 impl Column for Schedule {
+    const KIND: ValueKind = ValueKind::Text;
+
     fn read(row: Row<'_>, column: usize) -> Result<Self> {
         stored(row.text(column)?, Self::parse)
     }
@@ -222,6 +223,8 @@ impl fmt::Display for VerificationStatus {
 }
 
 impl Column for VerificationStatus {
+    const KIND: ValueKind = ValueKind::Text;
+
     fn read(row: Row<'_>, column: usize) -> Result<Self> {
         stored(row.text(column)?, Self::parse)
     }

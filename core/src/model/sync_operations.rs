@@ -3,8 +3,7 @@
 use uuid::Uuid;
 
 use super::text_enum::text_enum;
-use super::{Moment, PreviewId, RelPath, TenantId, UserId, VolumeId};
-use crate::store::record;
+use super::{Moment, PreviewId, RelPath, TenantId, UserId, VolumeId, record};
 
 text_enum! {
     /// What a preview is of (`sync_type`).

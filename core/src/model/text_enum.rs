@@ -28,12 +28,15 @@ macro_rules! text_enum {
             }
         }
 
-        impl $crate::store::Column for $name {
-            fn read(row: $crate::store::Row<'_>, column: usize) -> $crate::Result<Self> {
+        impl $crate::model::Column for $name {
+            const KIND: $crate::model::ValueKind = $crate::model::ValueKind::Text;
+            const WORDS: &'static [&'static str] = &[$($text,)*];
+
+            fn read(row: $crate::model::Row<'_>, column: usize) -> $crate::Result<Self> {
                 $crate::model::text_enum::stored(row.text(column)?, Self::parse)
             }
 
-            fn value(&self) -> $crate::store::Value { $crate::store::Value::Text(self.as_str().to_owned()) }
+            fn value(&self) -> $crate::model::Value { $crate::model::Value::Text(self.as_str().to_owned()) }
         }
     };
 }

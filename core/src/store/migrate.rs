@@ -35,9 +35,11 @@ macro_rules! migrations {
 pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     1 "0001_tenancy" "tenancy",
     2 "0002_storage_volumes" "storage_volumes",
-    3 "0003_conduits" "conduits",
-    4 "0004_operations" "operations",
-    5 "0005_ledger" "ledger",
+    3 "0003_cloud_connections" "cloud_connections",
+    4 "0004_conduits" "conduits",
+    5 "0005_operations" "operations",
+    6 "0006_ledger" "ledger",
+    7 "0007_record_bridge" "record_bridge",
 };
 
 /// The number of the newest schema that this version knows.

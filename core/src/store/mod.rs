@@ -6,32 +6,26 @@
 
 pub(crate) mod migrate;
 mod postgres;
-mod record;
-mod rows;
 mod sqlite;
-mod value;
+
+use std::borrow::Cow;
 
 use async_trait::async_trait;
 
 pub use crate::select_record as select;
 pub use migrate::newest_schema;
 pub use postgres::{PostgresOptions, PostgresStore};
-#[doc(hidden)]
-pub use record::join_texts;
-pub(crate) use record::record;
-pub use record::{Column, Record};
-pub use rows::{Row, Rows};
 pub use sqlite::{SqliteOptions, SqliteStore};
-pub use value::Value;
 
 use crate::error::Result;
 use crate::model::TenantId;
+pub use crate::model::{Column, Record, Row, Rows, Value};
 
 /// One SQL statement and its values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
-    /// The text, with `?1` … `?n`.
-    pub sql: &'static str,
+    /// The text, with `?1` … `?n`. Engines keep statements prepared by it.
+    pub sql: Cow<'static, str>,
     /// The values in order.
     pub params: Vec<Value>,
 }
@@ -39,8 +33,8 @@ pub struct Statement {
 impl Statement {
     /// A statement with its values.
     #[must_use]
-    pub fn new(sql: &'static str, params: Vec<Value>) -> Self {
-        Self { sql, params }
+    pub fn new(sql: impl Into<Cow<'static, str>>, params: Vec<Value>) -> Self {
+        Self { sql: sql.into(), params }
     }
 }
 
@@ -68,6 +62,15 @@ pub struct Insert {
     pub values: Vec<Value>,
     /// When a row with that key exists.
     pub on_conflict: OnConflict,
+}
+
+impl Insert {
+    /// Inserts these rows; the batch fails (`conflict`) when one exists.
+    pub fn of<R: Record>(records: &[R]) -> Self {
+        let skip = usize::from(R::NUMBERED);
+        let values = records.iter().flat_map(|r| r.values().into_iter().skip(skip)).collect();
+        Self { table: R::TABLE, columns: &R::COLUMNS[skip..], values, on_conflict: OnConflict::Fail }
+    }
 }
 
 /// One part of a batch.

@@ -1,5 +1,6 @@
 //! One connection: its prepared statements, its knowledge of column types, and batches in transactions.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use futures_util::future::join_all;
@@ -22,7 +23,7 @@ pub(super) struct Connection {
     pub(super) client: Client,
     /// A transaction was begun and is not known to have ended.
     pub(super) unfinished: bool,
-    statements: HashMap<&'static str, tokio_postgres::Statement>,
+    statements: HashMap<Cow<'static, str>, tokio_postgres::Statement>,
     inserts: HashMap<String, tokio_postgres::Statement>,
     columns: HashMap<&'static str, HashMap<String, String>>,
 }
@@ -165,12 +166,12 @@ impl Connection {
     }
 
     async fn prepare(&mut self, statement: &Statement) -> Result<tokio_postgres::Statement> {
-        let prepared = match self.statements.get(statement.sql) {
+        let prepared = match self.statements.get(&statement.sql) {
             Some(prepared) => prepared.clone(),
             None => {
-                let sql = with_dollars(statement.sql);
+                let sql = with_dollars(&statement.sql);
                 let prepared = self.client.prepare(&sql).await.map_err(|e| error_of("prepare a statement of", e))?;
-                self.statements.insert(statement.sql, prepared.clone());
+                self.statements.insert(statement.sql.clone(), prepared.clone());
                 prepared
             }
         };

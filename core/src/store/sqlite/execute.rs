@@ -9,7 +9,7 @@ use crate::store::{Insert, OnConflict, Rows, Statement, Value, Write, Written};
 /// The rows of a query.
 pub(super) fn query(connection: &Connection, statement: &Statement) -> Result<Rows> {
     let run = || {
-        let mut prepared = connection.prepare_cached(statement.sql)?;
+        let mut prepared = connection.prepare_cached(&statement.sql)?;
         rows_of(&mut prepared, &statement.params)
     };
     run().map_err(|e| error_of("read", "the book", e))
@@ -28,7 +28,7 @@ pub(super) fn write(connection: &Connection, part: &Write) -> Result<Written> {
             Ok(Written::Changed(changed))
         }
         Write::Returning(statement) => {
-            let mut prepared = connection.prepare_cached(statement.sql).map_err(fail)?;
+            let mut prepared = connection.prepare_cached(&statement.sql).map_err(fail)?;
             rows_of(&mut prepared, &statement.params).map(Written::Rows).map_err(fail)
         }
         Write::Insert(insert) => insert_rows(connection, insert).map(Written::Changed),
@@ -43,7 +43,7 @@ pub(in crate::store) fn unexpected(changed: u64, expected: u64) -> Error {
 }
 
 fn execute(connection: &Connection, statement: &Statement) -> rusqlite::Result<u64> {
-    let mut prepared = connection.prepare_cached(statement.sql)?;
+    let mut prepared = connection.prepare_cached(&statement.sql)?;
     bind(&mut prepared, &statement.params)?;
     prepared.raw_execute().map(|n| n as u64)
 }

@@ -2,12 +2,20 @@
 
 use uuid::Uuid;
 
-use super::{Insert, OnConflict, Row, Value};
+use super::{ConduitId, Moment, PreviewId, RelPath, Row, TenantId, Value, ValueKind};
 use crate::error::Result;
-use crate::model::{ConduitId, Moment, PreviewId, RelPath, TenantId, UserId, VolumeId};
 
 /// A value that one column holds.
 pub trait Column: Sized {
+    /// What it is.
+    const KIND: ValueKind;
+    /// Whether it may be nothing.
+    const NULLABLE: bool = false;
+    /// The only texts it may be; empty when any will do.
+    const WORDS: &'static [&'static str] = &[];
+    /// The table whose rows it names.
+    const REFERENCES: Option<&'static str> = None;
+
     /// Reads it from a row.
     ///
     /// # Errors
@@ -37,13 +45,6 @@ pub trait Record: Sized {
 
     /// The values, in the order of the columns.
     fn values(&self) -> Vec<Value>;
-
-    /// Inserts these rows; the batch fails (`conflict`) when one exists.
-    fn insert(records: &[Self]) -> Insert {
-        let skip = usize::from(Self::NUMBERED);
-        let values = records.iter().flat_map(|r| r.values().into_iter().skip(skip)).collect();
-        Insert { table: Self::TABLE, columns: &Self::COLUMNS[skip..], values, on_conflict: OnConflict::Fail }
-    }
 }
 
 /// The struct of a table and its [`Record`].
@@ -56,24 +57,24 @@ macro_rules! record {
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name { $(#[$fdoc])* pub $first: $ftype, $($(#[$cdoc])* pub $column: $type,)* }
 
-        impl $crate::store::Record for $name {
+        impl $crate::model::Record for $name {
             const TABLE: &'static str = $table;
             const COLUMNS: &'static [&'static str] = &[stringify!($first), $(stringify!($column),)*];
             const SELECT: &'static str =
                 concat!("SELECT ", stringify!($first), $(", ", stringify!($column),)* " FROM ", $table);
             const NUMBERED: bool = $numbered;
 
-            fn read(row: $crate::store::Row<'_>) -> $crate::Result<Self> {
+            fn read(row: $crate::model::Row<'_>) -> $crate::Result<Self> {
                 let mut columns = 0..;
                 let mut next = || columns.next().unwrap_or(usize::MAX);
                 Ok(Self {
-                    $first: $crate::store::Column::read(row, next())?,
-                    $($column: $crate::store::Column::read(row, next())?,)*
+                    $first: $crate::model::Column::read(row, next())?,
+                    $($column: $crate::model::Column::read(row, next())?,)*
                 })
             }
 
-            fn values(&self) -> Vec<$crate::store::Value> {
-                vec![$crate::store::Column::value(&self.$first), $($crate::store::Column::value(&self.$column),)*]
+            fn values(&self) -> Vec<$crate::model::Value> {
+                vec![$crate::model::Column::value(&self.$first), $($crate::model::Column::value(&self.$column),)*]
             }
         }
     };
@@ -89,9 +90,9 @@ pub(crate) use record;
 #[macro_export]
 macro_rules! select_record {
     ($record:ty, $rest:expr) => {{
-        const HEAD: &str = <$record as $crate::store::Record>::SELECT;
+        const HEAD: &str = <$record as $crate::model::Record>::SELECT;
         const REST: &str = $rest;
-        const JOINED: [u8; HEAD.len() + 1 + REST.len()] = $crate::store::join_texts(HEAD, REST);
+        const JOINED: [u8; HEAD.len() + 1 + REST.len()] = $crate::model::join_texts(HEAD, REST);
         const TEXT: &str = match ::core::str::from_utf8(&JOINED) {
             Ok(text) => text,
             Err(_) => panic!("two texts joined by a blank are text"),
@@ -120,6 +121,11 @@ pub const fn join_texts<const N: usize>(head: &str, rest: &str) -> [u8; N] {
 }
 
 impl<T: Column> Column for Option<T> {
+    const KIND: ValueKind = T::KIND;
+    const NULLABLE: bool = true;
+    const WORDS: &'static [&'static str] = T::WORDS;
+    const REFERENCES: Option<&'static str> = T::REFERENCES;
+
     fn read(row: Row<'_>, column: usize) -> Result<Self> {
         if row.is_null(column) { Ok(None) } else { T::read(row, column).map(Some) }
     }
@@ -130,8 +136,10 @@ impl<T: Column> Column for Option<T> {
 }
 
 macro_rules! columns {
-    ($($type:ty: |$row:ident, $at:ident| $read:expr, |$this:ident| $value:expr;)*) => {$(
+    ($($type:ty, $kind:ident: |$row:ident, $at:ident| $read:expr, |$this:ident| $value:expr;)*) => {$(
         impl Column for $type {
+            const KIND: ValueKind = ValueKind::$kind;
+
             fn read($row: Row<'_>, $at: usize) -> Result<Self> { $read }
             fn value(&self) -> Value { let $this = self; $value }
         }
@@ -139,18 +147,16 @@ macro_rules! columns {
 }
 
 columns! {
-    i64: |row, at| row.int(at), |v| Value::Int(*v);
-    bool: |row, at| row.int(at).map(|n| n != 0), |v| Value::Bool(*v);
-    f64: |row, at| row.real(at), |v| Value::Real(*v);
-    String: |row, at| row.text(at).map(str::to_owned), |v| Value::Text(v.clone());
-    Vec<u8>: |row, at| row.blob(at).map(<[u8]>::to_vec), |v| Value::Blob(v.clone());
-    Uuid: |row, at| row.uuid(at), |v| Value::Uuid(*v);
-    Moment: |row, at| row.int(at).map(Moment), |v| Value::Time(v.0);
-    RelPath: |row, at| RelPath::parse(row.blob(at)?).ok_or_else(|| row.wrong(at, "a path")),
+    i64, Integer: |row, at| row.int(at), |v| Value::Int(*v);
+    bool, Flag: |row, at| row.int(at).map(|n| n != 0), |v| Value::Bool(*v);
+    f64, Number: |row, at| row.real(at), |v| Value::Real(*v);
+    String, Text: |row, at| row.text(at).map(str::to_owned), |v| Value::Text(v.clone());
+    Vec<u8>, Bytes: |row, at| row.blob(at).map(<[u8]>::to_vec), |v| Value::Blob(v.clone());
+    Uuid, Id: |row, at| row.uuid(at), |v| Value::Uuid(*v);
+    Moment, Time: |row, at| row.int(at).map(Moment), |v| Value::Time(v.0);
+    RelPath, Bytes: |row, at| RelPath::parse(row.blob(at)?).ok_or_else(|| row.wrong(at, "a path")),
         |v| Value::Blob(v.as_bytes().to_vec());
-    TenantId: |row, at| row.uuid(at).map(TenantId), |v| Value::Uuid(v.0);
-    UserId: |row, at| row.uuid(at).map(UserId), |v| Value::Uuid(v.0);
-    VolumeId: |row, at| row.uuid(at).map(VolumeId), |v| Value::Uuid(v.0);
-    ConduitId: |row, at| row.uuid(at).map(ConduitId), |v| Value::Uuid(v.0);
-    PreviewId: |row, at| row.uuid(at).map(PreviewId), |v| Value::Uuid(v.0);
+    TenantId, Id: |row, at| row.uuid(at).map(TenantId), |v| Value::Uuid(v.0);
+    ConduitId, Id: |row, at| row.uuid(at).map(ConduitId), |v| Value::Uuid(v.0);
+    PreviewId, Id: |row, at| row.uuid(at).map(PreviewId), |v| Value::Uuid(v.0);
 }

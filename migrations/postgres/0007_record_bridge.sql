@@ -1,0 +1,1 @@
+-- Databases, lists, and what keeps their rows in step.

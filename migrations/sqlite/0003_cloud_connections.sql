@@ -1,0 +1,1 @@
+-- Accounts at clouds, their folders and files.
