@@ -272,6 +272,20 @@ fn a_mirror_restores_what_happened_to_an_alias_at_the_target() {
     assert_eq!(world.trees.left.items.len(), 3);
 }
 
+#[test]
+fn a_lost_ledger_finds_the_aliases_again() {
+    for mode in [SyncMode::Mirror, SyncMode::Bidirectional] {
+        let s = narrow(mode, ConflictPolicy::KeepBoth);
+        let mut world = agreed(&["Name", "name", "a:b", "d?/", "d?/con", "d?/e*/", "d?/e*/f"]);
+        let (before, ledger) = (world.trees.clone(), std::mem::take(&mut world.ledger));
+        let plan = world.sync(&s);
+        assert!(effects(&plan).is_empty(), "{:#?}", effects(&plan));
+        assert_eq!((world.ledger.len(), world.trees == before), (ledger.len(), true));
+        in_step_and_quiet(&world, &s);
+        assert_eq!(world.aliases(), 5);
+    }
+}
+
 /// What one side has under an alias, the other side makes a file of that name; or the narrower side one of the wider
 /// side's names, where it can.
 fn borrow(world: &mut World, at: usize) {

@@ -2,7 +2,9 @@
 
 mod aliases;
 mod basics;
+mod case;
 mod cases;
+mod expected;
 mod faults;
 mod moving;
 mod oracle;

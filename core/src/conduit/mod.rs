@@ -177,8 +177,8 @@ impl Conduit {
     }
 
     /// The conflicts that wait for a person, the latest first; 1,000 at most. What policies decide never waits; these
-    /// are names that one side cannot hold or tell apart, moves that contradict each other, and files that an unclean
-    /// stop may have damaged.
+    /// are names that one side cannot hold or tell apart, where [`ConduitOptions::name_clash`] gives no aliases, and files
+    /// that an unclean stop may have damaged.
     ///
     /// # Errors
     /// `storage`, `busy`.

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::adopt::adopt_aliases;
 use super::names::Folding;
-use super::settings::SideRules;
+use super::settings::Settings;
 use crate::model::{Entry, Ident, Name, Pair, Side, Sides};
 
 /// One item of a directory: positions in the ledger's rows and in the two listings.
@@ -16,6 +17,8 @@ pub(super) struct Slot {
     pub(super) taken: Sides<bool>,
     /// It has another name than it had, or than the other side's, and keeps both.
     pub(super) keeps_names: bool,
+    /// New to the ledger, under another name on each side: that side's name is the agreed one.
+    pub(super) called_on: Option<Side>,
     /// A row that nothing stands for, while another item has its name: half of a swap that was not carried out leaves two
     /// rows of one name.
     pub(super) is_shadowed: bool,
@@ -35,8 +38,8 @@ type Keys<'a> = Vec<(Cow<'a, [u8]>, usize)>;
 
 /// Aligns the three lists. The result does not depend on the order of the listings: items come in the order of their
 /// keys, those with an alias first.
-pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], right: &[Entry]) -> Vec<Slot> {
-    let folding = Folding::of(rules);
+pub(super) fn align(settings: &Settings, base: &[Pair], left: &[Entry], right: &[Entry]) -> Vec<Slot> {
+    let folding = Folding::of(&settings.rules);
     let listing = Sides::new(left, right);
     let mut slots = Vec::with_capacity(base.len().max(left.len()).max(right.len()));
     if folding.is_plain() && are_alike(base, left, right) {
@@ -82,6 +85,7 @@ pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], rig
     if !folding.is_plain() {
         keep_names(base, listing, &mut slots);
     }
+    adopt_aliases(settings, listing, &mut slots);
     slots
 }
 

@@ -134,6 +134,7 @@ impl Reconciler {
                 here: Sides::new(entry(Side::Left), entry(Side::Right)),
                 taken: slot.taken,
                 keeps_names: slot.keeps_names,
+                called_on: slot.called_on,
                 ..Spot::default()
             };
             self.decide(dir, id, slot, spot, view, hashes, out);

@@ -163,7 +163,7 @@ impl Overlay {
             }
             arrived.push(bound);
         }
-        let mut slots = align(&settings.rules, base, &entries.left, &entries.right);
+        let mut slots = align(settings, base, &entries.left, &entries.right);
         let rows = self.rows(settings, base, entries, &slots, &arrived);
         for (i, (mut bound, row)) in arrived.into_iter().zip(rows).enumerate() {
             let arrival = &self.arrivals[i];

@@ -208,8 +208,8 @@ impl Reconciler {
             let slots = match &task.overlay {
                 Some(overlay) => overlay.apply(&self.settings, &mut base, &mut view.entries),
                 None => {
-                    let (rules, known) = (&self.settings.rules, task.aligned.take());
-                    known.unwrap_or_else(|| align(rules, &base, &view.entries.left, &view.entries.right))
+                    let known = task.aligned.take();
+                    known.unwrap_or_else(|| align(&self.settings, &base, &view.entries.left, &view.entries.right))
                 }
             };
             if let Some(overlay) = &task.overlay {
@@ -328,8 +328,7 @@ impl Observed {
         let Some(overlay) = &self.task.overlay else {
             let nothing_to_compare = self.base.is_empty() && Side::BOTH.iter().any(|s| entries[*s].is_empty());
             if !nothing_to_compare {
-                let slots =
-                    self.task.aligned.get_or_init(|| align(&settings.rules, &self.base, entries.left, entries.right));
+                let slots = self.task.aligned.get_or_init(|| align(settings, &self.base, entries.left, entries.right));
                 self.want(settings, &self.base, entries, slots, &mut wanted);
             }
             return wanted;

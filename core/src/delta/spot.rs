@@ -23,6 +23,8 @@ pub(super) struct Spot<'a> {
     pub(super) taken: Sides<bool>,
     /// It has another name than it had, and no side may take it over.
     pub(super) keeps_names: bool,
+    /// New to the ledger, under another name on each side: that side's name is the agreed one.
+    pub(super) called_on: Option<Side>,
     /// The name it is given on a side that cannot have its own.
     pub(super) alias: Option<Alias>,
 }
@@ -49,9 +51,17 @@ impl<'a> Spot<'a> {
             row: self.row,
             here: self.here,
             keeps_names: self.keeps_names,
+            called_on: self.called_on,
             alias: self.alias.clone(),
             ..Self::default()
         }
+    }
+
+    /// Its agreed name until now, or the one that a new item has.
+    pub(super) fn name(&self) -> Option<&'a Name> {
+        let first = self.called_on.unwrap_or(Side::Left);
+        let there = |side: Side| self.here[side].map(|e| &e.name);
+        self.row.map(|r| &r.name).or(there(first)).or(there(first.other()))
     }
 
     /// The item, unless nothing is there.
@@ -63,7 +73,7 @@ impl<'a> Spot<'a> {
         }
         let mut name = match &renamed.name {
             Some(name) => (*name).clone(),
-            None => row.map(|r| &r.name).or(here.left.map(|e| &e.name)).or(here.right.map(|e| &e.name))?.clone(),
+            None => self.name()?.clone(),
         };
         if let Some(alias) = self.alias.as_ref().filter(|alias| alias.is_agreed) {
             name = alias.name.clone();

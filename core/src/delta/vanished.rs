@@ -128,7 +128,11 @@ impl Reconciler {
             let appeared = Appeared {
                 node: entry.node.clone(),
                 real: at,
-                path: dir.path.join(row.map_or(&entry.name, |r| &r.name)),
+                path: dir.path.join(match row {
+                    Some(row) => &row.name,
+                    None if spot.called_on.is_some() => spot.name().unwrap_or(&entry.name),
+                    None => &entry.name,
+                }),
                 name: entry.name.clone(),
                 lineage: dir.lineage.clone(),
                 displaces: displaced[side],
