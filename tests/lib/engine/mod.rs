@@ -258,7 +258,8 @@ pub fn options(mode: SyncMode, conflict: Option<ConflictPolicy>) -> ConduitOptio
     ConduitOptions { mode, conflict, max_delete: Some(MaxDelete::Percent(100)), ..ConduitOptions::default() }
 }
 
-/// Stamps in the names of conflict copies differ from run to run.
+/// Stamps in the names of conflict copies differ from run to run, and so do the numbers of aliases whose plain form was
+/// in use at the time.
 pub fn without_stamps(items: &Items) -> Items {
     let plain = |path: &str| {
         path.split('/')
@@ -268,12 +269,21 @@ pub fn without_stamps(items: &Items) -> Items {
                     let end = part[at..].find(')').map_or(part.len(), |end| at + end);
                     format!("{} (conflict {side}{}", &part[..at], &part[end..])
                 }
-                None => part.to_owned(),
+                None => without_number(part),
             })
             .collect::<Vec<_>>()
             .join("/")
     };
     items.iter().map(|(path, item)| (plain(path), item.clone())).collect()
+}
+
+/// `stem~1a2b3c4d-2.ext` without its number.
+fn without_number(name: &str) -> String {
+    let is_digest = |text: &str| text.len() >= 8 && text.bytes().take(8).all(|b| b.is_ascii_hexdigit());
+    let Some(at) = name.rfind('~').filter(|at| is_digest(&name[at + 1..])) else { return name.to_owned() };
+    let (head, tail) = name.split_at(at + 9);
+    let number = tail.strip_prefix('-').map_or("", |rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    format!("{head}{}", if tail.starts_with('-') { number } else { tail })
 }
 
 /// Where two trees differ, in words.
