@@ -31,7 +31,8 @@ pub(super) fn adopt_aliases(settings: &Settings, listing: Sides<&[Entry]>, slots
                 break;
             }
             let Some(own) = name(&slots[n], on.other()).filter(|_| is_new(&slots[n], on.other())) else { continue };
-            if merged.contains(&n) || !(slots[n].taken[on] || !can_hold(&settings.rules[on], own)) {
+            let has_own = !slots[n].taken[on] && can_hold(&settings.rules[on], own);
+            if merged.contains(&n) || has_own {
                 continue;
             }
             let mut tried = HashSet::new();
