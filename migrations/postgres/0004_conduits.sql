@@ -10,6 +10,7 @@ CREATE TABLE sync_conduit (
     sync_mode text COLLATE "C" NOT NULL CHECK (sync_mode IN ('mirror', 'bidirectional', 'selective')),
     conflict_policy text COLLATE "C" NOT NULL DEFAULT 'keep-both'
         CHECK (conflict_policy IN ('source-wins', 'destination-wins', 'latest-wins', 'keep-both')),
+    name_clash text COLLATE "C" NOT NULL DEFAULT 'skip' CHECK (name_clash IN ('skip', 'alias')),
     filters jsonb NOT NULL DEFAULT '{}',
     filter_fingerprint bytea,
     exact boolean NOT NULL DEFAULT false,

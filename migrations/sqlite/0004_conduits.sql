@@ -10,6 +10,7 @@ CREATE TABLE sync_conduit (
     sync_mode TEXT NOT NULL CHECK (sync_mode IN ('mirror', 'bidirectional', 'selective')),
     conflict_policy TEXT NOT NULL DEFAULT 'keep-both'
         CHECK (conflict_policy IN ('source-wins', 'destination-wins', 'latest-wins', 'keep-both')),
+    name_clash TEXT NOT NULL DEFAULT 'skip' CHECK (name_clash IN ('skip', 'alias')),
     filters TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(filters)),
     filter_fingerprint BLOB,
     exact INTEGER NOT NULL DEFAULT 0 CHECK (exact IN (0, 1)),

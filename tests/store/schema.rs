@@ -6,9 +6,9 @@ use std::sync::Arc;
 use portbook::Code;
 use portbook::model::{
     Activity, Conduit, ConduitId, Conflict, ConflictPolicy, EntryKind, EntryRow, Generation, GenerationStatus,
-    IndexMode, Moment, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow, PreviewState, RelPath,
-    Resolution, Schedule, SelectionRule, SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncMode, SyncStatus,
-    SyncType, TransferSession, TransferState, UserId, VerificationStatus, Verify, WaitReason,
+    IndexMode, Moment, NameClash, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow, PreviewState,
+    RelPath, Resolution, Schedule, SelectionRule, SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncMode,
+    SyncStatus, SyncType, TransferSession, TransferState, UserId, VerificationStatus, Verify, WaitReason,
 };
 use portbook::store::{Insert, Record, Statement, Value, Write};
 
@@ -182,6 +182,7 @@ fn conduit(t: &Tenancy, source: i64) -> Conduit {
         name: Some("photos".into()),
         sync_mode: SyncMode::Bidirectional,
         conflict_policy: ConflictPolicy::LatestWins,
+        name_clash: NameClash::Alias,
         filters: "{}".into(),
         filter_fingerprint: Some(vec![7; 32]),
         exact: true,

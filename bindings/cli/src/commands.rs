@@ -157,8 +157,20 @@ fn line(change: PreviewChange) -> ChangeLine {
         (None, Some(reason)) => reason.to_string(),
         (None, None) => format!("{}{side}", change.action),
     };
+    let action = Side::BOTH.into_iter().filter_map(|side| alias(&change, side)).fold(action, |all, one| all + &one);
     let action = if change.decides.is_some() { format!("{action}, as decided") } else { action };
     ChangeLine { path: change.path.to_string(), kind: change.kind, action, bytes: change.bytes }
+}
+
+/// The name that the item has on one side only.
+fn alias(change: &PreviewChange, side: Side) -> Option<String> {
+    let name = change.path_on[side].as_ref()?.name()?;
+    let is_alias = change.path.name().as_ref() != Some(&name) && !portbook::provider::is_reserved(name.as_bytes());
+    let place = match side {
+        Side::Left => "source",
+        Side::Right => "target",
+    };
+    is_alias.then(|| format!(", as {name} at the {place}"))
 }
 
 fn counts(counts: &portbook::operation::Counts, bytes: u64, generation: i64, elapsed: Duration) -> Counts {

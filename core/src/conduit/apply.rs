@@ -281,10 +281,7 @@ impl Apply {
                     writes.push(self.journal.failed(&planned.change, &error));
                     self.list_failure(&planned.change.path, error).await;
                 }
-                SkipReason::NameCollision(_)
-                | SkipReason::NameNotAllowed(_)
-                | SkipReason::MoveCycle
-                | SkipReason::Suspect(_) => {
+                SkipReason::NameCollision(_) | SkipReason::NameNotAllowed(_) | SkipReason::Suspect(_) => {
                     self.tally.waiting += 1;
                     self.tally.counts.add(planned.change.kind, 1);
                     let why = conflict::reason(reason, self.journal.swapped);

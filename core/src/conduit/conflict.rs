@@ -247,7 +247,6 @@ fn choices(conflict: &Conflict, base: Option<&Pair>) -> Vec<Resolution> {
             let numbered = (conflict.reason == WaitReason::NameCollision).then_some(Resolution::Both);
             [gone].into_iter().chain(numbered).chain(renames).collect()
         }
-        WaitReason::MoveCycle => Vec::new(),
     }
 }
 
@@ -430,7 +429,6 @@ pub(crate) fn reason(reason: &SkipReason, swapped: bool) -> Option<(WaitReason, 
     match reason {
         SkipReason::NameCollision(side) => Some((WaitReason::NameCollision, on(side))),
         SkipReason::NameNotAllowed(side) => Some((WaitReason::NameNotAllowed, on(side))),
-        SkipReason::MoveCycle => Some((WaitReason::MoveCycle, None)),
         SkipReason::Suspect(side) => Some((WaitReason::Suspect, on(side))),
         SkipReason::Unknown(..)
         | SkipReason::Untracked

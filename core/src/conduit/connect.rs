@@ -9,7 +9,7 @@ use crate::book::BookInner;
 use crate::delta::{Limits, MaxDelete};
 use crate::error::{Code, Error, Result};
 use crate::model::shown;
-use crate::model::{self, ConduitId, ConflictPolicy, Side, Sides, SyncMode, TenantId, UserId, Verify};
+use crate::model::{self, ConduitId, ConflictPolicy, NameClash, Side, Sides, SyncMode, TenantId, UserId, Verify};
 use crate::operation::clock::micros;
 use crate::provider::Provider;
 use crate::provider::local::Local;
@@ -91,6 +91,8 @@ pub struct ConduitOptions {
     pub mode: SyncMode,
     /// Who wins a conflict; `None`: source-wins for mirror and selective, keep-both for bidirectional.
     pub conflict: Option<ConflictPolicy>,
+    /// What becomes of names that one side cannot hold or cannot tell apart.
+    pub name_clash: NameClash,
     /// Which items take part.
     pub filters: Filters,
     /// Mirror mode: what the ledger never knew at the target is removed there.
@@ -111,6 +113,7 @@ impl Default for ConduitOptions {
         Self {
             mode: SyncMode::Mirror,
             conflict: None,
+            name_clash: NameClash::Skip,
             filters: Filters::default(),
             exact: false,
             max_delete: None,
@@ -194,6 +197,7 @@ async fn remembered(book: &BookInner, tenant: TenantId, id: i64) -> Result<Condu
         // The usual limit is nobody's word.
         max_delete: Some(limit).filter(|limit| *limit != Limits::default().max_delete),
         verify: row.verify,
+        name_clash: row.name_clash,
         transfers: u32::try_from(row.parallel_transfers).unwrap_or(1).max(1),
         bandwidth: row.bandwidth_limit_mbps.and_then(|m| u64::try_from(m).ok()).map(|m| m.saturating_mul(MEGABIT)),
     })
@@ -339,13 +343,14 @@ async fn remember(book: &BookInner, tenant: TenantId, id: i64, options: &Conduit
         Value::Bool(options.filters.index_rules),
         Value::Int(i64::from(options.transfers.max(1))),
         options.bandwidth.map_or(Value::Null, |b| Value::Int(i64::try_from(b.div_ceil(MEGABIT)).unwrap_or(i64::MAX))),
+        Value::Text(options.name_clash.as_str().to_owned()),
     ];
     let mut params = vec![Value::Uuid(tenant.0), Value::Int(id)];
     params.extend(attributes);
     let same = Statement::new(
         "SELECT 1 FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2 AND sync_mode = ?3 AND conflict_policy = ?4 \
          AND exact = ?6 AND verify = ?7 AND max_delete = ?8 AND use_index_rules = ?9 AND parallel_transfers = ?10 \
-         AND coalesce(bandwidth_limit_mbps, 0) = coalesce(?11, 0) AND filters = ?5",
+         AND coalesce(bandwidth_limit_mbps, 0) = coalesce(?11, 0) AND name_clash = ?12 AND filters = ?5",
         params.clone(),
     );
     if !book.store.query(tenant, same).await?.is_empty() {
@@ -354,8 +359,8 @@ async fn remember(book: &BookInner, tenant: TenantId, id: i64, options: &Conduit
     params.push(Value::Time(micros(book.clock.now())));
     let update = Statement::new(
         "UPDATE sync_conduit SET sync_mode = ?3, conflict_policy = ?4, filters = ?5, exact = ?6, verify = ?7, \
-         max_delete = ?8, use_index_rules = ?9, parallel_transfers = ?10, bandwidth_limit_mbps = ?11, updated_at = ?12 \
-         WHERE tenant_id = ?1 AND id = ?2",
+         max_delete = ?8, use_index_rules = ?9, parallel_transfers = ?10, bandwidth_limit_mbps = ?11, name_clash = ?12, \
+         updated_at = ?13 WHERE tenant_id = ?1 AND id = ?2",
         params,
     );
     book.store.write(tenant, vec![Write::Expect(update, 1)]).await.map(|_| ())

@@ -191,8 +191,9 @@ impl Conduit {
     }
 
     /// The conflicts that wait for a person, the latest first, after (that is, older than) the one of that number; 1,000
-    /// at most. What policies decide never waits; these are names that one side cannot hold or tell apart, a file against
-    /// a directory that may not go, and files that an unclean stop may have damaged.
+    /// at most. What policies decide never waits; these are names that one side cannot hold or tell apart, where
+    /// [`ConduitOptions::name_clash`] gives no aliases, a file against a directory that may not go, and files that an
+    /// unclean stop may have damaged.
     ///
     /// # Errors
     /// `storage`, `busy`.

@@ -144,6 +144,7 @@ impl ConduitInner {
         Ok(Settings {
             mode: self.options.mode,
             policy: self.options.policy(),
+            name_clash: self.options.name_clash,
             exact: self.options.exact,
             checksum,
             rules: Sides::new(rules(Side::Left), rules(Side::Right)),

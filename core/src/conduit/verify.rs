@@ -174,7 +174,7 @@ fn compare(
     left: BTreeMap<Name, Node>,
     mut right: BTreeMap<Name, Node>,
     stack: &mut Vec<RelPath>,
-    same: &mut Vec<(RelPath, u64)>,
+    same: &mut Vec<(Sides<RelPath>, u64)>,
 ) {
     for (name, node) in left {
         let path = dir.join(&name);
@@ -204,7 +204,7 @@ fn compare(
             Some(other) if other.kind != node.kind => report.differs(path, Difference::Kind),
             Some(_) if is_dir => stack.push(path),
             Some(other) if other.token.size != node.token.size => report.differs(path, Difference::Size),
-            Some(_) => same.push((path, node.token.size)),
+            Some(_) => same.push((Sides::new(path.clone(), path), node.token.size)),
         }
     }
     for (name, node) in right {
@@ -221,10 +221,14 @@ fn compare(
     }
 }
 
-async fn contents(report: &mut VerifyReport, sides: &Sides<std::sync::Arc<dyn Provider>>, batch: &[(RelPath, u64)]) {
-    let paths: Vec<RelPath> = batch.iter().map(|(path, _)| path.clone()).collect();
-    let (left, right) = futures_util::join!(sides.left.hash(paths.clone()), sides.right.hash(paths));
-    for (((path, size), left), right) in batch.iter().zip(left).zip(right) {
+async fn contents(
+    report: &mut VerifyReport,
+    sides: &Sides<std::sync::Arc<dyn Provider>>,
+    batch: &[(Sides<RelPath>, u64)],
+) {
+    let paths = |side: Side| batch.iter().map(|(at, _)| at[side].clone()).collect();
+    let (left, right) = futures_util::join!(sides.left.hash(paths(Side::Left)), sides.right.hash(paths(Side::Right)));
+    for (((Sides { left: path, .. }, size), left), right) in batch.iter().zip(left).zip(right) {
         report.bytes += size;
         match (left, right) {
             (Ok(left), Ok(right)) if left.content == right.content => {}
@@ -269,7 +273,8 @@ async fn look(scene: &Scene, batch: &[&Planned], checksum: bool) -> u64 {
         if !equal {
             differing += 1;
         } else if planned.change.item != Kind::Dir {
-            same.push((planned.change.path.clone(), planned.change.bytes));
+            let at = |side: Side| planned.change.path_on(side).clone();
+            same.push((Sides::new(at(Side::Left), at(Side::Right)), planned.change.bytes));
         }
     }
     if checksum {

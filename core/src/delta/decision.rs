@@ -258,12 +258,12 @@ impl Reconciler {
                 }
                 let folder = if is_dir.left { Side::Left } else { Side::Right };
                 let was_dir = item.row.as_ref().is_some_and(|row| row.kind == Kind::Dir);
-                self.folder_keeps_the_name(dir, dir.id, item.clone(), folder, was_dir, &view, &[], out);
+                self.folder_keeps_the_name(dir, dir.id, item.clone(), folder, was_dir, &view, out);
                 true
             }
             (Some(_), Some(_)) if is_dir.left => false,
             (Some(_), Some(_)) => {
-                self.keep_both(dir, item, &view, &[], out);
+                self.keep_both(dir, item, &view, out);
                 true
             }
             (None, None) => false,
@@ -382,5 +382,5 @@ impl Reconciler {
 /// The names in a directory, as those who choose conflict names ask for them.
 fn names_of(dir: &Dir) -> View {
     let taken = RefCell::new(Some(dir.names.clone().unwrap_or_default()));
-    View { entries: Sides::default(), unlisted: Sides::default(), taken, overlay: None }
+    View { taken, ..View::default() }
 }

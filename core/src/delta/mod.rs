@@ -7,8 +7,10 @@
 //! | part | what it knows |
 //! |---|---|
 //! | `settings` | everything the result depends on beside the three trees |
-//! | `names` | which names are the same on a side, which cannot be held, conflict names |
+//! | `names` | which names are the same on a side, which cannot be held, conflict names, aliases |
 //! | `align` | which row, left entry and right entry are the same item |
+//! | `adopt` | items under an alias that the ledger does not know |
+//! | `spot` | an item of a directory, and what it is called on each side |
 //! | `classify` | what became of an item on one side |
 //! | `table` | what two states and a policy decide about a file or link |
 //! | `items` `leaves` `clash` `vanished` | the items of one directory |
@@ -22,6 +24,7 @@
 //! | `tally` | the counts |
 //! | `guards` | what a plan may not do without a person's word |
 
+mod adopt;
 mod align;
 mod change;
 mod clash;
@@ -38,6 +41,7 @@ mod names;
 mod overlay;
 mod reconciler;
 mod settings;
+mod spot;
 mod structure;
 mod table;
 mod tally;

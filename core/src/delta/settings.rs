@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::decision::Decisions;
-use crate::model::{ConflictPolicy, PairId, RelPath, Sides, SyncMode};
+use crate::model::{ConflictPolicy, NameClash, PairId, RelPath, Sides, SyncMode};
 
 /// What a side can hold; see the provider's capabilities of the same names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Settings {
     pub mode: SyncMode,
     /// Who wins a conflict.
     pub policy: ConflictPolicy,
+    /// What becomes of names that one side cannot hold or cannot tell apart.
+    pub name_clash: NameClash,
     /// Mirror mode: what the ledger never knew at the target is removed there.
     pub exact: bool,
     /// Hash every file on both sides, whatever the tokens say.

@@ -33,6 +33,16 @@ text_enum! {
 }
 
 text_enum! {
+    /// What becomes of an item whose name one side cannot hold, or cannot tell from another's (`sync_conduit.name_clash`).
+    NameClash {
+        /// It is left alone and waits for a person.
+        Skip = "skip",
+        /// That side gets it under an alias, which the ledger keeps.
+        Alias = "alias",
+    }
+}
+
+text_enum! {
     /// How a run looks at what it carried (`sync_conduit.verify`).
     Verify {
         /// Not at all.
@@ -99,8 +109,6 @@ text_enum! {
         NameCollision = "name_collision",
         /// That side cannot hold the name.
         NameNotAllowed = "name_not_allowed",
-        /// Two moves contradict each other.
-        MoveCycle = "move_cycle",
         /// An unclean stop may have damaged that side's file.
         Suspect = "suspect",
     }
@@ -262,6 +270,8 @@ record! {
         sync_mode: SyncMode,
         /// Who wins when both sides changed.
         conflict_policy: ConflictPolicy,
+        /// What becomes of names that one side cannot hold or tell apart.
+        name_clash: NameClash,
         /// What is in scope, as JSON.
         filters: String,
         /// Of the filters that the ledger was last written under; none before the first run.

@@ -113,6 +113,8 @@ pub struct PreviewChange {
     pub id: ChangeId,
     /// Where, relative to both roots.
     pub path: RelPath,
+    /// Where each side has it, when that is not `path`: under an alias, or beneath one.
+    pub path_on: Sides<Option<RelPath>>,
     /// How it is counted.
     pub kind: ChangeKind,
     /// What is done: `make_dir`, `move`, `transfer`, `set_metadata`, `delete`, `record`, `forget` or `skip`.
@@ -410,6 +412,7 @@ fn shown(row: &Row<'_>) -> Result<PreviewChange> {
         ticked: row.int(5)? == 0,
         follows: !row.is_null(6),
         decides: change.decides,
+        path_on: change.path_on,
         path: change.path,
     })
 }
