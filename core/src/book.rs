@@ -13,6 +13,7 @@ use crate::model::{TenantId, UserId};
 use crate::operation::{Clock, SystemClock};
 use crate::session::Session;
 use crate::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write};
+use crate::vault::{KeySource, Vault};
 
 /// The tenant of books that only one person uses.
 const ONLY_TENANT: TenantId = TenantId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
@@ -28,6 +29,7 @@ const WORKERS: usize = 2;
 pub struct BookOptions {
     location: Location,
     clock: Option<Arc<dyn Clock>>,
+    key: Option<KeySource>,
 }
 
 #[derive(Clone)]
@@ -38,26 +40,39 @@ enum Location {
 }
 
 impl BookOptions {
+    fn at(location: Location) -> Self {
+        Self { location, clock: None, key: None }
+    }
+
     /// A book in a SQLite file, made when it is absent.
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
-        Self { location: Location::Sqlite(path.into()), clock: None }
+        Self::at(Location::Sqlite(path.into()))
     }
 
     /// A book in a PostgreSQL database, by its URL.
     pub fn postgres(url: impl Into<String>) -> Self {
-        Self { location: Location::Postgres(url.into()), clock: None }
+        Self::at(Location::Postgres(url.into()))
     }
 
     /// A book in a store that is open already.
     #[must_use]
     pub fn store(store: Arc<dyn Store>) -> Self {
-        Self { location: Location::Store(store), clock: None }
+        Self::at(Location::Store(store))
     }
 
     /// Takes the time from this clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Seals and opens the secrets of the book with this key. A book without secrets takes any, and keeps its first
+    /// secret by it. The key is derived and checked when a secret is first sealed or opened, not when the book is
+    /// opened; without one everything works that needs no secret.
+    #[must_use]
+    pub fn key(mut self, key: KeySource) -> Self {
+        self.key = Some(key);
         self
     }
 }
@@ -73,6 +88,7 @@ pub struct Book {
 pub(crate) struct BookInner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) vault: Arc<Vault>,
     runtime: Option<Runtime>,
 }
 
@@ -83,7 +99,7 @@ impl Book {
     /// `newer` when a newer version wrote it (it is left untouched), `corrupt` when it is not a book or damaged,
     /// `permission`, `quota`, `busy`, `storage`.
     pub async fn open(options: BookOptions) -> Result<Self> {
-        let BookOptions { location, clock } = options;
+        let BookOptions { location, clock, key } = options;
         let runtime = Builder::new_multi_thread()
             .worker_threads(WORKERS)
             .thread_name("portbook")
@@ -102,7 +118,8 @@ impl Book {
             }
         };
         let clock = clock.unwrap_or_else(SystemClock::shared);
-        Ok(Self { inner: Arc::new(BookInner { store, clock, runtime: Some(runtime) }) })
+        let vault = Arc::new(Vault::new(store.clone(), key));
+        Ok(Self { inner: Arc::new(BookInner { store, clock, vault, runtime: Some(runtime) }) })
     }
 
     /// Waits for an operation of this book, on a thread that may block.
@@ -155,7 +172,7 @@ impl Book {
         self.inner
             .run(async move {
                 let ask = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
-                let tenants = book.store.query(ONLY_TENANT, ask).await?;
+                let tenants = book.store.query(TenantId::BOOK, ask).await?;
                 let mut sum = Upkeep::default();
                 for row in tenants.iter() {
                     let Upkeep { previews, trashed, activity } =
@@ -167,6 +184,30 @@ impl Book {
                 Ok(sum)
             })
             .await
+    }
+
+    /// Makes `new` the key of the book's secrets, for every tenant and every process. Nothing is encrypted anew: the
+    /// tenants' data keys are wrapped by the new key, in one transaction. Other processes have to be given the new key.
+    ///
+    /// ```
+    /// use portbook::vault::KeySource;
+    /// use portbook::{Book, BookOptions};
+    /// # fn main() -> portbook::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let (old_key, new_key) = (vec![1; 32], vec![2; 32]);
+    /// let options = BookOptions::sqlite(dir.path().join("book.db")).key(KeySource::raw(old_key.into())?);
+    /// let book = portbook::wait(Book::open(options))?;
+    /// book.wait(book.rotate_key(KeySource::raw(new_key.into())?))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `wrong_key` when the book was opened with another key than its secrets are kept by, or with none; `host`,
+    /// `storage`, `busy`. The key is then the one it was.
+    pub async fn rotate_key(&self, new: KeySource) -> Result<()> {
+        let vault = self.inner.vault.clone();
+        self.inner.run(async move { vault.rotate_key(new).await }).await
     }
 
     /// Ends the book: what is under way in it is waited for, later calls fail. A SQLite book is one file afterwards; one

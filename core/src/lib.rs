@@ -31,6 +31,7 @@
 //! | [`provider`] | one file per storage service behind one trait |
 //! | [`table`] | rows of the tables that hosts read and write |
 //! | [`ledger`] | what both sides last agreed on |
+//! | [`vault`] | secrets at rest |
 //! | [`store`] | the metastore: one set of SQL statements, two engines |
 //! | [`delta`] | pure reconciliation |
 //! | [`model`] | typed rows, names, nodes |
@@ -49,6 +50,7 @@ mod rows;
 mod session;
 pub mod store;
 pub mod table;
+pub mod vault;
 
 pub use book::{Book, BookOptions};
 pub use error::{Code, Error, Result};

@@ -10,6 +10,7 @@ mod ledger;
 mod opening;
 mod operations;
 mod schema;
+mod secrets;
 mod tables;
 
 /// Each claim becomes one test per engine.
@@ -55,6 +56,24 @@ contract! {
     ledger::a_directory_has_the_path_of_its_ancestors;
     ledger::an_intent_is_open_until_it_is_removed;
     ledger::a_conduit_takes_its_ledger_along;
+    secrets::an_unsealed_secret_is_refused;
+    secrets::a_secret_opens_with_the_key_of_its_book;
+    secrets::a_wrong_key_is_one_error_and_writes_nothing;
+    secrets::a_book_without_secrets_opens_none;
+    secrets::a_secret_opens_in_its_own_place_only;
+    secrets::a_data_key_belongs_to_its_tenant;
+    secrets::a_tenant_that_comes_again_gets_a_key_of_its_own;
+    secrets::eight_first_secrets_make_one_key;
+    secrets::a_rotation_wraps_anew_and_touches_no_sealed_value;
+    secrets::a_book_changes_its_key_and_needs_none_to_open;
+    secrets::a_process_with_the_old_key_is_told;
+    secrets::a_rotation_beside_first_secrets_leaves_none_behind;
+    secrets::the_key_is_not_removed_while_it_is_needed;
+    secrets::a_cheap_passphrase_of_a_book_is_refused;
+    secrets::a_renewed_data_key_seals_and_the_old_one_opens;
+    secrets::sealing_anew_brings_every_value_along;
+    secrets::a_host_that_cannot_answer_is_not_a_wrong_key;
+    secrets::nothing_of_a_secret_is_in_the_book;
     tables::a_row_comes_back_as_it_was_made;
     tables::what_may_be_left_out_is;
     tables::an_update_of_a_row_that_moved_on_is_stale;

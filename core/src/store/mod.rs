@@ -84,6 +84,9 @@ pub enum Write {
     Returning(Statement),
     /// Insert many rows.
     Insert(Insert),
+    /// Do the rest of the batch as this tenant, or as [`TenantId::BOOK`]: for the few writes that concern the whole
+    /// book.
+    As(TenantId),
 }
 
 /// What a part of a batch did.

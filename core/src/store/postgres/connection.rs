@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::value::{ColumnOf, push_row};
 use crate::error::{Code, Error, Result};
-use crate::model::TenantId;
+use crate::model::{TenantId, Unsealed};
 use crate::store::sqlite::{on_conflict, unexpected};
 use crate::store::{Insert, Rows, Statement, Value, Write, Written};
 
@@ -89,6 +89,10 @@ impl Connection {
                     written.push(Written::Rows(rows_of(&self.client, &prepared, &statement.params).await?));
                 }
                 Write::Insert(insert) => written.push(Written::Changed(self.insert(insert).await?)),
+                Write::As(tenant) => {
+                    self.run(&act_as(*tenant)).await?;
+                    written.push(Written::Changed(0));
+                }
                 Write::Execute(_) | Write::Expect(..) => {}
             }
             rest = &rest[1..];
@@ -186,7 +190,7 @@ impl Connection {
     /// Begins a transaction as that tenant; row-level security reads the setting.
     async fn begin(&mut self, begin: &str, tenant: TenantId) -> Result<()> {
         self.unfinished = true;
-        self.run(&format!("{begin}; SET LOCAL portbook.tenant = '{tenant}'")).await
+        self.run(&format!("{begin}; {}", act_as(tenant))).await
     }
 
     async fn run(&self, sql: &str) -> Result<()> {
@@ -203,6 +207,14 @@ impl Connection {
     async fn undo(&mut self, error: Error) -> Error {
         let _ = self.end("ROLLBACK").await;
         error
+    }
+}
+
+/// What the policies of row-level security ask for.
+fn act_as(tenant: TenantId) -> String {
+    match tenant {
+        TenantId::BOOK => "SET LOCAL portbook.tenant = '*'".to_owned(),
+        tenant => format!("SET LOCAL portbook.tenant = '{tenant}'"),
     }
 }
 
@@ -230,9 +242,13 @@ fn with_dollars(sql: &str) -> String {
 
 /// Our code for what the server says.
 pub(super) fn error_of(action: &'static str, source: tokio_postgres::Error) -> Error {
+    let cause = std::error::Error::source(&source);
+    if cause.is_some_and(|why| why.is::<Unsealed>()) {
+        return Error::new(Code::Internal, action, "the book").because(Unsealed);
+    }
     let code = match source.code() {
         None if source.is_closed() => Code::Offline,
-        None => match std::error::Error::source(&source) {
+        None => match cause {
             Some(cause) if cause.is::<std::io::Error>() => Code::Offline,
             _ => Code::Storage,
         },

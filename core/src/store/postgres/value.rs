@@ -4,6 +4,7 @@
 use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
+use crate::model::Unsealed;
 use crate::store::{Rows, Value};
 
 type Failure = Box<dyn std::error::Error + Sync + Send>;
@@ -53,6 +54,7 @@ impl ToSql for Value {
                 Type::INT8 => out.put_i64(*micros),
                 _ => return Err(unfit("a time", wanted)),
             },
+            Value::Secret(_) => return Err(Box::new(Unsealed)),
         }
         Ok(IsNull::No)
     }
