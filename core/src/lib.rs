@@ -30,6 +30,7 @@
 //! | [`operation`] | previews, runs, progress, history |
 //! | [`provider`] | one file per storage service behind one trait |
 //! | [`table`] | rows of the tables that hosts read and write |
+//! | [`upkeep`] | checking a book, copying it to the other engine |
 //! | [`ledger`] | what both sides last agreed on |
 //! | [`vault`] | secrets at rest |
 //! | [`store`] | the metastore: one set of SQL statements, two engines |
@@ -50,6 +51,7 @@ mod rows;
 mod session;
 pub mod store;
 pub mod table;
+pub mod upkeep;
 pub mod vault;
 
 pub use book::{Book, BookOptions};

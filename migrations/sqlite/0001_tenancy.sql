@@ -49,3 +49,9 @@ CREATE TABLE data_key (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX idx_data_key_key ON data_key(key_id);
+
+-- One row while a copy of another book arrives here: until it is whole, nobody may take it for a book.
+CREATE TABLE book_copy (
+    number INTEGER NOT NULL PRIMARY KEY CHECK (number = 1),
+    begun_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+) STRICT;

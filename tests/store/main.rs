@@ -12,6 +12,7 @@ mod operations;
 mod schema;
 mod secrets;
 mod tables;
+mod upkeep;
 
 /// Each claim becomes one test per engine.
 macro_rules! contract {
@@ -66,6 +67,7 @@ contract! {
     secrets::eight_first_secrets_make_one_key;
     secrets::a_rotation_wraps_anew_and_touches_no_sealed_value;
     secrets::a_book_changes_its_key_and_needs_none_to_open;
+    secrets::a_copied_book_opens_its_secrets;
     secrets::a_process_with_the_old_key_is_told;
     secrets::a_rotation_beside_first_secrets_leaves_none_behind;
     secrets::the_key_is_not_removed_while_it_is_needed;
@@ -82,4 +84,9 @@ contract! {
     tables::every_list_finds_its_rows;
     tables::values_that_break_a_rule_are_refused_by_name;
     tables::rows_of_another_tenant_are_not_there;
+    upkeep::a_book_goes_to_the_other_engine_and_back;
+    upkeep::a_copy_that_was_cancelled_is_no_book;
+    upkeep::a_sound_book_has_no_findings_and_a_broken_ledger_has;
+    upkeep::a_backup_is_a_book_of_its_own;
+    upkeep::a_damaged_page_is_found;
 }

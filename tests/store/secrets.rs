@@ -86,9 +86,9 @@ pub(crate) async fn an_unsealed_secret_is_refused(book: Arc<Book>) {
     let secret = || Value::Secret(PLAIN.into());
     let update = "UPDATE entry SET provider_id = ?1";
     let ask = Statement::new("SELECT 1 FROM entry WHERE provider_id = ?1", vec![secret()]);
-    let columns = &["id", "tenant_id", "path", "description"];
+    let columns = ["id", "tenant_id", "path", "description"];
     let values = vec![Value::Uuid(id()), Value::Uuid(t.tenant.0), Value::Text("/a".into()), secret()];
-    let insert = Insert { table: "local_paths", columns, values, on_conflict: OnConflict::Fail };
+    let insert = Insert::new("local_paths", columns, values, OnConflict::Fail);
     for part in [Write::Execute(Statement::new(update, vec![secret()])), Write::Insert(insert)] {
         let first = Statement::new("UPDATE entry SET provider_id = ?1", vec![Value::Blob(vec![1])]);
         let error = book.store.write(t.tenant, vec![Write::Execute(first), part]).await.unwrap_err();
@@ -262,6 +262,23 @@ pub(crate) async fn a_book_changes_its_key_and_needs_none_to_open(book: Arc<Book
     opened.rotate_key(raw(3)).await.unwrap();
     opens(&vault(&book, raw(3)), t.tenant, 1, &sealed).await;
     assert_eq!(code(open(&vault(&book, raw(2)), t.tenant, 1, &sealed).await), Some(Code::WrongKey));
+}
+
+/// On PostgreSQL only: a copy goes from one engine to the other.
+pub(crate) async fn a_copied_book_opens_its_secrets(server: Arc<Book>) {
+    if server.is_sqlite() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let at = At::File(directory.path().join("book"));
+    let here = Arc::new(Book { store: at.open().await.unwrap(), at });
+    let t = here.tenancy().await;
+    let sealed = seal(&vault(&here, raw(1)), t.tenant, 1).await.unwrap();
+    let from = portbook::Book::open(BookOptions::store(here.store.clone())).await.unwrap();
+    let to = portbook::Book::open(BookOptions::store(server.store.clone())).await.unwrap();
+    from.copy_into(&to, &portbook::upkeep::Copying::new()).await.unwrap();
+    opens(&vault(&server, raw(1)), t.tenant, 1, &sealed).await;
+    assert_eq!(code(open(&vault(&server, raw(2)), t.tenant, 1, &sealed).await), Some(Code::WrongKey));
 }
 
 pub(crate) async fn a_process_with_the_old_key_is_told(book: Arc<Book>) {

@@ -6,6 +6,7 @@
 mod connection;
 mod value;
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -98,6 +99,21 @@ impl Store for PostgresStore {
 
     async fn write(&self, tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>> {
         self.with(async |c: &mut Connection| c.write(tenant, &batch).await).await
+    }
+
+    async fn integrity(&self) -> Result<Vec<String>> {
+        // The server checks what it stores, and every reference is enforced; what it cannot know, `Book::check` asks.
+        self.with(async |c: &mut Connection| c.unvalidated().await).await
+    }
+
+    async fn vacuum(&self) -> Result<()> {
+        self.with(async |c: &mut Connection| c.vacuum().await).await
+    }
+
+    async fn backup(&self, _to: &Path) -> Result<()> {
+        Err(Error::new(Code::Unsupported, "back up the book to", "a file")
+            .because("it is on a server")
+            .advise("use the server's own tools (pg_dump, a base backup), or copy the book into a file"))
     }
 
     async fn shutdown(&self) {

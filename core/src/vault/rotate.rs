@@ -63,9 +63,8 @@ impl Vault {
         }
         let old = unlock(lock, &current).await?;
         let mut batch = vec![Write::Insert(Insert::of(&[VaultKey { slot: 0, ..row.clone() }]))];
-        let tenants = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
-        for tenant in self.store.query(TenantId::BOOK, tenants).await?.iter() {
-            batch.extend(self.wrap_anew(TenantId(tenant.uuid(0)?), &old, key).await?);
+        for tenant in self.store.tenants().await? {
+            batch.extend(self.wrap_anew(tenant, &old, key).await?);
         }
         batch.push(Write::As(TenantId::BOOK));
         // The reference refuses this while any data key is left that the old key wrapped, seen here or not.

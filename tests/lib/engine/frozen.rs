@@ -48,6 +48,18 @@ impl Store for Frozen {
         self.inner.write(tenant, batch).await
     }
 
+    async fn integrity(&self) -> Result<Vec<String>> {
+        self.inner.integrity().await
+    }
+
+    async fn vacuum(&self) -> Result<()> {
+        self.inner.vacuum().await
+    }
+
+    async fn backup(&self, to: &std::path::Path) -> Result<()> {
+        self.inner.backup(to).await
+    }
+
     async fn shutdown(&self) {
         self.inner.shutdown().await;
     }
