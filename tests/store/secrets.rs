@@ -8,7 +8,6 @@ use portbook::model::{SecretBytes, TenantId, UserId};
 use portbook::store::{Insert, OnConflict, Statement, Value, Write};
 use portbook::vault::{Argon2Cost, KeySource, KeyWrapper, SealedColumn, SecretPlace, Vault, WrappedKey};
 use portbook::{BookOptions, Code, Error, Result};
-use uuid::Uuid;
 
 use crate::fixture::{At, Book, Tenancy, id};
 
@@ -18,6 +17,9 @@ const PLAIN: &str = "wJalrXUtnFEMI-secret-of-the-test";
 const SESSIONS: SealedColumn =
     SealedColumn { table: "transfer_session", tenant: "tenant_id", key: "id", column: "session" };
 const ENTRIES: SealedColumn = SealedColumn { table: "entry", tenant: "tenant_id", key: "uuid", column: "provider_id" };
+
+const SESSION: &str = "SELECT session FROM transfer_session WHERE tenant_id = ?1";
+const WRAPPED: &str = "SELECT wrapped FROM data_key WHERE tenant_id = ?1 ORDER BY generation LIMIT 1";
 
 fn raw(byte: u8) -> KeySource {
     KeySource::raw(vec![byte; 32].into()).unwrap()
@@ -71,8 +73,29 @@ async fn opens(vault: &Vault, tenant: TenantId, row: i64, sealed: &[u8]) {
 
 /// Rows of `vault_key` and of `data_key`.
 async fn keys(book: &Book) -> (i64, i64) {
-    let count = |sql| book.ints(sql, vec![]);
-    (count("SELECT count(*) FROM vault_key WHERE slot = 1").await[0], count("SELECT count(*) FROM data_key").await[0])
+    let mut data_keys = 0;
+    for tenant in book.store.tenants().await.unwrap() {
+        data_keys += count(book, tenant, "SELECT count(*) FROM data_key WHERE tenant_id = ?1").await;
+    }
+    (book.ints("SELECT count(*) FROM vault_key", vec![]).await[0], data_keys)
+}
+
+async fn count(book: &Book, tenant: TenantId, sql: &'static str) -> i64 {
+    let rows = book.store.query(tenant, Statement::new(sql, vec![Value::Uuid(tenant.0)])).await.unwrap();
+    rows.first().unwrap().int(0).unwrap()
+}
+
+/// Runs one statement as that tenant, or as the book.
+async fn run(book: &Book, tenant: TenantId, sql: &'static str, values: Vec<Value>) -> Result<()> {
+    book.store.write(tenant, vec![Write::Execute(Statement::new(sql, values))]).await.map(drop)
+}
+
+/// Removes every tenant and the key.
+async fn clear(book: &Book) {
+    for tenant in book.store.tenants().await.unwrap() {
+        run(book, tenant, "DELETE FROM tenants WHERE id = ?1", vec![Value::Uuid(tenant.0)]).await.unwrap();
+    }
+    run(book, TenantId::BOOK, "DELETE FROM vault_key", vec![]).await.unwrap();
 }
 
 fn code<T>(outcome: Result<T>) -> Option<Code> {
@@ -96,7 +119,8 @@ pub(crate) async fn an_unsealed_secret_is_refused(book: Arc<Book>) {
         assert!(error.to_string().contains("unsealed secret") && !error.to_string().contains(PLAIN), "{error}");
     }
     assert_eq!(book.store.query(t.tenant, ask).await.unwrap_err().code(), Code::Internal);
-    assert_eq!(book.ints("SELECT count(*) FROM entry WHERE provider_id IS NOT NULL", vec![]).await, [0]);
+    let kept = "SELECT count(*) FROM entry WHERE tenant_id = ?1 AND provider_id IS NOT NULL";
+    assert_eq!(count(&book, t.tenant, kept).await, 0);
 }
 
 pub(crate) async fn a_secret_opens_with_the_key_of_its_book(book: Arc<Book>) {
@@ -107,9 +131,7 @@ pub(crate) async fn a_secret_opens_with_the_key_of_its_book(book: Arc<Book>) {
         let sealed = seal(&vault(&book, source.clone()), t.tenant, 1).await.unwrap();
         opens(&vault(&book, source.clone()), t.tenant, 1, &sealed).await;
         assert_eq!(keys(&book).await, (1, 1), "{source:?}");
-        let rest = "DELETE FROM tenants";
-        book.execute(rest, vec![]).await.unwrap();
-        book.execute("DELETE FROM vault_key", vec![]).await.unwrap();
+        clear(&book).await;
     }
     // However the letters are composed.
     let t = book.tenancy().await;
@@ -169,16 +191,15 @@ pub(crate) async fn a_data_key_belongs_to_its_tenant(book: Arc<Book>) {
         let (a, b) = (book.tenancy().await.tenant, book.tenancy().await.tenant);
         let mine = vault(&book, source.clone());
         let (sealed, _) = (seal(&mine, a, 1).await.unwrap(), seal(&mine, b, 1).await.unwrap());
-        let lend = "UPDATE data_key SET wrapped = (SELECT d.wrapped FROM data_key d WHERE d.tenant_id = ?2) \
-             WHERE tenant_id = ?1";
-        book.execute(lend, vec![Value::Uuid(b.0), Value::Uuid(a.0)]).await.unwrap();
+        let lent = blob(&book, a, "SELECT wrapped FROM data_key WHERE tenant_id = ?1").await;
+        let lend = "UPDATE data_key SET wrapped = ?1 WHERE tenant_id = ?2";
+        run(&book, b, lend, vec![Value::Blob(lent), Value::Uuid(b.0)]).await.unwrap();
         let later = vault(&book, source);
         assert_eq!(code(seal(&later, b, 1).await), Some(Code::Corrupt));
         assert_eq!(code(open(&later, b, 1, &sealed).await), Some(Code::Corrupt));
         assert_eq!(code(later.rotate_key(raw(9)).await), Some(Code::Corrupt), "a key that cannot be wrapped anew");
         opens(&later, a, 1, &sealed).await;
-        book.execute("DELETE FROM tenants", vec![]).await.unwrap();
-        book.execute("DELETE FROM vault_key", vec![]).await.unwrap();
+        clear(&book).await;
     }
 }
 
@@ -186,9 +207,9 @@ pub(crate) async fn a_tenant_that_comes_again_gets_a_key_of_its_own(book: Arc<Bo
     let t = book.tenancy().await;
     let mine = vault(&book, raw(1));
     let before = seal(&mine, t.tenant, 1).await.unwrap();
-    book.execute("DELETE FROM tenants", vec![]).await.unwrap();
-    let again = "INSERT INTO tenants (id, name) VALUES (?1, 'again')";
-    book.execute(again, vec![Value::Uuid(t.tenant.0)]).await.unwrap();
+    let id = || vec![Value::Uuid(t.tenant.0)];
+    run(&book, t.tenant, "DELETE FROM tenants WHERE id = ?1", id()).await.unwrap();
+    run(&book, t.tenant, "INSERT INTO tenants (id, name) VALUES (?1, 'again')", id()).await.unwrap();
     let after = seal(&mine, t.tenant, 1).await.unwrap();
     opens(&vault(&book, raw(1)), t.tenant, 1, &after).await;
     assert_eq!(code(open(&mine, t.tenant, 1, &before).await), Some(Code::Corrupt));
@@ -214,8 +235,8 @@ pub(crate) async fn eight_first_secrets_make_one_key(book: Arc<Book>) {
             opens(&mine, t.tenant, row, &sealed).await;
         }
         assert_eq!(keys(&book).await, (1, 1));
-        book.execute("DELETE FROM data_key", vec![]).await.unwrap();
-        book.execute("DELETE FROM vault_key", vec![]).await.unwrap();
+        run(&book, t.tenant, "DELETE FROM data_key", vec![]).await.unwrap();
+        run(&book, TenantId::BOOK, "DELETE FROM vault_key", vec![]).await.unwrap();
     }
 }
 
@@ -229,8 +250,8 @@ pub(crate) async fn a_rotation_wraps_anew_and_touches_no_sealed_value(book: Arc<
         sealed.push(seal(&mine, tenant, 1).await.unwrap());
     }
     mine.renew_data_key(t.tenant).await.unwrap();
-    let before = blob(&book, "SELECT session FROM transfer_session").await;
-    let wrapped = blob(&book, "SELECT wrapped FROM data_key ORDER BY tenant_id, generation LIMIT 1").await;
+    let before = blob(&book, t.tenant, SESSION).await;
+    let wrapped = blob(&book, t.tenant, WRAPPED).await;
     let keychain = KeySource::host(Arc::new(Keychain { name: "arn:key/1", ..Keychain::default() }));
     for (old, new) in [(raw(1), passphrase("second")), (passphrase("second"), keychain.clone()), (keychain, raw(4))] {
         vault(&book, old.clone()).rotate_key(new.clone()).await.unwrap();
@@ -243,8 +264,8 @@ pub(crate) async fn a_rotation_wraps_anew_and_touches_no_sealed_value(book: Arc<
         assert_eq!(later.open(t.tenant, place, &before).await.unwrap(), PLAIN.into());
         assert_eq!(code(open(&vault(&book, old), t.tenant, 1, &sealed[0]).await), Some(Code::WrongKey));
     }
-    assert_eq!(blob(&book, "SELECT session FROM transfer_session").await, before);
-    assert_ne!(blob(&book, "SELECT wrapped FROM data_key ORDER BY tenant_id, generation LIMIT 1").await, wrapped);
+    assert_eq!(blob(&book, t.tenant, SESSION).await, before);
+    assert_ne!(blob(&book, t.tenant, WRAPPED).await, wrapped);
     assert_eq!(book.ints("SELECT count(*) FROM vault_key", vec![]).await, [1]);
 }
 
@@ -338,10 +359,10 @@ pub(crate) async fn a_rotation_beside_first_secrets_leaves_none_behind(book: Arc
 pub(crate) async fn the_key_is_not_removed_while_it_is_needed(book: Arc<Book>) {
     let t = book.tenancy().await;
     let sealed = seal(&vault(&book, raw(1)), t.tenant, 1).await.unwrap();
-    assert_eq!(book.code("DELETE FROM vault_key", vec![]).await, Some(Code::Invalid));
+    assert_eq!(code(run(&book, TenantId::BOOK, "DELETE FROM vault_key", vec![]).await), Some(Code::Invalid));
     let stale = "INSERT INTO data_key (tenant_id, generation, key_id, wrapped) VALUES (?1, 2, ?2, ?3)";
     let values = vec![Value::Uuid(t.tenant.0), Value::Uuid(id()), Value::Blob(vec![1])];
-    assert_eq!(book.code(stale, values).await, Some(Code::Invalid), "wrapped by a key that went");
+    assert_eq!(code(run(&book, t.tenant, stale, values).await), Some(Code::Invalid), "wrapped by a key that went");
     opens(&vault(&book, raw(1)), t.tenant, 1, &sealed).await;
 }
 
@@ -349,7 +370,7 @@ pub(crate) async fn a_cheap_passphrase_of_a_book_is_refused(book: Arc<Book>) {
     let t = book.tenancy().await;
     let sealed = seal(&vault(&book, passphrase("p")), t.tenant, 1).await.unwrap();
     for cheapen in ["UPDATE vault_key SET memory_kib = 8", "UPDATE vault_key SET memory_kib = 4294967296 + 19456"] {
-        book.execute(cheapen, vec![]).await.unwrap();
+        run(&book, TenantId::BOOK, cheapen, vec![]).await.unwrap();
         assert_eq!(code(open(&vault(&book, passphrase("p")), t.tenant, 1, &sealed).await), Some(Code::Corrupt));
     }
 }
@@ -397,21 +418,22 @@ pub(crate) async fn sealing_anew_brings_every_value_along(book: Arc<Book>) {
         let place = SecretPlace { table: "entry", row: &key, column: "provider_id" };
         let sealed = mine.seal(t.tenant, place, &PLAIN.into()).await.unwrap();
         let set = "UPDATE entry SET provider_id = ?1 WHERE uuid = ?2";
-        book.execute(set, vec![Value::Blob(sealed), key.clone()]).await.unwrap();
+        run(&book, t.tenant, set, vec![Value::Blob(sealed), key.clone()]).await.unwrap();
     }
     assert_eq!(mine.reseal(t.tenant, &columns).await.unwrap(), 0, "there is no newer key");
     mine.renew_data_key(t.tenant).await.unwrap();
     assert_eq!(mine.reseal(t.tenant, &columns).await.unwrap(), 302);
     assert_eq!(mine.reseal(t.tenant, &columns).await.unwrap(), 0);
-    let ask = Statement::new("SELECT id, session, tenant_id FROM transfer_session", vec![]);
-    let rows = book.store.query(t.tenant, ask).await.unwrap();
-    assert_eq!(rows.len(), 301);
-    for row in rows.iter() {
-        let (key, tenant) = (Value::Int(row.int(0).unwrap()), TenantId(row.uuid(2).unwrap()));
-        let place = SecretPlace { table: "transfer_session", row: &key, column: "session" };
-        let sealed = row.blob(1).unwrap();
-        assert_eq!(sealed[4], if tenant == t.tenant { 2 } else { 1 });
-        assert_eq!(mine.open(tenant, place, sealed).await.unwrap(), PLAIN.into());
+    for (tenant, values, newest) in [(t.tenant, 300, 2), (other.tenant, 1, 1)] {
+        let ask = "SELECT id, session FROM transfer_session WHERE tenant_id = ?1";
+        let rows = book.store.query(tenant, Statement::new(ask, vec![Value::Uuid(tenant.0)])).await.unwrap();
+        assert_eq!(rows.len(), values);
+        for row in rows.iter() {
+            let (key, sealed) = (Value::Int(row.int(0).unwrap()), row.blob(1).unwrap());
+            let place = SecretPlace { table: "transfer_session", row: &key, column: "session" };
+            assert_eq!(sealed[4], newest);
+            assert_eq!(mine.open(tenant, place, sealed).await.unwrap(), PLAIN.into());
+        }
     }
 }
 
@@ -441,9 +463,14 @@ pub(crate) async fn nothing_of_a_secret_is_in_the_book(book: Arc<Book>) {
             files.map(|f| std::fs::read(f).unwrap()).collect::<Vec<_>>()
         }
         At::Server(_) => vec![
-            blob(&book, "SELECT session FROM transfer_session").await,
-            blob(&book, "SELECT wrapped FROM data_key WHERE generation = 1").await,
-            blob(&book, "SELECT check_value FROM vault_key").await,
+            blob(&book, t.tenant, SESSION).await,
+            blob(&book, t.tenant, WRAPPED).await,
+            blob(
+                &book,
+                t.tenant,
+                "SELECT check_value FROM vault_key JOIN data_key USING (key_id) WHERE tenant_id = ?1",
+            )
+            .await,
         ],
     };
     assert!(texts.iter().map(Vec::len).sum::<usize>() > 100);
@@ -470,11 +497,11 @@ async fn session(book: &Book, t: &Tenancy, vault: &Vault, n: i64) -> i64 {
     let place = SecretPlace { table: "transfer_session", row: &Value::Int(row), column: "session" };
     let sealed = vault.seal(t.tenant, place, &PLAIN.into()).await.unwrap();
     let set = "UPDATE transfer_session SET session = ?1 WHERE id = ?2";
-    book.execute(set, vec![Value::Blob(sealed), Value::Int(row)]).await.unwrap();
+    run(book, t.tenant, set, vec![Value::Blob(sealed), Value::Int(row)]).await.unwrap();
     row
 }
 
-async fn blob(book: &Book, sql: &'static str) -> Vec<u8> {
-    let rows = book.store.query(TenantId(Uuid::nil()), Statement::new(sql, vec![])).await.unwrap();
+async fn blob(book: &Book, tenant: TenantId, sql: &'static str) -> Vec<u8> {
+    let rows = book.store.query(tenant, Statement::new(sql, vec![Value::Uuid(tenant.0)])).await.unwrap();
     rows.first().unwrap().blob(0).unwrap().to_vec()
 }
