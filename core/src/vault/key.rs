@@ -40,7 +40,7 @@ impl KeySource {
         Ok(Self(Source::Raw(key)))
     }
 
-    /// A passphrase. Argon2id makes a key of it when the first secret is sealed or opened, which takes about a tenth of a
+    /// A passphrase. Argon2id makes a key of it when the first secret is sealed or opened, which takes a part of a
     /// second by intent.
     ///
     /// # Errors
@@ -222,7 +222,7 @@ impl KeyEncryptionKey {
             Source::Host(wrapper) => By::Host(wrapper.clone()),
             Source::Passphrase { text, .. } => {
                 let (text, salt, cost) = (text.clone(), row.salt.clone().unwrap_or_default(), cost_of(row)?);
-                // A tenth of a second and 64 MiB: not on a thread that leads other work.
+                // A part of a second and 64 MiB: not on a thread that leads other work.
                 let derived = tokio::task::spawn_blocking(move || argon2id(&text, &salt, cost)).await;
                 By::Key(derived.map_err(|e| Error::new(Code::Internal, "derive the key", "").because(e))??)
             }
