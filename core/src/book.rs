@@ -17,6 +17,7 @@ use crate::store::{
     ActivityRetention, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write,
 };
 use crate::upkeep::{self, CopyReport, Copying, Finding};
+use crate::vault::{KeySource, Vault};
 
 /// The tenant of books that only one person uses.
 const ONLY_TENANT: TenantId = TenantId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
@@ -33,6 +34,7 @@ pub struct BookOptions {
     location: Location,
     clock: Option<Arc<dyn Clock>>,
     activity: ActivityRetention,
+    key: Option<KeySource>,
 }
 
 #[derive(Clone)]
@@ -65,7 +67,7 @@ impl BookOptions {
     }
 
     fn at(location: Location) -> Self {
-        Self { location, clock: None, activity: ActivityRetention::default() }
+        Self { location, clock: None, activity: ActivityRetention::default(), key: None }
     }
 
     /// How long lines of activity are kept; a year unless told otherwise.
@@ -79,6 +81,15 @@ impl BookOptions {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Seals and opens the secrets of the book with this key. A book without secrets takes any, and keeps its first
+    /// secret by it. The key is derived and checked when a secret is first sealed or opened, not when the book is
+    /// opened; without one everything works that needs no secret.
+    #[must_use]
+    pub fn key(mut self, key: KeySource) -> Self {
+        self.key = Some(key);
         self
     }
 }
@@ -95,6 +106,7 @@ pub(crate) struct BookInner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) activity: ActivityRetention,
+    pub(crate) vault: Arc<Vault>,
     threads: Threads,
 }
 
@@ -105,7 +117,7 @@ impl Book {
     /// `newer` when a newer version wrote it (it is left untouched), `corrupt` when it is not a book or damaged,
     /// `permission`, `quota`, `busy`, `storage`.
     pub async fn open(options: BookOptions) -> Result<Self> {
-        let BookOptions { location, clock, activity } = options;
+        let BookOptions { location, clock, activity, key } = options;
         let threads = Threads::start()?;
         let runtime = threads.get()?;
         let store: Arc<dyn Store> = match location {
@@ -129,7 +141,8 @@ impl Book {
                 .advise("remove it, and copy again"));
         }
         let clock = clock.unwrap_or_else(SystemClock::shared);
-        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, threads }) })
+        let vault = Arc::new(Vault::new(store.clone(), key));
+        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, vault, threads }) })
     }
 
     /// Waits for an operation of this book, on a thread that may block.
@@ -193,6 +206,30 @@ impl Book {
                 Ok(sum)
             })
             .await
+    }
+
+    /// Makes `new` the key of the book's secrets, for every tenant and every process. Nothing is encrypted anew: the
+    /// tenants' data keys are wrapped by the new key, in one transaction. Other processes have to be given the new key.
+    ///
+    /// ```
+    /// use portbook::vault::KeySource;
+    /// use portbook::{Book, BookOptions};
+    /// # fn main() -> portbook::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let (old_key, new_key) = (vec![1; 32], vec![2; 32]);
+    /// let options = BookOptions::sqlite(dir.path().join("book.db")).key(KeySource::raw(old_key.into())?);
+    /// let book = portbook::wait(Book::open(options))?;
+    /// book.wait(book.rotate_key(KeySource::raw(new_key.into())?))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `wrong_key` when the book was opened with another key than its secrets are kept by, or with none; `host`,
+    /// `storage`, `busy`. The key is then the one it was.
+    pub async fn rotate_key(&self, new: KeySource) -> Result<()> {
+        let vault = self.inner.vault.clone();
+        self.inner.run(async move { vault.rotate_key(new).await }).await
     }
 
     /// Looks whether the book holds together: the engine's own check, references that lead nowhere, and what the

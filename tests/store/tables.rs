@@ -49,6 +49,7 @@ fn value(column: &ColumnInfo, n: usize) -> Json {
         ValueKind::Bytes => json!(format!("{n:04x}")),
         ValueKind::Id => json!(Uuid::now_v7()),
         ValueKind::Time => json!(format!("2026-01-02T03:04:{:02}.000006Z", n % 60)),
+        ValueKind::Secret => json!(format!("hush-{n}")),
     }
 }
 
@@ -250,7 +251,7 @@ pub(crate) async fn values_that_break_a_rule_are_refused_by_name(book: Arc<Book>
                 }
             }
             match column.kind {
-                ValueKind::Text => refused(column, json!(["hush"])).await,
+                ValueKind::Text | ValueKind::Secret => refused(column, json!(["hush"])).await,
                 ValueKind::Flag | ValueKind::Integer | ValueKind::Number | ValueKind::Id | ValueKind::Time => {
                     refused(column, json!("hush")).await;
                 }

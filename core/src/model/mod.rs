@@ -7,6 +7,7 @@ mod node;
 mod path;
 mod record;
 mod rows;
+mod secret;
 mod storage_volumes;
 mod sync_conduits;
 mod sync_operations;
@@ -14,6 +15,7 @@ mod table;
 mod tenancy;
 mod text_enum;
 mod value;
+mod vault;
 
 pub use ids::{ConduitId, Moment, PreviewId, TenantId};
 pub use ledger::{TransferSession, TransferState};
@@ -25,6 +27,7 @@ pub use record::join_texts;
 pub(crate) use record::record;
 pub use record::{Column, Record};
 pub use rows::{Row, Rows};
+pub use secret::{Secret, SecretBytes};
 pub use storage_volumes::{
     AutoPathStrategy, Driver, EntryKind, EntryRow, LocalPath, ObservedState, StorageVolume, VersioningMode, VolumeId,
 };
@@ -38,7 +41,9 @@ pub use sync_operations::{
 };
 pub use table::{ColumnInfo, Deletion, Id, Json, ListInfo, Rule, Stored, Table, TableInfo, ValueKind};
 pub use tenancy::{User, UserId};
+pub(crate) use value::Unsealed;
 pub use value::Value;
+pub use vault::{DataKey, KeyKind, VaultKey};
 
 /// Every table that hosts read and write through [`Session::rows`](crate::Session::rows).
 pub const TABLES: &[&TableInfo] = &[&User::INFO, &StorageVolume::INFO, &LocalPath::INFO];
