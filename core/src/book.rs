@@ -5,17 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::conduit::{self, Upkeep};
 use crate::error::{Code, Error, Result};
-use crate::model::{TenantId, UserId};
+use crate::model::{Stored, Tenant, TenantId, User, UserId};
 use crate::operation::clock::micros;
 use crate::operation::{Clock, SystemClock};
+use crate::rows::Rows;
 use crate::session::Session;
 use crate::store::{
     ActivityRetention, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write,
 };
+use crate::table::Tables;
+use crate::tenants;
 use crate::upkeep::{self, CopyReport, Copying, Finding};
 use crate::vault::{KeySource, Vault};
 
@@ -107,6 +111,8 @@ pub(crate) struct BookInner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) activity: ActivityRetention,
     pub(crate) vault: Arc<Vault>,
+    /// Told when a run of this process has written its progress.
+    pub(crate) progress_written: Arc<Notify>,
     threads: Threads,
 }
 
@@ -142,7 +148,8 @@ impl Book {
         }
         let clock = clock.unwrap_or_else(SystemClock::shared);
         let vault = Arc::new(Vault::new(store.clone(), key));
-        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, vault, threads }) })
+        let progress_written = Arc::new(Notify::new());
+        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, vault, progress_written, threads }) })
     }
 
     /// Waits for an operation of this book, on a thread that may block.
@@ -184,6 +191,67 @@ impl Book {
             return Err(Error::new(Code::NotFound, "find the user", user).because("this tenant has none of this id"));
         }
         Ok(Session::new(self.inner.clone(), tenant, user))
+    }
+
+    /// Makes a tenant, without users.
+    ///
+    /// # Errors
+    /// `invalid` when the name is empty or longer than 255 characters; `storage`, `busy`.
+    pub async fn create_tenant(&self, name: impl Into<String>) -> Result<Tenant> {
+        let (book, name) = (self.inner.clone(), name.into());
+        self.inner.run(async move { tenants::create(&*book.store, name, book.clock.now()).await }).await
+    }
+
+    /// The tenants in the order in which they were made, after `after`; 1,000 at most.
+    ///
+    /// # Errors
+    /// `storage`, `busy`.
+    pub async fn tenants(&self, after: Option<TenantId>, limit: usize) -> Result<Vec<Tenant>> {
+        let book = self.inner.clone();
+        self.inner.run(async move { tenants::list(&*book.store, after, limit.clamp(1, 1000)).await }).await
+    }
+
+    /// Gives a tenant another name.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid` as for [`create_tenant`](Self::create_tenant); `storage`, `busy`.
+    pub async fn rename_tenant(&self, id: TenantId, name: impl Into<String>) -> Result<Tenant> {
+        let (book, name) = (self.inner.clone(), name.into());
+        self.inner.run(async move { tenants::rename(&*book.store, id, name, book.clock.now()).await }).await
+    }
+
+    /// Deletes a tenant and everything in the book that is its own. What its conduits have carried stays where it is.
+    ///
+    /// # Errors
+    /// `not_found`; `busy` while one of its conduits runs; `storage`.
+    pub async fn delete_tenant(&self, id: TenantId) -> Result<()> {
+        let book = self.inner.clone();
+        self.inner.run(async move { tenants::delete(&*book.store, id, book.clock.now()).await }).await
+    }
+
+    /// Makes a user of a tenant, the first one among them; more than that through [`Session::rows`].
+    ///
+    /// ```
+    /// use portbook::model::User;
+    /// use portbook::{Book, BookOptions, wait};
+    /// # fn main() -> portbook::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let book = wait(Book::open(BookOptions::sqlite(dir.path().join("book.db"))))?;
+    /// let tenant = wait(book.create_tenant("Harbour Ltd"))?;
+    /// let ada = User { email: Some("ada@example.com".into()), display_name: "Ada".into() };
+    /// let user = wait(book.create_user(tenant.id, ada))?;
+    /// let session = wait(book.session(tenant.id, user.id))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `not_found` when there is no such tenant; `conflict` when it has a user of this address; `invalid`.
+    pub async fn create_user(&self, tenant: TenantId, user: User) -> Result<Stored<User>> {
+        let book = self.inner.clone();
+        self.inner.run(async move { tenants::get(&*book.store, tenant).await }).await?;
+        let (store, clock) = (self.inner.store.clone(), self.inner.clock.clone());
+        Rows::new(self.inner.clone(), Tables { store, clock, tenant }).create(user).await
     }
 
     /// Upkeep for every tenant of the book; see [`Session::maintain`].

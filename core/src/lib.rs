@@ -51,6 +51,7 @@ mod rows;
 mod session;
 pub mod store;
 pub mod table;
+mod tenants;
 pub mod upkeep;
 pub mod vault;
 

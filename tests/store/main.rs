@@ -8,6 +8,7 @@ mod batches;
 mod fixture;
 mod isolation;
 mod ledger;
+mod listings;
 mod months;
 mod opening;
 mod operations;
@@ -17,6 +18,7 @@ mod secrets;
 #[path = "../lib/server.rs"]
 mod server;
 mod tables;
+mod tenants;
 mod upkeep;
 
 /// Each claim becomes one test per engine.
@@ -124,6 +126,17 @@ contract! {
     tables::every_list_finds_its_rows;
     tables::values_that_break_a_rule_are_refused_by_name;
     tables::rows_of_another_tenant_are_not_there;
+    tenants::tenants_are_made_listed_and_renamed;
+    tenants::a_session_is_of_a_user_of_its_tenant;
+    tenants::a_deleted_tenant_takes_every_row_along;
+    tenants::a_tenant_whose_conduit_runs_is_not_deleted;
+    tenants::a_user_goes_with_what_is_deleted_and_stays_for_what_is_not;
+    listings::activity_is_found_by_every_filter;
+    listings::failures_are_found_by_every_owner;
+    listings::progress_is_found_by_every_filter;
+    listings::pages_of_one_moment_lose_nothing;
+    listings::a_watch_sees_what_another_process_wrote;
+    listings::a_preview_that_is_being_applied_stays;
     upkeep::a_book_goes_to_the_other_engine_and_back;
     upkeep::a_copy_that_was_cancelled_is_no_book;
     upkeep::a_sound_book_has_no_findings_and_a_broken_ledger_has;
