@@ -2,6 +2,7 @@
 //! table is tested by being declared.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use portbook::model::{ColumnInfo, Deletion, Rule, TABLES, TableInfo, TenantId, UserId, ValueKind};
 use portbook::table::PageKey;
@@ -17,6 +18,10 @@ type Row = Map<String, Json>;
 fn particulars(table: &str) -> Json {
     match table {
         "storage_volumes" => json!({"path_delimiter": "/"}),
+        "sync_definitions" => json!({"target_list_id": "parent", "target_table_id": null}),
+        "field_mappings" => json!({"target_column_id": "parent", "target_table_column_id": null}),
+        "introspection_runs" => json!({"status": "SUCCESS", "ended_at": "2026-01-02T03:04:05.000006Z"}),
+        "sync_cursors" => json!({"cursor_scope": "SOURCE", "source_instance_id": "parent", "target_list_id": null}),
         _ => json!({}),
     }
 }
@@ -37,10 +42,15 @@ fn value(column: &ColumnInfo, n: usize) -> Json {
         Rule::MaxChars(most) => Some(*most),
         Rule::NotEmpty | Rule::Between(..) | Rule::NotNegative | Rule::Decimals(_) => None,
     });
+    let least = column.rules.iter().find_map(|r| match r {
+        Rule::Between(least, _) => Some(*least),
+        Rule::NotEmpty | Rule::MaxChars(_) | Rule::NotNegative | Rule::Decimals(_) => None,
+    });
+    let least = least.unwrap_or(0);
     match column.kind {
         ValueKind::Flag => json!(false),
-        ValueKind::Integer => json!(n % 3),
-        ValueKind::Number => json!(n as f64 / 4.0),
+        ValueKind::Integer => json!(least + (n % 3) as i64),
+        ValueKind::Number => json!(least as f64 + (n % 8) as f64 / 4.0),
         ValueKind::Text => {
             let text = format!("{n}-{}", column.name);
             json!(text.chars().take(most.unwrap_or(usize::MAX)).collect::<String>())
@@ -64,11 +74,11 @@ pub(crate) fn sample<'a>(
         for column in table.columns {
             let value = match (given.get(column.name), column.references) {
                 (Some(Json::String(parent)), Some(_)) if parent == "parent" => {
-                    json!(make(session, info(column.references.unwrap()), n).await)
+                    json!(make(session, info(column.references.unwrap())).await)
                 }
                 (Some(value), _) => value.clone(),
                 (None, Some(parent)) if parent == table.name => Json::Null,
-                (None, Some(parent)) => json!(make(session, info(parent), n).await),
+                (None, Some(parent)) => json!(make(session, info(parent)).await),
                 (None, None) => value(column, n),
             };
             row.insert(column.name.to_owned(), value);
@@ -81,9 +91,10 @@ fn info(table: &str) -> &'static TableInfo {
     TABLES.iter().find(|t| t.name == table).unwrap_or_else(|| panic!("{table} is declared"))
 }
 
-/// Makes a row and gives its id.
-async fn make(session: &Session, table: &'static TableInfo, n: usize) -> Uuid {
-    let row = sample(session, table, n * 7 + 1).await;
+/// Makes a row unlike any other and gives its id.
+async fn make(session: &Session, table: &'static TableInfo) -> Uuid {
+    static NEXT: AtomicUsize = AtomicUsize::new(1000);
+    let row = sample(session, table, NEXT.fetch_add(1, Ordering::Relaxed)).await;
     let made = session.table(table.name).unwrap().create(row).await;
     id(&made.unwrap_or_else(|e| panic!("{}: {e}", table.name)))
 }
