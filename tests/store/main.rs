@@ -11,6 +11,7 @@ mod opening;
 mod operations;
 mod records;
 mod schema;
+mod spec;
 mod tables;
 mod upkeep;
 
@@ -41,6 +42,8 @@ contract! {
     batches::an_insert_of_many_rows_comes_through;
     batches::queries_of_one_call_see_one_moment;
     batches::failures_have_the_code_of_their_cause;
+    spec::the_live_schema_is_that_of_the_pages;
+    spec::every_difference_from_a_page_is_found;
     schema::both_engines_have_every_table_and_index;
     schema::records_come_back_as_they_were_written;
     schema::a_reference_never_crosses_tenants;
