@@ -1,6 +1,7 @@
 -- Databases, lists, and what keeps their rows in step. A reference is (tenant, id) to (tenant, id), so that it cannot
 -- cross tenants. What belongs to something dies with it; what a definition names cannot be deleted; a reference to a
 -- run is forgotten with the run.
+-- Indexes that end in `id` are for lists: they come in the order of creation, page by page.
 
 CREATE TABLE applications (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -30,7 +31,8 @@ CREATE TABLE databases (
     FOREIGN KEY (tenant_id, application_id) REFERENCES applications(tenant_id, id)
 ) STRICT;
 
-CREATE UNIQUE INDEX idx_databases_application ON databases(tenant_id, application_id, database_name, environment);
+CREATE UNIQUE INDEX idx_databases_name ON databases(tenant_id, application_id, database_name, environment);
+CREATE INDEX idx_databases_application ON databases(tenant_id, application_id, id);
 
 -- db_password is what the vault sealed.
 CREATE TABLE database_instances (
@@ -57,7 +59,8 @@ CREATE TABLE database_instances (
     FOREIGN KEY (tenant_id, database_id) REFERENCES databases(tenant_id, id) ON DELETE CASCADE
 ) STRICT;
 
-CREATE INDEX idx_database_instances_database ON database_instances(tenant_id, database_id, status, priority);
+CREATE INDEX idx_database_instances_status ON database_instances(tenant_id, database_id, status, priority);
+CREATE INDEX idx_database_instances_database ON database_instances(tenant_id, database_id, id);
 
 CREATE TABLE database_tables (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -76,6 +79,7 @@ CREATE TABLE database_tables (
 ) STRICT;
 
 CREATE UNIQUE INDEX idx_database_tables_name ON database_tables(tenant_id, database_id, schema_name, table_name);
+CREATE INDEX idx_database_tables_database ON database_tables(tenant_id, database_id, id);
 
 CREATE TABLE table_columns (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -96,6 +100,7 @@ CREATE TABLE table_columns (
 ) STRICT;
 
 CREATE UNIQUE INDEX idx_table_columns_name ON table_columns(tenant_id, table_id, column_name);
+CREATE INDEX idx_table_columns_table ON table_columns(tenant_id, table_id, id);
 
 CREATE TABLE table_constraints (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -112,7 +117,8 @@ CREATE TABLE table_constraints (
     FOREIGN KEY (tenant_id, table_id) REFERENCES database_tables(tenant_id, id) ON DELETE CASCADE
 ) STRICT;
 
-CREATE INDEX idx_table_constraints_table ON table_constraints(tenant_id, table_id, constraint_type);
+CREATE INDEX idx_table_constraints_type ON table_constraints(tenant_id, table_id, constraint_type);
+CREATE INDEX idx_table_constraints_table ON table_constraints(tenant_id, table_id, id);
 
 CREATE TABLE table_indexes (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -129,7 +135,8 @@ CREATE TABLE table_indexes (
     FOREIGN KEY (tenant_id, table_id) REFERENCES database_tables(tenant_id, id) ON DELETE CASCADE
 ) STRICT;
 
-CREATE INDEX idx_table_indexes_table ON table_indexes(tenant_id, table_id, is_unique);
+CREATE INDEX idx_table_indexes_unique ON table_indexes(tenant_id, table_id, is_unique);
+CREATE INDEX idx_table_indexes_table ON table_indexes(tenant_id, table_id, id);
 
 CREATE TABLE source_table_metrics (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -219,7 +226,7 @@ CREATE TABLE sharepoint_sites (
     FOREIGN KEY (org_id, connection_id) REFERENCES sharepoint_connections(org_id, id) ON DELETE CASCADE
 ) STRICT;
 
-CREATE INDEX idx_sharepoint_sites_connection ON sharepoint_sites(org_id, connection_id);
+CREATE INDEX idx_sharepoint_sites_connection ON sharepoint_sites(org_id, connection_id, id);
 
 CREATE TABLE sharepoint_lists (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -238,6 +245,7 @@ CREATE TABLE sharepoint_lists (
 ) STRICT;
 
 CREATE UNIQUE INDEX idx_sharepoint_lists_list ON sharepoint_lists(tenant_id, site_id, list_id);
+CREATE INDEX idx_sharepoint_lists_site ON sharepoint_lists(tenant_id, site_id, id);
 
 CREATE TABLE target_list_metrics (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -269,6 +277,7 @@ CREATE TABLE sharepoint_columns (
 ) STRICT;
 
 CREATE UNIQUE INDEX idx_sharepoint_columns_name ON sharepoint_columns(tenant_id, list_id, column_name);
+CREATE INDEX idx_sharepoint_columns_list ON sharepoint_columns(tenant_id, list_id, id);
 
 -- The target is a list or a table. What a definition names cannot be deleted under it.
 CREATE TABLE sync_definitions (
@@ -300,9 +309,9 @@ CREATE TABLE sync_definitions (
     FOREIGN KEY (tenant_id, cursor_column_id) REFERENCES table_columns(tenant_id, id)
 ) STRICT;
 
-CREATE INDEX idx_sync_definitions_source ON sync_definitions(tenant_id, source_table_id);
-CREATE INDEX idx_sync_definitions_list ON sync_definitions(tenant_id, target_list_id);
-CREATE INDEX idx_sync_definitions_table ON sync_definitions(tenant_id, target_table_id);
+CREATE INDEX idx_sync_definitions_source ON sync_definitions(tenant_id, source_table_id, id);
+CREATE INDEX idx_sync_definitions_list ON sync_definitions(tenant_id, target_list_id, id);
+CREATE INDEX idx_sync_definitions_table ON sync_definitions(tenant_id, target_table_id, id);
 
 CREATE TABLE sync_targets (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -324,6 +333,7 @@ CREATE TABLE sync_targets (
 ) STRICT;
 
 CREATE UNIQUE INDEX idx_sync_targets_list ON sync_targets(tenant_id, sync_def_id, target_list_id);
+CREATE INDEX idx_sync_targets_definition ON sync_targets(tenant_id, sync_def_id, id);
 
 -- The ledger refers to the pair, so its index has no tenant in front.
 CREATE TABLE sync_sources (
@@ -342,6 +352,7 @@ CREATE TABLE sync_sources (
 ) STRICT;
 
 CREATE UNIQUE INDEX idx_sync_sources_instance ON sync_sources(sync_def_id, database_instance_id);
+CREATE INDEX idx_sync_sources_definition ON sync_sources(tenant_id, sync_def_id, id);
 
 CREATE TABLE sync_key_columns (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -358,6 +369,7 @@ CREATE TABLE sync_key_columns (
 ) STRICT;
 
 CREATE UNIQUE INDEX idx_sync_key_columns_column ON sync_key_columns(tenant_id, sync_def_id, column_id);
+CREATE INDEX idx_sync_key_columns_definition ON sync_key_columns(tenant_id, sync_def_id, id);
 
 -- The target column is of a list or of a table.
 CREATE TABLE field_mappings (
@@ -386,6 +398,7 @@ CREATE TABLE field_mappings (
 ) STRICT;
 
 CREATE UNIQUE INDEX idx_field_mappings_source ON field_mappings(tenant_id, sync_def_id, source_column_id);
+CREATE INDEX idx_field_mappings_definition ON field_mappings(tenant_id, sync_def_id, id);
 
 CREATE TABLE sync_runs (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -420,7 +433,7 @@ CREATE TABLE sync_events (
     FOREIGN KEY (tenant_id, sync_run_id) REFERENCES sync_runs(tenant_id, id) ON DELETE CASCADE
 ) STRICT;
 
-CREATE INDEX idx_sync_events_run ON sync_events(tenant_id, sync_run_id, severity);
+CREATE INDEX idx_sync_events_run ON sync_events(tenant_id, sync_run_id, id);
 
 -- A cursor goes with what it is a cursor of. Nothing is a value in its key: one cursor per side of a definition whose
 -- instance or list is not named.
@@ -449,6 +462,7 @@ CREATE UNIQUE INDEX idx_sync_cursors_scope
     ON sync_cursors(tenant_id, sync_def_id, cursor_scope,
     coalesce(source_instance_id, x''),
     coalesce(target_list_id, x''));
+CREATE INDEX idx_sync_cursors_definition ON sync_cursors(tenant_id, sync_def_id, id);
 
 CREATE TABLE sync_metrics (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -475,6 +489,7 @@ CREATE TABLE sync_metrics (
 
 CREATE UNIQUE INDEX idx_sync_metrics_scope
     ON sync_metrics(tenant_id, sync_def_id, coalesce(source_instance_id, x''), coalesce(target_list_id, x''));
+CREATE INDEX idx_sync_metrics_definition ON sync_metrics(tenant_id, sync_def_id, id);
 
 -- SQLite has no ON DELETE SET NULL of one column of a composite key.
 CREATE TRIGGER sync_runs_leave_cursors BEFORE DELETE ON sync_runs

@@ -113,6 +113,7 @@ table! {
     SyncTarget = "sync_targets", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
         "idx_sync_targets_list": ["sync_def_id", "target_list_id"];
+        "idx_sync_targets_definition": ["sync_def_id"];
     },
     {
         /// Which definition.
@@ -137,6 +138,7 @@ table! {
     SyncSource = "sync_sources", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
         "idx_sync_sources_instance": ["sync_def_id", "database_instance_id"];
+        "idx_sync_sources_definition": ["sync_def_id"];
     },
     {
         /// Which definition.
@@ -157,6 +159,7 @@ table! {
     SyncKeyColumn = "sync_key_columns", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
         "idx_sync_key_columns_column": ["sync_def_id", "column_id"];
+        "idx_sync_key_columns_definition": ["sync_def_id"];
     },
     {
         /// Which definition.
@@ -187,6 +190,7 @@ table! {
     FieldMapping = "field_mappings", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
         "idx_field_mappings_source": ["sync_def_id", "source_column_id"];
+        "idx_field_mappings_definition": ["sync_def_id"];
     },
     {
         /// Which definition.

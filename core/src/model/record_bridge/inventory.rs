@@ -72,7 +72,8 @@ table! {
     /// A row of `databases`: a database by what it is, wherever it runs.
     Database = "databases", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
-        "idx_databases_application": ["application_id", "database_name", "environment"];
+        "idx_databases_name": ["application_id", "database_name", "environment"];
+        "idx_databases_application": ["application_id"];
     },
     {
         /// Whose it is.
@@ -104,7 +105,7 @@ table! {
     /// A row of `database_instances`: an endpoint at which a database is reached.
     DatabaseInstance = "database_instances", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
-        "idx_database_instances_database": ["database_id", "status"];
+        "idx_database_instances_database": ["database_id"];
     },
     {
         /// Which database.
@@ -153,6 +154,7 @@ table! {
     DatabaseTable = "database_tables", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
         "idx_database_tables_name": ["database_id", "schema_name", "table_name"];
+        "idx_database_tables_database": ["database_id"];
     },
     {
         /// Which database.
@@ -177,6 +179,7 @@ table! {
     TableColumn = "table_columns", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
         "idx_table_columns_name": ["table_id", "column_name"];
+        "idx_table_columns_table": ["table_id"];
     },
     {
         /// Which table.
@@ -218,7 +221,7 @@ table! {
     /// A row of `table_constraints`: a constraint of a table.
     TableConstraint = "table_constraints", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
-        "idx_table_constraints_table": ["table_id", "constraint_type"];
+        "idx_table_constraints_table": ["table_id"];
     },
     {
         /// Which table.
@@ -240,7 +243,7 @@ table! {
     /// A row of `table_indexes`: an index of a table.
     TableIndex = "table_indexes", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
-        "idx_table_indexes_table": ["table_id", "is_unique"];
+        "idx_table_indexes_table": ["table_id"];
     },
     {
         /// Which table.

@@ -77,7 +77,7 @@ table! {
     /// A row of `sync_events`: something that happened in a run.
     SyncEvent = "sync_events", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
-        "idx_sync_events_run": ["sync_run_id", "severity"];
+        "idx_sync_events_run": ["sync_run_id"];
     },
     {
         /// Which run.
@@ -119,7 +119,7 @@ table! {
     /// A row of `sync_cursors`: how far one side has been read.
     SyncCursor = "sync_cursors", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
-        "idx_sync_cursors_scope": ["sync_def_id", "cursor_scope"];
+        "idx_sync_cursors_definition": ["sync_def_id"];
     },
     {
         /// Which definition.
@@ -155,7 +155,7 @@ table! {
     /// A row of `sync_metrics`: how many rows a definition keeps in step.
     SyncMetric = "sync_metrics", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
-        "idx_sync_metrics_scope": ["sync_def_id"];
+        "idx_sync_metrics_definition": ["sync_def_id"];
     },
     {
         /// Which definition.

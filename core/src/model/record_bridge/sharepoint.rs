@@ -59,6 +59,7 @@ table! {
     SharepointList = "sharepoint_lists", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
         "idx_sharepoint_lists_list": ["site_id", "list_id"];
+        "idx_sharepoint_lists_site": ["site_id"];
     },
     {
         /// Which site.
@@ -101,6 +102,7 @@ table! {
     SharepointColumn = "sharepoint_columns", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
     lists: {
         "idx_sharepoint_columns_name": ["list_id", "column_name"];
+        "idx_sharepoint_columns_list": ["list_id"];
     },
     {
         /// Which list.
