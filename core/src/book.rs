@@ -13,7 +13,9 @@ use crate::model::{TenantId, UserId};
 use crate::operation::clock::micros;
 use crate::operation::{Clock, SystemClock};
 use crate::session::Session;
-use crate::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write};
+use crate::store::{
+    ActivityRetention, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write,
+};
 use crate::upkeep::{self, CopyReport, Copying, Finding};
 
 /// The tenant of books that only one person uses.
@@ -30,30 +32,47 @@ const WORKERS: usize = 2;
 pub struct BookOptions {
     location: Location,
     clock: Option<Arc<dyn Clock>>,
+    activity: ActivityRetention,
 }
 
 #[derive(Clone)]
 enum Location {
     Sqlite(PathBuf),
-    Postgres(String),
+    Postgres(String, Box<PostgresOptions>),
     Store(Arc<dyn Store>),
 }
 
 impl BookOptions {
     /// A book in a SQLite file, made when it is absent.
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
-        Self { location: Location::Sqlite(path.into()), clock: None }
+        Self::at(Location::Sqlite(path.into()))
     }
 
-    /// A book in a PostgreSQL database, by its URL.
+    /// A book in a PostgreSQL database, by its URL, in the schema `portbook`.
     pub fn postgres(url: impl Into<String>) -> Self {
-        Self { location: Location::Postgres(url.into()), clock: None }
+        Self::postgres_with(url, PostgresOptions::default())
+    }
+
+    /// A book in a PostgreSQL database, by its URL, opened as the options say.
+    pub fn postgres_with(url: impl Into<String>, options: PostgresOptions) -> Self {
+        Self::at(Location::Postgres(url.into(), Box::new(options)))
     }
 
     /// A book in a store that is open already.
     #[must_use]
     pub fn store(store: Arc<dyn Store>) -> Self {
-        Self { location: Location::Store(store), clock: None }
+        Self::at(Location::Store(store))
+    }
+
+    fn at(location: Location) -> Self {
+        Self { location, clock: None, activity: ActivityRetention::default() }
+    }
+
+    /// How long lines of activity are kept; a year unless told otherwise.
+    #[must_use]
+    pub fn activity(mut self, retention: ActivityRetention) -> Self {
+        self.activity = retention;
+        self
     }
 
     /// Takes the time from this clock.
@@ -75,6 +94,7 @@ pub struct Book {
 pub(crate) struct BookInner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) activity: ActivityRetention,
     threads: Threads,
 }
 
@@ -85,13 +105,13 @@ impl Book {
     /// `newer` when a newer version wrote it (it is left untouched), `corrupt` when it is not a book or damaged,
     /// `permission`, `quota`, `busy`, `storage`.
     pub async fn open(options: BookOptions) -> Result<Self> {
-        let BookOptions { location, clock } = options;
+        let BookOptions { location, clock, activity } = options;
         let threads = Threads::start()?;
         let runtime = threads.get()?;
         let store: Arc<dyn Store> = match location {
             Location::Store(store) => store,
-            Location::Postgres(url) => {
-                let open = runtime.spawn(async move { PostgresStore::open(&url, PostgresOptions::default()).await });
+            Location::Postgres(url, options) => {
+                let open = runtime.spawn(async move { PostgresStore::open(&url, *options).await });
                 Arc::new(open.await.map_err(|e| Error::new(Code::Internal, "open the book", "").because(e))??)
             }
             Location::Sqlite(path) => {
@@ -109,7 +129,7 @@ impl Book {
                 .advise("remove it, and copy again"));
         }
         let clock = clock.unwrap_or_else(SystemClock::shared);
-        Ok(Self { inner: Arc::new(BookInner { store, clock, threads }) })
+        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, threads }) })
     }
 
     /// Waits for an operation of this book, on a thread that may block.
@@ -161,16 +181,15 @@ impl Book {
         let book = self.inner.clone();
         self.inner
             .run(async move {
-                let ask = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
-                let tenants = book.store.query(ONLY_TENANT, ask).await?;
                 let mut sum = Upkeep::default();
-                for row in tenants.iter() {
-                    let Upkeep { previews, trashed, activity } =
-                        conduit::maintain(&book, TenantId(row.uuid(0)?)).await?;
+                for tenant in book.store.tenants().await? {
+                    let Upkeep { previews, trashed, activity, transfers } = conduit::maintain(&book, tenant).await?;
                     sum.previews += previews;
                     sum.trashed += trashed;
                     sum.activity += activity;
+                    sum.transfers += transfers;
                 }
+                book.store.tend_activity(micros(book.clock.now()), book.activity).await?;
                 Ok(sum)
             })
             .await

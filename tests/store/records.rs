@@ -18,6 +18,7 @@ const NOW: Moment = Moment(1_763_707_869_123_456);
 
 /// A definition with one source.
 struct Bridge {
+    tenant: TenantId,
     session: Session,
     definition: Uuid,
     instance: Uuid,
@@ -26,10 +27,11 @@ struct Bridge {
 
 async fn bridge(book: &Arc<Book>) -> Bridge {
     let session = session(book).await;
+    let tenant = book.acting();
     let source = session.table(SyncSource::NAME).unwrap();
     let source = source.create(sample(&session, &SyncSource::INFO, 1).await).await.unwrap();
     let (definition, instance) = (id(&source["sync_def_id"]), id(&source["database_instance_id"]));
-    Bridge { source: id(&source["id"]), definition, instance, session }
+    Bridge { tenant, source: id(&source["id"]), definition, instance, session }
 }
 
 fn id(value: &Json) -> Uuid {
@@ -62,24 +64,21 @@ fn row(bridge: &Bridge, n: u8) -> LedgerRow {
     }
 }
 
-async fn write(book: &Book, insert: Insert) -> portbook::Result<()> {
-    book.store.write(EVERY, vec![Write::Insert(insert)]).await.map(drop)
+async fn write(book: &Book, bridge: &Bridge, insert: Insert) -> portbook::Result<()> {
+    book.store.write(bridge.tenant, vec![Write::Insert(insert)]).await.map(drop)
 }
-
-/// These claims are not about isolation: the tests' role sees every tenant's rows.
-const EVERY: TenantId = TenantId(Uuid::nil());
 
 async fn ledger(book: &Book, bridge: &Bridge) -> Vec<LedgerRow> {
     let all = portbook::store::select!(LedgerRow, "WHERE sync_def_id = ?1 ORDER BY source_identity_hash");
     let asked = Statement::new(all, vec![Value::Uuid(bridge.definition)]);
-    let rows = book.store.query(EVERY, asked).await.unwrap();
+    let rows = book.store.query(bridge.tenant, asked).await.unwrap();
     rows.iter().map(|row| LedgerRow::read(row).unwrap()).collect()
 }
 
 pub(crate) async fn an_upsert_of_the_ledger_adds_and_replaces(book: Arc<Book>) {
     let bridge = bridge(&book).await;
     let mut rows = vec![row(&bridge, 1), row(&bridge, 3)];
-    write(&book, Insert::upsert(&rows, 2)).await.unwrap();
+    write(&book, &bridge, Insert::upsert(&rows, 2)).await.unwrap();
     assert_eq!(ledger(&book, &bridge).await, rows);
     let changed = LedgerRow {
         sp_item_id: None,
@@ -96,13 +95,13 @@ pub(crate) async fn an_upsert_of_the_ledger_adds_and_replaces(book: Arc<Book>) {
         ..row(&bridge, 3)
     };
     rows = vec![rows[0].clone(), row(&bridge, 2), changed];
-    write(&book, Insert::upsert(&rows[1..], 2)).await.unwrap();
+    write(&book, &bridge, Insert::upsert(&rows[1..], 2)).await.unwrap();
     assert_eq!(ledger(&book, &bridge).await, rows);
-    let again = write(&book, Insert::of(&rows[..1])).await;
+    let again = write(&book, &bridge, Insert::of(&rows[..1])).await;
     assert_eq!(again.unwrap_err().code(), Code::Conflict, "an identity is in a ledger once");
     let ids = "SELECT id FROM sync_ledger WHERE sync_def_id = ?1 ORDER BY source_identity_hash";
     let ids = Statement::new(ids, vec![Value::Uuid(bridge.definition)]);
-    let ids = book.store.query(EVERY, ids).await.unwrap();
+    let ids = book.store.query(bridge.tenant, ids).await.unwrap();
     let shown: Vec<_> = ids.iter().map(|row| row.uuid(0).unwrap()).collect();
     assert_eq!(shown, rows.iter().map(LedgerRow::id).collect::<Vec<_>>());
 }
@@ -117,17 +116,17 @@ pub(crate) async fn the_ledger_refuses_what_cannot_be(book: Arc<Book>) {
         LedgerRow { sync_def_id: Id::new(Uuid::now_v7()), ..row(&bridge, 1) },
     ];
     for row in refused {
-        let answer = write(&book, Insert::upsert(std::slice::from_ref(&row), 2)).await;
+        let answer = write(&book, &bridge, Insert::upsert(std::slice::from_ref(&row), 2)).await;
         assert_eq!(answer.expect_err(&format!("{row:?}")).code(), Code::Invalid);
     }
     let table = LedgerRow { sp_item_id: None, target_key: Some("7".into()), ..row(&bridge, 1) };
-    write(&book, Insert::upsert(&[table], 2)).await.unwrap();
+    write(&book, &bridge, Insert::upsert(&[table], 2)).await.unwrap();
 }
 
 pub(crate) async fn a_ledger_outlives_its_source_and_not_its_definition(book: Arc<Book>) {
     let (gone, kept) = (bridge(&book).await, bridge(&book).await);
     for bridge in [&gone, &kept] {
-        write(&book, Insert::upsert(&[row(bridge, 1)], 2)).await.unwrap();
+        write(&book, bridge, Insert::upsert(&[row(bridge, 1)], 2)).await.unwrap();
     }
     gone.session.table(SyncSource::NAME).unwrap().delete(gone.source).await.unwrap();
     let row = LedgerRow { source_instance_id: None, ..row(&gone, 1) };
@@ -210,16 +209,19 @@ pub(crate) async fn a_cursor_is_of_one_side_and_there_once(book: Arc<Book>) {
 
 pub(crate) async fn a_tenant_takes_every_table_along(book: Arc<Book>) {
     let bridge = bridge(&book).await;
-    write(&book, Insert::upsert(&[row(&bridge, 1)], 2)).await.unwrap();
+    write(&book, &bridge, Insert::upsert(&[row(&bridge, 1)], 2)).await.unwrap();
     for table in portbook::model::TABLES {
         let row = sample(&bridge.session, table, 2).await;
         bridge.session.table(table.name).unwrap().create(row).await.unwrap();
     }
-    book.execute("DELETE FROM tenants", vec![]).await.unwrap();
+    book.act_as(bridge.tenant)
+        .execute("DELETE FROM tenants WHERE id = ?1", vec![Value::Uuid(bridge.tenant.0)])
+        .await
+        .unwrap();
     let tables = portbook::model::TABLES.iter().map(|table| table.name).chain([LedgerRow::TABLE]);
     for table in tables {
         let count = Statement::new(format!("SELECT count(*) FROM {table}"), vec![]);
-        let rows = book.store.query(EVERY, count).await.unwrap();
+        let rows = book.store.query(bridge.tenant, count).await.unwrap();
         assert_eq!(rows.first().unwrap().int(0).unwrap(), 0, "{table}");
     }
 }

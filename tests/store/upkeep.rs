@@ -18,7 +18,7 @@ async fn opened(book: &Book) -> Opened {
 /// A book in a file that has rows in every table, of several tenants.
 async fn full(path: std::path::PathBuf) -> Arc<Book> {
     let store = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
-    let book = Arc::new(Book { store, at: At::File(path) });
+    let book = Arc::new(Book::new(store, At::File(path)));
     schema::records_come_back_as_they_were_written(book.clone()).await;
     ledger::children_come_back_ordered_by_name_as_they_were_written(book.clone()).await;
     ledger::an_intent_is_open_until_it_is_removed(book.clone()).await;

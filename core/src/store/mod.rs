@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 pub use crate::select_record as select;
 pub use migrate::newest_schema;
-pub use postgres::{PostgresOptions, PostgresStore};
+pub use postgres::{PostgresOptions, PostgresStore, TlsMode};
 pub use sqlite::{SqliteOptions, SqliteStore};
 
 use crate::error::Result;
@@ -121,6 +121,49 @@ pub enum Engine {
     Postgres,
 }
 
+/// How long the lines of activity are kept, and what becomes of them then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActivityRetention {
+    /// Days that a line is kept.
+    pub days: u32,
+    /// What becomes of older ones.
+    pub expired: Expired,
+}
+
+/// What becomes of lines of activity that have outlived their time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expired {
+    /// They are deleted.
+    Deleted,
+    /// On PostgreSQL, a month that is over is detached as a whole and stays as a table of its own
+    /// (`sync_activity_log_2025_11`) when the owner of the tables tends the book. SQLite, which has no partitions,
+    /// deletes.
+    Detached,
+}
+
+impl Default for ActivityRetention {
+    /// A year, then deleted.
+    fn default() -> Self {
+        Self { days: 365, expired: Expired::Deleted }
+    }
+}
+
+impl ActivityRetention {
+    /// The time, in microseconds, before which lines have outlived theirs.
+    #[must_use]
+    pub fn before(self, now: i64) -> i64 {
+        now.saturating_sub(i64::from(self.days) * 86_400_000_000)
+    }
+
+    /// Whether lines are deleted one by one on that engine.
+    pub(crate) fn deletes(self, engine: Engine) -> bool {
+        match (self.expired, engine) {
+            (Expired::Deleted, _) | (Expired::Detached, Engine::Sqlite) => true,
+            (Expired::Detached, Engine::Postgres) => false,
+        }
+    }
+}
+
 /// A metastore.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -146,7 +189,7 @@ pub trait Store: Send + Sync {
     /// else as [`query`](Self::query).
     async fn write(&self, tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>>;
 
-    /// The tenants of the book, in the order of their ids.
+    /// The tenants of the book, in the order of their ids: the one question that is not asked as a tenant.
     ///
     /// # Errors
     /// As [`query`](Self::query).
@@ -154,6 +197,15 @@ pub trait Store: Send + Sync {
         let list = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
         let rows = self.query(TenantId(uuid::Uuid::nil()), list).await?;
         rows.iter().map(|row| row.uuid(0).map(TenantId)).collect()
+    }
+
+    /// Makes room for the activity of the months to come, and takes out whole months that have outlived their time,
+    /// where the engine keeps activity by months. `now` is in microseconds.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    async fn tend_activity(&self, _now: i64, _retention: ActivityRetention) -> Result<()> {
+        Ok(())
     }
 
     /// What the engine itself finds wrong with the book; nothing when it holds together.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use portbook::model::{Rows, TenantId};
+use portbook::model::Rows;
 use portbook::store::Statement;
-use uuid::Uuid;
 
 use crate::fixture::Book;
 
@@ -166,7 +165,7 @@ impl Live {
             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
                 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum AND a.attgenerated = '' \
                 LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p' \
-            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')";
+            WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')";
         for row in rows(book, columns).await.iter() {
             let class = match row.text(2).unwrap() {
                 "boolean" => "flag",
@@ -193,7 +192,7 @@ impl Live {
                 (SELECT string_agg(a.attname::text, ' ' ORDER BY k.n) FROM unnest(f.confkey) WITH ORDINALITY k(num, n) \
                     JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.num) \
             FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid \
-            WHERE f.contype = 'f' AND c.relnamespace = 'public'::regnamespace";
+            WHERE f.contype = 'f' AND c.relnamespace = current_schema()::regnamespace";
         for row in rows(book, references).await.iter() {
             let words = |at| row.text(at).unwrap().split(' ').map(str::to_owned).collect();
             let rule = match row.text(2).unwrap() {
@@ -211,7 +210,7 @@ impl Live {
                     || CASE WHEN (x.indoption[k - 1] & 1) = 1 THEN ' DESC' ELSE '' END, ', ' ORDER BY k) \
                     FROM generate_series(1, x.indnkeyatts::integer) k) \
             FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid \
-            WHERE c.relnamespace = 'public'::regnamespace";
+            WHERE c.relnamespace = current_schema()::regnamespace";
         for row in rows(book, indexes).await.iter() {
             let index = Index {
                 name: row.text(1).unwrap().to_owned(),
@@ -226,7 +225,7 @@ impl Live {
 }
 
 async fn rows(book: &Book, sql: &'static str) -> Rows {
-    book.store.query(TenantId(Uuid::nil()), Statement::new(sql, vec![])).await.unwrap()
+    book.store.query(book.acting(), Statement::new(sql, vec![])).await.unwrap()
 }
 
 /// Every run of white space is one blank.
