@@ -110,7 +110,7 @@ CREATE INDEX idx_sync_progress_entity ON sync_progress(org_id, entity_type, star
 
 CREATE TABLE sync_activity_log (
     id uuid NOT NULL,
-    org_id uuid NOT NULL REFERENCES tenants(id) ON DELETE CASCADE,
+    org_id uuid NOT NULL CONSTRAINT fk_sync_activity_org REFERENCES tenants(id) ON DELETE CASCADE,
     sync_id text COLLATE "C" CHECK (length(sync_id) <= 255),
     entity_type text COLLATE "C" CHECK (entity_type IN ('customer', 'product', 'order', 'invoice', 'supplier',
         'inventory', 'category', 'attribute', 'file', 'row')),
@@ -123,10 +123,11 @@ CREATE TABLE sync_activity_log (
     error_message text COLLATE "C",
     user_id uuid,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (id, created_at),
+    CONSTRAINT sync_activity_log_pkey PRIMARY KEY (id, created_at),
     CONSTRAINT sync_activity_log_positive_count CHECK (record_count >= 0),
     CONSTRAINT sync_activity_log_positive_duration CHECK (duration_seconds IS NULL OR duration_seconds >= 0),
-    FOREIGN KEY (org_id, user_id) REFERENCES users(tenant_id, id) ON DELETE SET NULL (user_id)
+    CONSTRAINT fk_sync_activity_user
+        FOREIGN KEY (org_id, user_id) REFERENCES users(tenant_id, id) ON DELETE SET NULL (user_id)
 ) PARTITION BY RANGE (created_at);
 
 -- Whatever has no month of its own yet, so that an insert never fails for want of one.

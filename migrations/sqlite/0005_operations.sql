@@ -97,7 +97,7 @@ BEGIN UPDATE sync_progress SET initiated_by = NULL WHERE org_id = OLD.tenant_id 
 
 CREATE TABLE sync_activity_log (
     id BLOB NOT NULL CHECK (length(id) = 16),
-    org_id BLOB NOT NULL REFERENCES tenants(id) ON DELETE CASCADE,
+    org_id BLOB NOT NULL CONSTRAINT fk_sync_activity_org REFERENCES tenants(id) ON DELETE CASCADE,
     sync_id TEXT CHECK (length(sync_id) <= 255),
     entity_type TEXT CHECK (entity_type IN ('customer', 'product', 'order', 'invoice', 'supplier',
         'inventory', 'category', 'attribute', 'file', 'row')),
@@ -110,10 +110,11 @@ CREATE TABLE sync_activity_log (
     error_message TEXT,
     user_id BLOB,
     created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
-    PRIMARY KEY (id, created_at),
+    CONSTRAINT sync_activity_log_pkey PRIMARY KEY (id, created_at),
     CONSTRAINT sync_activity_log_positive_count CHECK (record_count >= 0),
     CONSTRAINT sync_activity_log_positive_duration CHECK (duration_seconds IS NULL OR duration_seconds >= 0),
-    FOREIGN KEY (org_id, user_id) REFERENCES users(tenant_id, id)
+    CONSTRAINT fk_sync_activity_user
+        FOREIGN KEY (org_id, user_id) REFERENCES users(tenant_id, id)
 ) STRICT;
 
 CREATE INDEX idx_sync_activity_log_org_created ON sync_activity_log(org_id, created_at DESC);

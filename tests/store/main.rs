@@ -13,10 +13,12 @@ mod months;
 mod opening;
 mod operations;
 mod outage;
+mod records;
 mod schema;
 mod secrets;
 #[path = "../lib/server.rs"]
 mod server;
+mod spec;
 mod tables;
 mod tenants;
 mod upkeep;
@@ -82,6 +84,8 @@ contract! {
     batches::an_insert_of_many_rows_comes_through;
     batches::queries_of_one_call_see_one_moment;
     batches::failures_have_the_code_of_their_cause;
+    spec::the_live_schema_is_that_of_the_pages;
+    spec::every_difference_from_a_page_is_found;
     schema::both_engines_have_every_table_and_index;
     schema::records_come_back_as_they_were_written;
     schema::a_reference_never_crosses_tenants;
@@ -118,6 +122,13 @@ contract! {
     secrets::sealing_anew_brings_every_value_along;
     secrets::a_host_that_cannot_answer_is_not_a_wrong_key;
     secrets::nothing_of_a_secret_is_in_the_book;
+    records::an_upsert_of_the_ledger_adds_and_replaces;
+    records::the_ledger_refuses_what_cannot_be;
+    records::a_ledger_outlives_its_source_and_not_its_definition;
+    records::what_a_definition_names_is_not_deleted_under_it;
+    records::a_target_is_a_list_or_a_table;
+    records::a_cursor_is_of_one_side_and_there_once;
+    records::a_tenant_takes_every_table_along;
     tables::a_row_comes_back_as_it_was_made;
     tables::what_may_be_left_out_is;
     tables::an_update_of_a_row_that_moved_on_is_stale;

@@ -22,6 +22,10 @@ fn particulars(table: &str) -> Json {
         "files" => json!({"digest": "5a".repeat(32), "version_no": 1}),
         "cloud_folders" => json!({"sync_frequency_minutes": 15}),
         "cloud_shared_links" => json!({"resource_type": "file", "file_id": "parent", "folder_id": null}),
+        "sync_definitions" => json!({"target_list_id": "parent", "target_table_id": null}),
+        "field_mappings" => json!({"target_column_id": "parent", "target_table_column_id": null}),
+        "introspection_runs" => json!({"status": "SUCCESS", "ended_at": "2026-01-02T03:04:05.000006Z"}),
+        "sync_cursors" => json!({"cursor_scope": "SOURCE", "source_instance_id": "parent", "target_list_id": null}),
         _ => json!({}),
     }
 }
@@ -42,10 +46,15 @@ fn value(column: &ColumnInfo, n: usize) -> Json {
         Rule::MaxChars(most) => Some(*most),
         Rule::NotEmpty | Rule::Between(..) | Rule::NotNegative | Rule::Decimals(_) => None,
     });
+    let least = column.rules.iter().find_map(|r| match r {
+        Rule::Between(least, _) => Some(*least),
+        Rule::NotEmpty | Rule::MaxChars(_) | Rule::NotNegative | Rule::Decimals(_) => None,
+    });
+    let least = least.unwrap_or(0);
     match column.kind {
         ValueKind::Flag => json!(false),
-        ValueKind::Integer => json!(n % 3),
-        ValueKind::Number => json!(n as f64 / 4.0),
+        ValueKind::Integer => json!(least + (n % 3) as i64),
+        ValueKind::Number => json!(least as f64 + (n % 8) as f64 / 4.0),
         ValueKind::Text => {
             let text = format!("{n}-{}", column.name);
             json!(text.chars().take(most.unwrap_or(usize::MAX)).collect::<String>())

@@ -9,7 +9,7 @@ use portbook::{Book as Opened, BookOptions, Code};
 use uuid::Uuid;
 
 use crate::fixture::{At, Book};
-use crate::{ledger, schema, tables};
+use crate::{ledger, records, schema, tables};
 
 async fn opened(book: &Book) -> Opened {
     Opened::open(BookOptions::store(book.store.clone())).await.unwrap()
@@ -22,6 +22,7 @@ async fn full(path: std::path::PathBuf) -> Arc<Book> {
     schema::records_come_back_as_they_were_written(book.clone()).await;
     ledger::children_come_back_ordered_by_name_as_they_were_written(book.clone()).await;
     ledger::an_intent_is_open_until_it_is_removed(book.clone()).await;
+    records::an_upsert_of_the_ledger_adds_and_replaces(book.clone()).await;
     let session = tables::session(&book).await;
     for table in TABLES {
         for n in 0..3 {

@@ -7,6 +7,7 @@ mod ledger;
 mod node;
 mod path;
 mod record;
+mod record_bridge;
 mod rows;
 mod secret;
 mod storage_volumes;
@@ -31,6 +32,15 @@ pub(crate) use path::{escaped, shown};
 pub use record::join_texts;
 pub(crate) use record::record;
 pub use record::{Column, Record};
+pub use record_bridge::{
+    Application, ApplicationStatus, ConstraintType, CursorScope, CursorStrategy, CursorType, Database,
+    DatabaseInstance, DatabaseTable, DbType, Environment, EventSeverity, FieldDirection, FieldMapping, InstanceRole,
+    IntrospectionRun, IntrospectionStatus, KeyStrategy, LedgerRow, LedgerState, Provenance, ReconcileStatus,
+    RecordMode, RecordPolicy, RunStatus, RunType, SchemaSnapshot, SharepointColumn, SharepointConnection,
+    SharepointList, SharepointSite, SourceTableMetric, SyncCursor, SyncDefinition, SyncEvent, SyncKeyColumn,
+    SyncMetric, SyncRun, SyncSource, SyncTarget, TableColumn, TableConstraint, TableIndex, TableType, TargetListMetric,
+    TargetStrategy, UseStatus,
+};
 pub use rows::{Row, Rows};
 pub use secret::{Secret, SecretBytes};
 pub use storage_volumes::{
@@ -70,4 +80,28 @@ pub const TABLES: &[&TableInfo] = &[
     &CloudSyncJob::INFO,
     &CloudFile::INFO,
     &CloudSharedLink::INFO,
+    &Application::INFO,
+    &Database::INFO,
+    &DatabaseInstance::INFO,
+    &DatabaseTable::INFO,
+    &TableColumn::INFO,
+    &TableConstraint::INFO,
+    &TableIndex::INFO,
+    &SourceTableMetric::INFO,
+    &IntrospectionRun::INFO,
+    &SchemaSnapshot::INFO,
+    &SharepointConnection::INFO,
+    &SharepointSite::INFO,
+    &SharepointList::INFO,
+    &TargetListMetric::INFO,
+    &SharepointColumn::INFO,
+    &SyncDefinition::INFO,
+    &SyncTarget::INFO,
+    &SyncSource::INFO,
+    &SyncKeyColumn::INFO,
+    &FieldMapping::INFO,
+    &SyncRun::INFO,
+    &SyncEvent::INFO,
+    &SyncCursor::INFO,
+    &SyncMetric::INFO,
 ];

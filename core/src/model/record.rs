@@ -152,6 +152,8 @@ columns! {
     f64, Number: |row, at| row.real(at), |v| Value::Real(*v);
     String, Text: |row, at| row.text(at).map(str::to_owned), |v| Value::Text(v.clone());
     Vec<u8>, Bytes: |row, at| row.blob(at).map(<[u8]>::to_vec), |v| Value::Blob(v.clone());
+    [u8; 32], Bytes: |row, at| row.blob(at)?.try_into().map_err(|_| row.wrong(at, "32 bytes")),
+        |v| Value::Blob(v.to_vec());
     Uuid, Id: |row, at| row.uuid(at), |v| Value::Uuid(*v);
     Moment, Time: |row, at| row.int(at).map(Moment), |v| Value::Time(v.0);
     RelPath, Bytes: |row, at| RelPath::parse(row.blob(at)?).ok_or_else(|| row.wrong(at, "a path")),

@@ -82,6 +82,12 @@ impl Insert {
         let values = records.iter().flat_map(|r| r.values().into_iter().skip(skip)).collect();
         Self::new(R::TABLE, R::COLUMNS[skip..].iter().copied(), values, OnConflict::Fail)
     }
+
+    /// Inserts these rows; one whose first `key` columns exist already takes its place. A table that is clustered by
+    /// its key wants them in that order.
+    pub fn upsert<R: Record>(records: &[R], key: usize) -> Self {
+        Self { on_conflict: OnConflict::Replace { key }, ..Self::of(records) }
+    }
 }
 
 /// One part of a batch.

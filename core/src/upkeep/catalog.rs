@@ -22,6 +22,7 @@ pub(super) enum Scope {
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     pub(super) name: String,
+    /// The columns that are written, without those that the engine computes.
     pub(super) columns: Vec<(String, ValueKind)>,
     /// The columns of the primary key, in its order.
     pub(super) key: Vec<String>,
@@ -32,10 +33,11 @@ pub(super) struct Shape {
     pub(super) scope: Scope,
 }
 
-// Left out: what an engine keeps for itself.
+// Left out: what an engine keeps for itself, and what it computes.
 const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL), a.attidentity <> '' \
      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
      WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
+     AND a.attgenerated = '' \
      AND c.relname NOT IN ('schema_migration', 'book_copy', 'write_mark') ORDER BY c.relname, a.attnum";
 const KEYS: &str = "SELECT c.relname::text, a.attname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
      CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(number, position) \
