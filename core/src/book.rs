@@ -250,8 +250,7 @@ impl Book {
     pub async fn create_user(&self, tenant: TenantId, user: User) -> Result<Stored<User>> {
         let book = self.inner.clone();
         self.inner.run(async move { tenants::get(&*book.store, tenant).await }).await?;
-        let (store, clock) = (self.inner.store.clone(), self.inner.clock.clone());
-        Rows::new(self.inner.clone(), Tables { store, clock, tenant }).create(user).await
+        Rows::new(self.inner.clone(), self.inner.tables(tenant)).create(user).await
     }
 
     /// Upkeep for every tenant of the book; see [`Session::maintain`].
@@ -363,6 +362,12 @@ impl Book {
 }
 
 impl BookInner {
+    /// The tables of one tenant.
+    pub(crate) fn tables(&self, tenant: TenantId) -> Tables {
+        let (store, clock, vault) = (self.store.clone(), self.clock.clone(), self.vault.clone());
+        Tables { store, clock, vault, tenant }
+    }
+
     /// Runs an operation on the book's own threads, so that it may be awaited on any executor.
     pub(crate) async fn run<T: Send + 'static>(
         &self,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::book::BookInner;
 use crate::error::{Code, Error, Result};
-use crate::model::{Id, Moment, Row, Rows as FoundRows, Stored, Table, TableInfo};
+use crate::model::{Id, Moment, Row, Rows as FoundRows, SecretBytes, Stored, Table, TableInfo};
 use crate::table::{self, Filter, Listed, Page, PageKey, Tables, json};
 
 /// The rows of one table for one tenant; see [`Session::rows`](crate::Session::rows). Rows of other tenants are as if
@@ -58,6 +58,38 @@ impl<T: Table> Rows<T> {
         self.book.run(async move { table::stored(only(&tables.get(Self::INFO, id.0).await?, T::NAME)?) }).await
     }
 
+    /// The secret in a column of a row; none where the column is empty. Rows themselves hold secrets only sealed.
+    ///
+    /// ```
+    /// use portbook::model::{FtpEndpoint, FtpProtocol, FtpsMode, Secret};
+    /// use portbook::vault::KeySource;
+    /// use portbook::{Book, BookOptions};
+    ///
+    /// # fn main() -> portbook::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let options = BookOptions::sqlite(dir.path().join("book.db"));
+    /// let book = portbook::wait(Book::open(options.key(KeySource::raw(vec![7; 32].into())?)))?;
+    /// let endpoints = portbook::wait(book.default_session())?.rows::<FtpEndpoint>();
+    /// # let row = FtpEndpoint {
+    /// #     host: "files.example".into(), port: None, protocol: FtpProtocol::Sftp, ftps_mode: FtpsMode::None,
+    /// #     username: Some("ann".into()), password: Some(Secret::Plain("hush".into())), key_path: None, passphrase: None,
+    /// #     host_key: None,
+    /// # };
+    /// let made = portbook::wait(endpoints.create(row))?;
+    /// assert!(matches!(made.row.password, Some(Secret::Sealed(_))));
+    /// let password = portbook::wait(endpoints.reveal(made.id, "password"))?;
+    /// assert_eq!(password, Some("hush".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `wrong_key` when the book was opened without its key; `invalid` when the column holds no secrets; `not_found`.
+    pub async fn reveal(&self, id: Id<T>, column: &'static str) -> Result<Option<SecretBytes>> {
+        let tables = self.tables.clone();
+        self.book.run(async move { tables.reveal(Self::INFO, id.0, column).await }).await
+    }
+
     /// A page of the rows that the filter names, after the page that ended there; 1,000 rows at most.
     ///
     /// # Errors
@@ -105,7 +137,8 @@ impl<T: Table> Rows<T> {
 }
 
 /// The rows of one table as JSON objects; see [`Session::table`](crate::Session::table). Ids and times are text, bytes
-/// hexadecimal. A field that is no column is refused.
+/// hexadecimal. A field that is no column is refused. A secret is given as text, and read back as `true`: that there is
+/// one.
 pub struct JsonRows {
     book: Arc<BookInner>,
     tables: Tables,
@@ -143,6 +176,15 @@ impl JsonRows {
     pub async fn get(&self, id: Uuid) -> Result<Map<String, Json>> {
         let (tables, info) = (self.tables.clone(), self.info);
         self.book.run(async move { json::row_of(info, only(&tables.get(info, id).await?, info.name)?) }).await
+    }
+
+    /// The secret in a column of a row, as [`Rows::reveal`].
+    ///
+    /// # Errors
+    /// As [`Rows::reveal`].
+    pub async fn reveal(&self, id: Uuid, column: &str) -> Result<Option<SecretBytes>> {
+        let (tables, info, column) = (self.tables.clone(), self.info, column.to_owned());
+        self.book.run(async move { tables.reveal(info, id, &column).await }).await
     }
 
     /// A page of the rows whose columns hold these values, and what to give for the next one.

@@ -112,7 +112,7 @@ impl Session {
     }
 
     fn tables(&self) -> Tables {
-        Tables { store: self.book.store.clone(), clock: self.book.clock.clone(), tenant: self.tenant }
+        self.book.tables(self.tenant)
     }
 
     fn shelf(&self) -> Previews {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::table::table;
 use super::text_enum::text_enum;
-use super::{Deletion, Id, Json, Moment, Rule, User};
+use super::{Deletion, Id, Json, Moment, Rule, Secret, User};
 
 text_enum! {
     /// Which cloud a connection is to (`cloud_connections.provider_type`).
@@ -176,9 +176,9 @@ table! {
         /// The account's address.
         provider_user_email: Option<String> [Rule::MaxChars(255)],
         /// Sealed.
-        encrypted_access_token: Vec<u8>,
+        encrypted_access_token: Secret,
         /// Sealed.
-        encrypted_refresh_token: Option<Vec<u8>>,
+        encrypted_refresh_token: Option<Secret>,
         /// When the access token ends.
         token_expiry: Moment,
         /// What was granted.
@@ -301,9 +301,9 @@ table! {
         /// How it stands to its other side.
         sync_status: FileSyncStatus,
         /// Where it may be put for a while, sealed.
-        upload_url: Option<Vec<u8>>,
+        upload_url: Option<Secret>,
         /// Where it may be fetched for a while, sealed.
-        download_url: Option<Vec<u8>>,
+        download_url: Option<Secret>,
         /// More.
         file_metadata: Option<Json>,
     }
@@ -328,7 +328,7 @@ table! {
         /// The cloud's id of it.
         provider_share_id: Option<String> [Rule::MaxChars(255)],
         /// The link itself, sealed: whoever has it has what it opens.
-        share_url: Vec<u8>,
+        share_url: Secret,
         /// What it lets its holder do.
         share_type: ShareType,
         /// It asks for a password.

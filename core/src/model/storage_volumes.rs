@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::cloud_connections::CloudFolder;
 use super::table::table;
 use super::text_enum::text_enum;
-use super::{Column, Deletion, Id, Json, Moment, Row, Rule, TenantId, User, Value, ValueKind, record};
+use super::{Column, Deletion, Id, Json, Moment, Row, Rule, Secret, TenantId, User, Value, ValueKind, record};
 use crate::error::{Code, Error, Result};
 
 text_enum! {
@@ -279,9 +279,9 @@ table! {
         /// The access key id.
         access_key: String [Rule::NotEmpty],
         /// The secret access key, sealed.
-        secret_key: Vec<u8>,
+        secret_key: Secret,
         /// The token that goes with temporary keys, sealed.
-        session_token: Option<Vec<u8>>,
+        session_token: Option<Secret>,
         /// What they are for.
         description: Option<String>,
     }
@@ -313,7 +313,7 @@ table! {
         /// What they are.
         auth_type: HttpAuthType,
         /// A JSON document, sealed.
-        credentials: Vec<u8>,
+        credentials: Secret,
     }
 }
 
@@ -335,11 +335,11 @@ table! {
         /// Who logs in; none: anonymous.
         username: Option<String> [Rule::MaxChars(100)],
         /// Sealed.
-        password: Option<Vec<u8>>,
+        password: Option<Secret>,
         /// A file of this machine with the private key, for SFTP.
         key_path: Option<String>,
         /// What opens that file, sealed.
-        passphrase: Option<Vec<u8>>,
+        passphrase: Option<Secret>,
         /// The key the server has to show, for SFTP, as in `known_hosts`.
         host_key: Option<String>,
     }

@@ -6,6 +6,7 @@
 mod check;
 pub(crate) mod json;
 mod page;
+mod seal;
 mod sql;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::model::{Id, ListInfo, Moment, Row, Rows, Stored, TABLES, Table, Table
 use crate::operation::Clock;
 use crate::operation::clock::micros;
 use crate::store::{Statement, Store, Write, Written};
+use crate::vault::Vault;
 
 /// Rows of one page at most.
 const PAGE: usize = 1000;
@@ -32,6 +34,7 @@ pub(crate) type Columns = Vec<(&'static str, Value)>;
 pub(crate) struct Tables {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) tenant: TenantId,
 }
 
@@ -61,6 +64,7 @@ impl Tables {
         for mut columns in rows {
             check::check(table, &mut columns)?;
             let id = Uuid::now_v7();
+            self.seal_new(table, id, &mut columns).await?;
             let base = [Value::Uuid(id), self.tenant(), Value::Time(now), Value::Time(now)];
             batch.push(Write::Execute(statement(sql::insert(table, base, columns.clone()))));
             ids.push(id);
@@ -126,6 +130,7 @@ impl Tables {
         mut columns: Columns,
     ) -> Result<Moment> {
         check::check(table, &mut columns)?;
+        self.seal_changes(table, id, &mut columns).await?;
         // Later than the last change whatever the clock says, so that an earlier reader can always tell.
         let now = self.now().max(seen.0 + 1);
         let text =

@@ -2,7 +2,7 @@
 
 use crate::model::table::table;
 use crate::model::text_enum::text_enum;
-use crate::model::{Deletion, Id, Json, Moment, Rule};
+use crate::model::{Deletion, Id, Json, Moment, Rule, Secret};
 
 text_enum! {
     /// What becomes of an application (`applications.status`).
@@ -121,7 +121,7 @@ table! {
         /// The user who is logged in.
         db_user: Option<String>,
         /// Their password, sealed.
-        db_password: Option<Vec<u8>>,
+        db_password: Option<Secret>,
         /// TLS, time limits and the like.
         config: Json,
         /// Whether it is asked first.

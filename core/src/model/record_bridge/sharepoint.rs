@@ -2,7 +2,7 @@
 
 use super::inventory::UseStatus;
 use crate::model::table::table;
-use crate::model::{Deletion, Id, Json, Moment, Rule};
+use crate::model::{Deletion, Id, Json, Moment, Rule, Secret};
 
 table! {
     /// A row of `sharepoint_connections`: an application registered with a SharePoint tenant.
@@ -18,7 +18,7 @@ table! {
         /// The application.
         client_id: String [Rule::NotEmpty],
         /// Its secret, sealed.
-        client_secret: Option<Vec<u8>>,
+        client_secret: Option<Secret>,
         /// Where tokens come from.
         authority_host: String,
         /// What is asked for.
