@@ -138,7 +138,7 @@ SELECT portbook_isolate('sync_activity_log_default', 'org_id');
 -- of the two years before, that lie in the default partition are moved to partitions of their own. Gives how many were
 -- made. Anyone who may use the book may call it, and it does nothing that is not due some day.
 CREATE FUNCTION make_activity_partitions(at timestamptz, ahead bigint) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT AS $$
+SET search_path FROM CURRENT SET lock_timeout = '2s' AS $$
 DECLARE
     this_month timestamp := date_trunc('month', at AT TIME ZONE 'UTC');
     last_month timestamp := this_month + least(ahead, 12) * INTERVAL '1 month';
