@@ -122,8 +122,8 @@ fn pins(conduit: i64, tenant: TenantId, pins: &[(&str, bool)], on_conflict: OnCo
     let values = pins.iter().flat_map(|(path, held)| {
         [Value::Uuid(tenant.0), Value::Int(conduit), Value::Blob(path.as_bytes().to_vec()), Value::Bool(*held)]
     });
-    let columns = &["tenant_id", "conduit_id", "path", "is_held"];
-    Write::Insert(Insert { table: "sync_pin", columns, values: values.collect(), on_conflict })
+    let columns = ["tenant_id", "conduit_id", "path", "is_held"];
+    Write::Insert(Insert::new("sync_pin", columns, values.collect(), on_conflict))
 }
 
 pub(crate) async fn an_insert_replaces_by_key(book: Arc<Book>) {

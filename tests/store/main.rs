@@ -16,6 +16,7 @@ mod schema;
 #[path = "../lib/server.rs"]
 mod server;
 mod tables;
+mod upkeep;
 
 /// Each claim becomes one test per engine.
 macro_rules! contract {
@@ -102,4 +103,9 @@ contract! {
     tables::every_list_finds_its_rows;
     tables::values_that_break_a_rule_are_refused_by_name;
     tables::rows_of_another_tenant_are_not_there;
+    upkeep::a_book_goes_to_the_other_engine_and_back;
+    upkeep::a_copy_that_was_cancelled_is_no_book;
+    upkeep::a_sound_book_has_no_findings_and_a_broken_ledger_has;
+    upkeep::a_backup_is_a_book_of_its_own;
+    upkeep::a_damaged_page_is_found;
 }

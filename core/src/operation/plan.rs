@@ -121,12 +121,12 @@ impl PlanWriter {
 
     async fn send(&mut self) -> Result<()> {
         self.settle().await?;
-        let rows = Insert {
-            table: "sync_preview_change",
-            columns: COLUMNS,
-            values: std::mem::take(&mut self.values),
-            on_conflict: OnConflict::Fail,
-        };
+        let rows = Insert::new(
+            "sync_preview_change",
+            COLUMNS.iter().copied(),
+            std::mem::take(&mut self.values),
+            OnConflict::Fail,
+        );
         let batch = self.header.take().into_iter().chain([Write::Insert(rows)]).collect();
         let (store, tenant) = (self.store.clone(), self.tenant);
         self.under_way = Some(tokio::spawn(async move { store.write(tenant, batch).await }));
@@ -168,12 +168,12 @@ impl PlanWriter {
         self.settle().await?;
         let mut batch: Vec<Write> = self.header.take().into_iter().collect();
         if !self.values.is_empty() {
-            batch.push(Write::Insert(Insert {
-                table: "sync_preview_change",
-                columns: COLUMNS,
-                values: self.values,
-                on_conflict: OnConflict::Fail,
-            }));
+            batch.push(Write::Insert(Insert::new(
+                "sync_preview_change",
+                COLUMNS.iter().copied(),
+                self.values,
+                OnConflict::Fail,
+            )));
         }
         batch.extend(last);
         self.store.write(self.tenant, batch).await?;

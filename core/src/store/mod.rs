@@ -9,6 +9,7 @@ mod postgres;
 mod sqlite;
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use async_trait::async_trait;
 
@@ -55,9 +56,9 @@ pub enum OnConflict {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Insert {
     /// The table.
-    pub table: &'static str,
+    pub table: Cow<'static, str>,
     /// Its columns, key first.
-    pub columns: &'static [&'static str],
+    pub columns: Vec<Cow<'static, str>>,
     /// The values, row after row.
     pub values: Vec<Value>,
     /// When a row with that key exists.
@@ -65,11 +66,21 @@ pub struct Insert {
 }
 
 impl Insert {
+    /// Inserts these values, row after row.
+    pub fn new<N: Into<Cow<'static, str>>>(
+        table: impl Into<Cow<'static, str>>,
+        columns: impl IntoIterator<Item = N>,
+        values: Vec<Value>,
+        on_conflict: OnConflict,
+    ) -> Self {
+        Self { table: table.into(), columns: columns.into_iter().map(Into::into).collect(), values, on_conflict }
+    }
+
     /// Inserts these rows; the batch fails (`conflict`) when one exists.
     pub fn of<R: Record>(records: &[R]) -> Self {
         let skip = usize::from(R::NUMBERED);
         let values = records.iter().flat_map(|r| r.values().into_iter().skip(skip)).collect();
-        Self { table: R::TABLE, columns: &R::COLUMNS[skip..], values, on_conflict: OnConflict::Fail }
+        Self::new(R::TABLE, R::COLUMNS[skip..].iter().copied(), values, OnConflict::Fail)
     }
 }
 
@@ -190,6 +201,24 @@ pub trait Store: Send + Sync {
     async fn tend_activity(&self, _now: i64, _retention: ActivityRetention) -> Result<()> {
         Ok(())
     }
+
+    /// What the engine itself finds wrong with the book; nothing when it holds together.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    async fn integrity(&self) -> Result<Vec<String>>;
+
+    /// Gives the space of deleted rows back and brings the planner's statistics up to date. Others wait meanwhile.
+    ///
+    /// # Errors
+    /// `busy`, `quota` (a file needs its own size once more), `permission`, `storage`.
+    async fn vacuum(&self) -> Result<()>;
+
+    /// Writes a copy of the book, as of one moment, into a new file, durably, while others use it.
+    ///
+    /// # Errors
+    /// `conflict` when the file is there; `unsupported` on a server, which has tools for this; `quota`, `storage`.
+    async fn backup(&self, to: &Path) -> Result<()>;
 
     /// Ends the store; later calls fail. Waits for what is under way.
     async fn shutdown(&self);

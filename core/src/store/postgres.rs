@@ -12,6 +12,8 @@ mod statements;
 mod tls;
 mod value;
 
+use std::path::Path;
+
 use async_trait::async_trait;
 
 use self::connection::{Ask, Failure, Mark};
@@ -139,6 +141,21 @@ impl Store for PostgresStore {
             self.ask(Ask::Upkeep(retire)).await?;
         }
         Ok(())
+    }
+
+    async fn integrity(&self) -> Result<Vec<String>> {
+        // The server checks what it stores, and every reference is enforced; what it cannot know, `Book::check` asks.
+        self.pool.take().await?.unvalidated().await
+    }
+
+    async fn vacuum(&self) -> Result<()> {
+        self.pool.take().await?.vacuum().await
+    }
+
+    async fn backup(&self, _to: &Path) -> Result<()> {
+        Err(Error::new(Code::Unsupported, "back up the book to", "a file")
+            .because("it is on a server")
+            .advise("use the server's own tools (pg_dump, a base backup), or copy the book into a file"))
     }
 
     async fn shutdown(&self) {

@@ -58,6 +58,18 @@ impl Store for Frozen {
         self.inner.tend_activity(now, retention).await
     }
 
+    async fn integrity(&self) -> Result<Vec<String>> {
+        self.inner.integrity().await
+    }
+
+    async fn vacuum(&self) -> Result<()> {
+        self.inner.vacuum().await
+    }
+
+    async fn backup(&self, to: &std::path::Path) -> Result<()> {
+        self.inner.backup(to).await
+    }
+
     async fn shutdown(&self) {
         self.inner.shutdown().await;
     }

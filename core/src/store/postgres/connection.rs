@@ -4,6 +4,7 @@
 //! write that was lost while it was being committed came through is then a question with an answer. Transaction ids
 //! (`pg_xact_status`) cannot give it: after a crash the server may hand out again an id that it had not made durable.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use futures_util::future::join_all;
@@ -65,7 +66,7 @@ pub(super) struct Connection {
     pub(super) unfinished: bool,
     mark: Mark,
     statements: Statements,
-    columns: HashMap<&'static str, HashMap<String, String>>,
+    columns: HashMap<Cow<'static, str>, HashMap<String, String>>,
 }
 
 impl Connection {
@@ -213,7 +214,7 @@ impl Connection {
     async fn insert(&mut self, insert: &Insert) -> Result<u64> {
         let width = insert.columns.len();
         if width == 0 || !insert.values.len().is_multiple_of(width) {
-            let wrong = Error::new(Code::Internal, "write to", insert.table);
+            let wrong = Error::new(Code::Internal, "write to", &insert.table);
             return Err(wrong.because("the values do not fill the columns"));
         }
         let statement = self.prepare_insert(insert).await?;
@@ -227,16 +228,16 @@ impl Connection {
     }
 
     async fn prepare_insert(&mut self, insert: &Insert) -> Result<tokio_postgres::Statement> {
-        if !self.columns.contains_key(insert.table) {
-            let types = self.column_types(insert.table).await?;
-            self.columns.insert(insert.table, types);
+        if !self.columns.contains_key(&insert.table) {
+            let types = self.column_types(&insert.table).await?;
+            self.columns.insert(insert.table.clone(), types);
         }
-        let types = &self.columns[insert.table];
+        let types = &self.columns[&insert.table];
         let mut arrays = Vec::with_capacity(insert.columns.len());
         for (i, column) in insert.columns.iter().enumerate() {
             let missing =
-                || Error::new(Code::Internal, "write to", insert.table).because(format!("no column {column}"));
-            arrays.push(format!("${}::{}[]", i + 1, types.get(*column).ok_or_else(missing)?));
+                || Error::new(Code::Internal, "write to", &insert.table).because(format!("no column {column}"));
+            arrays.push(format!("${}::{}[]", i + 1, types.get(column.as_ref()).ok_or_else(missing)?));
         }
         let sql = format!(
             "INSERT INTO {} ({}) SELECT * FROM unnest({}){}",
@@ -276,6 +277,34 @@ impl Connection {
             return Err(wrong.because(format!("{given} values were given where {wanted} are wanted")));
         }
         Ok(prepared)
+    }
+
+    /// Constraints and indexes of the book that are not in force.
+    pub(super) async fn unvalidated(&self) -> Result<Vec<String>> {
+        let fail = |e| error_of("check", e);
+        let sql = "SELECT conrelid::regclass::text || ': ' || conname || ' is not validated' FROM pg_constraint \
+             WHERE NOT convalidated AND connamespace = current_schema()::regnamespace \
+             UNION ALL SELECT indexrelid::regclass::text || ' is not valid' FROM pg_index i JOIN pg_class c \
+             ON c.oid = i.indexrelid WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace";
+        let rows = self.client.query(sql, &[]).await.map_err(fail)?;
+        rows.iter().map(|row| row.try_get(0).map_err(fail)).collect()
+    }
+
+    /// Vacuums and analyses every table of the book.
+    pub(super) async fn vacuum(&mut self) -> Result<()> {
+        // It takes what time it needs. The connection is not used again with that setting.
+        self.unfinished = true;
+        self.run("SET statement_timeout = 0").await?;
+        let fail = |e| error_of("vacuum", e);
+        let sql = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n \
+             ON n.oid = c.relnamespace WHERE n.oid = current_schema()::regnamespace AND c.relkind = 'r' \
+             AND pg_has_role(c.relowner, 'USAGE') ORDER BY 1";
+        for row in self.client.query(sql, &[]).await.map_err(fail)? {
+            let table: String = row.try_get(0).map_err(fail)?;
+            // Not in a transaction, which VACUUM refuses; the name is quoted by the server.
+            self.client.batch_execute(&format!("VACUUM (ANALYZE) {table}")).await.map_err(fail)?;
+        }
+        Ok(())
     }
 
     /// Begins a transaction; row-level security reads the setting made with it.
