@@ -183,10 +183,11 @@ impl Book {
             .run(async move {
                 let mut sum = Upkeep::default();
                 for tenant in book.store.tenants().await? {
-                    let Upkeep { previews, trashed, activity } = conduit::maintain(&book, tenant).await?;
+                    let Upkeep { previews, trashed, activity, transfers } = conduit::maintain(&book, tenant).await?;
                     sum.previews += previews;
                     sum.trashed += trashed;
                     sum.activity += activity;
+                    sum.transfers += transfers;
                 }
                 book.store.tend_activity(micros(book.clock.now()), book.activity).await?;
                 Ok(sum)

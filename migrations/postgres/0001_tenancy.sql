@@ -105,3 +105,17 @@ CREATE TABLE book_copy (
 
 -- It is nobody's, and says nothing about anybody. Only the owner of the tables writes it.
 SELECT portbook_police('book_copy', NULL, 'true');
+
+-- Lets the numbers of a table go on after those that a copy has brought. Whoever may write the tables may not set their
+-- sequences: this raises one, and only while a copy arrives.
+CREATE FUNCTION portbook_number_on(target text, numbered text, at_least bigint) RETURNS bigint LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    sequence text := pg_get_serial_sequence(target, numbered);
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM book_copy) OR at_least < nextval(sequence) THEN
+        RETURN 0;
+    END IF;
+    RETURN setval(sequence, at_least);
+END;
+$$;

@@ -3,9 +3,13 @@
 //!
 //! `PORTBOOK_CRASH_POINTS` is `full`, or how many points of each scenario are tried.
 
+mod changing;
 mod damage;
 #[path = "../lib/engine/mod.rs"]
 mod engine;
 mod faults;
 mod points;
+mod resume;
 mod scenarios;
+mod swaps;
+mod told;

@@ -10,10 +10,12 @@
 
 pub mod codec;
 mod intent;
+mod transfer;
 
 use std::sync::Arc;
 
 pub use intent::{Intent, IntentKind, NewIntent};
+pub use transfer::NewTransfer;
 
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;

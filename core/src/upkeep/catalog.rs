@@ -32,6 +32,7 @@ pub(super) struct Shape {
     pub(super) scope: Scope,
 }
 
+// Left out: what an engine keeps for itself.
 const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL), a.attidentity <> '' \
      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
      WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition \

@@ -267,8 +267,9 @@ async fn forget_echoes(to: &dyn Store, shape: &Shape, owner: TenantId) -> Result
 /// Lets PostgreSQL number on from there; SQLite does so by itself.
 async fn number_on(to: &dyn Store, shape: &Shape, greatest: i64) -> Result<()> {
     let (Engine::Postgres, Some(column), true) = (to.engine(), &shape.numbered, greatest > 0) else { return Ok(()) };
-    let sql = format!("SELECT setval(pg_get_serial_sequence('{}', '{column}'), ?1)", shape.name);
-    to.write(NOBODY, vec![Write::Returning(Statement::new(sql, vec![Value::Int(greatest)]))]).await.map(|_| ())
+    let params = vec![Value::Text(shape.name.clone()), Value::Text(column.clone()), Value::Int(greatest)];
+    let raise = Statement::new("SELECT portbook_number_on(?1, ?2, ?3)", params);
+    to.write(NOBODY, vec![Write::Returning(raise)]).await.map(|_| ())
 }
 
 /// Reads both sides once more.

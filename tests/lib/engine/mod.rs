@@ -17,7 +17,7 @@ use portbook::identity::ContentHash;
 use portbook::ledger::Ledger;
 use portbook::model::{ConflictPolicy, Kind, Pair, PairId, Side, SyncMode, TenantId};
 use portbook::operation::{Clock, RunReport};
-use portbook::provider::local::{Disk as _, Local};
+use portbook::provider::local::{Disk as _, Local, Parts};
 use portbook::provider::simulation::{FaultDisk, ModelDisk, ModelOptions, Switch};
 use portbook::store::{SqliteOptions, SqliteStore, Statement, Value};
 use portbook::{Book, BookOptions, Result, Session};
@@ -46,6 +46,8 @@ impl Clock for DiskClock {
 /// A disk with two roots, and a book.
 pub struct World {
     pub disk: ModelDisk,
+    /// How large files are cut.
+    pub parts: Parts,
     dir: TempDir,
 }
 
@@ -64,7 +66,7 @@ impl World {
         for name in [&b"left"[..], b"right"] {
             disk.make_dir(&root, name, 0o755).unwrap();
         }
-        let world = Self { disk, dir: temporary() };
+        let world = Self { disk, parts: Parts::default(), dir: temporary() };
         world.settle();
         world
     }
@@ -98,7 +100,7 @@ impl World {
         if seed % 4 == 3 {
             self.disk.settle();
         }
-        let twin = Self { disk: self.disk.crash(seed), dir: temporary() };
+        let twin = Self { disk: self.disk.crash(seed), parts: self.parts, dir: temporary() };
         for file in std::fs::read_dir(self.dir.path()).unwrap() {
             let file = file.unwrap();
             std::fs::copy(file.path(), twin.dir.path().join(file.file_name())).unwrap();
@@ -126,7 +128,7 @@ impl World {
         let options = BookOptions::store(store.clone()).clock(Arc::new(DiskClock(disk.clone())));
         let book = portbook::wait(Book::open(options)).unwrap();
         let disk = FaultDisk::with_switch(disk.clone(), switch);
-        Engine { book, store, disk }
+        Engine { book, store, disk, parts: self.parts }
     }
 
     /// Opens an engine, syncs once, and ends it.
@@ -170,6 +172,7 @@ pub struct Engine {
     pub book: Book,
     pub store: Arc<Frozen>,
     pub disk: FaultDisk<ModelDisk>,
+    pub parts: Parts,
 }
 
 impl Engine {
@@ -179,7 +182,7 @@ impl Engine {
 
     pub fn places(&self) -> Result<(Place, Place)> {
         let open = |key: &str| {
-            let provider = Arc::new(Local::open_on(Arc::new(self.disk.clone()), Path::new(key))?);
+            let provider = Arc::new(Local::open_parts(Arc::new(self.disk.clone()), Path::new(key), self.parts)?);
             Ok(Place::Provider { key: key.to_owned(), provider })
         };
         Ok((open(LEFT)?, open(RIGHT)?))
@@ -243,6 +246,21 @@ impl Engine {
         let tenant = self.session().unwrap().tenant();
         self.query(tenant, "SELECT id FROM file_intent").len()
     }
+
+    /// Of each run: items in all, done, failed.
+    pub fn progress(&self) -> Vec<(i64, i64, i64)> {
+        let tenant = self.session().unwrap().tenant();
+        let sql = "SELECT total_items, processed_count, failed_count FROM sync_progress ORDER BY sync_id";
+        let rows = self.query(tenant, sql);
+        rows.iter().map(|row| (row.int(0).unwrap(), row.int(1).unwrap(), row.int(2).unwrap())).collect()
+    }
+
+    /// Large transfers that wait for a run which continues them: the bytes that are safe of each.
+    pub fn transfers(&self) -> Vec<i64> {
+        let tenant = self.session().unwrap().tenant();
+        let rows = self.query(tenant, "SELECT offset_bytes FROM transfer_session ORDER BY id");
+        rows.iter().map(|row| row.int(0).unwrap()).collect()
+    }
 }
 
 /// Every guard that looks at how much changes: the trees here are small.
@@ -302,6 +320,7 @@ pub fn at_rest(world: &World) -> Vec<String> {
         0 => {}
         n => wrong.push(format!("{n} intents are open")),
     }
+    wrong.extend(engine.transfers().into_iter().map(|at| format!("a transfer is open at {at}")));
     wrong.extend(engine.orphans().into_iter().map(|name| format!("the row of {name} hangs nowhere")));
     for (path, pair) in engine.ledger() {
         for (side, tree) in [Side::Left, Side::Right].into_iter().zip(&trees) {

@@ -299,12 +299,18 @@ impl Connection {
         let sql = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n \
              ON n.oid = c.relnamespace WHERE n.oid = current_schema()::regnamespace AND c.relkind = 'r' \
              AND pg_has_role(c.relowner, 'USAGE') ORDER BY 1";
-        for row in self.client.query(sql, &[]).await.map_err(fail)? {
+        let tables = self.client.query(sql, &[]).await.map_err(fail)?;
+        // A table takes as long as it takes.
+        let limit: String = self.client.query_one("SHOW statement_timeout", &[]).await.map_err(fail)?.get(0);
+        self.run("SET statement_timeout = 0").await?;
+        let mut outcome = Ok(());
+        for row in tables {
             let table: String = row.try_get(0).map_err(fail)?;
             // Not in a transaction, which VACUUM refuses; the name is quoted by the server.
-            self.client.batch_execute(&format!("VACUUM (ANALYZE) {table}")).await.map_err(fail)?;
+            outcome = outcome.and(self.client.batch_execute(&format!("VACUUM (ANALYZE) {table}")).await);
         }
-        Ok(())
+        self.run(&format!("SET statement_timeout = '{limit}'")).await?;
+        outcome.map_err(fail)
     }
 
     /// Begins a transaction; row-level security reads the setting made with it.
