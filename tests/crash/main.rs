@@ -5,6 +5,7 @@
 
 mod changing;
 mod damage;
+mod decided;
 #[path = "../lib/engine/mod.rs"]
 mod engine;
 mod faults;
