@@ -1,6 +1,7 @@
-//! The file ledger on SQLite: rows a second in and out, and bytes a row.
+//! The file ledger: rows a second in and out, and bytes a row.
 //!
-//! `cargo bench --bench ledger -- --rows ROWS`, 1,000,000 unless told. Rows arrive as a first run makes them: directories of
+//! `cargo bench --bench ledger -- --rows ROWS [--postgres URL]`, 1,000,000 rows on SQLite unless told. The URL is a
+//! superuser's; the ledger is used as a role that row-level security binds. Rows arrive as a first run makes them: directories of
 //! 100 files, in batches of 4096 pairs, each batch with an intent written and removed.
 
 use std::sync::Arc;
@@ -9,21 +10,65 @@ use std::time::Instant;
 use portbook::identity::ContentHash;
 use portbook::ledger::{IntentKind, Ledger, NewIntent};
 use portbook::model::{Held, Ident, Kind, Name, Pair, PairId, Sides, TenantId, Timestamp, Token};
-use portbook::store::{SqliteOptions, SqliteStore, Statement, Store, Value, Write, Written};
+use portbook::store::{
+    PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write, Written,
+};
+
+#[path = "../tests/lib/server.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod server;
 
 const BATCH: usize = 4096;
 const PER_DIRECTORY: i64 = 100;
 
 fn main() {
-    let rows = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(1_000_000);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    let base = runtime.block_on(run(rows.min(1_000_000)));
-    let full = if rows > 1_000_000 { runtime.block_on(run(rows)) } else { base };
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let after = |name: &str| arguments.iter().position(|a| a == name).and_then(|at| arguments.get(at + 1));
+    let rows = after("--rows").and_then(|r| r.parse().ok()).unwrap_or(1_000_000);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+    if let Some(url) = after("--postgres") {
+        let measured = runtime.block_on(on_postgres(url, rows));
+        println!(
+            "{{\"bytes_per_row\":{:.1},\"rows_in_per_s\":{:.0},\"rows_out_per_s\":{:.0}}}",
+            measured.size, measured.rows_in, measured.rows_out
+        );
+        return;
+    }
+    let base = runtime.block_on(on_sqlite(rows.min(1_000_000)));
+    let full = if rows > 1_000_000 { runtime.block_on(on_sqlite(rows)) } else { base };
     println!(
         "{{\"bytes_per_row\":{:.1},\"rows_in_per_s\":{:.0},\"rows_out_per_s\":{:.0},\"bytes_per_row_full\":{:.1},\
          \"rows_in_per_s_full\":{:.0},\"rows_out_per_s_full\":{:.0}}}",
         base.size, base.rows_in, base.rows_out, full.size, full.rows_in, full.rows_out
     );
+}
+
+async fn on_sqlite(rows: i64) -> Measured {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("book");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
+    let (rows_in, rows_out, _) = run(&store, rows).await;
+    store.shutdown().await;
+    measured(std::fs::metadata(&path).unwrap().len(), rows, rows_in, rows_out)
+}
+
+async fn on_postgres(url: &str, rows: i64) -> Measured {
+    let database = server::Database::create(url.to_owned()).await;
+    let store: Arc<dyn Store> =
+        Arc::new(PostgresStore::open(&database.owner, PostgresOptions::default()).await.unwrap());
+    let (rows_in, rows_out, tenant) = run(&store, rows).await;
+    let size = Statement::new("SELECT pg_total_relation_size('file_pair')", vec![]);
+    let bytes = store.query(tenant, size).await.unwrap().first().unwrap().int(0).unwrap();
+    store.shutdown().await;
+    database.drop_it().await;
+    measured(bytes as u64, rows, rows_in, rows_out)
+}
+
+fn measured(bytes: u64, rows: i64, rows_in: f64, rows_out: f64) -> Measured {
+    let size = bytes as f64 / rows as f64;
+    println!("size:  {size:>9.1} bytes/row");
+    Measured { size, rows_in, rows_out }
 }
 
 /// What was measured: bytes a row, rows a second.
@@ -60,12 +105,10 @@ fn pair(number: i64) -> Pair {
     }
 }
 
-async fn run(rows: i64) -> Measured {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("book");
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
-    let (tenant, conduit) = conduit(&*store).await;
-    let ledger = Ledger::new(Arc::clone(&store), tenant, conduit);
+/// Rows a second in and out, and the tenant whose they are.
+async fn run(store: &Arc<dyn Store>, rows: i64) -> (f64, f64, TenantId) {
+    let (tenant, conduit) = conduit(&**store).await;
+    let ledger = Ledger::new(Arc::clone(store), tenant, conduit);
 
     let intent = NewIntent {
         generation: 1,
@@ -107,11 +150,7 @@ async fn run(rows: i64) -> Measured {
         rows_out = read as f64 / start.elapsed().as_secs_f64();
         println!("{round}: {rows_out:>9.0} rows/s ({read} rows)");
     }
-    store.shutdown().await;
-    let bytes = std::fs::metadata(&path).unwrap().len();
-    let size = bytes as f64 / rows as f64;
-    println!("size:  {size:>9.1} bytes/row");
-    Measured { size, rows_in, rows_out }
+    (rows_in, rows_out, tenant)
 }
 
 async fn conduit(store: &dyn Store) -> (TenantId, i64) {

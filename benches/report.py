@@ -27,6 +27,7 @@ LEDGER = [
     ("rows_in_per_s_full", "rows in a second, at the most rows", "/s", 200_000, True),
     ("rows_out_per_s_full", "rows out a second, at the most rows", "/s", 1_500_000, True),
 ]
+SERVER_ROWS = 100_000
 
 
 def machine(data: Path) -> str:
@@ -105,6 +106,7 @@ def memory_targets(records: dict) -> list[str]:
 def ledger_targets(records: dict) -> list[str]:
     figures = records.get("ledger", {}).get("figures", {})
     lines = []
+    server = records.get("ledger-postgres", {}).get("figures", {}).get("rows_in_per_s")
     for name, what, unit, limit, is_least in LEDGER:
         sign = "≥" if is_least else "≤"
         if name not in figures:
@@ -113,6 +115,8 @@ def ledger_targets(records: dict) -> list[str]:
         value = figures[name]
         met = value >= limit if is_least else value <= limit
         lines.append(f"| ledger, {what} | {sign} {limit:,}{unit} | {value:,.0f}{unit} | {verdict(met)} |")
+    measured = f"{server:,.0f}/s | {verdict(server >= SERVER_ROWS)}" if server else "not measured |"
+    lines.append(f"| ledger on PostgreSQL, rows in a second | ≥ {SERVER_ROWS:,}/s | {measured} |")
     return lines
 
 

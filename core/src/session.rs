@@ -291,8 +291,8 @@ impl Session {
     }
 
     /// Removes what has outlived its time: previews that have expired, what has been in the trash of a directory of
-    /// this machine for 30 days, lines of activity older than a year. Runs tend most of this by themselves; this is for
-    /// conduits that rest.
+    /// this machine for 30 days, lines of activity older than the book keeps them (a year unless told otherwise). Runs
+    /// tend most of this by themselves; this is for conduits that rest.
     ///
     /// # Errors
     /// `storage`, `busy`. A trash that cannot be tended now is no error.

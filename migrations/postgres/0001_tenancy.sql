@@ -43,14 +43,17 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', here, role_name);
     END IF;
     FOR target IN SELECT oid FROM pg_class
-        WHERE relnamespace = here AND relkind IN ('r', 'p') AND NOT relispartition AND relforcerowsecurity
+        WHERE relnamespace = here AND relkind IN ('r', 'p') AND NOT relispartition
+        AND relname NOT IN ('schema_migration', 'book_copy')
         AND NOT (has_table_privilege(role_name, oid, 'SELECT') AND has_table_privilege(role_name, oid, 'INSERT')
             AND has_table_privilege(role_name, oid, 'UPDATE') AND has_table_privilege(role_name, oid, 'DELETE'))
     LOOP
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', target, role_name);
     END LOOP;
-    IF NOT has_table_privilege(role_name, 'schema_migration', 'SELECT') THEN
-        EXECUTE format('GRANT SELECT ON schema_migration TO %I', role_name);
+    -- What says whether this is a book, and which: whoever could write it could keep everyone from opening it.
+    IF NOT (has_table_privilege(role_name, 'schema_migration', 'SELECT')
+        AND has_table_privilege(role_name, 'book_copy', 'SELECT')) THEN
+        EXECUTE format('GRANT SELECT ON schema_migration, book_copy TO %I', role_name);
     END IF;
 END;
 $$;
@@ -136,7 +139,7 @@ CREATE TABLE book_copy (
     begun_at timestamptz NOT NULL DEFAULT now()
 );
 
--- It is nobody's, and says nothing about anybody.
+-- It is nobody's, and says nothing about anybody. Only the owner of the tables writes it.
 SELECT portbook_police('book_copy', NULL, 'true');
 
 -- Lets the numbers of a table go on after those that a copy has brought. Whoever may write the tables may not set their

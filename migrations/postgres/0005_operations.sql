@@ -137,9 +137,10 @@ SELECT portbook_isolate('sync_activity_log_default', 'org_id');
 
 -- Makes the partitions of the month (UTC) that holds this time and of `ahead` months after it. Rows of those months, and
 -- of the two years before, that lie in the default partition are moved to partitions of their own. Gives how many were
--- made. Anyone who may use the book may call it, and it does nothing that is not due some day.
+-- made. Anyone who may use the book may call it; so that nobody fills the catalog, a time ten years from now or ago makes
+-- none.
 CREATE FUNCTION make_activity_partitions(at timestamptz, ahead bigint) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT AS $$
+SET search_path FROM CURRENT SET lock_timeout = '2s' AS $$
 DECLARE
     this_month timestamp := date_trunc('month', at AT TIME ZONE 'UTC');
     last_month timestamp := this_month + least(ahead, 12) * INTERVAL '1 month';
@@ -151,6 +152,9 @@ DECLARE
     partition_name text;
     reference text;
 BEGIN
+    IF at NOT BETWEEN now() - INTERVAL '10 years' AND now() + INTERVAL '10 years' THEN
+        RETURN 0;
+    END IF;
     IF NOT has_strays AND NOT EXISTS (SELECT FROM generate_series(this_month, last_month, INTERVAL '1 month') AS m
         WHERE to_regclass('sync_activity_log_' || to_char(m, 'YYYY_MM')) IS NULL) THEN
         RETURN 0;

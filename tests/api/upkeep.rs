@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use portbook::conduit::{ApplyOptions, Upkeep};
 use portbook::operation::ActivityFilter;
+use portbook::store::{ActivityRetention, Engine, Expired};
 use portbook::wait;
 
 use crate::world::{World, claims, preview, sync};
@@ -13,6 +14,7 @@ use crate::world::{World, claims, preview, sync};
 claims! {
     upkeep_removes_what_has_outlived_its_time_and_nothing_else
     upkeep_of_a_root_that_is_gone_is_no_error
+    activity_is_kept_as_long_as_the_book_says
     what_was_carried_of_a_large_file_waits_for_thirty_days
 }
 
@@ -48,6 +50,30 @@ fn upkeep_of_a_root_that_is_gone_is_no_error(world: &World) {
     std::fs::remove_dir_all(world.path("b")).unwrap();
     assert_eq!(wait(world.session.maintain()).unwrap(), Upkeep::default());
     assert!(!world.path("b").exists());
+}
+
+fn activity_is_kept_as_long_as_the_book_says(world: &World) {
+    world.write_many(1);
+    sync(&world.mirror());
+    let lines = wait(world.session.activity(None, 100)).unwrap().len() as u64;
+    assert!(lines > 0);
+    let detaching = world.keeping(ActivityRetention { days: 40, expired: Expired::Detached });
+    let deleting = world.keeping(ActivityRetention { days: 50, expired: Expired::Deleted });
+    world.clock.advance(39 * DAY);
+    assert_eq!(wait(detaching.maintain()).unwrap().activity, 0);
+    world.clock.advance(2 * DAY);
+    // A month is detached as a whole, by the owner of the tables; a file has no months.
+    let deleted = match world.engine {
+        Engine::Sqlite => lines,
+        Engine::Postgres => 0,
+    };
+    assert_eq!(wait(detaching.maintain()).unwrap().activity, deleted);
+    assert_eq!(wait(deleting.maintain()).unwrap().activity, 0);
+    world.clock.advance(10 * DAY);
+    assert_eq!(wait(deleting.maintain()).unwrap().activity, lines - deleted);
+    assert!(wait(world.session.activity(None, 100)).unwrap().is_empty());
+    wait(detaching.shutdown());
+    wait(deleting.shutdown());
 }
 
 fn what_was_carried_of_a_large_file_waits_for_thirty_days(world: &World) {

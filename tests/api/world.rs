@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use portbook::conduit::{ApplyOptions, Conduit, ConduitOptions, Place, PreviewOptions};
 use portbook::model::{PreviewId, SyncMode};
 use portbook::operation::{ChangeFilter, Clock, PreviewChange, RunReport};
-use portbook::store::PostgresOptions;
+use portbook::store::{ActivityRetention, Engine, PostgresOptions};
 use portbook::{Book, BookOptions, Session, wait};
 use tempfile::TempDir;
 
@@ -21,6 +21,8 @@ pub struct World {
     pub book: Book,
     pub session: Session,
     pub clock: Arc<Ahead>,
+    pub engine: Engine,
+    options: BookOptions,
 }
 
 /// The machine's clock, set forward.
@@ -61,7 +63,7 @@ pub(crate) use claims;
 pub fn on_sqlite(claim: fn(&World)) {
     let dir = tempfile::tempdir().unwrap();
     let options = BookOptions::sqlite(dir.path().join("book.db"));
-    claim(&World::open(dir, options));
+    claim(&World::open(dir, Engine::Sqlite, options));
 }
 
 pub fn on_postgres(name: &str, claim: fn(&World)) {
@@ -79,19 +81,26 @@ pub fn on_postgres(name: &str, claim: fn(&World)) {
     let grant = PostgresOptions { application_role: Some(APPLICATION.into()), ..Default::default() };
     let made = wait(Book::open(BookOptions::postgres_with(&database.owner, grant))).unwrap();
     wait(made.shutdown());
-    let world = World::open(tempfile::tempdir().unwrap(), BookOptions::postgres(&database.application));
+    let world =
+        World::open(tempfile::tempdir().unwrap(), Engine::Postgres, BookOptions::postgres(&database.application));
     claim(&world);
     wait(world.book.shutdown());
     runtime.block_on(database.drop_it());
 }
 
 impl World {
-    fn open(dir: TempDir, options: BookOptions) -> Self {
+    fn open(dir: TempDir, engine: Engine, options: BookOptions) -> Self {
         let clock = Arc::new(Ahead { start: Instant::now(), seconds: AtomicI64::new(0) });
-        let book = wait(Book::open(options.clock(clock.clone()))).unwrap();
+        let options = options.clock(clock.clone());
+        let book = wait(Book::open(options.clone())).unwrap();
         let session = wait(book.default_session()).unwrap();
         std::fs::create_dir(dir.path().join("a")).unwrap();
-        Self { dir, book, session, clock }
+        Self { dir, book, session, clock, engine, options }
+    }
+
+    /// The same book opened once more, with another retention of activity.
+    pub fn keeping(&self, retention: ActivityRetention) -> Book {
+        wait(Book::open(self.options.clone().activity(retention))).unwrap()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -15,6 +15,11 @@ async fn opened(book: &Book) -> Opened {
     Opened::open(BookOptions::store(book.store.clone())).await.unwrap()
 }
 
+/// A copy goes into a book as the owner of its tables: it sets the numbers that rows go on from.
+async fn opened_as_owner(book: &Book) -> Opened {
+    Opened::open(BookOptions::store(book.at.open_as_owner().await.unwrap())).await.unwrap()
+}
+
 /// A book in a file that has rows in every table, of several tenants.
 async fn full(path: std::path::PathBuf) -> Arc<Book> {
     let store = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
@@ -73,7 +78,7 @@ pub(crate) async fn a_book_goes_to_the_other_engine_and_back(server: Arc<Book>) 
     let directory = tempfile::tempdir().unwrap();
     let here = full(directory.path().join("here")).await;
     let rows: usize = dump(&*here.store).await.iter().map(|(_, rows)| rows.len()).sum();
-    let (one, two) = (opened(&here).await, opened(&server).await);
+    let (one, two) = (opened(&here).await, opened_as_owner(&server).await);
 
     let copying = Copying::new();
     let report = one.copy_into(&two, &copying).await.unwrap();
@@ -108,7 +113,7 @@ pub(crate) async fn a_copy_that_was_cancelled_is_no_book(server: Arc<Book>) {
     }
     let directory = tempfile::tempdir().unwrap();
     let here = full(directory.path().join("here")).await;
-    let (one, two) = (opened(&here).await, opened(&server).await);
+    let (one, two) = (opened(&here).await, opened_as_owner(&server).await);
     let copying = Copying::new();
     copying.cancel();
     assert_eq!(one.copy_into(&two, &copying).await.unwrap_err().code(), Code::Cancelled);

@@ -126,7 +126,7 @@ impl Store for PostgresStore {
 
     async fn tend_activity(&self, now: i64, retention: ActivityRetention) -> Result<()> {
         let ahead = Statement::new("SELECT make_activity_partitions(?1, 3)", vec![Value::Time(now)]);
-        self.ask(Ask::Upkeep(ahead)).await?;
+        open::unless_busy(self.ask(Ask::Upkeep(ahead)).await.map(drop))?;
         // Only the owner of the tables retires months: they are every tenant's.
         let may = "SELECT has_function_privilege('retire_activity_partitions(timestamptz, boolean)', 'EXECUTE')";
         let may = self.ask(Ask::Upkeep(Statement::new(may, Vec::new()))).await?;

@@ -85,13 +85,17 @@ impl SqliteStore {
         let (read_jobs, read) = channel();
         let read = Arc::new(Mutex::new(read));
         let mark = alive.clone();
+        let (reading, readers_ended) = channel::<()>();
         spawn("portbook-writer", move || {
             run_writer(&writer, &written);
+            // Nothing is ever sent: this returns when the last reader has closed its connection. Two that close at once
+            // each find the other still there, and neither carries the log into the file.
+            let _ = readers_ended.recv();
             drop(writer);
             drop(mark);
         })?;
         for connection in readers {
-            let (read, mark) = (Arc::clone(&read), alive.clone());
+            let (read, mark) = (Arc::clone(&read), (alive.clone(), reading.clone()));
             spawn("portbook-reader", move || {
                 run_reader(&connection, &read);
                 drop(connection);

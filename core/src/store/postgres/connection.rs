@@ -295,7 +295,10 @@ impl Connection {
     }
 
     /// Vacuums and analyses every table of the book.
-    pub(super) async fn vacuum(&self) -> Result<()> {
+    pub(super) async fn vacuum(&mut self) -> Result<()> {
+        // It takes what time it needs. The connection is not used again with that setting.
+        self.unfinished = true;
+        self.run("SET statement_timeout = 0").await?;
         let fail = |e| error_of("vacuum", e);
         let sql = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n \
              ON n.oid = c.relnamespace WHERE n.oid = current_schema()::regnamespace AND c.relkind = 'r' \

@@ -25,7 +25,16 @@ pub(super) async fn prepare(connection: &mut Connection, options: &PostgresOptio
     }
     // A server that takes no writes can still be read.
     let ahead = "SELECT make_activity_partitions(now(), 3) WHERE current_setting('transaction_read_only') = 'off'";
-    connection.client.batch_execute(ahead).await.map_err(|e| error_of("make partitions in", e))
+    let made = connection.client.batch_execute(ahead).await.map_err(|e| error_of("make partitions in", e));
+    unless_busy(made)
+}
+
+/// Partitions can be made another time when someone is in the way: the default partition takes their rows meanwhile.
+pub(super) fn unless_busy(made: Result<()>) -> Result<()> {
+    match made {
+        Err(error) if error.code() == Code::Busy => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// Whoever bypasses row-level security would see every tenant at once.
