@@ -27,8 +27,9 @@ CREATE INDEX idx_sync_preview_cache_computed ON sync_preview_cache(computed_at D
 CREATE UNIQUE INDEX idx_sync_preview_cache_key ON sync_preview_cache(org_id, cache_key) WHERE cache_key IS NOT NULL;
 CREATE INDEX idx_sync_preview_cache_conduit ON sync_preview_cache(org_id, conduit_id) WHERE conduit_id IS NOT NULL;
 
+-- The writer's clock rules, as the row gives it: the book's own may be ahead of it. A CHECK would hold at later updates too.
 CREATE TRIGGER preview_cache_not_expired BEFORE INSERT ON sync_preview_cache
-WHEN NEW.expires_at <= CAST(unixepoch('subsec') * 1000000 AS INTEGER)
+WHEN NEW.expires_at <= NEW.computed_at
 BEGIN SELECT RAISE(ABORT, 'preview_cache_not_expired: the preview has expired already'); END;
 
 -- SQLite has no ON DELETE SET NULL of one column of a composite key.

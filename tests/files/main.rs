@@ -1,6 +1,9 @@
 //! File sync through the whole engine: what must hold whatever happens between the runs and beside them.
 
 mod beside;
+mod clocks;
 #[path = "../lib/engine/mod.rs"]
 mod engine;
+mod engines;
 mod histories;
+mod soak;

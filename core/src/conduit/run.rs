@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::delta::{Settings, SideRules};
 use crate::error::{Code, Error, Result};
 use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, Verify};
-use crate::operation::clock::{micros, timestamp};
+use crate::operation::clock::{from_micros, micros, timestamp};
 use crate::operation::plan::{PlanWriter, Position};
 use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
@@ -41,6 +41,8 @@ struct Row {
     generation: i64,
     next_pair: PairId,
     unclean: bool,
+    /// When the last run ended, by the clock of then.
+    ended_at: Option<DateTime<Utc>>,
     identities: Sides<Option<String>>,
 }
 
@@ -48,7 +50,7 @@ impl ConduitInner {
     async fn row(&self) -> Result<Row> {
         let statement = Statement::new(
             "SELECT sync_generation, next_pair_id, unclean, source_root_identity, \
-             target_root_identity FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
+             target_root_identity, last_sync_completed_at FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
             vec![Value::Uuid(self.tenant.0), Value::Int(self.id)],
         );
         let rows = self.book.store.query(self.tenant, statement).await?;
@@ -56,7 +58,9 @@ impl ConduitInner {
         let text = |column| if row.is_null(column) { Ok(None) } else { row.text(column).map(|t| Some(t.to_owned())) };
         let (source, target) = (text(3)?, text(4)?);
         let identities = if self.swapped { Sides::new(target, source) } else { Sides::new(source, target) };
-        Ok(Row { generation: row.int(0)?, next_pair: PairId(row.int(1)?), unclean: row.int(2)? != 0, identities })
+        let ended_at = if row.is_null(5) { None } else { Some(from_micros(row.int(5)?)) };
+        let (generation, next_pair, unclean) = (row.int(0)?, PairId(row.int(1)?), row.int(2)? != 0);
+        Ok(Row { generation, next_pair, unclean, ended_at, identities })
     }
 
     fn previews(&self) -> Previews {
@@ -555,8 +559,10 @@ impl Voyage {
         batch
     }
 
+    /// By the earlier of the times of this run and the last: a clock that is a year ahead for one run would empty all.
     async fn tend_trash(&self) {
-        let before = timestamp(self.conduit.book.clock.now() - chrono::Duration::days(TRASH_DAYS));
+        let Some(last) = self.row.ended_at else { return };
+        let before = timestamp(self.conduit.book.clock.now().min(last) - chrono::Duration::days(TRASH_DAYS));
         for side in Side::BOTH {
             // What could not be removed now is tried again at the end of the next run.
             let _ = self.scene.sides[side].empty_trash(before).await;
