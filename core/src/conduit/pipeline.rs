@@ -202,7 +202,11 @@ async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
         .collect();
     if !refused.is_empty() {
         // What could not be published is not left lying about; if this fails, the next run discards it by its intent.
-        let _ = apply.scene.sides[side].discard_staged(refused).await;
+        let targets = refused.iter().map(|(target, _)| target.clone()).collect();
+        if apply.scene.sides[side].discard_staged(refused).await.is_ok() {
+            // Gone for good before the intent is. An error here is one of the whole side, which the next flush meets too.
+            let _ = apply.scene.sides[side].flush(targets).await;
+        }
     }
     PublishedBatch { intent: batch.intent, side, outcomes }
 }

@@ -31,7 +31,10 @@ pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::mod
     for side in Side::BOTH {
         let items = std::mem::take(&mut staged[side as usize]);
         if !items.is_empty() {
+            // Their names are gone for good before the intents are: nobody else knows of them.
+            let targets = items.iter().map(|(target, _)| target.clone()).collect();
             scene.sides[side].discard_staged(items).await?;
+            scene.sides[side].flush(targets).await?;
         }
     }
     for (side, temporary, from) in swaps {

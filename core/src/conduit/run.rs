@@ -301,6 +301,9 @@ impl Voyage {
         if recover(&self.scene, &*self.conduit.book.store, self.conduit.tenant).await? > 0 {
             self.row.unclean = true;
         }
+        if self.row.unclean {
+            self.scene.ledger.remove_orphans().await?;
+        }
         let (preview, delta, summary, from, seen, begin) = match task {
             Task::Sync(options) => self.make_plan(&options).await?,
             Task::Apply(id) => self.take_plan(id).await?,
