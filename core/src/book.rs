@@ -18,7 +18,7 @@ use crate::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, S
 const ONLY_TENANT: TenantId = TenantId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
 
 /// Its user.
-const ONLY_USER: UserId = UserId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002));
+const ONLY_USER: UserId = UserId::new(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002));
 
 /// Threads of the engine. The work is in the providers' and the book's own threads; these only lead.
 const WORKERS: usize = 2;

@@ -29,6 +29,7 @@
 //! | [`conduit`] | file sync: scan, delta, transfer, ledger, verification |
 //! | [`operation`] | previews, runs, progress, history |
 //! | [`provider`] | one file per storage service behind one trait |
+//! | [`table`] | rows of the tables that hosts read and write |
 //! | [`ledger`] | what both sides last agreed on |
 //! | [`store`] | the metastore: one set of SQL statements, two engines |
 //! | [`delta`] | pure reconciliation |
@@ -44,11 +45,14 @@ pub mod ledger;
 pub mod model;
 pub mod operation;
 pub mod provider;
+mod rows;
 mod session;
 pub mod store;
+pub mod table;
 
 pub use book::{Book, BookOptions};
 pub use error::{Code, Error, Result};
+pub use rows::{JsonRows, Rows};
 pub use session::Session;
 
 /// Waits for an operation of a book on the calling thread. Not to be called from inside of an executor.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use crate::book::BookInner;
 use crate::conduit::{self, Conduit, ConduitOptions, Filters, Place, Upkeep, VerifyReport};
 use crate::error::{Code, Error, Result};
-use crate::model::{Activity, ConduitId, PreviewId, Progress, Sides, TenantId, UserId};
+use crate::model::{Activity, ConduitId, PreviewId, Progress, Sides, TABLES, Table, TenantId, UserId};
 use crate::operation::preview::Previews;
 use crate::operation::{ChangeFilter, ChangeId, GenerationSummary, PreviewChange, PreviewSummary, history};
+use crate::rows::{JsonRows, Rows};
+use crate::table::Tables;
 
 /// A book used by one user of one tenant. Cheap to clone.
 #[derive(Clone)]
@@ -37,6 +39,43 @@ impl Session {
         let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
         let places = Sides::new(source, target);
         self.book.run(async move { conduit::connect(book, tenant, user, places, options).await }).await
+    }
+
+    /// The rows of a table, of this session's tenant.
+    ///
+    /// ```
+    /// use portbook::model::LocalPath;
+    /// use portbook::table::Filter;
+    /// use portbook::{Book, BookOptions};
+    ///
+    /// # fn main() -> portbook::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let book = portbook::wait(Book::open(BookOptions::sqlite(dir.path().join("book.db"))))?;
+    /// let session = portbook::wait(book.default_session())?;
+    /// let paths = session.rows::<LocalPath>();
+    /// let made = portbook::wait(paths.create(LocalPath { path: "/srv/photos".into(), description: None }))?;
+    /// let page = portbook::wait(paths.list(Filter::all(), None, 100))?;
+    /// assert_eq!((page.rows, page.next), (vec![made], None));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn rows<T: Table>(&self) -> Rows<T> {
+        Rows::new(self.book.clone(), self.tables())
+    }
+
+    /// The rows of the table of that name, as JSON.
+    ///
+    /// # Errors
+    /// `not_found` when hosts do not write a table of that name.
+    pub fn table(&self, name: &str) -> Result<JsonRows> {
+        let info = TABLES.iter().copied().find(|t| t.name == name);
+        let info = info.ok_or_else(|| Error::new(Code::NotFound, "find the table", name.escape_default()))?;
+        Ok(JsonRows::new(self.book.clone(), self.tables(), info))
+    }
+
+    fn tables(&self) -> Tables {
+        Tables { store: self.book.store.clone(), clock: self.book.clock.clone(), tenant: self.tenant }
     }
 
     fn previews(&self) -> Previews {

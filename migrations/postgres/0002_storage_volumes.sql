@@ -17,9 +17,10 @@ CREATE TABLE storage_volumes (
     is_active boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (tenant_id, id),
-    UNIQUE (tenant_id, name)
+    UNIQUE (tenant_id, id)
 );
+
+CREATE UNIQUE INDEX idx_storage_volumes_name ON storage_volumes(tenant_id, name);
 
 CREATE TABLE local_paths (
     id uuid NOT NULL PRIMARY KEY,
@@ -27,9 +28,11 @@ CREATE TABLE local_paths (
     path text COLLATE "C" NOT NULL CHECK (length(path) > 0),
     description text COLLATE "C",
     created_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (tenant_id, id),
-    UNIQUE (tenant_id, path)
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (tenant_id, id)
 );
+
+CREATE UNIQUE INDEX idx_local_paths_path ON local_paths(tenant_id, path);
 
 -- One row per directory that a conduit starts from or a host names; never one per synced file.
 -- kind: 0 file, 1 directory, 2 symbolic link. cloud_folder_id gets its foreign key with the clouds.
@@ -55,3 +58,7 @@ CREATE TABLE entry (
 CREATE UNIQUE INDEX idx_entry_place ON entry(tenant_id,
     coalesce(volume_id, '00000000-0000-0000-0000-000000000000'),
     coalesce(cloud_folder_id, '00000000-0000-0000-0000-000000000000'), path);
+
+SELECT portbook_isolate('storage_volumes', 'tenant_id');
+SELECT portbook_isolate('local_paths', 'tenant_id');
+SELECT portbook_isolate('entry', 'tenant_id');

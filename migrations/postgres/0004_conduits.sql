@@ -135,3 +135,9 @@ CREATE TABLE sync_pin (
     PRIMARY KEY (tenant_id, conduit_id, path),
     FOREIGN KEY (tenant_id, conduit_id) REFERENCES sync_conduit(tenant_id, id) ON DELETE CASCADE
 );
+
+SELECT portbook_isolate('sync_conduit', 'tenant_id');
+SELECT portbook_isolate('sync_generation', 'tenant_id');
+SELECT portbook_isolate('sync_conflict', 'tenant_id');
+SELECT portbook_isolate('sync_selection_rule', 'tenant_id');
+SELECT portbook_isolate('sync_pin', 'tenant_id');

@@ -118,6 +118,9 @@ CREATE TABLE sync_activity_log (
 -- Whatever has no month of its own yet, so that an insert never fails for want of one.
 CREATE TABLE sync_activity_log_default PARTITION OF sync_activity_log DEFAULT;
 
+-- The policies of the parent do not hold for whoever names a partition.
+SELECT portbook_isolate('sync_activity_log_default', 'org_id');
+
 -- Makes the partition of the month (UTC) that holds this time; does nothing when it exists, or when the default
 -- partition has rows of that month already.
 CREATE FUNCTION make_activity_partition(at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
@@ -134,6 +137,7 @@ BEGIN
     END IF;
     EXECUTE format('CREATE TABLE %I PARTITION OF sync_activity_log FOR VALUES FROM (%L) TO (%L)',
         partition_name, lower_bound, upper_bound);
+    PERFORM portbook_isolate(partition_name::regclass, 'org_id');
 END;
 $$;
 
@@ -242,3 +246,9 @@ CREATE INDEX ix_cloud_sync_errors_sync_job ON cloud_sync_errors(sync_job_id) WHE
 CREATE INDEX ix_cloud_sync_errors_generation
     ON cloud_sync_errors(tenant_id, generation_id) WHERE generation_id IS NOT NULL;
 CREATE INDEX ix_cloud_sync_errors_conduit ON cloud_sync_errors(tenant_id, conduit_id) WHERE conduit_id IS NOT NULL;
+
+SELECT portbook_isolate('sync_preview_cache', 'org_id', 'preview_cache');
+SELECT portbook_isolate_by('sync_preview_change', 'preview_id', 'sync_preview_cache');
+SELECT portbook_isolate('sync_progress', 'org_id');
+SELECT portbook_isolate('sync_activity_log', 'org_id');
+SELECT portbook_isolate('cloud_sync_errors', 'tenant_id');

@@ -51,3 +51,7 @@ CREATE TABLE transfer_session (
     UNIQUE (tenant_id, conduit_id, side, path),
     FOREIGN KEY (tenant_id, conduit_id) REFERENCES sync_conduit(tenant_id, id) ON DELETE CASCADE
 );
+
+SELECT portbook_isolate_by('file_pair', 'conduit_id', 'sync_conduit');
+SELECT portbook_isolate('file_intent', 'tenant_id');
+SELECT portbook_isolate('transfer_session', 'tenant_id');

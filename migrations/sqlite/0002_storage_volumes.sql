@@ -17,9 +17,10 @@ CREATE TABLE storage_volumes (
     is_active INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
     created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
     updated_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
-    UNIQUE (tenant_id, id),
-    UNIQUE (tenant_id, name)
+    UNIQUE (tenant_id, id)
 ) STRICT;
+
+CREATE UNIQUE INDEX idx_storage_volumes_name ON storage_volumes(tenant_id, name);
 
 CREATE TABLE local_paths (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -27,9 +28,11 @@ CREATE TABLE local_paths (
     path TEXT NOT NULL CHECK (length(path) > 0),
     description TEXT,
     created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
-    UNIQUE (tenant_id, id),
-    UNIQUE (tenant_id, path)
+    updated_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
+    UNIQUE (tenant_id, id)
 ) STRICT;
+
+CREATE UNIQUE INDEX idx_local_paths_path ON local_paths(tenant_id, path);
 
 -- One row per directory that a conduit starts from or a host names; never one per synced file.
 -- kind: 0 file, 1 directory, 2 symbolic link. cloud_folder_id gets its foreign key with the clouds.

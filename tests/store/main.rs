@@ -10,6 +10,7 @@ mod ledger;
 mod opening;
 mod operations;
 mod schema;
+mod tables;
 
 /// Each claim becomes one test per engine.
 macro_rules! contract {
@@ -55,4 +56,12 @@ contract! {
     ledger::rows_that_hang_nowhere_go_with_those_beneath_them;
     ledger::an_intent_is_open_until_it_is_removed;
     ledger::a_conduit_takes_its_ledger_along;
+    tables::a_row_comes_back_as_it_was_made;
+    tables::what_may_be_left_out_is;
+    tables::an_update_of_a_row_that_moved_on_is_stale;
+    tables::a_deleted_row_is_gone_or_can_be_restored;
+    tables::pages_go_through_a_list_once;
+    tables::every_list_finds_its_rows;
+    tables::values_that_break_a_rule_are_refused_by_name;
+    tables::rows_of_another_tenant_are_not_there;
 }

@@ -34,7 +34,7 @@ fn progress(t: &Tenancy, status: SyncStatus, counts: [i64; 4], after_s: f64) -> 
         source_system: None,
         batch_number: Some(0),
         metadata: Some("{}".into()),
-        initiated_by: Some(UserId(t.user)),
+        initiated_by: Some(UserId::new(t.user)),
     }
 }
 

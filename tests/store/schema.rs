@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use portbook::Code;
 use portbook::model::{
-    Activity, AutoPathStrategy, Conduit, ConduitId, Conflict, ConflictPolicy, Driver, EntryKind, EntryRow, Generation,
-    GenerationStatus, IndexMode, LocalPath, Moment, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow,
-    PreviewState, RelPath, Resolution, Schedule, SelectionRule, StorageVolume, SyncAction, SyncEntityType, SyncError,
-    SyncErrorType, SyncMode, SyncStatus, SyncType, TenantId, TransferSession, TransferState, UserId,
-    VerificationStatus, Verify, VersioningMode, VolumeId,
+    Activity, Conduit, ConduitId, Conflict, ConflictPolicy, EntryKind, EntryRow, Generation, GenerationStatus,
+    IndexMode, Moment, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow, PreviewState, RelPath,
+    Resolution, Schedule, SelectionRule, SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncMode, SyncStatus,
+    SyncType, TenantId, TransferSession, TransferState, UserId, VerificationStatus, Verify,
 };
 use portbook::store::{Insert, Record, Statement, Value, Write};
 
@@ -72,32 +71,11 @@ pub(crate) async fn records_come_back_as_they_were_written(book: Arc<Book>) {
     let t = book.tenancy().await;
     let later = Moment(NOW.0 * 2);
     let path = RelPath::parse(b"a/\xff").unwrap();
-    let volume = StorageVolume {
-        id: VolumeId(id()),
-        tenant_id: t.tenant,
-        name: "v".into(),
-        driver: Driver::Ftp,
-        config: "{}".into(),
-        default_prefix: None,
-        enforce_hierarchy: true,
-        path_delimiter: "/".into(),
-        use_query_params: false,
-        auto_path_strategy: AutoPathStrategy::Hash,
-        versioning_mode: VersioningMode::Target,
-        quota_limit: Some(1 << 40),
-        quota_used: 0,
-        is_active: true,
-        created_at: NOW,
-        updated_at: NOW,
-    };
-    let volume = round_trip(&book, volume, StorageVolume::SELECT, |_, _| ()).await;
-    let local = LocalPath { id: id(), tenant_id: t.tenant, path: "/a".into(), description: None, created_at: NOW };
-    round_trip(&book, local, LocalPath::SELECT, |_, _| ()).await;
     let entry = EntryRow {
         id: 0,
         uuid: id(),
         tenant_id: t.tenant,
-        volume_id: Some(volume.id),
+        volume_id: None,
         cloud_folder_id: None,
         provider_id: Some(vec![0, 255]),
         path: b"\xff".to_vec(),
@@ -233,7 +211,7 @@ fn preview(t: &Tenancy, conduit_id: Option<i64>, expires_at: Moment) -> PreviewR
         delta_json: "{}".into(),
         computed_at: NOW,
         expires_at,
-        computed_by: Some(UserId(t.user)),
+        computed_by: Some(UserId::new(t.user)),
         cache_key: Some("key".into()),
         created_at: NOW,
         updated_at: NOW,
@@ -278,7 +256,7 @@ fn activity(t: &Tenancy) -> Activity {
         record_count: Some(3),
         duration_seconds: Some(1.25),
         error_message: None,
-        user_id: Some(UserId(t.user)),
+        user_id: Some(UserId::new(t.user)),
         created_at: NOW,
     }
 }
@@ -316,7 +294,7 @@ pub(crate) async fn a_reference_never_crosses_tenants(book: Arc<Book>) {
     let pin = "INSERT INTO sync_pin (tenant_id, conduit_id, path, is_held) VALUES (?1, ?2, ?3, ?4)";
     let foreign = vec![Value::Uuid(a.tenant.0), Value::Int(b.conduit), Value::Blob(b"x".to_vec()), Value::Bool(true)];
     assert_eq!(book.code(pin, foreign).await, Some(Code::Invalid));
-    let theirs = PreviewRow { computed_by: Some(UserId(b.user)), ..preview(&a, None, Moment(NOW.0 * 2)) };
+    let theirs = PreviewRow { computed_by: Some(UserId::new(b.user)), ..preview(&a, None, Moment(NOW.0 * 2)) };
     let refused = book.store.write(a.tenant, vec![Write::Insert(Insert::of(&[theirs]))]).await;
     assert_eq!(refused.unwrap_err().code(), Code::Invalid);
     let same_key = [preview(&a, None, Moment(NOW.0 * 2)), preview(&b, None, Moment(NOW.0 * 2))];

@@ -25,10 +25,6 @@ macro_rules! ids {
 ids! {
     /// A tenant.
     TenantId;
-    /// A user of a tenant.
-    UserId;
-    /// A storage volume.
-    VolumeId;
     /// A conduit's `uuid`.
     ConduitId;
     /// A stored preview.

@@ -2,11 +2,20 @@
 
 use uuid::Uuid;
 
-use super::{ConduitId, Moment, PreviewId, RelPath, Row, TenantId, UserId, Value, VolumeId};
+use super::{ConduitId, Moment, PreviewId, RelPath, Row, TenantId, Value, ValueKind};
 use crate::error::Result;
 
 /// A value that one column holds.
 pub trait Column: Sized {
+    /// What it is.
+    const KIND: ValueKind;
+    /// Whether it may be nothing.
+    const NULLABLE: bool = false;
+    /// The only texts it may be; empty when any will do.
+    const WORDS: &'static [&'static str] = &[];
+    /// The table whose rows it names.
+    const REFERENCES: Option<&'static str> = None;
+
     /// Reads it from a row.
     ///
     /// # Errors
@@ -112,6 +121,11 @@ pub const fn join_texts<const N: usize>(head: &str, rest: &str) -> [u8; N] {
 }
 
 impl<T: Column> Column for Option<T> {
+    const KIND: ValueKind = T::KIND;
+    const NULLABLE: bool = true;
+    const WORDS: &'static [&'static str] = T::WORDS;
+    const REFERENCES: Option<&'static str> = T::REFERENCES;
+
     fn read(row: Row<'_>, column: usize) -> Result<Self> {
         if row.is_null(column) { Ok(None) } else { T::read(row, column).map(Some) }
     }
@@ -122,8 +136,10 @@ impl<T: Column> Column for Option<T> {
 }
 
 macro_rules! columns {
-    ($($type:ty: |$row:ident, $at:ident| $read:expr, |$this:ident| $value:expr;)*) => {$(
+    ($($type:ty, $kind:ident: |$row:ident, $at:ident| $read:expr, |$this:ident| $value:expr;)*) => {$(
         impl Column for $type {
+            const KIND: ValueKind = ValueKind::$kind;
+
             fn read($row: Row<'_>, $at: usize) -> Result<Self> { $read }
             fn value(&self) -> Value { let $this = self; $value }
         }
@@ -131,18 +147,16 @@ macro_rules! columns {
 }
 
 columns! {
-    i64: |row, at| row.int(at), |v| Value::Int(*v);
-    bool: |row, at| row.int(at).map(|n| n != 0), |v| Value::Bool(*v);
-    f64: |row, at| row.real(at), |v| Value::Real(*v);
-    String: |row, at| row.text(at).map(str::to_owned), |v| Value::Text(v.clone());
-    Vec<u8>: |row, at| row.blob(at).map(<[u8]>::to_vec), |v| Value::Blob(v.clone());
-    Uuid: |row, at| row.uuid(at), |v| Value::Uuid(*v);
-    Moment: |row, at| row.int(at).map(Moment), |v| Value::Time(v.0);
-    RelPath: |row, at| RelPath::parse(row.blob(at)?).ok_or_else(|| row.wrong(at, "a path")),
+    i64, Integer: |row, at| row.int(at), |v| Value::Int(*v);
+    bool, Flag: |row, at| row.int(at).map(|n| n != 0), |v| Value::Bool(*v);
+    f64, Number: |row, at| row.real(at), |v| Value::Real(*v);
+    String, Text: |row, at| row.text(at).map(str::to_owned), |v| Value::Text(v.clone());
+    Vec<u8>, Bytes: |row, at| row.blob(at).map(<[u8]>::to_vec), |v| Value::Blob(v.clone());
+    Uuid, Id: |row, at| row.uuid(at), |v| Value::Uuid(*v);
+    Moment, Time: |row, at| row.int(at).map(Moment), |v| Value::Time(v.0);
+    RelPath, Bytes: |row, at| RelPath::parse(row.blob(at)?).ok_or_else(|| row.wrong(at, "a path")),
         |v| Value::Blob(v.as_bytes().to_vec());
-    TenantId: |row, at| row.uuid(at).map(TenantId), |v| Value::Uuid(v.0);
-    UserId: |row, at| row.uuid(at).map(UserId), |v| Value::Uuid(v.0);
-    VolumeId: |row, at| row.uuid(at).map(VolumeId), |v| Value::Uuid(v.0);
-    ConduitId: |row, at| row.uuid(at).map(ConduitId), |v| Value::Uuid(v.0);
-    PreviewId: |row, at| row.uuid(at).map(PreviewId), |v| Value::Uuid(v.0);
+    TenantId, Id: |row, at| row.uuid(at).map(TenantId), |v| Value::Uuid(v.0);
+    ConduitId, Id: |row, at| row.uuid(at).map(ConduitId), |v| Value::Uuid(v.0);
+    PreviewId, Id: |row, at| row.uuid(at).map(PreviewId), |v| Value::Uuid(v.0);
 }

@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
+use super::table::table;
 use super::text_enum::text_enum;
-use super::{Column, Moment, Row, TenantId, Value, VolumeId, record};
+use super::{Column, Deletion, Id, Json, Moment, Row, Rule, TenantId, Value, ValueKind, record};
 use crate::error::{Code, Error, Result};
 
 text_enum! {
@@ -70,6 +71,8 @@ pub enum EntryKind {
 }
 
 impl Column for EntryKind {
+    const KIND: ValueKind = ValueKind::Integer;
+
     fn read(row: Row<'_>, column: usize) -> Result<Self> {
         let number = row.int(column)?;
         [Self::File, Self::Directory, Self::Symlink]
@@ -83,26 +86,25 @@ impl Column for EntryKind {
     }
 }
 
-record! {
+table! {
     /// A row of `storage_volumes`: a configured storage backend.
-    StorageVolume = "storage_volumes", numbered: false,
+    StorageVolume = "storage_volumes", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
+    lists: {
+        "idx_storage_volumes_name": ["name"];
+    },
     {
-        /// Its id.
-        id: VolumeId,
-        /// Whose it is.
-        tenant_id: TenantId,
         /// 1 to 100 characters, unique per tenant.
-        name: String,
+        name: String [Rule::NotEmpty, Rule::MaxChars(100)],
         /// How it is reached.
         driver: Driver,
-        /// What the driver needs, as JSON; names the row that holds the rest.
-        config: String,
+        /// What the driver needs; names the row that holds the rest.
+        config: Json,
         /// Put before every path.
         default_prefix: Option<String>,
         /// Paths are folders.
         enforce_hierarchy: bool,
         /// 1 to 5 characters between path segments.
-        path_delimiter: String,
+        path_delimiter: String [Rule::NotEmpty, Rule::MaxChars(5)],
         /// Files are named by query parameters.
         use_query_params: bool,
         /// How a file without a path gets one.
@@ -110,32 +112,28 @@ record! {
         /// What is kept when a file is overwritten.
         versioning_mode: VersioningMode,
         /// Bytes it may hold; none for no limit.
-        quota_limit: Option<i64>,
+        quota_limit: Option<i64> [Rule::NotNegative],
         /// Bytes it holds.
-        quota_used: i64,
+        quota_used: i64 [Rule::NotNegative],
         /// Whether it may be used.
         is_active: bool,
-        /// When it was made.
-        created_at: Moment,
-        /// When it was last changed.
-        updated_at: Moment,
     }
 }
 
-record! {
+/// The id of a volume.
+pub type VolumeId = Id<StorageVolume>;
+
+table! {
     /// A row of `local_paths`: an approved directory of this machine.
-    LocalPath = "local_paths", numbered: false,
+    LocalPath = "local_paths", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
+    lists: {
+        "idx_local_paths_path": ["path"];
+    },
     {
-        /// Its id.
-        id: Uuid,
-        /// Whose it is.
-        tenant_id: TenantId,
         /// An absolute path, unique per tenant.
-        path: String,
+        path: String [Rule::NotEmpty],
         /// What it is for.
         description: Option<String>,
-        /// When it was made.
-        created_at: Moment,
     }
 }
 

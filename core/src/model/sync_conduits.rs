@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::text_enum::{stored, text_enum};
-use super::{Column, ConduitId, Moment, PreviewId, RelPath, Row, TenantId, Value, record};
+use super::{Column, ConduitId, Moment, PreviewId, RelPath, Row, TenantId, Value, ValueKind, record};
 use crate::error::{Code, Error, Result};
 
 text_enum! {
@@ -154,6 +154,8 @@ impl fmt::Display for Schedule {
 }
 
 impl Column for Schedule {
+    const KIND: ValueKind = ValueKind::Text;
+
     fn read(row: Row<'_>, column: usize) -> Result<Self> {
         stored(row.text(column)?, Self::parse)
     }
@@ -211,6 +213,8 @@ impl fmt::Display for VerificationStatus {
 }
 
 impl Column for VerificationStatus {
+    const KIND: ValueKind = ValueKind::Text;
+
     fn read(row: Row<'_>, column: usize) -> Result<Self> {
         stored(row.text(column)?, Self::parse)
     }

@@ -29,6 +29,9 @@ macro_rules! text_enum {
         }
 
         impl $crate::model::Column for $name {
+            const KIND: $crate::model::ValueKind = $crate::model::ValueKind::Text;
+            const WORDS: &'static [&'static str] = &[$($text,)*];
+
             fn read(row: $crate::model::Row<'_>, column: usize) -> $crate::Result<Self> {
                 $crate::model::text_enum::stored(row.text(column)?, Self::parse)
             }

@@ -1,0 +1,295 @@
+//! What holds for every table that hosts write, on both engines. The rows are made from the declarations, so that a new
+//! table is tested by being declared.
+
+use std::sync::Arc;
+
+use portbook::model::{ColumnInfo, Deletion, Rule, TABLES, TableInfo, TenantId, UserId, ValueKind};
+use portbook::table::PageKey;
+use portbook::{Code, Session};
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use crate::fixture::Book;
+
+type Row = Map<String, Json>;
+
+/// What a row needs beyond what its columns say: rules between columns.
+fn particulars(table: &str) -> Json {
+    match table {
+        "storage_volumes" => json!({"path_delimiter": "/"}),
+        _ => json!({}),
+    }
+}
+
+/// A session of a new tenant.
+pub(crate) async fn session(book: &Arc<Book>) -> Session {
+    let tenancy = book.tenancy().await;
+    let opened = portbook::Book::open(portbook::BookOptions::store(book.store.clone())).await.unwrap();
+    opened.session(TenantId(tenancy.tenant.0), UserId::new(tenancy.user)).await.unwrap()
+}
+
+/// A value for a column, another for each `n`.
+fn value(column: &ColumnInfo, n: usize) -> Json {
+    if !column.words.is_empty() {
+        return json!(column.words[n % column.words.len()]);
+    }
+    let most = column.rules.iter().find_map(|r| match r {
+        Rule::MaxChars(most) => Some(*most),
+        Rule::NotEmpty | Rule::Between(..) | Rule::NotNegative | Rule::Decimals(_) => None,
+    });
+    match column.kind {
+        ValueKind::Flag => json!(false),
+        ValueKind::Integer => json!(n % 3),
+        ValueKind::Number => json!(n as f64 / 4.0),
+        ValueKind::Text => {
+            let text = format!("{n}-{}", column.name);
+            json!(text.chars().take(most.unwrap_or(usize::MAX)).collect::<String>())
+        }
+        ValueKind::Json => json!({"n": n}),
+        ValueKind::Bytes => json!(format!("{n:04x}")),
+        ValueKind::Id => json!(Uuid::now_v7()),
+        ValueKind::Time => json!(format!("2026-01-02T03:04:{:02}.000006Z", n % 60)),
+    }
+}
+
+/// A row that can be made, its parents made first. Every column has a value.
+pub(crate) fn sample<'a>(
+    session: &'a Session,
+    table: &'static TableInfo,
+    n: usize,
+) -> std::pin::Pin<Box<dyn Future<Output = Row> + 'a>> {
+    Box::pin(async move {
+        let Json::Object(given) = particulars(table.name) else { unreachable!("an object") };
+        let mut row = Row::new();
+        for column in table.columns {
+            let value = match (given.get(column.name), column.references) {
+                (Some(Json::String(parent)), Some(_)) if parent == "parent" => {
+                    json!(make(session, info(column.references.unwrap()), n).await)
+                }
+                (Some(value), _) => value.clone(),
+                (None, Some(parent)) if parent == table.name => Json::Null,
+                (None, Some(parent)) => json!(make(session, info(parent), n).await),
+                (None, None) => value(column, n),
+            };
+            row.insert(column.name.to_owned(), value);
+        }
+        row
+    })
+}
+
+fn info(table: &str) -> &'static TableInfo {
+    TABLES.iter().find(|t| t.name == table).unwrap_or_else(|| panic!("{table} is declared"))
+}
+
+/// Makes a row and gives its id.
+async fn make(session: &Session, table: &'static TableInfo, n: usize) -> Uuid {
+    let row = sample(session, table, n * 7 + 1).await;
+    let made = session.table(table.name).unwrap().create(row).await;
+    id(&made.unwrap_or_else(|e| panic!("{}: {e}", table.name)))
+}
+
+fn id(row: &Row) -> Uuid {
+    row["id"].as_str().unwrap().parse().unwrap()
+}
+
+fn seen(row: &Row) -> String {
+    row["updated_at"].as_str().unwrap().to_owned()
+}
+
+fn code<T: std::fmt::Debug>(answer: portbook::Result<T>) -> Code {
+    answer.unwrap_err().code()
+}
+
+/// Columns that rows of one test may not differ in, or that the book sets.
+fn is_changeable(table: &TableInfo, column: &ColumnInfo) -> bool {
+    column.references.is_none()
+        && particulars(table.name).get(column.name).is_none()
+        && matches!(column.kind, ValueKind::Text | ValueKind::Time | ValueKind::Json)
+        && column.words.is_empty()
+}
+
+pub(crate) async fn a_row_comes_back_as_it_was_made(book: Arc<Book>) {
+    let session = session(&book).await;
+    for table in TABLES {
+        let rows = session.table(table.name).unwrap();
+        let given = sample(&session, table, 5).await;
+        let made = rows.create(given.clone()).await.unwrap_or_else(|e| panic!("{}: {e}", table.name));
+        for (column, value) in &given {
+            assert_eq!(&made[column], value, "{}.{column}", table.name);
+        }
+        assert_eq!(rows.get(id(&made)).await.unwrap(), made, "{}", table.name);
+        assert_eq!(made["is_deleted"], json!(false));
+        assert_eq!(made.contains_key("index_id"), table.order != "id", "{}", table.name);
+    }
+}
+
+pub(crate) async fn what_may_be_left_out_is(book: Arc<Book>) {
+    let session = session(&book).await;
+    for table in TABLES {
+        let rows = session.table(table.name).unwrap();
+        let mut given = sample(&session, table, 3).await;
+        let fixed = particulars(table.name);
+        for column in table.columns.iter().filter(|c| c.nullable && fixed.get(c.name).is_none()) {
+            given.remove(column.name);
+        }
+        let made = rows.create(given).await.unwrap_or_else(|e| panic!("{}: {e}", table.name));
+        assert_eq!(rows.get(id(&made)).await.unwrap(), made);
+    }
+}
+
+pub(crate) async fn an_update_of_a_row_that_moved_on_is_stale(book: Arc<Book>) {
+    let session = session(&book).await;
+    for table in TABLES {
+        let rows = session.table(table.name).unwrap();
+        let made = rows.create(sample(&session, table, 1).await).await.unwrap();
+        let Some(column) = table.columns.iter().find(|c| is_changeable(table, c)) else { continue };
+        let change = |n| Row::from_iter([(column.name.to_owned(), value(column, n))]);
+        let changed = rows.update(id(&made), &seen(&made), change(2)).await;
+        let changed = changed.unwrap_or_else(|e| panic!("{}: {e}", table.name));
+        assert_eq!(changed[column.name], value(column, 2));
+        assert!(seen(&changed) > seen(&made), "{}", table.name);
+        assert_eq!(code(rows.update(id(&made), &seen(&made), change(3)).await), Code::Stale, "{}", table.name);
+        assert_eq!(rows.get(id(&made)).await.unwrap(), changed);
+        assert_eq!(code(rows.update(Uuid::now_v7(), &seen(&made), change(3)).await), Code::NotFound);
+    }
+}
+
+pub(crate) async fn a_deleted_row_is_gone_or_can_be_restored(book: Arc<Book>) {
+    let session = session(&book).await;
+    for table in TABLES {
+        let rows = session.table(table.name).unwrap();
+        let made = rows.create(sample(&session, table, 1).await).await.unwrap();
+        let restorable = table.deletion != Deletion::Hard;
+        rows.delete(id(&made)).await.unwrap_or_else(|e| panic!("{}: {e}", table.name));
+        assert_eq!(code(rows.get(id(&made)).await), Code::NotFound, "{}", table.name);
+        assert_eq!(code(rows.delete(id(&made)).await), Code::NotFound, "{}", table.name);
+        assert_eq!(code(rows.update(id(&made), &seen(&made), Row::new()).await), Code::NotFound, "{}", table.name);
+        assert!(rows.list(Row::new(), None, 1000).await.unwrap().0.iter().all(|r| r["id"] != made["id"]));
+        if restorable {
+            let restored = rows.restore(id(&made)).await.unwrap();
+            assert_eq!(restored["id"], made["id"]);
+            assert_eq!(code(rows.restore(id(&made)).await), Code::NotFound, "{}", table.name);
+        } else {
+            assert_eq!(code(rows.restore(id(&made)).await), Code::Unsupported, "{}", table.name);
+        }
+    }
+}
+
+pub(crate) async fn pages_go_through_a_list_once(book: Arc<Book>) {
+    let session = session(&book).await;
+    for table in TABLES {
+        let rows = session.table(table.name).unwrap();
+        let (before, _) = rows.list(Row::new(), None, 1000).await.unwrap();
+        let mut made = Vec::new();
+        for n in 0..5 {
+            made.push(id(&rows.create(sample(&session, table, n * 11 + 2).await).await.unwrap()));
+        }
+        let (mut found, mut after): (Vec<Uuid>, Option<PageKey>) = (Vec::new(), None);
+        loop {
+            let (page, next) = rows.list(Row::new(), after.take(), 2).await.unwrap();
+            assert!(page.len() <= 2);
+            found.extend(page.iter().map(id));
+            let Some(next) = next else { break };
+            after = Some(next.to_string().parse().unwrap());
+        }
+        // Making the rows may have made others of the table: their parents' parents.
+        assert!(found.len() >= before.len() + 5, "{}", table.name);
+        let in_order: Vec<_> = found.iter().filter(|id| made.contains(id)).copied().collect();
+        assert_eq!(in_order, made, "{}", table.name);
+        let mut once = found.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), found.len(), "{}", table.name);
+    }
+}
+
+pub(crate) async fn every_list_finds_its_rows(book: Arc<Book>) {
+    let session = session(&book).await;
+    for table in TABLES {
+        let rows = session.table(table.name).unwrap();
+        let made = rows.create(sample(&session, table, 4).await).await.unwrap();
+        for list in table.lists {
+            let equal: Row = list.by.iter().map(|c| ((*c).to_owned(), made[*c].clone())).collect();
+            let (found, _) = rows.list(equal, None, 1000).await.unwrap_or_else(|e| panic!("{}: {e}", table.name));
+            assert!(found.contains(&made), "{} by {:?}", table.name, list.by);
+        }
+        let unserved = table.columns.iter().find(|c| table.lists.iter().all(|l| l.by.first() != Some(&c.name)));
+        if let Some(column) = unserved {
+            let equal = Row::from_iter([(column.name.to_owned(), made[column.name].clone())]);
+            assert_eq!(code(rows.list(equal, None, 10).await), Code::Invalid, "{}.{}", table.name, column.name);
+        }
+    }
+}
+
+pub(crate) async fn values_that_break_a_rule_are_refused_by_name(book: Arc<Book>) {
+    let session = session(&book).await;
+    for table in TABLES {
+        let rows = session.table(table.name).unwrap();
+        let good = sample(&session, table, 1).await;
+        let refused = async |column: &ColumnInfo, value: Json| {
+            let row = Row::from_iter(good.clone().into_iter().chain([(column.name.to_owned(), value)]));
+            let error = rows.create(row).await.expect_err(column.name);
+            assert_eq!(error.code(), Code::Invalid, "{error}");
+            assert!(error.to_string().contains(&format!("{}.{}", table.name, column.name)), "{error}");
+            assert!(!error.to_string().contains("hush"), "{error}");
+        };
+        for column in table.columns {
+            if !column.nullable {
+                refused(column, Json::Null).await;
+            }
+            if !column.words.is_empty() {
+                refused(column, json!("hush")).await;
+            }
+            for rule in column.rules {
+                match rule {
+                    Rule::MaxChars(most) => refused(column, json!("hush".repeat(most / 4 + 1))).await,
+                    Rule::NotEmpty => refused(column, json!("")).await,
+                    Rule::Between(_, high) => refused(column, json!(high + 1)).await,
+                    Rule::NotNegative => refused(column, json!(-1)).await,
+                    Rule::Decimals(_) => {}
+                }
+            }
+            match column.kind {
+                ValueKind::Text => refused(column, json!(["hush"])).await,
+                ValueKind::Flag | ValueKind::Integer | ValueKind::Number | ValueKind::Id | ValueKind::Time => {
+                    refused(column, json!("hush")).await;
+                }
+                ValueKind::Bytes => refused(column, json!("hush")).await,
+                ValueKind::Json => {}
+            }
+        }
+        let strange = Row::from_iter(good.clone().into_iter().chain([("no_such_column".to_owned(), json!(1))]));
+        assert_eq!(code(rows.create(strange).await), Code::Invalid);
+    }
+}
+
+pub(crate) async fn rows_of_another_tenant_are_not_there(book: Arc<Book>) {
+    let (ours, theirs) = (session(&book).await, session(&book).await);
+    for table in TABLES {
+        let (our_rows, their_rows) = (ours.table(table.name).unwrap(), theirs.table(table.name).unwrap());
+        let made = our_rows.create(sample(&ours, table, 1).await).await.unwrap();
+        let id = id(&made);
+        assert_eq!(code(their_rows.get(id).await), Code::NotFound, "{}", table.name);
+        assert_eq!(code(their_rows.update(id, &seen(&made), Row::new()).await), Code::NotFound, "{}", table.name);
+        assert_eq!(code(their_rows.delete(id).await), Code::NotFound, "{}", table.name);
+        if table.deletion != Deletion::Hard {
+            assert_eq!(code(their_rows.restore(id).await), Code::NotFound, "{}", table.name);
+        }
+        assert!(their_rows.list(Row::new(), None, 1000).await.unwrap().0.iter().all(|r| r["id"] != made["id"]));
+        for list in table.lists {
+            let equal: Row = list.by.iter().map(|c| ((*c).to_owned(), made[*c].clone())).collect();
+            let (found, _) = their_rows.list(equal, None, 1000).await.unwrap();
+            assert!(found.iter().all(|r| r["id"] != made["id"]), "{}", table.name);
+        }
+        // A reference to a row of ours is as one to a row that does not exist.
+        for column in table.columns.iter().filter(|c| c.references.is_some() && !made[c.name].is_null()) {
+            let mut row = sample(&theirs, table, 2).await;
+            row.insert(column.name.to_owned(), made[column.name].clone());
+            let foreign = their_rows.create(row.clone()).await.expect_err(column.name);
+            row.insert(column.name.to_owned(), json!(Uuid::now_v7()));
+            let missing = their_rows.create(row).await.expect_err(column.name);
+            assert_eq!((foreign.code(), foreign.to_string()), (Code::NotFound, missing.to_string()), "{}", table.name);
+        }
+        assert_eq!(our_rows.get(id).await.unwrap(), made);
+    }
+}
