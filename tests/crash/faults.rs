@@ -191,6 +191,26 @@ fn a_failed_sync_is_never_repeated_and_what_it_was_for_is_written_again() {
 }
 
 #[test]
+fn what_a_failed_transfer_could_not_clean_up_is_cleaned_up_by_the_next_run() {
+    for name in ["mirror: first run", "mirror: updates", "both: updates"] {
+        let told = story(name);
+        for errno in [EIO, EACCES] {
+            let (_, wrong) = with_faults(&told, &format!("writes fail, and unlinking with {errno}"), |disk| {
+                let mut writes = 0;
+                disk.fail_when(
+                    move |call| {
+                        writes += u32::from(call.op == Op::Write);
+                        (call.op == Op::Write && writes == 2) || call.op == Op::Unlink
+                    },
+                    errno,
+                );
+            });
+            assert!(wrong.is_empty(), "{wrong:#?}");
+        }
+    }
+}
+
+#[test]
 fn short_writes_and_interruptions_are_not_seen() {
     let arm = |disk: &FaultDisk<ModelDisk>| {
         disk.rule(|c| (c.op == Op::Write).then_some(Fault::Short(4_097)));

@@ -31,7 +31,8 @@ struct StagedBatch {
 
 /// A batch that was renamed into place.
 struct PublishedBatch {
-    intent: i64,
+    /// None: something of it may still stand under a temporary name, and the intent is left to the next run.
+    intent: Option<i64>,
     side: Side,
     outcomes: Vec<Outcome>,
 }
@@ -136,7 +137,7 @@ impl Pipeline {
     /// After a flush: records what was published, publishes what was staged.
     async fn advance(&mut self, apply: &mut Apply) -> Result<()> {
         if let Some(batch) = self.published.take() {
-            apply.commit(Some(batch.intent), batch.outcomes).await?;
+            apply.commit(batch.intent, batch.outcomes).await?;
         }
         if let Some(batch) = self.staged.take() {
             self.published = Some(publish(apply, batch).await);
@@ -192,23 +193,23 @@ async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
         .map(|(planned, result)| {
             let result = result.and_then(|staged| {
                 let node = results.next().unwrap_or_else(|| Err(no_answer("publish")));
-                if node.is_err() {
-                    refused.push((staged.target.clone(), staged.tag.clone()));
-                }
                 Ok(done(side, staged, node?))
             });
+            if result.is_err() {
+                refused.push((planned.change.path_on(side).clone(), apply.tag(&planned)));
+            }
             Outcome { planned, result }
         })
         .collect();
-    if !refused.is_empty() {
-        // What could not be published is not left lying about; if this fails, the next run discards it by its intent.
-        let targets = refused.iter().map(|(target, _)| target.clone()).collect();
-        if apply.scene.sides[side].discard_staged(refused).await.is_ok() {
-            // Gone for good before the intent is. An error here is one of the whole side, which the next flush meets too.
-            let _ = apply.scene.sides[side].flush(targets).await;
-        }
-    }
-    PublishedBatch { intent: batch.intent, side, outcomes }
+    let is_tidy = refused.is_empty() || sweep(apply, side, refused).await.is_ok();
+    PublishedBatch { intent: is_tidy.then_some(batch.intent), side, outcomes }
+}
+
+/// Removes what was not published, for good: its intent goes next. (Staging that failed cleans up as far as it can.)
+async fn sweep(apply: &Apply, side: Side, refused: Vec<(RelPath, String)>) -> Result<()> {
+    let targets = refused.iter().map(|(target, _)| target.clone()).collect();
+    apply.scene.sides[side].discard_staged(refused).await?;
+    apply.scene.sides[side].flush(targets).await
 }
 
 fn done(side: Side, staged: Staged, node: Node) -> Done {
