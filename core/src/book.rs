@@ -10,9 +10,13 @@ use uuid::Uuid;
 use crate::conduit::{self, Upkeep};
 use crate::error::{Code, Error, Result};
 use crate::model::{TenantId, UserId};
+use crate::operation::clock::micros;
 use crate::operation::{Clock, SystemClock};
 use crate::session::Session;
-use crate::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write};
+use crate::store::{
+    ActivityRetention, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write,
+};
+use crate::upkeep::{self, CopyReport, Copying, Finding};
 
 /// The tenant of books that only one person uses.
 const ONLY_TENANT: TenantId = TenantId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
@@ -28,30 +32,47 @@ const WORKERS: usize = 2;
 pub struct BookOptions {
     location: Location,
     clock: Option<Arc<dyn Clock>>,
+    activity: ActivityRetention,
 }
 
 #[derive(Clone)]
 enum Location {
     Sqlite(PathBuf),
-    Postgres(String),
+    Postgres(String, Box<PostgresOptions>),
     Store(Arc<dyn Store>),
 }
 
 impl BookOptions {
     /// A book in a SQLite file, made when it is absent.
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
-        Self { location: Location::Sqlite(path.into()), clock: None }
+        Self::at(Location::Sqlite(path.into()))
     }
 
-    /// A book in a PostgreSQL database, by its URL.
+    /// A book in a PostgreSQL database, by its URL, in the schema `portbook`.
     pub fn postgres(url: impl Into<String>) -> Self {
-        Self { location: Location::Postgres(url.into()), clock: None }
+        Self::postgres_with(url, PostgresOptions::default())
+    }
+
+    /// A book in a PostgreSQL database, by its URL, opened as the options say.
+    pub fn postgres_with(url: impl Into<String>, options: PostgresOptions) -> Self {
+        Self::at(Location::Postgres(url.into(), Box::new(options)))
     }
 
     /// A book in a store that is open already.
     #[must_use]
     pub fn store(store: Arc<dyn Store>) -> Self {
-        Self { location: Location::Store(store), clock: None }
+        Self::at(Location::Store(store))
+    }
+
+    fn at(location: Location) -> Self {
+        Self { location, clock: None, activity: ActivityRetention::default() }
+    }
+
+    /// How long lines of activity are kept; a year unless told otherwise.
+    #[must_use]
+    pub fn activity(mut self, retention: ActivityRetention) -> Self {
+        self.activity = retention;
+        self
     }
 
     /// Takes the time from this clock.
@@ -73,7 +94,8 @@ pub struct Book {
 pub(crate) struct BookInner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
-    runtime: Option<Runtime>,
+    pub(crate) activity: ActivityRetention,
+    threads: Threads,
 }
 
 impl Book {
@@ -83,17 +105,13 @@ impl Book {
     /// `newer` when a newer version wrote it (it is left untouched), `corrupt` when it is not a book or damaged,
     /// `permission`, `quota`, `busy`, `storage`.
     pub async fn open(options: BookOptions) -> Result<Self> {
-        let BookOptions { location, clock } = options;
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(WORKERS)
-            .thread_name("portbook")
-            .enable_all()
-            .build()
-            .map_err(|e| Error::io("start the threads of the book", "", e))?;
+        let BookOptions { location, clock, activity } = options;
+        let threads = Threads::start()?;
+        let runtime = threads.get()?;
         let store: Arc<dyn Store> = match location {
             Location::Store(store) => store,
-            Location::Postgres(url) => {
-                let open = runtime.spawn(async move { PostgresStore::open(&url, PostgresOptions::default()).await });
+            Location::Postgres(url, options) => {
+                let open = runtime.spawn(async move { PostgresStore::open(&url, *options).await });
                 Arc::new(open.await.map_err(|e| Error::new(Code::Internal, "open the book", "").because(e))??)
             }
             Location::Sqlite(path) => {
@@ -101,8 +119,17 @@ impl Book {
                 Arc::new(open.await.map_err(|e| Error::new(Code::Internal, "open the book", "").because(e))??)
             }
         };
+        let looked = store.clone();
+        let unfinished = runtime.spawn(async move {
+            looked.query(ONLY_TENANT, Statement::new("SELECT number FROM book_copy", Vec::new())).await
+        });
+        if !unfinished.await.map_err(|e| Error::new(Code::Internal, "open the book", "").because(e))??.is_empty() {
+            return Err(Error::new(Code::Corrupt, "open the book", "")
+                .because("it is a copy that was not finished")
+                .advise("remove it, and copy again"));
+        }
         let clock = clock.unwrap_or_else(SystemClock::shared);
-        Ok(Self { inner: Arc::new(BookInner { store, clock, runtime: Some(runtime) }) })
+        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, threads }) })
     }
 
     /// Waits for an operation of this book, on a thread that may block.
@@ -154,19 +181,73 @@ impl Book {
         let book = self.inner.clone();
         self.inner
             .run(async move {
-                let ask = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
-                let tenants = book.store.query(ONLY_TENANT, ask).await?;
                 let mut sum = Upkeep::default();
-                for row in tenants.iter() {
-                    let Upkeep { previews, trashed, activity } =
-                        conduit::maintain(&book, TenantId(row.uuid(0)?)).await?;
+                for tenant in book.store.tenants().await? {
+                    let Upkeep { previews, trashed, activity, transfers } = conduit::maintain(&book, tenant).await?;
                     sum.previews += previews;
                     sum.trashed += trashed;
                     sum.activity += activity;
+                    sum.transfers += transfers;
                 }
+                book.store.tend_activity(micros(book.clock.now()), book.activity).await?;
                 Ok(sum)
             })
             .await
+    }
+
+    /// Looks whether the book holds together: the engine's own check, references that lead nowhere, and what the
+    /// ledger's rules say. Reads the whole book. An empty answer is a sound book.
+    ///
+    /// # Errors
+    /// `storage`, `busy`. What is wrong with the book is the answer, not an error.
+    pub async fn check(&self) -> Result<Vec<Finding>> {
+        let (store, now) = (self.inner.store.clone(), micros(self.inner.clock.now()));
+        let check = async move {
+            let tenants = store.tenants().await?;
+            upkeep::check::check(&*store, &tenants, now).await
+        };
+        self.inner.run(check).await
+    }
+
+    /// Gives the space of deleted rows back. Others who write to the book wait meanwhile.
+    ///
+    /// # Errors
+    /// `busy` when another process keeps the book; `quota`: a file needs its own size once more; `storage`.
+    pub async fn vacuum(&self) -> Result<()> {
+        let store = self.inner.store.clone();
+        self.inner.run(async move { store.vacuum().await }).await
+    }
+
+    /// Writes a copy of the book as of this moment into a new file, while it is in use. The copy is a book.
+    ///
+    /// ```
+    /// # use portbook::{Book, BookOptions};
+    /// # fn main() -> portbook::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let copy = dir.path().join("copy.db");
+    /// let book = portbook::wait(Book::open(BookOptions::sqlite(dir.path().join("book.db"))))?;
+    /// portbook::wait(book.backup(&copy))?;
+    /// assert!(portbook::wait(portbook::wait(Book::open(BookOptions::sqlite(copy)))?.check())?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `conflict` when the file is there; `unsupported` for a book on a server; `quota`, `permission`, `storage`.
+    pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<()> {
+        let (store, to) = (self.inner.store.clone(), to.into());
+        self.inner.run(async move { store.backup(&to).await }).await
+    }
+
+    /// Copies every row into another book, new and empty and on the other engine: from SQLite to PostgreSQL or back.
+    /// Both are compared at the end, row by row. Until then the other book counts as unfinished and cannot be opened.
+    ///
+    /// # Errors
+    /// `conflict` when the other book is not empty, or this one was written meanwhile; `busy` while a run is under way;
+    /// `unsupported` when both are on the same engine; `cancelled`; as for opening, of either.
+    pub async fn copy_into(&self, other: &Book, copying: &Copying) -> Result<CopyReport> {
+        let (from, to, copying) = (self.inner.store.clone(), other.inner.store.clone(), copying.clone());
+        self.inner.run(async move { upkeep::copy::copy(&*from, &*to, &copying).await }).await
     }
 
     /// Ends the book: what is under way in it is waited for, later calls fail. A SQLite book is one file afterwards; one
@@ -182,13 +263,16 @@ impl BookInner {
         &self,
         operation: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let runtime = self.runtime.as_ref().ok_or_else(ended)?;
-        runtime.spawn(operation).await.map_err(|e| Error::new(Code::Internal, "run the operation", "").because(e))?
+        self.threads
+            .get()?
+            .spawn(operation)
+            .await
+            .map_err(|e| Error::new(Code::Internal, "run the operation", "").because(e))?
     }
 
     /// Starts an operation that reports for itself.
     pub(crate) fn spawn(&self, operation: impl Future<Output = ()> + Send + 'static) {
-        if let Some(runtime) = &self.runtime {
+        if let Ok(runtime) = self.threads.get() {
             runtime.spawn(operation);
         }
     }
@@ -213,10 +297,24 @@ impl BookInner {
     }
 }
 
-impl Drop for BookInner {
-    /// A runtime may not be dropped where blocking is forbidden, and a book may be dropped anywhere.
+/// The book's own threads.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn start() -> Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(WORKERS).thread_name("portbook").enable_all().build();
+        runtime.map(|r| Self(Some(r))).map_err(|e| Error::io("start the threads of the book", "", e))
+    }
+
+    fn get(&self) -> Result<&Runtime> {
+        self.0.as_ref().ok_or_else(ended)
+    }
+}
+
+impl Drop for Threads {
+    /// A runtime may not be dropped where blocking is forbidden, and a book may be dropped, or fail to open, anywhere.
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

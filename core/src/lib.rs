@@ -30,6 +30,7 @@
 //! | [`operation`] | previews, runs, progress, history |
 //! | [`provider`] | one file per storage service behind one trait |
 //! | [`table`] | rows of the tables that hosts read and write |
+//! | [`upkeep`] | checking a book, copying it to the other engine |
 //! | [`ledger`] | what both sides last agreed on |
 //! | [`store`] | the metastore: one set of SQL statements, two engines |
 //! | [`delta`] | pure reconciliation |
@@ -49,6 +50,7 @@ mod rows;
 mod session;
 pub mod store;
 pub mod table;
+pub mod upkeep;
 
 pub use book::{Book, BookOptions};
 pub use error::{Code, Error, Result};

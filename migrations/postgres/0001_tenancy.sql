@@ -32,6 +32,42 @@ BEGIN
 END;
 $$;
 
+-- Grants a role what it needs to use the book, and nothing else: it owns no table, and reaches partitions only through
+-- their parent. Grants nothing that it has already, as a grant is a change of the catalog.
+CREATE FUNCTION portbook_grant(role_name text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    here regnamespace := quote_ident(current_schema())::regnamespace;
+    target regclass;
+BEGIN
+    IF NOT has_schema_privilege(role_name, here, 'USAGE') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', here, role_name);
+    END IF;
+    FOR target IN SELECT oid FROM pg_class
+        WHERE relnamespace = here AND relkind IN ('r', 'p') AND NOT relispartition AND relforcerowsecurity
+        AND NOT (has_table_privilege(role_name, oid, 'SELECT') AND has_table_privilege(role_name, oid, 'INSERT')
+            AND has_table_privilege(role_name, oid, 'UPDATE') AND has_table_privilege(role_name, oid, 'DELETE'))
+    LOOP
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', target, role_name);
+    END LOOP;
+    IF NOT has_table_privilege(role_name, 'schema_migration', 'SELECT') THEN
+        EXECUTE format('GRANT SELECT ON schema_migration TO %I', role_name);
+    END IF;
+END;
+$$;
+
+-- The last write of each connection, in the same transaction as what it wrote: whoever lost a connection while it
+-- committed asks here what became of it. A connection sees its own mark; marks of a day ago may be cleared by anyone.
+CREATE TABLE write_mark (
+    writer uuid NOT NULL PRIMARY KEY,
+    number bigint NOT NULL,
+    written_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+
+SELECT portbook_police('write_mark', NULL, 'writer = nullif(current_setting(''portbook.writer'', true), '''')::uuid');
+ALTER POLICY write_mark_select ON write_mark USING (
+    writer = nullif(current_setting('portbook.writer', true), '')::uuid OR written_at < now() - INTERVAL '1 day');
+ALTER POLICY write_mark_delete ON write_mark USING (written_at < now() - INTERVAL '1 day');
+
 CREATE TABLE tenants (
     id uuid NOT NULL PRIMARY KEY,
     name text COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 255),
@@ -57,3 +93,26 @@ SELECT portbook_isolate('users', 'tenant_id');
 -- Upkeep asks for the list of tenants with the setting `*`, which is no tenant: every other table refuses it.
 ALTER POLICY tenants_select ON tenants USING (CASE current_setting('portbook.tenant', true) WHEN '*' THEN true
     ELSE id = nullif(current_setting('portbook.tenant', true), '')::uuid END);
+
+-- One row while a copy of another book arrives here: until it is whole, nobody may take it for a book.
+CREATE TABLE book_copy (
+    number bigint NOT NULL PRIMARY KEY CHECK (number = 1),
+    begun_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- It is nobody's, and says nothing about anybody.
+SELECT portbook_police('book_copy', NULL, 'true');
+
+-- Lets the numbers of a table go on after those that a copy has brought. Whoever may write the tables may not set their
+-- sequences: this raises one, and only while a copy arrives.
+CREATE FUNCTION portbook_number_on(target text, numbered text, at_least bigint) RETURNS bigint LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    sequence text := pg_get_serial_sequence(target, numbered);
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM book_copy) OR at_least < nextval(sequence) THEN
+        RETURN 0;
+    END IF;
+    RETURN setval(sequence, at_least);
+END;
+$$;

@@ -40,6 +40,20 @@ $$;
 CREATE TRIGGER preview_cache_not_expired BEFORE INSERT ON sync_preview_cache
     FOR EACH ROW EXECUTE FUNCTION preview_cache_not_expired();
 
+-- Removes the previews of the tenant that have expired, except what a run still needs.
+CREATE FUNCTION auto_cleanup_preview_cache() RETURNS TABLE (deleted_count integer, error_message text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM sync_preview_cache WHERE expires_at < now() AND NOT is_pinned;
+    GET DIAGNOSTICS deleted_count = ROW_COUNT;
+    RETURN NEXT;
+EXCEPTION WHEN OTHERS THEN
+    deleted_count := 0;
+    error_message := SQLERRM;
+    RETURN NEXT;
+END;
+$$;
+
 -- One row per change of a preview. ord = step << 32 | rank is the order of application, seq the order shown.
 CREATE TABLE sync_preview_change (
     preview_id uuid NOT NULL REFERENCES sync_preview_cache(id) ON DELETE CASCADE,
@@ -118,31 +132,86 @@ CREATE TABLE sync_activity_log (
 -- Whatever has no month of its own yet, so that an insert never fails for want of one.
 CREATE TABLE sync_activity_log_default PARTITION OF sync_activity_log DEFAULT;
 
--- The policies of the parent do not hold for whoever names a partition.
 SELECT portbook_isolate('sync_activity_log_default', 'org_id');
 
--- Makes the partition of the month (UTC) that holds this time; does nothing when it exists, or when the default
--- partition has rows of that month already.
-CREATE FUNCTION make_activity_partition(at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+-- Makes the partitions of the month (UTC) that holds this time and of `ahead` months after it. Rows of those months, and
+-- of the two years before, that lie in the default partition are moved to partitions of their own. Gives how many were
+-- made. Anyone who may use the book may call it, and it does nothing that is not due some day.
+CREATE FUNCTION make_activity_partitions(at timestamptz, ahead bigint) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
 DECLARE
-    first timestamp := date_trunc('month', at AT TIME ZONE 'UTC');
-    lower_bound timestamptz := first AT TIME ZONE 'UTC';
-    upper_bound timestamptz := (first + INTERVAL '1 month') AT TIME ZONE 'UTC';
-    partition_name text := 'sync_activity_log_' || to_char(first, 'YYYY_MM');
+    this_month timestamp := date_trunc('month', at AT TIME ZONE 'UTC');
+    last_month timestamp := this_month + least(ahead, 12) * INTERVAL '1 month';
+    has_strays boolean := pg_relation_size('sync_activity_log_default') > 0;
+    made bigint := 0;
+    month timestamp;
+    lower_bound timestamptz;
+    upper_bound timestamptz;
+    partition_name text;
+    reference text;
 BEGIN
-    IF to_regclass(quote_ident(partition_name)) IS NOT NULL OR EXISTS (
-        SELECT 1 FROM sync_activity_log_default WHERE created_at >= lower_bound AND created_at < upper_bound) THEN
-        RETURN;
+    IF NOT has_strays AND NOT EXISTS (SELECT FROM generate_series(this_month, last_month, INTERVAL '1 month') AS m
+        WHERE to_regclass('sync_activity_log_' || to_char(m, 'YYYY_MM')) IS NULL) THEN
+        RETURN 0;
     END IF;
-    EXECUTE format('CREATE TABLE %I PARTITION OF sync_activity_log FOR VALUES FROM (%L) TO (%L)',
-        partition_name, lower_bound, upper_bound);
-    PERFORM portbook_isolate(partition_name::regclass, 'org_id');
+    PERFORM pg_advisory_xact_lock(hashtextextended('sync_activity_log_default'::regclass::oid::text, 0));
+    -- The rows of every tenant move. The lock that this takes keeps everyone else out of the default partition until the
+    -- transaction ends, when the policies bind the owner again.
+    ALTER TABLE sync_activity_log_default NO FORCE ROW LEVEL SECURITY;
+    FOR month IN
+        SELECT m FROM generate_series(this_month, last_month, INTERVAL '1 month') AS m
+        UNION SELECT DISTINCT date_trunc('month', created_at AT TIME ZONE 'UTC') FROM sync_activity_log_default
+            WHERE created_at >= (this_month - INTERVAL '2 years') AT TIME ZONE 'UTC'
+            AND created_at < this_month AT TIME ZONE 'UTC'
+    LOOP
+        partition_name := 'sync_activity_log_' || to_char(month, 'YYYY_MM');
+        CONTINUE WHEN to_regclass(partition_name) IS NOT NULL;
+        lower_bound := month AT TIME ZONE 'UTC';
+        upper_bound := (month + INTERVAL '1 month') AT TIME ZONE 'UTC';
+        EXECUTE format('CREATE TABLE %I (LIKE sync_activity_log INCLUDING ALL)', partition_name);
+        -- While it is empty: the policies of the referenced tables would hide every tenant from the validation of rows.
+        FOR reference IN SELECT pg_get_constraintdef(oid) FROM pg_constraint
+            WHERE conrelid = 'sync_activity_log'::regclass AND contype = 'f'
+        LOOP
+            EXECUTE format('ALTER TABLE %I ADD %s', partition_name, reference);
+        END LOOP;
+        EXECUTE format('WITH strays AS (DELETE FROM sync_activity_log_default WHERE created_at >= %L AND created_at < %L
+            RETURNING *) INSERT INTO %I SELECT * FROM strays', lower_bound, upper_bound, partition_name);
+        EXECUTE format('ALTER TABLE sync_activity_log ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+            partition_name, lower_bound, upper_bound);
+        -- The policies of the parent do not hold for whoever names a partition.
+        PERFORM portbook_isolate(partition_name::regclass, 'org_id');
+        made := made + 1;
+    END LOOP;
+    ALTER TABLE sync_activity_log_default FORCE ROW LEVEL SECURITY;
+    RETURN made;
 END;
 $$;
 
-SELECT make_activity_partition(now());
-SELECT make_activity_partition(now() + INTERVAL '1 month');
+-- Takes the partitions out that hold only rows older than that, and gives how many: dropped, or detached to stay as
+-- tables of their own. It reaches every tenant's rows, so only the owner may call it.
+CREATE FUNCTION retire_activity_partitions(before timestamptz, detach boolean) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    retired bigint := 0;
+    partition regclass;
+BEGIN
+    FOR partition IN SELECT inhrelid FROM pg_inherits JOIN pg_class ON oid = inhrelid
+        WHERE inhparent = 'sync_activity_log'::regclass AND relname ~ '^sync_activity_log_[0-9]{4}_[0-9]{2}$'
+        AND (to_timestamp(right(relname, 7) || '_01', 'YYYY_MM_DD')::timestamp + INTERVAL '1 month')
+            AT TIME ZONE 'UTC' <= before
+    LOOP
+        IF detach THEN
+            EXECUTE format('ALTER TABLE sync_activity_log DETACH PARTITION %s', partition);
+        ELSE
+            EXECUTE format('DROP TABLE %s', partition);
+        END IF;
+        retired := retired + 1;
+    END LOOP;
+    RETURN retired;
+END;
+$$;
+
+REVOKE EXECUTE ON FUNCTION retire_activity_partitions(timestamptz, boolean) FROM PUBLIC;
 
 CREATE INDEX idx_sync_activity_log_org_created ON sync_activity_log(org_id, created_at DESC);
 CREATE INDEX idx_sync_activity_log_user ON sync_activity_log(user_id, created_at DESC);
@@ -151,25 +220,32 @@ CREATE INDEX idx_sync_activity_log_action ON sync_activity_log(action, created_a
 CREATE INDEX idx_sync_activity_log_status ON sync_activity_log(status, created_at DESC);
 CREATE INDEX idx_sync_activity_log_sync_id ON sync_activity_log(sync_id, created_at DESC);
 
--- The writer gives `updated_at`, so that its clock rules; a writer that leaves it gets the engine's clock. A row that
--- completes takes `completed_at` from it. Then elapsed, speed and ETA follow, and completion is logged once.
-CREATE FUNCTION update_sync_progress() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Triggers of one table fire in the order of their names: elapsed, timestamp, totals. Each stands by itself.
+
+-- The writer gives `updated_at`, so that its clock rules; a writer that leaves it gets the engine's clock.
+CREATE FUNCTION update_sync_progress_timestamp() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.processed_count + NEW.failed_count > NEW.total_items THEN
-        RAISE EXCEPTION 'processed_count (%) + failed_count (%) exceeds total_items (%)',
-            NEW.processed_count, NEW.failed_count, NEW.total_items USING ERRCODE = 'check_violation';
+    IF NEW.updated_at = OLD.updated_at THEN
+        NEW.updated_at := greatest(OLD.updated_at, now());
     END IF;
+    RETURN NEW;
+END;
+$$;
+
+CREATE TRIGGER sync_progress_update_timestamp BEFORE UPDATE ON sync_progress
+    FOR EACH ROW EXECUTE FUNCTION update_sync_progress_timestamp();
+
+-- Elapsed, speed and ETA follow from the counts and the time of the update, which is now where the writer left it.
+CREATE FUNCTION update_sync_progress_elapsed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    at timestamptz := NEW.updated_at;
+BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF NEW.updated_at = OLD.updated_at THEN
-            NEW.updated_at := greatest(OLD.updated_at, now());
+            at := greatest(OLD.updated_at, now());
         END IF;
     END IF;
-    NEW.current_item := least(NEW.current_item, NEW.total_items);
-    IF NEW.status IN ('completed', 'completed_with_errors', 'failed', 'cancelled', 'timeout') THEN
-        NEW.completed_at := coalesce(NEW.completed_at, NEW.updated_at);
-    END IF;
-    NEW.elapsed_seconds := greatest(0,
-        round(extract(epoch FROM coalesce(NEW.completed_at, NEW.updated_at) - NEW.started_at)));
+    NEW.elapsed_seconds := greatest(0, round(extract(epoch FROM coalesce(NEW.completed_at, at) - NEW.started_at)));
     NEW.speed_items_per_min := CASE WHEN NEW.elapsed_seconds > 0 AND NEW.processed_count > 0
         THEN least(round(NEW.processed_count * 60.0 / NEW.elapsed_seconds, 2), 99999999.99) ELSE 0 END;
     NEW.eta_seconds := CASE WHEN NEW.total_items > 0 AND NEW.speed_items_per_min > 0
@@ -178,8 +254,27 @@ BEGIN
 END;
 $$;
 
-CREATE TRIGGER sync_progress_update BEFORE INSERT OR UPDATE ON sync_progress
-    FOR EACH ROW EXECUTE FUNCTION update_sync_progress();
+CREATE TRIGGER sync_progress_update_elapsed BEFORE INSERT OR UPDATE ON sync_progress
+    FOR EACH ROW EXECUTE FUNCTION update_sync_progress_elapsed();
+
+-- Impossible counts are refused, the current item stays within the total, and a row whose status says that it has ended
+-- takes `completed_at` from its last update: the engine decides when a run is complete, not the counts.
+CREATE FUNCTION validate_sync_progress_totals() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.processed_count + NEW.failed_count > NEW.total_items THEN
+        RAISE EXCEPTION 'processed_count (%) + failed_count (%) exceeds total_items (%)',
+            NEW.processed_count, NEW.failed_count, NEW.total_items USING ERRCODE = 'check_violation';
+    END IF;
+    NEW.current_item := least(NEW.current_item, NEW.total_items);
+    IF NEW.status IN ('completed', 'completed_with_errors', 'failed', 'cancelled', 'timeout') THEN
+        NEW.completed_at := coalesce(NEW.completed_at, NEW.updated_at);
+    END IF;
+    RETURN NEW;
+END;
+$$;
+
+CREATE TRIGGER sync_progress_validate_totals BEFORE INSERT OR UPDATE ON sync_progress
+    FOR EACH ROW EXECUTE FUNCTION validate_sync_progress_totals();
 
 CREATE FUNCTION auto_log_sync_activity_on_progress_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

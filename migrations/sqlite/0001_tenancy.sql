@@ -18,3 +18,9 @@ CREATE TABLE users (
 ) STRICT;
 
 CREATE UNIQUE INDEX idx_users_email ON users(tenant_id, email) WHERE email IS NOT NULL;
+
+-- One row while a copy of another book arrives here: until it is whole, nobody may take it for a book.
+CREATE TABLE book_copy (
+    number INTEGER NOT NULL PRIMARY KEY CHECK (number = 1),
+    begun_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+) STRICT;

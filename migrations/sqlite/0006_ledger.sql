@@ -36,6 +36,9 @@ CREATE TABLE file_intent (
 
 CREATE INDEX idx_file_intent_conduit ON file_intent(tenant_id, conduit_id, id);
 
+-- One row per large file that is being carried, kept while a later run may continue it. `source` is the version that is
+-- read: of another one nothing is continued. `attempt` goes up with each run that takes it up, and a checkpoint of an
+-- earlier one is refused. `session` is the place's own form (parts, an upload's id); URLs in it are sealed.
 CREATE TABLE transfer_session (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_id BLOB NOT NULL,
@@ -43,7 +46,11 @@ CREATE TABLE transfer_session (
     path BLOB NOT NULL,
     side INTEGER NOT NULL CHECK (side IN (1, 2)),
     state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'complete', 'abandoned')),
-    session BLOB NOT NULL,
+    generation INTEGER NOT NULL,
+    attempt INTEGER NOT NULL DEFAULT 1 CHECK (attempt > 0),
+    tag TEXT NOT NULL CHECK (tag <> ''),
+    source BLOB NOT NULL,
+    session BLOB,
     offset_bytes INTEGER NOT NULL DEFAULT 0 CHECK (offset_bytes >= 0),
     expires_at INTEGER,
     created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),

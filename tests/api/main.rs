@@ -5,5 +5,7 @@ mod history;
 mod preview;
 mod run;
 mod selective;
+#[path = "../lib/server.rs"]
+mod server;
 mod upkeep;
 mod world;

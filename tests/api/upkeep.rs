@@ -1,6 +1,10 @@
 //! Upkeep on demand, with a clock that is set forward.
 
-use portbook::conduit::Upkeep;
+use std::fs::File;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use portbook::conduit::{ApplyOptions, Upkeep};
 use portbook::wait;
 
 use crate::world::{World, claims, preview, sync};
@@ -8,6 +12,7 @@ use crate::world::{World, claims, preview, sync};
 claims! {
     upkeep_removes_what_has_outlived_its_time_and_nothing_else
     upkeep_of_a_root_that_is_gone_is_no_error
+    what_was_carried_of_a_large_file_waits_for_thirty_days
 }
 
 const DAY: i64 = 86_400;
@@ -42,4 +47,27 @@ fn upkeep_of_a_root_that_is_gone_is_no_error(world: &World) {
     std::fs::remove_dir_all(world.path("b")).unwrap();
     assert_eq!(wait(world.session.maintain()).unwrap(), Upkeep::default());
     assert!(!world.path("b").exists());
+}
+
+fn what_was_carried_of_a_large_file_waits_for_thirty_days(world: &World) {
+    let mut file = File::create(world.path("a/large")).unwrap();
+    for _ in 0..130 {
+        file.write_all(&[7; 1 << 20]).unwrap();
+    }
+    let slow = ApplyOptions { bandwidth: Some(4 << 20), ..ApplyOptions::default() };
+    let run = world.mirror().sync(Default::default(), slow);
+    let temporary = || std::fs::read_dir(world.path("b")).ok()?.flatten().next();
+    let begun = Instant::now();
+    while temporary().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is being carried");
+        std::thread::yield_now();
+    }
+    run.cancel();
+    assert!(wait(run.finish()).unwrap().cancelled);
+    assert_eq!(wait(world.session.maintain()).unwrap().transfers, 0);
+    assert!(temporary().is_some(), "it waits for the next run");
+    world.clock.advance(31 * DAY);
+    assert_eq!(wait(world.session.maintain()).unwrap().transfers, 1);
+    assert!(temporary().is_none(), "{:?}", temporary());
+    assert_eq!(wait(world.session.maintain()).unwrap(), Upkeep::default());
 }

@@ -10,8 +10,11 @@ use chrono::{DateTime, Utc};
 use portbook::conduit::{ApplyOptions, Conduit, ConduitOptions, Place, PreviewOptions};
 use portbook::model::{PreviewId, SyncMode};
 use portbook::operation::{ChangeFilter, Clock, PreviewChange, RunReport};
+use portbook::store::PostgresOptions;
 use portbook::{Book, BookOptions, Session, wait};
 use tempfile::TempDir;
+
+use crate::server::{self, APPLICATION, Database};
 
 pub struct World {
     pub dir: TempDir,
@@ -62,28 +65,24 @@ pub fn on_sqlite(claim: fn(&World)) {
 }
 
 pub fn on_postgres(name: &str, claim: fn(&World)) {
-    let Ok(url) = std::env::var("PORTBOOK_TEST_POSTGRES") else {
-        // Not println!, which the harness keeps to itself.
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "SKIPPED postgres::{name}: PORTBOOK_TEST_POSTGRES names no server").unwrap();
-        return;
+    let url = match server::url() {
+        Ok(url) => url,
+        Err(why) => {
+            // Not println!, which the harness keeps to itself.
+            writeln!(std::io::stdout().lock(), "SKIPPED postgres::{name}: {why}").unwrap();
+            return;
+        }
     };
-    let database = format!("t{}", uuid::Uuid::now_v7().simple());
-    let (server, _) = url.rsplit_once('/').unwrap();
-    on_server(&url, &format!("CREATE DATABASE {database}"));
-    let world = World::open(tempfile::tempdir().unwrap(), BookOptions::postgres(format!("{server}/{database}")));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let database = runtime.block_on(Database::create(url));
+    // The owner makes the book, the application uses it, under row-level security.
+    let grant = PostgresOptions { application_role: Some(APPLICATION.into()), ..Default::default() };
+    let made = wait(Book::open(BookOptions::postgres_with(&database.owner, grant))).unwrap();
+    wait(made.shutdown());
+    let world = World::open(tempfile::tempdir().unwrap(), BookOptions::postgres(&database.application));
     claim(&world);
     wait(world.book.shutdown());
-    on_server(&url, &format!("DROP DATABASE {database} WITH (FORCE)"));
-}
-
-fn on_server(url: &str, sql: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client.batch_execute(sql).await.unwrap();
-    });
+    runtime.block_on(database.drop_it());
 }
 
 impl World {

@@ -65,7 +65,8 @@ pub fn tell(scenario: Scenario) -> Result<Told, Vec<String>> {
         Ok(report) if report.is_in_step() => Ok(()),
         other => Err(vec![format!("{what}: {other:?}")]),
     };
-    let world = World::new(scenario.disk);
+    let mut world = World::new(scenario.disk);
+    world.parts = scenario.parts;
     let mut agreed = [Items::new(), Items::new()];
     if let Some(base) = scenario.base {
         base(&world);

@@ -3,15 +3,20 @@
 use portbook::conduit::{ConduitOptions, Filters};
 use portbook::model::ConflictPolicy::{DestinationWins, KeepBoth, LatestWins, SourceWins};
 use portbook::model::SyncMode::{Bidirectional, Mirror, Selective};
+use portbook::provider::local::Parts;
 use portbook::provider::simulation::ModelOptions;
 
 use crate::engine::{World, options};
+
+/// The large file of the stories is one that is continued, in some ten parts.
+pub const SMALL_PARTS: Parts = Parts { resumable_bytes: 1 << 20, part_bytes: 128 << 10 };
 
 /// A state that both sides agreed on, what happens after it, and how it is synced.
 #[derive(Clone)]
 pub struct Scenario {
     pub name: &'static str,
     pub disk: ModelOptions,
+    pub parts: Parts,
     /// The first run's options, and the second's.
     pub options: [ConduitOptions; 2],
     /// Agreed by a first run; none: the first run is the one that crashes.
@@ -40,6 +45,19 @@ fn tree(world: &World) {
 /// More than one read, one write and one page.
 fn large(seed: u8) -> Vec<u8> {
     (0..1_200_000_u32).map(|i| (i / 7) as u8 ^ (i >> 11) as u8 ^ seed).collect()
+}
+
+fn one_large(world: &World) {
+    let left = world.left();
+    left.dir("pics");
+    left.put("pics/large.raw", &large(3));
+    left.put("pics/small.raw", b"small");
+}
+
+fn large_quarrel(world: &World) {
+    world.left().put("pics/large.raw", &large(4));
+    world.settle();
+    world.right().put("pics/large.raw", &large(5));
 }
 
 fn many(world: &World) {
@@ -224,7 +242,7 @@ pub fn all() -> Vec<Scenario> {
     let disk = ModelOptions::default();
     let mut out = Vec::new();
     let mut tell = |name, base: Option<fn(&World)>, edit: fn(&World), how: ConduitOptions| {
-        out.push(Scenario { name, disk, options: [how.clone(), how], base, edit });
+        out.push(Scenario { name, disk, parts: Parts::default(), options: [how.clone(), how], base, edit });
     };
     tell("mirror: first run", None, tree, mirror());
     tell("mirror: updates", Some(tree), updates, mirror());
@@ -261,6 +279,7 @@ pub fn all() -> Vec<Scenario> {
     out.push(Scenario {
         name: "selective: release",
         disk,
+        parts: Parts::default(),
         options: [choose(&["**"]), choose(&["docs/**", "*.txt"])],
         base: Some(tree),
         edit: nothing,
@@ -269,6 +288,7 @@ pub fn all() -> Vec<Scenario> {
     let poorer = |name, edit: fn(&World), how: &ConduitOptions| Scenario {
         name,
         disk: poor,
+        parts: Parts::default(),
         options: [how.clone(), how.clone()],
         base: Some(tree),
         edit,
@@ -276,5 +296,18 @@ pub fn all() -> Vec<Scenario> {
     out.push(poorer("poor disk, mirror: quarrel", quarrel, &plain));
     out.push(poorer("poor disk, mirror: swaps", swaps, &plain));
     out.push(poorer("poor disk, mirror: updates", updates, &plain));
+    let in_parts = |name, disk, base, edit, how: &ConduitOptions| Scenario {
+        name,
+        disk,
+        parts: SMALL_PARTS,
+        options: [how.clone(), how.clone()],
+        base,
+        edit,
+    };
+    let anew: fn(&World) = one_large;
+    out.push(in_parts("in parts, mirror: first run", disk, None, anew, &plain));
+    out.push(in_parts("in parts, mirror: updates", disk, Some(tree), updates, &plain));
+    out.push(in_parts("in parts, both: quarrel", disk, Some(tree), large_quarrel, &both()));
+    out.push(in_parts("in parts, poor disk, mirror: first run", poor, None, anew, &plain));
     out
 }

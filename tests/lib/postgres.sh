@@ -2,6 +2,7 @@
 # A PostgreSQL server for tests, without any system service.
 #
 #   tests/lib/postgres.sh start DIR   starts one and prints its URL; DIR remembers it
+#   tests/lib/postgres.sh crash DIR   kills it without a shutdown, and starts it again
 #   tests/lib/postgres.sh stop DIR    stops it and removes its data
 #
 # An installed server is used where there is one; otherwise the Debian packages are unpacked (never installed) into
@@ -79,6 +80,8 @@ start() {
         export LD_LIBRARY_PATH
         ;;
     esac
+    echo "$bin" >"$dir/bin"
+    echo "${LD_LIBRARY_PATH:-}" >"$dir/libraries"
     cd "$home"
     as_server "$bin/initdb" -D "$home/data" -U portbook -A trust -E UTF8 --no-sync >"$dir/initdb.log" 2>&1 ||
         { cat "$dir/initdb.log" >&2; exit 1; }
@@ -89,6 +92,16 @@ start() {
             -c full_page_writes=off -c max_connections=200" </dev/null >"$dir/start.log" 2>&1 ||
         { cat "$dir/start.log" "$home/server.log" >&2; exit 1; }
     echo "postgres://portbook@127.0.0.1:$port/postgres"
+}
+
+crash() {
+    home=$(cat "$dir/home")
+    bin=$(cat "$dir/bin")
+    LD_LIBRARY_PATH=$(cat "$dir/libraries")
+    export LD_LIBRARY_PATH
+    cd "$home"
+    as_server "$bin/pg_ctl" restart -w -t 60 -s -m immediate -D "$home/data" -l "$home/server.log" \
+        </dev/null >"$dir/start.log" 2>&1 || { cat "$dir/start.log" "$home/server.log" >&2; exit 1; }
 }
 
 stop() {
@@ -102,11 +115,12 @@ stop() {
     rm -rf "$home" "$dir/home"
 }
 
-[ $# = 2 ] || { sed -n '4,5s/^# *//p' "$0" >&2; exit 2; }
+[ $# = 2 ] || { sed -n '4,6s/^# *//p' "$0" >&2; exit 2; }
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
 case $1 in
 start) start ;;
+crash) crash ;;
 stop) stop ;;
-*) sed -n '4,5s/^# *//p' "$0" >&2; exit 2 ;;
+*) sed -n '4,6s/^# *//p' "$0" >&2; exit 2 ;;
 esac

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use portbook::delta::{
     Action, Change, DirSeen, Expect, Finish, Observed, Reconciler, Scope, Settings, SideRules, Step, Tally, Task,
+    Unreadable,
 };
 use portbook::identity::ContentHash;
 use portbook::model::{
@@ -232,7 +233,7 @@ impl World {
         observed
     }
 
-    pub fn hash(&self, side: Side, at: &RelPath) -> Result<ContentHash, String> {
+    pub fn hash(&self, side: Side, at: &RelPath) -> Result<ContentHash, Unreadable> {
         let tree = &self.trees[side];
         if tree.unhashable.contains(at) {
             return Err("input/output error".into());

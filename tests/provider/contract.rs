@@ -43,7 +43,7 @@ fn pieces(content: &[u8], size: usize) -> Source {
 
 fn stage(target: &RelPath, source: Source, kind: Kind) -> Stage {
     let tag = ContentHash::of(target.as_bytes()).to_string();
-    Stage { target: target.clone(), tag, source, kind, metadata: Metadata::default(), replaces: false }
+    Stage { target: target.clone(), tag, source, kind, metadata: Metadata::default(), replaces: false, resume: None }
 }
 
 /// A new file from a stream.

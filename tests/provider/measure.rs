@@ -70,6 +70,7 @@ async fn carry(from: &Local, to: &Local, names: &[RelPath]) {
             kind: Kind::File,
             metadata: Default::default(),
             replaces: false,
+            resume: None,
         });
         let staged = to.stage(items.collect()).await;
         to.flush(names.to_vec()).await.unwrap();

@@ -20,7 +20,15 @@ async fn copied<D: Disk>(from: &Local<D>, to: &Local<D>, name: &str, metadata: M
     let expect = stat(from, name).await.unwrap();
     let source =
         Source::Native { source: from.native_source().unwrap(), path: path(name), expect, pace: Default::default() };
-    let item = Stage { target: path(name), tag: "copy".into(), source, kind: Kind::File, metadata, replaces: false };
+    let item = Stage {
+        target: path(name),
+        tag: "copy".into(),
+        source,
+        kind: Kind::File,
+        metadata,
+        replaces: false,
+        resume: None,
+    };
     contract::put_staged(to, item).await
 }
 
@@ -145,7 +153,7 @@ async fn reflinks_are_hashed_like_copies() {
     let source =
         Source::Native { source: left.native_source().unwrap(), path: path("f"), expect, pace: Default::default() };
     let (kind, metadata) = (Kind::File, Metadata::default());
-    let item = Stage { target: path("h"), tag: "h".into(), source, kind, metadata, replaces: false };
+    let item = Stage { target: path("h"), tag: "h".into(), source, kind, metadata, replaces: false, resume: None };
     let staged = contract::put_staged(&left, item).await.unwrap();
     assert_eq!(staged.content, portbook::identity::ContentHash::of(&bytes));
 }

@@ -5,23 +5,27 @@ use std::sync::Arc;
 use portbook::model::TenantId;
 use portbook::store::{Insert, OnConflict, Statement, Value, Write, Written};
 use portbook::{Code, Error};
-use uuid::Uuid;
 
-use crate::fixture::{Book, id};
+use crate::fixture::{Book, Tenancy, id};
 
-const NOBODY: TenantId = TenantId(Uuid::nil());
 const TENANT: &str = "INSERT INTO tenants (id, name) VALUES (?1, ?2)";
 
-fn tenant(name: &str) -> Write {
-    Write::Execute(Statement::new(TENANT, vec![Value::Uuid(id()), Value::Text(name.into())]))
+fn user(t: &Tenancy, name: Value) -> Write {
+    let sql = "INSERT INTO users (id, tenant_id, display_name) VALUES (?1, ?2, ?3)";
+    Write::Execute(Statement::new(sql, vec![Value::Uuid(id()), Value::Uuid(t.tenant.0), name]))
 }
 
-fn nameless() -> Write {
-    Write::Execute(Statement::new(TENANT, vec![Value::Uuid(id()), Value::Null]))
+fn named(t: &Tenancy, name: &str) -> Write {
+    user(t, Value::Text(name.into()))
 }
 
-async fn tenants(book: &Book) -> i64 {
-    book.ints("SELECT count(*) FROM tenants", vec![]).await[0]
+fn nameless(t: &Tenancy) -> Write {
+    user(t, Value::Null)
+}
+
+/// How many users have a name, as the first has none.
+async fn users(book: &Book) -> i64 {
+    book.ints("SELECT count(*) FROM users WHERE display_name <> ''", vec![]).await[0]
 }
 
 pub(crate) async fn every_value_comes_back_as_it_went(book: Arc<Book>) {
@@ -76,45 +80,50 @@ pub(crate) async fn every_value_comes_back_as_it_went(book: Arc<Book>) {
 }
 
 pub(crate) async fn a_batch_commits_as_a_whole_or_not_at_all(book: Arc<Book>) {
-    let failed = book.store.write(NOBODY, vec![tenant("a"), tenant("b"), nameless()]).await;
+    let t = book.tenancy().await;
+    let failed = book.store.write(t.tenant, vec![named(&t, "a"), named(&t, "b"), nameless(&t)]).await;
     assert_eq!(failed.unwrap_err().code(), Code::Invalid);
-    assert_eq!(tenants(&book).await, 0);
-    let written = book.store.write(NOBODY, vec![tenant("a"), tenant("b")]).await.unwrap();
+    assert_eq!(users(&book).await, 0);
+    let written = book.store.write(t.tenant, vec![named(&t, "a"), named(&t, "b")]).await.unwrap();
     assert_eq!(written, [Written::Changed(1), Written::Changed(1)]);
-    assert_eq!(tenants(&book).await, 2);
-    assert!(book.store.write(NOBODY, vec![]).await.unwrap().is_empty());
+    assert_eq!(users(&book).await, 2);
+    assert!(book.store.write(t.tenant, vec![]).await.unwrap().is_empty());
 }
 
 pub(crate) async fn a_failing_batch_does_not_touch_those_beside_it(book: Arc<Book>) {
+    let t = book.tenancy().await;
     let batches = (0..200).map(|i| {
-        let parts = if i % 10 == 3 { vec![tenant("lost"), nameless()] } else { vec![tenant("kept"), tenant("kept")] };
-        book.store.write(NOBODY, parts)
+        let last = if i % 10 == 3 { nameless(&t) } else { named(&t, "kept") };
+        let first = named(&t, if i % 10 == 3 { "lost" } else { "kept" });
+        book.store.write(t.tenant, vec![first, last])
     });
     let outcomes = futures_util::future::join_all(batches).await;
     for (i, outcome) in outcomes.into_iter().enumerate() {
         assert_eq!(outcome.is_err(), i % 10 == 3, "batch {i}");
     }
-    assert_eq!(tenants(&book).await, 360);
-    assert_eq!(book.ints("SELECT count(*) FROM tenants WHERE name = 'lost'", vec![]).await, [0]);
+    assert_eq!(users(&book).await, 360);
+    assert_eq!(book.ints("SELECT count(*) FROM users WHERE display_name = 'lost'", vec![]).await, [0]);
 }
 
 pub(crate) async fn an_expectation_that_fails_undoes_its_batch(book: Arc<Book>) {
+    let t = book.tenancy().await;
     let rename = |expected| {
-        Write::Expect(Statement::new("UPDATE tenants SET name = ?1", vec![Value::Text("renamed".into())]), expected)
+        let sql = "UPDATE users SET display_name = ?1 WHERE display_name <> ''";
+        Write::Expect(Statement::new(sql, vec![Value::Text("renamed".into())]), expected)
     };
-    let wrong = book.store.write(NOBODY, vec![tenant("a"), rename(2)]).await;
+    let wrong = book.store.write(t.tenant, vec![named(&t, "a"), rename(2)]).await;
     assert_eq!(wrong.unwrap_err().code(), Code::Conflict);
-    assert_eq!(tenants(&book).await, 0);
-    book.store.write(NOBODY, vec![tenant("a"), rename(1)]).await.unwrap();
-    assert_eq!(book.ints("SELECT count(*) FROM tenants WHERE name = 'renamed'", vec![]).await, [1]);
+    assert_eq!(users(&book).await, 0);
+    book.store.write(t.tenant, vec![named(&t, "a"), rename(1)]).await.unwrap();
+    assert_eq!(book.ints("SELECT count(*) FROM users WHERE display_name = 'renamed'", vec![]).await, [1]);
 }
 
 fn pins(conduit: i64, tenant: TenantId, pins: &[(&str, bool)], on_conflict: OnConflict) -> Write {
     let values = pins.iter().flat_map(|(path, held)| {
         [Value::Uuid(tenant.0), Value::Int(conduit), Value::Blob(path.as_bytes().to_vec()), Value::Bool(*held)]
     });
-    let columns = &["tenant_id", "conduit_id", "path", "is_held"];
-    Write::Insert(Insert { table: "sync_pin", columns, values: values.collect(), on_conflict })
+    let columns = ["tenant_id", "conduit_id", "path", "is_held"];
+    Write::Insert(Insert::new("sync_pin", columns, values.collect(), on_conflict))
 }
 
 pub(crate) async fn an_insert_replaces_by_key(book: Arc<Book>) {
@@ -138,15 +147,16 @@ pub(crate) async fn an_insert_of_many_rows_comes_through(book: Arc<Book>) {
 }
 
 pub(crate) async fn queries_of_one_call_see_one_moment(book: Arc<Book>) {
+    let t = book.tenancy().await;
     let writers = async {
         for _ in 0..50 {
-            book.store.write(NOBODY, vec![tenant("x"), tenant("x")]).await.unwrap();
+            book.store.write(t.tenant, vec![named(&t, "x"), named(&t, "x")]).await.unwrap();
         }
     };
     let readers = async {
         for _ in 0..50 {
-            let count = || Statement::new("SELECT count(*) FROM tenants", vec![]);
-            let pages = book.store.query_many(NOBODY, (0..40).map(|_| count()).collect()).await.unwrap();
+            let count = || Statement::new("SELECT count(*) FROM users WHERE display_name <> ''", vec![]);
+            let pages = book.store.query_many(t.tenant, (0..40).map(|_| count()).collect()).await.unwrap();
             let counts: Vec<i64> = pages.iter().map(|p| p.first().unwrap().int(0).unwrap()).collect();
             assert!(counts.iter().all(|c| *c == counts[0] && c % 2 == 0), "{counts:?}");
         }
@@ -159,16 +169,19 @@ pub(crate) async fn failures_have_the_code_of_their_cause(book: Arc<Book>) {
     let text = |s: &str| Value::Text(s.into());
     let again = vec![Value::Uuid(t.tenant.0), text("again")];
     assert_eq!(book.code(TENANT, again).await, Some(Code::Conflict), "primary key");
-    assert_eq!(book.code(TENANT, vec![Value::Uuid(id()), Value::Null]).await, Some(Code::Invalid), "not null");
-    assert_eq!(book.code(TENANT, vec![Value::Uuid(id()), text("")]).await, Some(Code::Invalid), "check");
+    let rename = "UPDATE tenants SET name = ?1";
+    assert_eq!(book.code(rename, vec![Value::Null]).await, Some(Code::Invalid), "not null");
+    assert_eq!(book.code(rename, vec![text("")]).await, Some(Code::Invalid), "check");
+    assert_eq!(book.code(rename, vec![Value::Blob(vec![1])]).await, Some(Code::Invalid), "type");
     let user = "INSERT INTO users (id, tenant_id) VALUES (?1, ?2)";
-    assert_eq!(book.code(user, vec![Value::Uuid(id()), Value::Uuid(id())]).await, Some(Code::Invalid), "foreign key");
+    let move_away = "UPDATE sync_conduit SET target_entry_id = ?1";
+    assert_eq!(book.code(move_away, vec![Value::Int(-1)]).await, Some(Code::Invalid), "foreign key");
     let mode = "UPDATE sync_conduit SET sync_mode = ?1";
     assert_eq!(book.code(mode, vec![text("sideways")]).await, Some(Code::Invalid), "enumeration");
     let json = "UPDATE sync_conduit SET filters = ?1";
     assert_eq!(book.code(json, vec![text("{")]).await, Some(Code::Invalid), "json");
     assert_eq!(book.code("SELECT nonsense", vec![]).await, Some(Code::Storage), "no SQL");
     assert_eq!(book.code(user, vec![]).await, Some(Code::Storage), "too few values");
-    let failed: Error = book.execute(TENANT, vec![Value::Uuid(id()), Value::Null]).await.unwrap_err();
+    let failed: Error = book.execute(rename, vec![Value::Null]).await.unwrap_err();
     assert!(failed.to_string().starts_with("could not write to the book: "), "{failed}");
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use portbook::model::TenantId;
 use portbook::store::{
@@ -12,25 +12,41 @@ use portbook::{Code, Result};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// A store, and where it is.
+use crate::server::{APPLICATION, Database, url};
+
+/// A store, and where it is. On a server it is used as the application role, under row-level security.
 pub(crate) struct Book {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) at: At,
+    acting: Mutex<TenantId>,
 }
 
 /// Where a book is.
 #[derive(Clone)]
 pub(crate) enum At {
     File(PathBuf),
-    Server(String),
+    Server(Database),
 }
 
 impl At {
     pub(crate) async fn open(&self) -> Result<Arc<dyn Store>> {
         Ok(match self {
             At::File(path) => Arc::new(SqliteStore::open(path, SqliteOptions::default())?),
-            At::Server(url) => Arc::new(PostgresStore::open(url, PostgresOptions::default()).await?),
+            At::Server(database) => {
+                Arc::new(PostgresStore::open(&database.application, PostgresOptions::default()).await?)
+            }
         })
+    }
+
+    /// Opens it as the role that may change its schema.
+    pub(crate) async fn open_as_owner(&self) -> Result<Arc<dyn Store>> {
+        match self {
+            At::File(_) => self.open().await,
+            At::Server(database) => {
+                let options = PostgresOptions { application_role: Some(APPLICATION.into()), ..Default::default() };
+                Ok(Arc::new(PostgresStore::open(&database.owner, options).await?))
+            }
+        }
     }
 }
 
@@ -42,25 +58,24 @@ pub(crate) fn on_sqlite<F: Future<Output = ()>>(claim: impl Fn(Arc<Book>) -> F) 
 
 /// Runs the claim on a new book in a database of its own.
 pub(crate) fn on_postgres<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc<Book>) -> F) {
-    let Ok(url) = std::env::var("PORTBOOK_TEST_POSTGRES") else {
-        // Not println!, which the harness keeps to itself.
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "SKIPPED postgres::{name}: PORTBOOK_TEST_POSTGRES names no server").unwrap();
-        return;
+    let url = match url() {
+        Ok(url) => url,
+        Err(why) => {
+            // Not println!, which the harness keeps to itself.
+            writeln!(std::io::stdout().lock(), "SKIPPED postgres::{name}: {why}").unwrap();
+            return;
+        }
     };
     block_on(async {
-        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        let database = format!("t{}", id().simple());
-        client.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
-        let (server, _) = url.rsplit_once('/').unwrap();
-        run(At::Server(format!("{server}/{database}")), claim).await;
-        client.batch_execute(&format!("DROP DATABASE {database} WITH (FORCE)")).await.unwrap();
+        let database = Database::create(url).await;
+        run(At::Server(database.clone()), claim).await;
+        database.drop_it().await;
     });
 }
 
 async fn run<F: Future<Output = ()>>(at: At, claim: impl Fn(Arc<Book>) -> F) {
-    let book = Arc::new(Book { store: at.open().await.unwrap(), at });
+    at.open_as_owner().await.unwrap().shutdown().await;
+    let book = Arc::new(Book::new(at.open().await.unwrap(), at));
     claim(Arc::clone(&book)).await;
     book.store.shutdown().await;
 }
@@ -83,18 +98,33 @@ pub(crate) fn id() -> Uuid {
 }
 
 impl Book {
+    pub(crate) fn new(store: Arc<dyn Store>, at: At) -> Self {
+        Self { store, at, acting: Mutex::new(TenantId(Uuid::nil())) }
+    }
+
+    /// The tenant that statements are run as: the one made last, or chosen.
+    pub(crate) fn acting(&self) -> TenantId {
+        *self.acting.lock().unwrap()
+    }
+
+    /// Runs what follows as this tenant.
+    pub(crate) fn act_as(&self, tenant: TenantId) -> &Self {
+        *self.acting.lock().unwrap() = tenant;
+        self
+    }
+
     pub(crate) fn is_sqlite(&self) -> bool {
         self.store.engine() == Engine::Sqlite
     }
 
-    /// Runs one statement as no tenant in particular.
+    /// Runs one statement.
     pub(crate) async fn execute(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<Written>> {
-        self.store.write(TenantId(Uuid::nil()), vec![Write::Execute(Statement::new(sql, params))]).await
+        self.store.write(self.acting(), vec![Write::Execute(Statement::new(sql, params))]).await
     }
 
     /// The rows of a query, each value as an integer.
     pub(crate) async fn ints(&self, sql: &'static str, params: Vec<Value>) -> Vec<i64> {
-        let rows = self.store.query(TenantId(Uuid::nil()), Statement::new(sql, params)).await.unwrap();
+        let rows = self.store.query(self.acting(), Statement::new(sql, params)).await.unwrap();
         rows.iter().map(|r| r.int(0).unwrap()).collect()
     }
 
@@ -105,6 +135,7 @@ impl Book {
     pub(crate) async fn tenancy(&self) -> Tenancy {
         let (tenant, user) = (id(), id());
         let as_tenant = TenantId(tenant);
+        self.act_as(as_tenant);
         let entry = |path: &str| {
             Write::Returning(Statement::new(
                 "INSERT INTO entry (uuid, tenant_id, path, name) VALUES (?1, ?2, ?3, ?4) RETURNING id",

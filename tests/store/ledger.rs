@@ -124,6 +124,7 @@ pub(crate) async fn a_conduit_takes_its_ledger_along(book: Arc<Book>) {
     let (other, other_tenant) = ledger_of(&book).await;
     book.store.write(tenant, vec![ledger.put(&[pair(1, 0, "a", Kind::Dir)])]).await.unwrap();
     book.store.write(other_tenant, vec![other.put(&[pair(1, 0, "a", Kind::Dir)])]).await.unwrap();
+    book.act_as(tenant);
     book.execute("DELETE FROM sync_conduit WHERE id = ?1", vec![Value::Int(ledger.conduit())]).await.unwrap();
     assert!(ledger.is_empty().await.unwrap());
     assert_eq!(other.count().await.unwrap(), 1);

@@ -1,16 +1,22 @@
 //! The contract of a metastore, run on both engines.
 //!
-//! PostgreSQL is named by `PORTBOOK_TEST_POSTGRES` (a URL whose user may create databases;
+//! PostgreSQL is named by `PORTBOOK_TEST_POSTGRES` (a URL whose user may create databases and roles;
 //! `tests/lib/postgres.sh start DIR` provides one). Without it the PostgreSQL half says on stdout that it was skipped,
 //! and why.
 
 mod batches;
 mod fixture;
+mod isolation;
 mod ledger;
+mod months;
 mod opening;
 mod operations;
+mod outage;
 mod schema;
+#[path = "../lib/server.rs"]
+mod server;
 mod tables;
+mod upkeep;
 
 /// Each claim becomes one test per engine.
 macro_rules! contract {
@@ -25,12 +31,46 @@ macro_rules! contract {
     };
 }
 
+/// Claims about the server alone.
+macro_rules! on_the_server {
+    ($($module:ident :: $claim:ident;)*) => {
+        mod server_only {
+            $(#[test] fn $claim() { crate::fixture::on_postgres(stringify!($claim), crate::$module::$claim); })*
+        }
+    };
+}
+
+on_the_server! {
+    isolation::every_table_forces_policies_for_every_command;
+    isolation::a_tenant_reaches_no_row_of_another;
+    isolation::nothing_is_written_in_the_name_of_another;
+    isolation::without_a_tenant_there_is_no_row;
+    isolation::the_application_owns_nothing;
+    isolation::a_role_that_bypasses_security_is_refused_unless_told_so;
+    isolation::books_stand_side_by_side_in_one_database;
+    isolation::a_temporary_table_shadows_none_of_the_book;
+    months::this_month_and_three_more_are_there_after_opening;
+    months::strays_move_to_their_month_when_it_is_made;
+    months::months_that_are_over_are_detached_or_dropped_by_their_owner;
+    months::the_functions_of_the_specification_are_there;
+    outage::a_write_happens_once_wherever_its_connection_is_cut;
+    outage::what_cannot_be_learned_is_said_and_is_whole;
+    outage::writers_that_lock_each_other_out_all_come_through;
+    outage::waiting_has_an_end;
+    outage::a_connection_keeps_so_many_statements_prepared;
+    outage::a_server_that_takes_no_writes_is_read;
+    outage::what_keeps_a_book_from_opening_has_its_code;
+    outage::a_server_that_dies_mid_transaction_is_waited_for;
+    outage::certificates_are_verified_as_far_as_the_mode_says;
+}
+
 contract! {
     opening::a_book_opens_a_second_time_as_it_is;
     opening::many_may_open_a_new_book_at_once;
     opening::a_newer_schema_is_refused;
     opening::a_changed_migration_is_refused;
     opening::nothing_works_after_shutdown;
+    isolation::the_tenants_of_a_book_can_be_listed;
     batches::every_value_comes_back_as_it_went;
     batches::a_batch_commits_as_a_whole_or_not_at_all;
     batches::a_failing_batch_does_not_touch_those_beside_it;
@@ -64,4 +104,9 @@ contract! {
     tables::every_list_finds_its_rows;
     tables::values_that_break_a_rule_are_refused_by_name;
     tables::rows_of_another_tenant_are_not_there;
+    upkeep::a_book_goes_to_the_other_engine_and_back;
+    upkeep::a_copy_that_was_cancelled_is_no_book;
+    upkeep::a_sound_book_has_no_findings_and_a_broken_ledger_has;
+    upkeep::a_backup_is_a_book_of_its_own;
+    upkeep::a_damaged_page_is_found;
 }

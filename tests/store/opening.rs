@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use portbook::Code;
-use portbook::store::{SqliteOptions, SqliteStore, newest_schema};
+use portbook::store::{SqliteOptions, SqliteStore, Value, newest_schema};
 
 use crate::fixture::{At, Book};
+use crate::server::on;
 
 const COUNT: &str = "SELECT count(*) FROM schema_migration";
 
@@ -21,12 +22,16 @@ async fn open_code(at: &At) -> Option<Code> {
 pub(crate) async fn a_book_opens_a_second_time_as_it_is(book: Arc<Book>) {
     let t = book.tenancy().await;
     book.store.shutdown().await;
-    let again = Book { store: book.at.open().await.unwrap(), at: book.at.clone() };
+    let again = Book::new(book.at.open().await.unwrap(), book.at.clone());
+    again.act_as(t.tenant);
     assert_eq!(again.ints(COUNT, vec![]).await, [newest_schema()]);
     assert_eq!(again.ints("SELECT id FROM sync_conduit", vec![]).await, [t.conduit]);
-    let beside = Book { store: book.at.open().await.unwrap(), at: book.at.clone() };
-    beside.tenancy().await;
-    assert_eq!(again.ints("SELECT count(*) FROM sync_conduit", vec![]).await, [2]);
+    let beside = Book::new(book.at.open().await.unwrap(), book.at.clone());
+    let u = beside.tenancy().await;
+    assert_eq!(
+        again.act_as(u.tenant).ints("SELECT id FROM sync_conduit WHERE id <> ?1", vec![Value::Int(t.conduit)]).await,
+        [u.conduit]
+    );
     beside.store.shutdown().await;
     again.store.shutdown().await;
 }
@@ -34,36 +39,40 @@ pub(crate) async fn a_book_opens_a_second_time_as_it_is(book: Arc<Book>) {
 pub(crate) async fn many_may_open_a_new_book_at_once(book: Arc<Book>) {
     let at = match &book.at {
         At::File(path) => At::File(path.with_extension("new")),
-        At::Server(_) => {
-            let everything = "DROP SCHEMA public CASCADE";
-            book.execute(everything, vec![]).await.unwrap();
-            book.execute("CREATE SCHEMA public", vec![]).await.unwrap();
+        At::Server(database) => {
+            on(&database.owner, "DROP SCHEMA portbook CASCADE").await;
             book.at.clone()
         }
     };
     let openers: Vec<_> = (0..8)
         .map(|_| {
             let at = at.clone();
-            tokio::spawn(async move { at.open().await })
+            tokio::spawn(async move { at.open_as_owner().await })
         })
         .collect();
     for opener in openers {
         let store = opener.await.unwrap().unwrap();
-        let opened = Book { store, at: at.clone() };
+        let opened = Book::new(store, at.clone());
         assert_eq!(opened.ints(COUNT, vec![]).await, [newest_schema()]);
         opened.store.shutdown().await;
     }
 }
 
+async fn as_owner(book: &Book, sql: &'static str, value: Vec<u8>) {
+    let owner = Book::new(book.at.open_as_owner().await.unwrap(), book.at.clone());
+    owner.execute(sql, vec![Value::Blob(value)]).await.unwrap();
+    owner.store.shutdown().await;
+}
+
 pub(crate) async fn a_newer_schema_is_refused(book: Arc<Book>) {
     let newer = "INSERT INTO schema_migration (number, name, checksum) VALUES (99, 'later', ?1)";
-    book.execute(newer, vec![portbook::store::Value::Blob(vec![1])]).await.unwrap();
+    as_owner(&book, newer, vec![1]).await;
     assert_eq!(open_code(&book.at).await, Some(Code::Newer));
 }
 
 pub(crate) async fn a_changed_migration_is_refused(book: Arc<Book>) {
     let changed = "UPDATE schema_migration SET checksum = ?1 WHERE number = 2";
-    book.execute(changed, vec![portbook::store::Value::Blob(vec![1; 32])]).await.unwrap();
+    as_owner(&book, changed, vec![1; 32]).await;
     assert_eq!(open_code(&book.at).await, Some(Code::Corrupt));
 }
 

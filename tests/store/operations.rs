@@ -46,7 +46,7 @@ async fn insert(book: &Book, row: &Progress) -> portbook::Result<Progress> {
 
 async fn read(book: &Book, id: Uuid) -> Progress {
     let ask = Statement::new(select!(Progress, "WHERE id = ?1"), vec![Value::Uuid(id)]);
-    let rows = book.store.query(portbook::model::TenantId(Uuid::nil()), ask).await.unwrap();
+    let rows = book.store.query(book.acting(), ask).await.unwrap();
     Progress::read(rows.first().unwrap()).unwrap()
 }
 

@@ -129,6 +129,38 @@ fn signal_if_alive(child: &Child) {
 }
 
 #[test]
+fn killed_in_a_large_copy_it_goes_on_where_it_was() {
+    const SIZE: usize = 256 << 20;
+    let place = Place::new();
+    let mut content: Vec<u8> = (0..SIZE / 4).flat_map(|n| (n as u32).wrapping_mul(0x9e37_79b9).to_le_bytes()).collect();
+    content.truncate(SIZE);
+    fs::write(place.left.join("large"), &content).unwrap();
+    let mut slow = place.command("mirror");
+    slow.args(["--bwlimit", "64M"]);
+    let child = slow.spawn().expect("the program starts");
+    let arrived = || {
+        let (_, temporary) = tree(&place.right);
+        temporary.iter().filter_map(|path| fs::metadata(path).ok()).map(|m| m.len()).sum::<u64>()
+    };
+    let begun = Instant::now();
+    while arrived() < 160 << 20 {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{} bytes arrived", arrived());
+        sleep(Duration::from_millis(5));
+    }
+    signal(&child, "KILL");
+    assert!(!wait(child).success());
+    let again = place.sync("mirror");
+    let told = String::from_utf8_lossy(&again.stdout).into_owned() + &String::from_utf8_lossy(&again.stderr);
+    assert!(again.status.success(), "{told}");
+    let told: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
+    let carried = told["bytes"].as_u64().expect("the bytes that were carried");
+    // 64 MiB at most were carried and not safe yet.
+    assert!(carried <= (256 - 160 + 64) << 20, "{carried} bytes were carried again");
+    let ((_, left_over), arrived) = (tree(&place.right), fs::read(place.right.join("large")).unwrap());
+    assert!(arrived == content && left_over.is_empty(), "left over: {left_over:?}");
+}
+
+#[test]
 fn interrupted_it_ends_with_130_and_the_next_run_goes_on() {
     let place = Place::new();
     place.fill(0);

@@ -8,22 +8,23 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delta::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
+use crate::delta::{Action, Change, ChangeKind, Expect, SkipReason, Step};
 use crate::error::{Code, Error, Result};
 use crate::model::{Ident, Kind, Node, PairId, PreviewId, RelPath, Side, Sides, TenantId};
 use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
 use crate::operation::run::{AppliedItem, Counts, ItemFailure, Reporter, RunEvent};
-use crate::provider::{Move, NativeSource, Pace, Stage, Trash};
+use crate::provider::{NativeSource, Pace, Resumable, Stage, Trash};
 use crate::store::{Store, Write};
 
 use super::baseline::IntentItem;
 use super::journal::Journal;
-use super::outcome::{self, Done, Outcome, Seen, is_swap_step};
+use super::outcome::{self, Done, Outcome, Seen};
 use super::pipeline::{self, Pipeline};
 use super::recover;
 use super::scan::Scene;
+use super::structure::hangs_nowhere;
 
 /// Failures that a report lists; the book has all of them.
 const LISTED_FAILURES: usize = 100;
@@ -63,6 +64,8 @@ pub(crate) struct Apply {
     pub(crate) progress_written: Duration,
     /// How far in the plan the book knows the run to be.
     pub(crate) reached: Position,
+    /// Changes that earlier attempts at the plan could not do.
+    pub(crate) failed_before: u64,
 }
 
 /// What a run has done so far.
@@ -106,7 +109,7 @@ impl Apply {
                 let page = reader.page(at, until).await?;
                 let Some(last) = page.last() else { break };
                 at = last.at;
-                self.gate().await?;
+                self.reporter.gate().await?;
                 match step {
                     Step::Clear | Step::Delete => self.delete(page).await?,
                     Step::Structure => self.restructure(page).await?,
@@ -137,20 +140,10 @@ impl Apply {
         Ok(())
     }
 
-    /// Where a run may stop or wait.
-    async fn gate(&self) -> Result<()> {
-        if self.reporter.control.is_paused() {
-            self.reporter.fact(RunEvent::Paused).await;
-            self.reporter.control.wait_while_paused().await;
-            self.reporter.fact(RunEvent::Resumed).await;
-        }
-        self.reporter.control.check()
-    }
-
     /// Separates what is to be done to a side from what only the ledger learns and from what cannot be done any more:
     /// the outcome of both is known. Nothing is carried into a directory that was not made or recorded: its ledger row
     /// is missing, and rows beneath it would hang nowhere.
-    fn ready(&mut self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
+    pub(super) fn ready(&mut self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
         let mut ready = Vec::with_capacity(page.len());
         for mut planned in page {
             let refused = if planned.lead.is_some_and(|lead| self.undone.contains(&lead)) {
@@ -177,41 +170,17 @@ impl Apply {
     }
 
     /// Remembers a directory whose ledger row is missing or stands where it does not belong.
-    fn misses_dir(&mut self, change: &Change) {
+    pub(super) fn misses_dir(&mut self, change: &Change) {
         let names_dir = matches!(change.action, Action::MakeDir { .. } | Action::Move { .. } | Action::Record);
         if change.item == Kind::Dir && names_dir {
             self.missing_dirs.insert(change.pair);
         }
     }
 
-    /// A move changes the times of an item (`st_ctime`): what comes after it in the plan expects what the move left.
-    fn expect_moved(&self, change: &mut Change) {
-        if self.moved.is_empty() {
-            return;
-        }
-        for side in Side::BOTH {
-            if let Expect::Node(node) = &mut change.expect[side]
-                && let Some((before, after)) = self.moved.get(&(side, node.ident.clone()))
-                && node == before
-            {
-                *node = after.clone();
-            }
-        }
-    }
-
-    fn remember_move(&mut self, side: Side, change: &Change, after: &Node) {
-        if let (Action::Move { .. }, Expect::Node(before)) = (&change.action, &change.expect[side])
-            && after.kind != Kind::Dir
-        {
-            // Of a move in two halves, what was scanned is what later changes expect.
-            let known = self.moved.entry((side, before.ident.clone()));
-            known.and_modify(|(_, last)| *last = after.clone()).or_insert_with(|| (before.clone(), after.clone()));
-        }
-    }
-
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
-        for (side, batch) in pipeline::batches(page, self.pace.bytes_per_second()) {
-            if let Err(stop) = self.gate().await {
+        let batches = pipeline::batches(page, self.pace.bytes_per_second(), |side, p| self.is_resumable(side, p));
+        for (side, batch) in batches {
+            if let Err(stop) = self.reporter.gate().await {
                 // What is under way is brought home, so that the next run need not do it again.
                 pipeline.drain(self).await?;
                 return Err(stop);
@@ -219,128 +188,13 @@ impl Apply {
             let mut outcomes = Vec::new();
             let batch = self.ready(batch, &mut outcomes);
             if !outcomes.is_empty() {
-                self.commit(None, outcomes).await?;
+                self.commit(Vec::new(), outcomes).await?;
             }
             if !batch.is_empty() {
                 pipeline.push(self, side, batch).await?;
             }
         }
         Ok(())
-    }
-
-    /// Directories and moves, top-down; runs of the same kind on the same side go to the provider together.
-    async fn restructure(&mut self, page: Vec<Planned>) -> Result<()> {
-        let mut outcomes = Vec::new();
-        let ready = self.ready(page, &mut outcomes);
-        self.intend_moves(&ready).await?;
-        let mut rest = ready.into_iter().peekable();
-        while let Some(first) = rest.next() {
-            let key = (first.change.action.number(), first.change.action.changes());
-            // What moves the same item again expects what the first move left, so the two are never in one call.
-            let mut idents: HashSet<Ident> = moved_ident(&first.change).cloned().into_iter().collect();
-            let mut run = vec![first];
-            while let Some(next) = rest.next_if(|p| {
-                (p.change.action.number(), p.change.action.changes()) == key
-                    && moved_ident(&p.change).is_none_or(|ident| !idents.contains(ident))
-            }) {
-                idents.extend(moved_ident(&next.change).cloned());
-                run.push(next);
-            }
-            run.iter_mut().for_each(|planned| self.expect_moved(&mut planned.change));
-            let Some(side) = key.1 else { continue };
-            let results = self.restructure_on(side, &run).await;
-            for (planned, node) in run.into_iter().zip(results) {
-                // In one call a directory is made right after its parent, even where the parent turned out to be there
-                // already: what hangs beneath a missing row is not recorded, and the next run adopts it.
-                let hangs = self.missing_dirs.contains(&planned.change.parent);
-                let node = if hangs { node.and(Err(hangs_nowhere(&planned.change))) } else { node };
-                if node.is_err() {
-                    self.misses_dir(&planned.change);
-                }
-                let result = node.map(|node| {
-                    self.remember_move(side, &planned.change, &node);
-                    let mut done = Done::default();
-                    if let Some(source) = self.widened(side, &planned, &node) {
-                        done.now[side.other()] = Some(source);
-                    }
-                    done.now[side] = Some(node);
-                    done
-                });
-                outcomes.push(Outcome { planned, result });
-            }
-        }
-        self.flush(&outcomes).await?;
-        self.commit(None, outcomes).await
-    }
-
-    async fn restructure_on(&self, side: Side, run: &[Planned]) -> Vec<Result<Node>> {
-        let provider = &self.scene.sides[side];
-        match run.first().map(|p| &p.change.action) {
-            Some(Action::Move { .. }) => {
-                let moves = run.iter().filter_map(|p| match &p.change.action {
-                    Action::Move { from, .. } => Some(Move {
-                        from: from.clone(),
-                        to: p.change.path_on(side).clone(),
-                        expect: p.change.expect[side].clone(),
-                    }),
-                    _ => None,
-                });
-                provider.move_items(moves.collect()).await
-            }
-            _ => {
-                let dirs = run.iter().map(|p| (p.change.path_on(side).clone(), self.dir_metadata(side, &p.change)));
-                provider.make_dirs(dirs.collect()).await
-            }
-        }
-    }
-
-    /// The mode of the directory it is made after, kept enterable by its owner while the run fills it.
-    fn dir_metadata(&self, side: Side, change: &Change) -> Metadata {
-        let carries = self.scene.sides[side].capabilities().mode;
-        let mode = match &change.expect[side.other()] {
-            Expect::Node(node) if carries => node.token.mode.map(|mode| mode | 0o700),
-            Expect::Node(_) | Expect::Absent | Expect::Any => None,
-        };
-        Metadata { mode, mtime: None }
-    }
-
-    /// A directory that its owner may not enter or fill gets its mode when it has been filled. Until then the ledger says
-    /// of the other side what was made here, so that a run that comes after a crash sees the mode as still to be carried.
-    fn widened(&mut self, side: Side, planned: &Planned, made: &Node) -> Option<Node> {
-        let (Action::MakeDir { .. }, Expect::Node(source)) =
-            (&planned.change.action, &planned.change.expect[side.other()])
-        else {
-            return None;
-        };
-        let mode = source.token.mode.filter(|mode| mode & 0o700 != 0o700)?;
-        made.token.mode?;
-        self.narrow.push((side, mode, planned.clone()));
-        let mut source = source.clone();
-        source.token.mode = made.token.mode;
-        Some(source)
-    }
-
-    /// Gives the directories that were kept open for filling the mode of their originals, deepest first.
-    async fn narrow_dirs(&mut self) -> Result<()> {
-        let mut narrow = std::mem::take(&mut self.narrow);
-        narrow.sort_by_key(|(_, _, planned)| std::cmp::Reverse(planned.change.path.depth()));
-        let mut outcomes = Vec::new();
-        for (side, mode, planned) in narrow {
-            let metadata = Metadata { mode: Some(mode), mtime: None };
-            let request = (planned.change.path_on(side).clone(), Expect::Any, metadata);
-            let Some(result) = self.scene.sides[side].set_metadata(vec![request]).await.pop() else { continue };
-            let result = result.map(|node| {
-                let mut done = Done::default();
-                done.now[side] = Some(node);
-                done
-            });
-            outcomes.push(Outcome { planned: Planned { lead: Some(planned.at.seq), ..planned }, result });
-        }
-        if outcomes.is_empty() {
-            return Ok(());
-        }
-        self.flush(&outcomes).await?;
-        self.commit(None, outcomes).await
     }
 
     async fn set_metadata(&mut self, page: Vec<Planned>) -> Result<()> {
@@ -377,7 +231,7 @@ impl Apply {
             }
         }
         self.flush(&outcomes).await?;
-        self.commit(None, outcomes).await
+        self.commit(Vec::new(), outcomes).await
     }
 
     async fn look(&self, side: Side, change: &Change) -> Result<Option<Node>> {
@@ -404,14 +258,14 @@ impl Apply {
             outcomes.extend(items.into_iter().zip(results).map(|(planned, r)| Outcome { planned, result: done(r) }));
         }
         self.flush(&outcomes).await?;
-        self.commit(None, outcomes).await
+        self.commit(Vec::new(), outcomes).await
     }
 
     async fn record(&mut self, page: Vec<Planned>) -> Result<()> {
         let mut outcomes = Vec::new();
         // Every change of this step is one for the ledger alone.
         self.ready(page, &mut outcomes);
-        self.commit(None, outcomes).await
+        self.commit(Vec::new(), outcomes).await
     }
 
     /// What is shown and not applied: unreadable items are failures, clashes wait for a person.
@@ -420,8 +274,8 @@ impl Apply {
         for planned in page {
             let Action::Skip(reason) = &planned.change.action else { continue };
             match reason {
-                SkipReason::Unknown(_, words) => {
-                    let error = Error::new(Code::Storage, "look at", &planned.change.path).because(words);
+                SkipReason::Unknown(_, why) => {
+                    let error = Error::new(why.code, "look at", &planned.change.path).because(why);
                     self.tally.counts.failed += 1;
                     writes.push(self.journal.failed(&planned.change, &error));
                     self.list_failure(&planned.change.path, error).await;
@@ -448,7 +302,7 @@ impl Apply {
     }
 
     /// Makes the effects of these outcomes durable on the sides they changed.
-    async fn flush(&self, outcomes: &[Outcome]) -> Result<()> {
+    pub(super) async fn flush(&self, outcomes: &[Outcome]) -> Result<()> {
         for side in Side::BOTH {
             let done = outcomes.iter().filter(|o| o.result.is_ok() && o.planned.change.action.changes() == Some(side));
             let mut paths: Vec<RelPath> = Vec::new();
@@ -466,7 +320,8 @@ impl Apply {
     }
 
     /// One transaction: ledger rows, failures, the removal of the intent, the position in the plan.
-    pub(super) async fn commit(&mut self, intent: Option<i64>, outcomes: Vec<Outcome>) -> Result<()> {
+    /// `closing` is what the outcomes bring to an end.
+    pub(super) async fn commit(&mut self, closing: Vec<Write>, outcomes: Vec<Outcome>) -> Result<()> {
         self.seen.look_at_clock(timestamp(self.clock.now()), self.clock.elapsed());
         let mut entries = Vec::with_capacity(outcomes.len());
         let mut writes = Vec::new();
@@ -491,6 +346,12 @@ impl Apply {
                         }
                     }
                 }
+                // What comes after it failed for the same reason: the run ends, and the next one carries it.
+                Err(error) if error.code() == Code::Quota && full.is_some() => {
+                    self.misses_dir(change);
+                    self.undone.insert(planned.lead.unwrap_or(planned.at.seq));
+                    writes.push(self.journal.outcome(self.preview, planned.at, &error));
+                }
                 Err(error) => {
                     // One decision is one failure, however many of its parts could not be carried out.
                     self.misses_dir(change);
@@ -508,7 +369,7 @@ impl Apply {
             }
         }
         writes.extend(self.scene.ledger.writes(entries).await?);
-        writes.extend(intent.map(|id| self.scene.ledger.remove_intent(id)));
+        writes.extend(closing);
         if let Some(at) = last.filter(|at| *at > self.reached) {
             self.reached = at;
             writes.push(self.journal.position(self.preview, at));
@@ -518,7 +379,7 @@ impl Apply {
         let progress = self.meter.read(now);
         if now.saturating_sub(self.progress_written) >= PROGRESS_ROW_EVERY {
             self.progress_written = now;
-            writes.push(self.journal.progress(&progress, self.tally.counts.failed));
+            writes.push(self.journal.progress(&progress, self.tally.counts.failed + self.failed_before));
         }
         if !writes.is_empty() {
             self.store.write(self.tenant, writes).await?;
@@ -552,10 +413,19 @@ impl Apply {
         (target.capabilities().native_copy && is_of_its_kind).then_some(source)
     }
 
-    pub(super) async fn stage_requests(&self, side: Side, batch: Vec<Planned>) -> Vec<(Planned, Result<Stage>)> {
+    /// The requests to stage a batch; of one large file with what its session brings.
+    pub(super) async fn stage_requests(
+        &self,
+        side: Side,
+        batch: Vec<Planned>,
+        mut resume: Option<(String, Resumable)>,
+    ) -> Vec<(Planned, Result<Stage>)> {
         let mut requests = Vec::with_capacity(batch.len());
         for planned in batch {
-            let request = pipeline::request(self, side, &planned).await;
+            let mut request = pipeline::request(self, side, &planned).await;
+            if let (Ok(stage), Some((tag, resumable))) = (&mut request, resume.take()) {
+                (stage.tag, stage.resume) = (tag, Some(resumable));
+            }
             requests.push((planned, request));
         }
         requests
@@ -569,54 +439,6 @@ impl Apply {
             .collect();
         self.scene.ledger.intend(self.preview, items, self.clock.now()).await
     }
-
-    /// A move through a temporary name leaves an intent until the swap is complete, a version that goes aside until
-    /// what takes its place has come.
-    async fn intend_moves(&mut self, page: &[Planned]) -> Result<()> {
-        let (mut swaps, mut asides) = (Vec::new(), Vec::new());
-        for change in page.iter().map(|p| &p.change) {
-            let Action::Move { on: side, from, .. } = &change.action else { continue };
-            let (side, from, to) = (*side, from.clone(), change.path_on(*side).clone());
-            if is_swap_step(change) {
-                swaps.push(IntentItem::Swap { side, temporary: to, from });
-            } else if change.expect[side.other()] == Expect::Absent {
-                asides.push(IntentItem::Aside { side, aside: to, from });
-            }
-        }
-        let now = self.clock.now();
-        for (items, kept) in [(swaps, &mut self.kept_intents), (asides, &mut self.aside_intents)] {
-            if !items.is_empty() {
-                kept.push(self.scene.ledger.intend(self.preview, items, now).await?);
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes intents whose decisions are done. After a failure they stay for the next run to look at: an item may
-    /// stand under a temporary name, or aside with nothing at its place.
-    async fn release(&self, intents: Vec<i64>) -> Result<()> {
-        if !self.undone.is_empty() {
-            return Ok(());
-        }
-        let writes: Vec<Write> = intents.into_iter().map(|id| self.scene.ledger.remove_intent(id)).collect();
-        if !writes.is_empty() {
-            self.store.write(self.tenant, writes).await?;
-        }
-        Ok(())
-    }
-}
-
-/// The identity of the file or link that a change moves.
-fn moved_ident(change: &Change) -> Option<&Ident> {
-    let Action::Move { on, .. } = change.action else { return None };
-    match &change.expect[on] {
-        Expect::Node(node) if node.kind != Kind::Dir && node.ident != Ident::None => Some(&node.ident),
-        Expect::Node(_) | Expect::Absent | Expect::Any => None,
-    }
-}
-
-fn hangs_nowhere(change: &Change) -> Error {
-    Error::new(Code::Stale, "carry", &change.path).because("its directory could not be brought into step")
 }
 
 /// What a run begins with.

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
 use crate::ledger::{IntentKind, Ledger, NewIntent, PairKey};
-use crate::model::{Pair, PairId, PreviewId, RelPath, Side, Sides, TenantId};
+use crate::model::{Ident, Pair, PairId, PreviewId, RelPath, Side, Sides, TenantId, TransferSession};
 use crate::operation::clock::micros;
+use crate::operation::plan::side_number;
 use crate::store::{Store, Write};
 
 use super::outcome::Entry;
@@ -37,6 +38,15 @@ pub(crate) enum IntentItem {
         /// The tag of the temporary name.
         tag: String,
     },
+    /// A large file is being carried; its session owns the temporary file.
+    Carried {
+        /// The side of the *conduit*.
+        side: Side,
+        /// Beside what.
+        target: RelPath,
+        /// The tag of the temporary name.
+        tag: String,
+    },
     /// An item may stand under a temporary name in the middle of a swap.
     Swap {
         /// The side of the *conduit*.
@@ -45,6 +55,10 @@ pub(crate) enum IntentItem {
         temporary: RelPath,
         /// Where it was.
         from: RelPath,
+        /// What it is.
+        ident: Ident,
+        /// The directory that the temporary name is in, where that was there already.
+        holder: Option<Ident>,
     },
     /// A version of a conflict may have gone aside, and nothing have come to its place yet.
     Aside {
@@ -131,19 +145,49 @@ impl Baseline {
         Ok(writes)
     }
 
-    /// Puts an intent into the book, durably, before its effects.
-    pub(crate) async fn intend(&self, preview: PreviewId, items: Vec<IntentItem>, now: DateTime<Utc>) -> Result<i64> {
+    /// The rows of the book, with the sides of the *conduit*.
+    pub(crate) fn rows(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The run's generation.
+    pub(crate) fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    /// The session of a large file that is carried to this path of this side, and the number of the side in the book.
+    pub(crate) async fn transfer(&self, side: Side, path: &RelPath) -> Result<(Option<TransferSession>, i64)> {
+        let number = side_number(self.side(side));
+        Ok((self.ledger.transfer(number, path).await?, number))
+    }
+
+    /// The side of the run that the book has this number for.
+    pub(crate) fn side_of(&self, number: i64) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| side_number(self.side(*side)) == number)
+    }
+
+    fn intent(
+        &self,
+        kind: IntentKind,
+        preview: PreviewId,
+        items: Vec<IntentItem>,
+        now: DateTime<Utc>,
+    ) -> Result<NewIntent> {
         let items: Vec<IntentItem> = items.into_iter().map(|item| self.turned(item)).collect();
         let encode = |e| Error::new(Code::Internal, "encode an intent", "").caused_by(e);
         let detail = postcard::to_stdvec(&items).map_err(encode)?;
-        let intent = NewIntent {
-            generation: self.generation,
-            preview_id: Some(preview),
-            kind: IntentKind::Batch,
-            range: None,
-            detail,
-            created_at: micros(now),
-        };
+        let (generation, preview_id) = (self.generation, Some(preview));
+        Ok(NewIntent { generation, preview_id, kind, range: None, detail, created_at: micros(now) })
+    }
+
+    /// The part of a batch that puts the intent of one large transfer into the book.
+    pub(crate) fn intent_of_transfer(&self, preview: PreviewId, item: IntentItem, now: DateTime<Utc>) -> Result<Write> {
+        Ok(self.ledger.put_intent(&self.intent(IntentKind::Transfer, preview, vec![item], now)?))
+    }
+
+    /// Puts an intent into the book, durably, before its effects.
+    pub(crate) async fn intend(&self, preview: PreviewId, items: Vec<IntentItem>, now: DateTime<Utc>) -> Result<i64> {
+        let intent = self.intent(IntentKind::Batch, preview, items, now)?;
         let written = self.store.write(self.tenant, vec![self.ledger.put_intent(&intent)]).await?;
         written.first().map_or_else(
             || Err(Error::new(Code::Internal, "write an intent", "").because("the book gave no number")),
@@ -176,7 +220,10 @@ impl Baseline {
     fn turned(&self, item: IntentItem) -> IntentItem {
         match item {
             IntentItem::Staged { side, target, tag } => IntentItem::Staged { side: self.side(side), target, tag },
-            IntentItem::Swap { side, temporary, from } => IntentItem::Swap { side: self.side(side), temporary, from },
+            IntentItem::Carried { side, target, tag } => IntentItem::Carried { side: self.side(side), target, tag },
+            IntentItem::Swap { side, temporary, from, ident, holder } => {
+                IntentItem::Swap { side: self.side(side), temporary, from, ident, holder }
+            }
             IntentItem::Aside { side, aside, from } => IntentItem::Aside { side: self.side(side), aside, from },
         }
     }

@@ -7,7 +7,7 @@ use crate::delta::{Change, Expect, SkipReason};
 use crate::error::{Code, Error};
 use crate::model::{PreviewId, Side, TenantId, UserId};
 use crate::operation::clock::micros;
-use crate::operation::plan::Position;
+use crate::operation::plan::{Extent, Position};
 use crate::operation::progress::Progress;
 use crate::store::{Statement, Value, Write};
 
@@ -62,8 +62,9 @@ fn execute(sql: &'static str, params: Vec<Value>) -> Write {
 
 impl Journal {
     /// The run has begun: its generation, its progress row, its first line of history.
-    pub(crate) fn begin(&self, preview: PreviewId, items: u64, now: DateTime<Utc>) -> Vec<Write> {
+    pub(crate) fn begin(&self, preview: PreviewId, extent: &Extent, now: DateTime<Utc>) -> Vec<Write> {
         let (tenant, now) = (Value::Uuid(self.tenant.0), Value::Time(micros(now)));
+        let failed = extent.failed.min(extent.items_done);
         vec![
             execute(
                 "INSERT INTO sync_generation (tenant_id, conduit_id, generation, status, preview_id, started_at) \
@@ -77,15 +78,19 @@ impl Journal {
                 ],
             ),
             execute(
-                "INSERT INTO sync_progress (id, org_id, sync_id, entity_type, status, total_items, started_at, \
-                 updated_at, source_system, initiated_by) VALUES (?1, ?2, ?3, 'file', 'in_progress', ?4, ?5, ?5, 'files', ?6)",
+                "INSERT INTO sync_progress (id, org_id, sync_id, entity_type, status, total_items, started_at, updated_at, \
+                 source_system, initiated_by, current_item, processed_count, failed_count) \
+                 VALUES (?1, ?2, ?3, 'file', 'in_progress', ?4, ?5, ?5, 'files', ?6, ?7, ?8, ?9)",
                 vec![
                     Value::Uuid(Uuid::now_v7()),
                     tenant,
                     Value::Text(self.sync_id.clone()),
-                    int32(items),
+                    int32(extent.items),
                     now.clone(),
                     Value::Uuid(self.user.0),
+                    int32(extent.items_done),
+                    int32(extent.items_done - failed),
+                    int32(failed),
                 ],
             ),
             self.activity("sync_start", "in_progress", 0, None, None, now),

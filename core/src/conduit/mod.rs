@@ -13,10 +13,13 @@ mod journal;
 mod lease;
 mod outcome;
 mod pipeline;
+mod plan;
 mod recover;
 mod run;
 mod scan;
 mod selection;
+mod structure;
+mod transfer;
 mod upkeep;
 mod verify;
 
@@ -98,7 +101,7 @@ impl Conduit {
     /// `not_found`, `permission`, `offline`: a root cannot be read. `invalid`: a pattern cannot be used.
     pub async fn preview(&self, options: PreviewOptions) -> Result<PreviewSummary> {
         let inner = self.inner.clone();
-        self.inner.book.run(async move { run::preview(&inner, &options).await }).await
+        self.inner.book.run(async move { plan::preview(&inner, &options).await }).await
     }
 
     /// Applies a preview as it stands, or goes on with one that was interrupted.

@@ -11,10 +11,12 @@ use crate::delta::{Action, Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Node, RelPath, Side};
 use crate::operation::plan::Planned;
-use crate::provider::{Publish, Source, Stage, Staged};
+use crate::provider::{Keeper, Publish, Resumable, Source, Stage, Staged, is_interruption};
+use crate::store::Write;
 
 use super::apply::Apply;
 use super::outcome::{Done, Outcome};
+use super::transfer::Session;
 
 /// Items in one batch: enough that a flush is shared by many, few enough that little is done again after a crash.
 const BATCH_ITEMS: usize = 2_048;
@@ -26,27 +28,35 @@ const BATCH_BYTES: u64 = 64 << 20;
 struct StagedBatch {
     side: Side,
     intent: i64,
+    /// Of a batch that is one large file.
+    session: Option<i64>,
     items: Vec<(Planned, Result<Staged>)>,
 }
 
 /// A batch that was renamed into place.
 struct PublishedBatch {
-    /// None: something of it may still stand under a temporary name, and the intent is left to the next run.
-    intent: Option<i64>,
+    closing: Vec<Write>,
     side: Side,
     outcomes: Vec<Outcome>,
 }
 
 /// Cuts a page of transfers into batches of one target side. Under a bandwidth limit a batch is what passes in about a
-/// second, so that items go on arriving.
-pub(super) fn batches(page: Vec<Planned>, bytes_per_second: Option<u64>) -> Vec<(Side, Vec<Planned>)> {
+/// second, so that items go on arriving. A file that stands `alone` is a batch of its own.
+pub(super) fn batches(
+    page: Vec<Planned>,
+    bytes_per_second: Option<u64>,
+    alone: impl Fn(Side, &Planned) -> bool,
+) -> Vec<(Side, Vec<Planned>)> {
     let most = BATCH_BYTES.min(bytes_per_second.unwrap_or(BATCH_BYTES));
     let mut out: Vec<(Side, Vec<Planned>)> = Vec::new();
     let mut bytes = 0;
+    let mut after_alone = false;
     for planned in page {
         let Action::Transfer { to, .. } = planned.change.action else { continue };
+        let is_alone = alone(to, &planned);
+        let apart = std::mem::replace(&mut after_alone, is_alone) || is_alone;
         let fits = |batch: &(Side, Vec<Planned>)| {
-            batch.0 == to && batch.1.len() < BATCH_ITEMS && bytes + planned.change.bytes <= most
+            !apart && batch.0 == to && batch.1.len() < BATCH_ITEMS && bytes + planned.change.bytes <= most
         };
         match out.last_mut() {
             Some(batch) if fits(batch) => {
@@ -72,9 +82,15 @@ pub(super) struct Pipeline {
 impl Pipeline {
     /// Takes in one more batch: stages it while the batches before it move one stage on.
     pub(super) async fn push(&mut self, apply: &mut Apply, side: Side, batch: Vec<Planned>) -> Result<()> {
-        let intent = apply.intend_staging(side, &batch).await?;
-        let requests: Vec<(Planned, Result<Stage>)> = apply.stage_requests(side, batch).await.into_iter().collect();
-        let staging = stage(apply, side, intent, requests);
+        let session = match &batch[..] {
+            [one] if apply.is_resumable(side, one) => Some(apply.take_up(side, one).await?),
+            _ => None,
+        };
+        let intent = match &session {
+            Some(session) => session.intent,
+            None => apply.intend_staging(side, &batch).await?,
+        };
+        let staging = stage(apply, side, intent, session, batch);
         let (staged, flushed) = join!(staging, self.flush(apply));
         if apply.reporter.control.is_cancelled() {
             // What was staged before is brought home; this batch is left for the next run.
@@ -137,7 +153,7 @@ impl Pipeline {
     /// After a flush: records what was published, publishes what was staged.
     async fn advance(&mut self, apply: &mut Apply) -> Result<()> {
         if let Some(batch) = self.published.take() {
-            apply.commit(batch.intent, batch.outcomes).await?;
+            apply.commit(batch.closing, batch.outcomes).await?;
         }
         if let Some(batch) = self.staged.take() {
             self.published = Some(publish(apply, batch).await);
@@ -146,14 +162,28 @@ impl Pipeline {
     }
 }
 
-async fn stage(apply: &Apply, side: Side, intent: i64, requests: Vec<(Planned, Result<Stage>)>) -> StagedBatch {
+async fn stage(
+    apply: &Apply,
+    side: Side,
+    intent: i64,
+    mut session: Option<Session>,
+    batch: Vec<Planned>,
+) -> StagedBatch {
+    let (keeper, reports) = Keeper::new();
+    let resume = session.as_mut().map(|s| (s.tag.clone(), Resumable { from: s.from.take(), keeper }));
+    let requests = apply.stage_requests(side, batch, resume).await;
     let mut planned = Vec::with_capacity(requests.len());
     let mut ready = Vec::with_capacity(requests.len());
     for (item, request) in requests {
         planned.push((item, request.as_ref().err().cloned()));
         ready.extend(request);
     }
-    let mut results = apply.scene.sides[side].stage(ready).await.into_iter();
+    let staging = apply.scene.sides[side].stage(ready);
+    let mut results = match &session {
+        Some(session) => apply.keeping(session, reports, staging).await,
+        None => staging.await,
+    }
+    .into_iter();
     let items = planned
         .into_iter()
         .map(|(item, refused)| {
@@ -164,11 +194,15 @@ async fn stage(apply: &Apply, side: Side, intent: i64, requests: Vec<(Planned, R
             (item, result)
         })
         .collect();
-    StagedBatch { side, intent, items }
+    StagedBatch { side, intent, session: session.map(|s| s.id), items }
 }
 
-/// Removes what a batch has staged. What cannot be removed now is removed by the next run, by the batch's intent.
+/// Removes what a batch has staged. What cannot be removed now is removed by the next run, by the batch's intent; what a
+/// session owns is left to the run that continues it.
 async fn discard(apply: &Apply, batch: StagedBatch) {
+    if batch.session.is_some() {
+        return;
+    }
     let staged = batch.items.into_iter().filter_map(|(_, result)| result.ok());
     let _ = apply.scene.sides[batch.side].discard_staged(staged.map(|s| (s.target, s.tag)).collect()).await;
 }
@@ -187,22 +221,38 @@ async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
         .collect();
     let mut results = apply.scene.sides[side].publish(requests).await.into_iter();
     let mut refused = Vec::new();
-    let outcomes = batch
+    let outcomes: Vec<Outcome> = batch
         .items
         .into_iter()
         .map(|(planned, result)| {
-            let result = result.and_then(|staged| {
-                let node = results.next().unwrap_or_else(|| Err(no_answer("publish")));
-                Ok(done(side, staged, node?))
-            });
-            if result.is_err() {
-                refused.push((planned.change.path_on(side).clone(), apply.tag(&planned)));
-            }
+            let result = match result {
+                Ok(staged) => {
+                    let node = results.next().unwrap_or_else(|| Err(no_answer("publish")));
+                    if node.is_err() {
+                        refused.push((staged.target.clone(), staged.tag.clone()));
+                    }
+                    node.map(|node| done(side, staged, node))
+                }
+                Err(error) => {
+                    // What a session owns is left to the run that continues it.
+                    if batch.session.is_none() {
+                        refused.push((planned.change.path_on(side).clone(), apply.tag(&planned)));
+                    }
+                    Err(error)
+                }
+            };
             Outcome { planned, result }
         })
         .collect();
     let is_tidy = refused.is_empty() || sweep(apply, side, refused).await.is_ok();
-    PublishedBatch { intent: is_tidy.then_some(batch.intent), side, outcomes }
+    let ledger = &apply.scene.ledger;
+    // What was interrupted keeps its session; whatever else became of the file, nothing of it waits any more.
+    let interrupted = |o: &Outcome| o.result.as_ref().is_err_and(is_interruption);
+    let ended = batch.session.filter(|_| is_tidy && !outcomes.iter().any(interrupted));
+    // What may still stand under a temporary name is left to the next run.
+    let mut closing: Vec<Write> = is_tidy.then(|| ledger.remove_intent(batch.intent)).into_iter().collect();
+    closing.extend(ended.map(|id| ledger.rows().end_transfer(id)));
+    PublishedBatch { closing, side, outcomes }
 }
 
 /// Removes what was not published, for good: its intent goes next. (Staging that failed cleans up as far as it can.)
@@ -213,7 +263,7 @@ async fn sweep(apply: &Apply, side: Side, refused: Vec<(RelPath, String)>) -> Re
 }
 
 fn done(side: Side, staged: Staged, node: Node) -> Done {
-    let mut done = Done { content: Some(staged.content), bytes: staged.size, ..Done::default() };
+    let mut done = Done { content: Some(staged.content), bytes: staged.size - staged.resumed, ..Done::default() };
     done.now[side] = Some(node);
     done.now[side.other()] = staged.source;
     done
@@ -262,5 +312,6 @@ pub(super) async fn request(apply: &Apply, side: Side, planned: &Planned) -> Res
         kind: expect.kind,
         metadata,
         replaces: matches!(change.expect[side], Expect::Node(_)),
+        resume: None,
     })
 }

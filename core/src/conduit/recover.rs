@@ -1,11 +1,11 @@
 //! What a run that did not end has left behind is tidied before the next one looks at the places.
 //!
-//! Temporary files are discarded; an item caught in the middle of a swap is brought to a visible name. What was
+//! Temporary files are discarded, but for those that the session of a large file owns; an item caught in the middle of a swap is brought to a visible name. What was
 //! published and not recorded needs nothing here: the scan finds it equal on both sides and adopts it.
 
 use crate::delta::Expect;
 use crate::error::{Code, Result};
-use crate::model::{RelPath, Side};
+use crate::model::{Ident, Name, Node, RelPath, Side};
 use crate::provider::Move;
 use crate::store::{Store, Write};
 
@@ -19,12 +19,14 @@ pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::mod
         return Ok(0);
     }
     let mut staged: [Vec<(RelPath, String)>; 2] = [Vec::new(), Vec::new()];
-    let mut swaps: Vec<(Side, RelPath, RelPath)> = Vec::new();
+    let mut swaps: Vec<Swap> = Vec::new();
     let mut asides: Vec<(Side, RelPath, RelPath)> = Vec::new();
     for item in open.iter().flat_map(|intent| &intent.items) {
         match item {
             IntentItem::Staged { side, target, tag } => staged[*side as usize].push((target.clone(), tag.clone())),
-            IntentItem::Swap { side, temporary, from } => swaps.push((*side, temporary.clone(), from.clone())),
+            // Its session owns it, and is in the book as long as it stands there.
+            IntentItem::Carried { .. } => {}
+            IntentItem::Swap { .. } => swaps.extend(Swap::of(item)),
             IntentItem::Aside { side, aside, from } => asides.push((*side, aside.clone(), from.clone())),
         }
     }
@@ -43,9 +45,7 @@ pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::mod
             Err(e) => return Err(e),
         }
     }
-    for (side, temporary, from) in swaps {
-        surface(scene, side, temporary, from).await?;
-    }
+    surface(scene, swaps).await?;
     for (side, aside, from) in asides {
         take_back(scene, side, aside, from).await?;
     }
@@ -58,28 +58,77 @@ pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::mod
     Ok(open.len())
 }
 
+/// An item that may stand under a temporary name.
+struct Swap {
+    side: Side,
+    temporary: RelPath,
+    from: RelPath,
+    ident: Ident,
+    holder: Option<Ident>,
+}
+
+impl Swap {
+    fn of(item: &IntentItem) -> Option<Self> {
+        match item.clone() {
+            IntentItem::Swap { side, temporary, from, ident, holder } => {
+                Some(Self { side, temporary, from, ident, holder })
+            }
+            IntentItem::Staged { .. } | IntentItem::Carried { .. } | IntentItem::Aside { .. } => None,
+        }
+    }
+
+    /// Whether this is the item. Where items have no identity, its name has to do.
+    fn is(&self, node: &Node) -> bool {
+        self.ident == Ident::None || self.ident == node.ident
+    }
+}
+
 /// Brings what these swaps left under a temporary name back to a visible one.
 pub(crate) async fn surface_swaps(scene: &Scene, intents: &[i64]) -> Result<()> {
     let open = scene.ledger.open_intents().await?;
-    for item in open.into_iter().filter(|intent| intents.contains(&intent.id)).flat_map(|intent| intent.items) {
+    let items = open.iter().filter(|intent| intents.contains(&intent.id)).flat_map(|intent| &intent.items);
+    surface(scene, items.filter_map(Swap::of).collect()).await
+}
+
+/// Finds each item and gives it a visible name. One that is not where it was left has mostly been given its place; but
+/// when the directory that held it is not there any more, somebody has moved that, and the item with it: then the place
+/// is searched for it.
+async fn surface(scene: &Scene, swaps: Vec<Swap>) -> Result<()> {
+    let mut gone: Vec<Swap> = Vec::new();
+    for swap in swaps {
+        let paths = vec![swap.temporary.clone(), swap.temporary.parent().unwrap_or_default()];
+        let mut seen = scene.sides[swap.side].stat(paths).await.into_iter();
+        let (item, holder) = (seen.next().transpose()?.flatten(), seen.next().transpose()?.flatten());
         match item {
-            IntentItem::Swap { side, temporary, from } => surface(scene, side, temporary, from).await?,
-            IntentItem::Staged { .. } | IntentItem::Aside { .. } => {}
+            Some(node) => rename(scene, swap.side, swap.temporary, swap.from, node).await?,
+            None if holder.map(|h| h.ident) == swap.holder => {}
+            None => gone.push(swap),
+        }
+    }
+    for side in Side::BOTH {
+        let gone: Vec<&Swap> = gone.iter().filter(|swap| swap.side == side).collect();
+        let names: Vec<Name> = gone.iter().filter_map(|swap| swap.temporary.name()).collect();
+        if names.is_empty() {
+            continue;
+        }
+        for (path, node) in scene.sides[side].find_hidden(names).await? {
+            let Some(swap) = gone.iter().find(|s| s.temporary.name() == path.name() && s.is(&node)) else { continue };
+            let here = path.parent().unwrap_or_default();
+            let from = swap.from.name().map_or_else(|| swap.from.clone(), |name| here.join(&name));
+            rename(scene, side, path, from, node).await?;
         }
     }
     Ok(())
 }
 
-/// Gives an item that stands under a temporary name its old name again, or the nearest free one.
-async fn surface(scene: &Scene, side: Side, temporary: RelPath, from: RelPath) -> Result<()> {
+/// Gives an item that stands under a temporary name this name, or the nearest free one.
+async fn rename(scene: &Scene, side: Side, temporary: RelPath, from: RelPath, node: Node) -> Result<()> {
     let provider = &scene.sides[side];
-    let there = provider.stat(vec![temporary.clone()]).await.pop();
-    let Some(node) = there.transpose()?.flatten() else { return Ok(()) };
     for attempt in 0..100 {
         let to = if attempt == 0 { from.clone() } else { numbered(&from, attempt) };
-        let request = Move { from: temporary.clone(), to, expect: Expect::Node(node.clone()) };
+        let request = Move { from: temporary.clone(), to: to.clone(), expect: Expect::Node(node.clone()) };
         if let Some(Ok(_)) = provider.move_items(vec![request]).await.pop() {
-            return provider.flush(vec![from]).await;
+            return provider.flush(vec![to]).await;
         }
     }
     Err(crate::Error::new(crate::Code::Storage, "bring back", &temporary)

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use crate::delta::{Settings, SideRules};
 use crate::error::{Code, Error, Result};
 use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, Verify};
 use crate::operation::clock::{from_micros, micros, timestamp};
-use crate::operation::plan::{PlanWriter, Position};
+use crate::operation::plan::{Extent, PlanReader, Position};
 use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
-use crate::operation::run::{Control, Reporter, RunEvent, RunReport};
+use crate::operation::run::{Reporter, RunEvent, RunReport};
 use crate::provider::vacant::Vacant;
 use crate::provider::{Capabilities, Pace, Provider, RootIdentity, RootLock};
 use crate::store::{Statement, Value, Write};
@@ -23,9 +22,10 @@ use super::baseline::Baseline;
 use super::guard;
 use super::journal::{Ending, Journal};
 use super::lease::Lease;
+use super::plan::{Begin, plan};
 use super::recover::recover;
-use super::scan::{Scene, scan};
-use super::{ApplyOptions, ConduitInner, PreviewOptions, conflict, connect, selection, verify};
+use super::scan::Scene;
+use super::{ApplyOptions, ConduitInner, PreviewOptions, conflict, connect, selection, transfer, verify};
 
 /// How long the trash of a root keeps what was removed.
 pub(super) const TRASH_DAYS: i64 = 30;
@@ -37,17 +37,17 @@ pub(crate) enum Task {
 }
 
 /// The conduit's row as a run finds it.
-struct Row {
-    generation: i64,
-    next_pair: PairId,
-    unclean: bool,
+pub(super) struct Row {
+    pub(super) generation: i64,
+    pub(super) next_pair: PairId,
+    pub(super) unclean: bool,
     /// When the last run ended, by the clock of then.
     ended_at: Option<DateTime<Utc>>,
-    identities: Sides<Option<String>>,
+    pub(super) identities: Sides<Option<String>>,
 }
 
 impl ConduitInner {
-    async fn row(&self) -> Result<Row> {
+    pub(super) async fn row(&self) -> Result<Row> {
         let statement = Statement::new(
             "SELECT sync_generation, next_pair_id, unclean, source_root_identity, \
              target_root_identity, last_sync_completed_at FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
@@ -63,7 +63,7 @@ impl ConduitInner {
         Ok(Row { generation, next_pair, unclean, ended_at, identities })
     }
 
-    fn previews(&self) -> Previews {
+    pub(super) fn previews(&self) -> Previews {
         Previews { store: self.book.store.clone(), tenant: self.tenant }
     }
 
@@ -93,7 +93,7 @@ impl ConduitInner {
     }
 
     /// Opens both ends. `create` makes a target that does not exist.
-    async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
+    pub(super) async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
         let (places, threads) = (&self.places, self.options.transfers);
         let missing = |side: Side| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
@@ -114,7 +114,7 @@ impl ConduitInner {
         Ok((Scene { sides: Sides::new(source, target), ledger }, Sides::new(Some(source_root), target_root)))
     }
 
-    async fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
+    pub(super) async fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
         let rules = |side: Side| rules(scene.sides[side].capabilities());
         let selection = match self.options.mode {
             SyncMode::Selective => Some(selection::load(self).await?),
@@ -151,100 +151,6 @@ fn rules(c: &Capabilities) -> SideRules {
         symlinks: c.symlinks,
         time_precision_ns: c.time_precision_ns,
     }
-}
-
-/// A preview that nobody applies yet.
-pub(crate) async fn preview(conduit: &ConduitInner, options: &PreviewOptions) -> Result<PreviewSummary> {
-    conduit.previews().clean(conduit.book.clock.now()).await?;
-    let row = conduit.row().await?;
-    let (scene, roots) = conduit.scene(row.generation, false).await?;
-    let control = Control::default();
-    let plan = plan(conduit, &row, &scene, &roots, options, &control, |_| {}).await?;
-    let summary = plan.summary.clone();
-    plan.writer.finish(plan.last).await?;
-    Ok(summary)
-}
-
-/// A plan that is complete but for its last batch, which makes it usable.
-struct Plan {
-    writer: PlanWriter,
-    last: Vec<Write>,
-    delta: Delta,
-    summary: PreviewSummary,
-}
-
-async fn plan(
-    conduit: &ConduitInner,
-    row: &Row,
-    scene: &Scene,
-    roots: &Sides<Option<RootIdentity>>,
-    options: &PreviewOptions,
-    control: &Control,
-    seen: impl FnMut(u64),
-) -> Result<Plan> {
-    let book = &conduit.book;
-    let now = book.clock.now();
-    let id = PreviewId(Uuid::now_v7());
-    let lifetime = chrono::Duration::from_std(options.lifetime)
-        .map_err(|e| Error::new(Code::Invalid, "set the lifetime of the preview", "").because(e))?;
-    let expires_at = now + lifetime;
-    let header = Write::Execute(Statement::new(
-        "INSERT INTO sync_preview_cache (id, org_id, sync_type, sync_id, conduit_id, state, computed_at, expires_at, \
-         computed_by, cache_key) VALUES (?1, ?2, 'files', ?3, ?4, 'building', ?5, ?6, ?7, ?8)",
-        vec![
-            Value::Uuid(id.0),
-            Value::Uuid(conduit.tenant.0),
-            Value::Text(conduit.uuid.to_string()),
-            Value::Int(conduit.id),
-            Value::Time(micros(now)),
-            Value::Time(micros(expires_at)),
-            Value::Uuid(conduit.user.0),
-            Value::Text(format!("files:{}:{}", conduit.uuid, id)),
-        ],
-    ));
-    let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header);
-    let settings = conduit.settings(scene, row, options.checksum).await?;
-    let scanned = scan(scene, settings, &mut writer, control, seen).await?;
-    let mut delta = writer.delta();
-    delta.counts.unchanged += scanned.tally.unchanged;
-    delta.counts.skipped += scanned.tally.skipped;
-    delta.swapped = conduit.swapped;
-    delta.filter_fingerprint = conduit.options.filters.fingerprint();
-    delta.guards = guard::check(&guard::Question {
-        tally: &scanned.tally,
-        options: &conduit.options,
-        before: &row.identities,
-        roots,
-        received: delta.received,
-    });
-    let encode = |e| Error::new(Code::Internal, "encode the preview", id).caused_by(e);
-    let text = serde_json::to_string(&delta).map_err(encode)?;
-    let last = vec![
-        Write::Execute(Statement::new(
-            "UPDATE sync_preview_cache SET state = 'ready', delta_json = ?3, updated_at = ?4 WHERE org_id = ?1 AND id = ?2",
-            vec![
-                Value::Uuid(conduit.tenant.0),
-                Value::Uuid(id.0),
-                Value::Text(text),
-                Value::Time(micros(book.clock.now())),
-            ],
-        )),
-        // Two previews made at once would give the same numbers to different pairs: the second one is refused.
-        Write::Expect(
-            Statement::new(
-                "UPDATE sync_conduit SET next_pair_id = ?4 WHERE tenant_id = ?1 AND id = ?2 AND next_pair_id = ?3",
-                vec![
-                    Value::Uuid(conduit.tenant.0),
-                    Value::Int(conduit.id),
-                    Value::Int(row.next_pair.0),
-                    Value::Int(scanned.next_pair.0),
-                ],
-            ),
-            1,
-        ),
-    ];
-    let summary = delta.summary(id, now, expires_at);
-    Ok(Plan { writer, last, delta, summary })
 }
 
 /// Runs a task and writes its end into the book, whatever the end is.
@@ -304,7 +210,7 @@ impl Voyage {
         if self.row.unclean {
             self.scene.ledger.remove_orphans().await?;
         }
-        let (preview, delta, summary, from, seen, begin) = match task {
+        let Taken { preview, delta, summary, from, extent, seen, begin } = match task {
             Task::Sync(options) => self.make_plan(&options).await?,
             Task::Apply(id) => self.take_plan(id).await?,
         };
@@ -312,7 +218,10 @@ impl Voyage {
             begin.abandon().await?;
             return Err(guard::stop(guard, preview));
         }
-        self.check_writable(&delta)?;
+        if let Err(refused) = self.check_writable(&delta) {
+            begin.abandon().await?;
+            return Err(refused);
+        }
         self.reporter.fact(RunEvent::Planned(summary)).await;
         let journal = Journal {
             tenant: self.conduit.tenant,
@@ -324,12 +233,12 @@ impl Voyage {
         };
         let now = self.conduit.book.clock.now();
         let mut first = self.take_over(&journal, preview, &delta, now);
-        first.extend(journal.begin(preview, delta.items, now));
+        first.extend(journal.begin(preview, &extent, now));
         if delta.items == 0 && delta.waiting == 0 && delta.counts.is_quiet() {
             return self.end_quietly(begin, first, &journal, preview, &delta).await;
         }
         begin.finish(first).await?;
-        self.apply(journal, preview, &delta, from, seen).await
+        self.apply(journal, preview, &delta, from, &extent, seen).await
     }
 
     async fn apply(
@@ -338,12 +247,14 @@ impl Voyage {
         preview: PreviewId,
         delta: &Delta,
         from: Position,
+        extent: &Extent,
         seen: super::outcome::Seen,
     ) -> Result<RunReport> {
         let book = self.conduit.book.clone();
         let started = book.clock.now();
         let mut meter = Meter::new();
-        meter.begin(RunPhase::Applying, delta.items, delta.bytes, book.clock.elapsed());
+        meter.begin(RunPhase::Applying, extent.items, extent.bytes, book.clock.elapsed());
+        meter.go_on(extent.items_done, extent.bytes_done);
         let bandwidth = self.options.bandwidth.or(self.conduit.options.bandwidth);
         let mut apply = Apply {
             store: book.store.clone(),
@@ -366,6 +277,7 @@ impl Voyage {
             aside_intents: Vec::new(),
             progress_written: Duration::ZERO,
             reached: from,
+            failed_before: extent.failed,
         };
         let outcome = apply.run(from).await;
         let applied = std::mem::take(&mut apply.tally);
@@ -385,7 +297,7 @@ impl Voyage {
         };
         // The row may be a second behind, and what completes it is logged with its counts.
         let reached = apply.meter.read(book.clock.elapsed());
-        let mut last = vec![journal.progress(&reached, applied.counts.failed)];
+        let mut last = vec![journal.progress(&reached, applied.counts.failed + extent.failed)];
         last.extend(journal.end(
             ending,
             &applied,
@@ -398,6 +310,7 @@ impl Voyage {
             last.push(set_state(&self.conduit, preview, "applied", false));
             last.extend(self.close_conflicts(&journal, preview, delta));
             self.tend_trash().await;
+            self.tend_transfers(journal.generation).await;
         }
         book.store.write(self.conduit.tenant, last).await?;
         match error {
@@ -449,6 +362,7 @@ impl Voyage {
         batch.push(set_state(&self.conduit, preview, "applied", false));
         batch.extend(self.close_conflicts(journal, preview, delta));
         begin.finish(batch).await?;
+        self.tend_transfers(journal.generation).await;
         Ok(self.report(journal, preview, delta, applied, verification, false))
     }
 
@@ -476,10 +390,14 @@ impl Voyage {
     /// A side that is to be written and cannot be is one clear error before anything is done.
     fn check_writable(&self, delta: &Delta) -> Result<()> {
         for side in Side::BOTH {
-            let root = &self.roots[side];
-            if delta.received[side as usize] > 0 && root.as_ref().is_some_and(|root| !root.writable) {
+            let is_written = match side {
+                Side::Left => delta.writes_source,
+                Side::Right => delta.writes_target,
+            };
+            if is_written && self.roots[side].as_ref().is_some_and(|root| !root.writable) {
                 return Err(Error::new(Code::Permission, "write to", self.scene.sides[side].display())
-                    .because("it is read-only"));
+                    .because("it is read-only, or its permissions do not allow it")
+                    .advise("mount it for writing, or let this user write to it"));
             }
         }
         Ok(())
@@ -501,10 +419,11 @@ impl Voyage {
             }
         };
         let plan =
-            plan(&self.conduit, &self.row, &self.scene, &self.roots, options, &self.reporter.control, watch).await?;
+            plan(&self.conduit, &self.row, &self.scene, &self.roots, options, Some(&self.reporter), watch).await?;
         let from = Position { ord: -1, seq: -1 };
         let begin = Begin { plan: Some((plan.writer, plan.last)), conduit: self.conduit.clone() };
-        Ok((plan.summary.id, plan.delta, plan.summary, from, seen, begin))
+        let extent = Extent { items: plan.delta.items, bytes: plan.delta.bytes, ..Extent::default() };
+        Ok(Taken { preview: plan.summary.id, delta: plan.delta, summary: plan.summary, from, extent, seen, begin })
     }
 
     async fn take_plan(&mut self, id: PreviewId) -> Result<Taken> {
@@ -515,7 +434,11 @@ impl Voyage {
         let mut seen = seen_at(&*self.conduit.book.clock, &self.scene);
         seen.at = timestamp(stored.computed_at);
         let begin = Begin { plan: None, conduit: self.conduit.clone() };
-        Ok((id, stored.delta, stored.summary, stored.applied, seen, begin))
+        // Some of it may be ticked out, some may be done already.
+        let (store, tenant) = (self.conduit.book.store.clone(), self.conduit.tenant);
+        let extent = PlanReader { store, tenant, preview: id }.extent(stored.applied).await?;
+        let Stored { delta, summary, applied: from, .. } = stored;
+        Ok(Taken { preview: id, delta, summary, from, extent, seen, begin })
     }
 
     /// What the first batch of a run says beside its generation: the plan is being applied, whatever was under way
@@ -562,6 +485,15 @@ impl Voyage {
         batch
     }
 
+    /// A run that completed has carried what is to be carried: sessions of runs before it are continued by nobody.
+    async fn tend_transfers(&self, generation: i64) {
+        let (store, tenant) = (&*self.conduit.book.store, self.conduit.tenant);
+        let Ok(mut sessions) = self.scene.ledger.rows().transfers().await else { return };
+        sessions.retain(|session| session.generation < generation);
+        // What could not be removed now is tried again at the end of the next run.
+        let _ = transfer::end(&self.scene, store, tenant, sessions).await;
+    }
+
     /// By the earlier of the times of this run and the last: a clock that is a year ahead for one run would empty all.
     async fn tend_trash(&self) {
         let Some(last) = self.row.ended_at else { return };
@@ -573,29 +505,16 @@ impl Voyage {
     }
 }
 
-type Taken = (PreviewId, Delta, PreviewSummary, Position, super::outcome::Seen, Begin);
-
-/// The first batch of a run: with the rest of its plan, when that was made just now.
-struct Begin {
-    plan: Option<(PlanWriter, Vec<Write>)>,
-    conduit: Arc<ConduitInner>,
-}
-
-impl Begin {
-    async fn finish(self, more: Vec<Write>) -> Result<()> {
-        match self.plan {
-            Some((writer, mut last)) => {
-                last.extend(more);
-                writer.finish(last).await
-            }
-            None => self.conduit.book.store.write(self.conduit.tenant, more).await.map(|_| ()),
-        }
-    }
-
-    /// The run stops before it begins; its preview stays, to be looked at.
-    async fn abandon(self) -> Result<()> {
-        self.finish(Vec::new()).await
-    }
+/// A plan that a run has before it.
+struct Taken {
+    preview: PreviewId,
+    delta: Delta,
+    summary: PreviewSummary,
+    /// Where the run goes on with it.
+    from: Position,
+    extent: Extent,
+    seen: super::outcome::Seen,
+    begin: Begin,
 }
 
 fn set_state(conduit: &ConduitInner, preview: PreviewId, state: &'static str, pinned: bool) -> Write {

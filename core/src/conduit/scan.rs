@@ -10,12 +10,12 @@ use std::sync::Arc;
 use futures_util::join;
 use tokio::task::JoinHandle;
 
-use crate::delta::{Change, DirSeen, Finish, Observed, Reconciler, Settings, Tally, Task};
+use crate::delta::{Change, DirSeen, Finish, Observed, Reconciler, Settings, Tally, Task, Unreadable};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Name, Pair, PairId, RelPath, Side, Sides};
 use crate::operation::plan::PlanWriter;
-use crate::operation::run::Control;
+use crate::operation::run::Reporter;
 use crate::provider::{Listing, Provider};
 
 use super::baseline::Baseline;
@@ -43,18 +43,19 @@ pub(crate) struct Scanned {
     pub(crate) next_pair: PairId,
 }
 
-/// Walks both trees and writes the plan. `seen` is told how many entries have been looked at.
+/// Walks both trees and writes the plan. `seen` is told how many entries have been looked at. Of a run, `reporter` says
+/// when to wait and when to stop.
 pub(crate) async fn scan(
     scene: &Scene,
     settings: Settings,
     plan: &mut PlanWriter,
-    control: &Control,
+    reporter: Option<&Reporter>,
     mut seen: impl FnMut(u64),
 ) -> Result<Scanned> {
     let settings = Arc::new(settings);
     let mut reconciler = Reconciler::new((*settings).clone());
     loop {
-        walk(scene, &settings, &mut reconciler, plan, control, &mut seen).await?;
+        walk(scene, &settings, &mut reconciler, plan, reporter, &mut seen).await?;
         let mut out = Vec::new();
         match reconciler.finish(&mut out) {
             Finish::Plan(tally) => {
@@ -90,7 +91,7 @@ async fn walk(
     settings: &Arc<Settings>,
     reconciler: &mut Reconciler,
     plan: &mut PlanWriter,
-    control: &Control,
+    reporter: Option<&Reporter>,
     seen: &mut impl FnMut(u64),
 ) -> Result<()> {
     let mut under_way: VecDeque<JoinHandle<Result<Vec<Observed>>>> = VecDeque::new();
@@ -105,8 +106,9 @@ async fn walk(
             under_way.push_back(tokio::spawn(look(scene.clone(), settings.clone(), batch)));
         }
         let Some(next) = under_way.pop_front() else { return Ok(()) };
-        control.wait_while_paused().await;
-        control.check()?;
+        if let Some(reporter) = reporter {
+            reporter.gate().await?;
+        }
         for observed in next.await.map_err(|e| Error::new(Code::Internal, "scan", "").because(e))?? {
             let entries = entries_in(&observed);
             pace.saw(entries);
@@ -117,8 +119,8 @@ async fn walk(
     }
 }
 
-/// A hash, or the other side's words.
-type Looked = std::result::Result<ContentHash, String>;
+/// A hash, or why there is none.
+type Looked = std::result::Result<ContentHash, Unreadable>;
 
 fn entries_in(observed: &Observed) -> usize {
     let count = |seen: &DirSeen| match seen {
@@ -175,9 +177,9 @@ async fn list(scene: &Scene, tasks: &[Task], side: Side) -> Vec<DirSeen> {
         || Listing::Unknown(Error::new(Code::Internal, "list a directory", "").because("the provider gave no answer"));
     let seen = |listing| match listing {
         Listing::Complete(entries) => DirSeen::Complete(entries),
-        Listing::Partial(entries, error) => DirSeen::Partial(entries, error.to_string()),
+        Listing::Partial(entries, error) => DirSeen::Partial(entries, (&error).into()),
         Listing::Absent => DirSeen::Absent,
-        Listing::Unknown(error) => DirSeen::Unknown(error.to_string()),
+        Listing::Unknown(error) => DirSeen::Unknown((&error).into()),
     };
     tasks
         .iter()
@@ -208,7 +210,7 @@ async fn hash_both(scene: &Scene, wanted: Sides<Vec<RelPath>>) -> Sides<HashMap<
             return HashMap::new();
         }
         let hashed = scene.sides[side].hash(paths.clone()).await;
-        let known = |r: Result<crate::provider::Hashed>| r.map(|h| h.content).map_err(|e| e.to_string());
+        let known = |r: Result<crate::provider::Hashed>| r.map(|h| h.content).map_err(|e| (&e).into());
         paths.into_iter().zip(hashed.into_iter().map(known)).collect()
     };
     let (left, right) = join!(one(Side::Left, wanted.left), one(Side::Right, wanted.right));

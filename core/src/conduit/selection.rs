@@ -73,30 +73,30 @@ pub(crate) async fn set_rules(conduit: &ConduitInner, rules: &[SelectionRule]) -
         ]);
     }
     if !values.is_empty() {
-        batch.push(Write::Insert(Insert {
-            table: "sync_selection_rule",
-            columns: &["tenant_id", "conduit_id", "position", "pattern", "is_included"],
+        batch.push(Write::Insert(Insert::new(
+            "sync_selection_rule",
+            ["tenant_id", "conduit_id", "position", "pattern", "is_included"],
             values,
-            on_conflict: OnConflict::Fail,
-        }));
+            OnConflict::Fail,
+        )));
     }
     conduit.book.store.write(conduit.tenant, batch).await.map(|_| ())
 }
 
 /// Pins a path, or turns its pin round.
 pub(crate) async fn pin(conduit: &ConduitInner, pin: &Pin) -> Result<()> {
-    let write = Write::Insert(Insert {
-        table: "sync_pin",
-        columns: &["tenant_id", "conduit_id", "path", "is_held", "created_at"],
-        values: vec![
+    let write = Write::Insert(Insert::new(
+        "sync_pin",
+        ["tenant_id", "conduit_id", "path", "is_held", "created_at"],
+        vec![
             Value::Uuid(conduit.tenant.0),
             Value::Int(conduit.id),
             Value::Blob(pin.path.as_bytes().to_vec()),
             Value::Bool(pin.is_held),
             Value::Time(micros(conduit.book.clock.now())),
         ],
-        on_conflict: OnConflict::Replace { key: 3 },
-    });
+        OnConflict::Replace { key: 3 },
+    ));
     conduit.book.store.write(conduit.tenant, vec![write]).await.map(|_| ())
 }
 

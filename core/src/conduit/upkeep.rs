@@ -5,16 +5,13 @@ use std::sync::Arc;
 
 use crate::book::BookInner;
 use crate::error::Result;
-use crate::model::TenantId;
+use crate::model::{RelPath, TenantId};
 use crate::operation::clock::{micros, timestamp};
 use crate::operation::preview::Previews;
-use crate::store::{Statement, Value, Write, Written};
+use crate::store::{Column as _, Statement, Value, Write, Written};
 
 use super::connect::{self, Place};
 use super::run::TRASH_DAYS;
-
-/// How long the history of what was done is kept, in days.
-const ACTIVITY_DAYS: i64 = 365;
 
 /// What [`Session::maintain`](crate::Session::maintain) removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,21 +20,19 @@ pub struct Upkeep {
     pub previews: u64,
     /// Items that had been in the trash of a directory of this machine for 30 days.
     pub trashed: u64,
-    /// Lines of activity older than a year.
+    /// Lines of activity that were deleted for their age: a year unless the book says otherwise.
     pub activity: u64,
+    /// Large files whose transfer nobody has continued for 30 days.
+    pub transfers: u64,
 }
 
 /// Tends what this tenant has.
 pub(crate) async fn maintain(book: &Arc<BookInner>, tenant: TenantId) -> Result<Upkeep> {
     let now = book.clock.now();
     let previews = Previews { store: book.store.clone(), tenant }.clean(now).await?;
-    let old = Statement::new(
-        "DELETE FROM sync_activity_log WHERE org_id = ?1 AND created_at < ?2",
-        vec![Value::Uuid(tenant.0), Value::Time(micros(now - chrono::Duration::days(ACTIVITY_DAYS)))],
-    );
-    let activity = match book.store.write(tenant, vec![Write::Execute(old)]).await?.first() {
-        Some(Written::Changed(n)) => *n,
-        Some(Written::Rows(_)) | None => 0,
+    let activity = match book.activity.deletes(book.store.engine()) {
+        true => forget_activity(book, tenant, book.activity.before(micros(now))).await?,
+        false => 0,
     };
     let before = timestamp(now - chrono::Duration::days(TRASH_DAYS));
     let mut trashed = 0;
@@ -47,7 +42,46 @@ pub(crate) async fn maintain(book: &Arc<BookInner>, tenant: TenantId) -> Result<
         let Ok(_lock) = root.lock(true).await else { continue };
         trashed += root.empty_trash(before).await.unwrap_or_default();
     }
-    Ok(Upkeep { previews, trashed, activity })
+    let transfers = end_transfers(book, tenant).await?;
+    Ok(Upkeep { previews, trashed, activity, transfers })
+}
+
+/// Removes what was carried of large files and has waited too long, with the sessions.
+async fn end_transfers(book: &BookInner, tenant: TenantId) -> Result<u64> {
+    let ask = Statement::new(
+        "SELECT t.id, t.path, t.tag, e.path FROM transfer_session t JOIN sync_conduit c ON c.id = t.conduit_id \
+         JOIN entry e ON e.id = CASE t.side WHEN 1 THEN c.source_entry_id ELSE c.target_entry_id END \
+         WHERE t.tenant_id = ?1 AND t.expires_at < ?2 AND e.volume_id IS NOT NULL",
+        vec![Value::Uuid(tenant.0), Value::Time(micros(book.clock.now()))],
+    );
+    let mut ended = 0;
+    for row in book.store.query(tenant, ask).await?.iter() {
+        // As with the trash: what cannot be reached now is tried again.
+        let Ok(Some(root)) = connect::open(&Place::Local(as_path(row.blob(3)?)), false, 1) else { continue };
+        let Ok(_lock) = root.lock(true).await else { continue };
+        let path = RelPath::read(row, 1)?;
+        if root.discard_staged(vec![(path, row.text(2)?.to_owned())]).await.is_err() {
+            continue;
+        }
+        let remove = Statement::new(
+            "DELETE FROM transfer_session WHERE tenant_id = ?1 AND id = ?2",
+            vec![Value::Uuid(tenant.0), Value::Int(row.int(0)?)],
+        );
+        book.store.write(tenant, vec![Write::Execute(remove)]).await?;
+        ended += 1;
+    }
+    Ok(ended)
+}
+
+async fn forget_activity(book: &BookInner, tenant: TenantId, before: i64) -> Result<u64> {
+    let old = Statement::new(
+        "DELETE FROM sync_activity_log WHERE org_id = ?1 AND created_at < ?2",
+        vec![Value::Uuid(tenant.0), Value::Time(before)],
+    );
+    Ok(match book.store.write(tenant, vec![Write::Execute(old)]).await?.first() {
+        Some(Written::Changed(n)) => *n,
+        Some(Written::Rows(_)) | None => 0,
+    })
 }
 
 /// The directories of this machine that conduits of the tenant end on.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Code, Error};
 use crate::identity::ContentHash;
 use crate::model::{Kind, Name, Node, PairId, RelPath, Side, Sides};
 
@@ -45,11 +46,57 @@ impl ChangeKind {
     }
 }
 
+/// Why nothing is known of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// What kind of failure it was.
+    #[serde(with = "code_number")]
+    pub code: Code,
+    /// The other side's words.
+    pub words: String,
+}
+
+impl From<&Error> for Unreadable {
+    fn from(error: &Error) -> Self {
+        Self { code: error.code(), words: error.to_string() }
+    }
+}
+
+impl From<&str> for Unreadable {
+    /// What the engine itself has to say.
+    fn from(words: &str) -> Self {
+        Self { code: Code::Storage, words: words.to_owned() }
+    }
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+/// A code is stored by its number, which never changes.
+mod code_number {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::error::Code;
+
+    pub(super) fn serialize<S: Serializer>(code: &Code, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i32(*code as i32)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Code, D::Error> {
+        let number = i32::deserialize(from)?;
+        let known = Code::ALL.iter().find(|code| **code as i32 == number);
+        known.copied().ok_or_else(|| D::Error::custom("no code has this number"))
+    }
+}
+
 /// Why an item is left alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SkipReason {
-    /// It or the directory it lies in could not be read on that side; holds the other side's words.
-    Unknown(Side, String),
+    /// It or the directory it lies in could not be read on that side.
+    Unknown(Side, Unreadable),
     /// Mirror mode, not *exact*: the ledger never knew it at the target.
     Untracked,
     /// The filter leaves it out; a ledger row, if any, is let go.

@@ -3,6 +3,7 @@
 //! A side is compared only with what that same side showed then; times and identifiers never cross sides. Content
 //! does, by its hash.
 
+use super::change::Unreadable;
 use super::settings::Settings;
 use crate::identity::ContentHash;
 use crate::model::{Held, Ident, Kind, Node, Pair, Side, Sides, Token};
@@ -23,7 +24,7 @@ pub(super) enum State {
     /// Shorter with an unchanged time after an unclean stop: damage, not an edit.
     Suspect,
     /// Nothing can be said, for this reason.
-    Unknown(String),
+    Unknown(Unreadable),
 }
 
 impl State {
@@ -34,7 +35,7 @@ impl State {
 }
 
 /// The answer to a wanted hash.
-pub(super) type Hashed<'a> = Option<&'a Result<ContentHash, String>>;
+pub(super) type Hashed<'a> = Option<&'a Result<ContentHash, Unreadable>>;
 
 /// Classifies what a side shows of a file or link.
 pub(super) fn classify(
@@ -82,7 +83,7 @@ pub(super) fn classify(
             }
         }
         (Some(_), Some(Err(reason))) => State::Unknown(reason.clone()),
-        (Some(_), None) => State::Unknown("its content was not read".to_owned()),
+        (Some(_), None) => State::Unknown("its content was not read".into()),
     }
 }
 

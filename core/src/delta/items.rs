@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::align::Slot;
-use super::change::{Action, Change, ChangeKind, Expect, SkipReason, Step};
+use super::change::{Action, Change, ChangeKind, Expect, SkipReason, Step, Unreadable};
 use super::classify::is_same_version;
 use super::dirs::{Dir, DirId, Fate, dir_differs};
 use super::emit::Item;
@@ -16,7 +16,7 @@ use crate::identity::ContentHash;
 use crate::model::{Entry, Kind, Name, Pair, Side, Sides, SyncMode};
 
 /// Answers to the wanted hashes of a directory.
-pub(super) type Hashes = Sides<HashMap<Name, Result<ContentHash, String>>>;
+pub(super) type Hashes = Sides<HashMap<Name, Result<ContentHash, Unreadable>>>;
 
 /// What is at a name on one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Reconciler {
                 }
                 // A root that is not there yet is empty; any other directory was listed in its parent a moment ago.
                 DirSeen::Absent if dir.at[side].is_none() || (dir.item.is_none() && base.is_empty()) => {}
-                DirSeen::Absent => unknown = unknown.or(Some((side, "it vanished while it was looked at".to_owned()))),
+                DirSeen::Absent => unknown = unknown.or(Some((side, "it vanished while it was looked at".into()))),
             }
         }
         if dir.item.is_none() {
@@ -88,7 +88,7 @@ impl Reconciler {
     }
 
     /// `?` blocks the removal of everything above it.
-    pub(super) fn report_unknown(&mut self, dir: &mut Dir, side: Side, reason: String, out: &mut Vec<Change>) {
+    pub(super) fn report_unknown(&mut self, dir: &mut Dir, side: Side, reason: Unreadable, out: &mut Vec<Change>) {
         dir.survives = Sides::new(true, true);
         dir.found.blocked = true;
         if matches!(dir.fate, Fate::Probe { .. }) {

@@ -41,7 +41,7 @@ mod table;
 mod tally;
 mod vanished;
 
-pub use change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
+pub use change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step, Unreadable};
 pub use guards::{Confirmation, Confirmed, GuardTrip, Limits, MaxDelete, check};
 pub use reconciler::{DirSeen, Finish, Observed, Reconciler, Task};
 pub use settings::{Scope, Settings, SideRules};

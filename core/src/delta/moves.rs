@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::change::Unreadable;
 use super::classify::token_equal;
 use super::names::can_hold;
 use super::overlay::{Counterpart, Relocation};
@@ -193,7 +194,7 @@ impl Records {
     }
 
     /// By identity, then by unique content.
-    fn pair(&self, side: Side, hashes: &HashMap<RelPath, Result<ContentHash, String>>) -> HashMap<PairId, usize> {
+    fn pair(&self, side: Side, hashes: &HashMap<RelPath, Result<ContentHash, Unreadable>>) -> HashMap<PairId, usize> {
         let mut pairs = self.by_ident(side);
         let taken: HashSet<usize> = pairs.values().copied().collect();
         let mut entries: HashMap<(u64, ContentHash), Option<usize>> = HashMap::new();
@@ -224,7 +225,7 @@ impl Records {
     pub(super) fn accept(
         &self,
         settings: &Settings,
-        hashes: &Sides<HashMap<RelPath, Result<ContentHash, String>>>,
+        hashes: &Sides<HashMap<RelPath, Result<ContentHash, Unreadable>>>,
         vetoed: &HashSet<PairId>,
     ) -> Vec<Relocation> {
         let found = Sides::new(self.pair(Side::Left, &hashes.left), self.pair(Side::Right, &hashes.right));
@@ -411,7 +412,7 @@ impl<'a> Candidate<'a> {
         })
     }
 
-    fn relocation(&self, hashes: &Sides<HashMap<RelPath, Result<ContentHash, String>>>) -> Relocation {
+    fn relocation(&self, hashes: &Sides<HashMap<RelPath, Result<ContentHash, Unreadable>>>) -> Relocation {
         let counterpart = self.counterpart.map(|(real, node)| Counterpart {
             real: real.clone(),
             node: node.clone(),

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::align::{Slot, align};
+use super::change::Unreadable;
 use super::names::Folding;
 use super::settings::SideRules;
 use crate::identity::ContentHash;
@@ -29,7 +30,7 @@ pub(super) struct Relocation {
 pub(super) struct Counterpart {
     pub(super) real: RelPath,
     pub(super) node: Node,
-    pub(super) hash: Option<Result<ContentHash, String>>,
+    pub(super) hash: Option<Result<ContentHash, Unreadable>>,
 }
 
 /// All accepted moves, by what a directory has to know of them.

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use super::align::{Slot, align};
-use super::change::{Change, Step};
+use super::change::{Change, Step, Unreadable};
 use super::classify::hashes_wanted;
 use super::dirs::{Dir, DirId, Fate};
 use super::event::Events;
@@ -19,17 +19,17 @@ use super::tally::Tally;
 use crate::identity::ContentHash;
 use crate::model::{Entry, Kind, Name, Pair, PairId, RelPath, Side, Sides};
 
-/// What a side shows of a directory. The text of a reason is the other side's own words.
+/// What a side shows of a directory.
 #[derive(Clone, Debug)]
 pub enum DirSeen {
     /// All of it.
     Complete(Vec<Entry>),
     /// Some of it; what is not listed is unknown.
-    Partial(Vec<Entry>, String),
+    Partial(Vec<Entry>, Unreadable),
     /// It is not there, definitely.
     Absent,
     /// Nothing is known of it.
-    Unknown(String),
+    Unknown(Unreadable),
 }
 
 /// A directory the reconciler wants to see.
@@ -56,7 +56,7 @@ pub struct Observed {
     /// What each side shows.
     pub seen: Sides<DirSeen>,
     /// Hashes that [`Observed::wanted`] asked for, by the item's name on that side. `Err` holds the other side's words.
-    pub hashes: Sides<HashMap<Name, Result<ContentHash, String>>>,
+    pub hashes: Sides<HashMap<Name, Result<ContentHash, Unreadable>>>,
 }
 
 /// What the end of a walk brings.
@@ -98,7 +98,7 @@ pub struct Reconciler {
     /// Places of moved items that something else will take.
     pub(super) claimed: HashSet<(Side, RelPath)>,
     /// What [`Finish::Hash`] brought, for all walks.
-    hashes: Sides<HashMap<RelPath, Result<ContentHash, String>>>,
+    hashes: Sides<HashMap<RelPath, Result<ContentHash, Unreadable>>>,
     walks: u32,
 }
 
@@ -287,7 +287,7 @@ impl Reconciler {
     }
 
     /// The hashes that [`Finish::Hash`] asked for. Call [`finish`](Self::finish) again.
-    pub fn pair_by_content(&mut self, hashes: Sides<HashMap<RelPath, Result<ContentHash, String>>>) {
+    pub fn pair_by_content(&mut self, hashes: Sides<HashMap<RelPath, Result<ContentHash, Unreadable>>>) {
         self.hashes.left.extend(hashes.left);
         self.hashes.right.extend(hashes.right);
     }
@@ -297,7 +297,7 @@ impl Reconciler {
 pub(super) struct View {
     pub(super) entries: Sides<Vec<Entry>>,
     /// What is not listed is unknown, for this reason.
-    pub(super) unlisted: Sides<Option<String>>,
+    pub(super) unlisted: Sides<Option<Unreadable>>,
     /// Names that a conflict copy must not take; made when the first one is.
     pub(super) taken: std::cell::RefCell<Option<HashSet<Vec<u8>>>>,
     /// The moves that concern the directory.

@@ -10,10 +10,12 @@
 
 pub mod codec;
 mod intent;
+mod transfer;
 
 use std::sync::Arc;
 
 pub use intent::{Intent, IntentKind, NewIntent};
+pub use transfer::NewTransfer;
 
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
@@ -143,12 +145,7 @@ impl Ledger {
                 Value::Blob(codec::encode(&pair.held.right)),
             ]);
         }
-        Write::Insert(Insert {
-            table: "file_pair",
-            columns: COLUMNS,
-            values,
-            on_conflict: OnConflict::Replace { key: 4 },
-        })
+        Write::Insert(Insert::new("file_pair", COLUMNS.iter().copied(), values, OnConflict::Replace { key: 4 }))
     }
 
     /// Removes these rows. What lies below a directory is removed by rows of its own.

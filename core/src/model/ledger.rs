@@ -31,9 +31,18 @@ record! {
         side: i64,
         /// Where it stands.
         state: TransferState,
-        /// What the provider needs to continue, in its own form; URLs in it are secrets and sealed.
-        session: Vec<u8>,
-        /// Bytes that the place has confirmed.
+        /// The run that began or continued it last.
+        generation: i64,
+        /// How many runs have begun or continued it; a checkpoint of an earlier one is refused.
+        attempt: i64,
+        /// Tells its temporary name.
+        tag: String,
+        /// The version that is carried, as the source showed it.
+        source: Vec<u8>,
+        /// What the place needs to continue, in its own form; URLs in it are secrets and sealed. None before the first
+        /// checkpoint.
+        session: Option<Vec<u8>>,
+        /// Bytes that are safe at the place.
         offset_bytes: i64,
         /// Until when the place keeps it; none when it does not say.
         expires_at: Option<Moment>,

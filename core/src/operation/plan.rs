@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::preview::Delta;
-use crate::delta::{Change, ChangeKind, Step};
+use crate::delta::{Action, Change, ChangeKind, Step};
 use crate::error::{Code, Error, Result};
 use crate::model::{PreviewId, RelPath, Side, TenantId};
 use crate::store::{Insert, OnConflict, Rows, Statement, Store, Value, Write, Written};
@@ -28,6 +28,17 @@ impl Position {
     pub(crate) fn start_of(step: Step) -> Self {
         Self { ord: ord(step, 0), seq: -1 }
     }
+}
+
+/// How much a plan is, and how much of it is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) items: u64,
+    pub(crate) bytes: u64,
+    pub(crate) items_done: u64,
+    pub(crate) bytes_done: u64,
+    /// Of those done: what could not be carried.
+    pub(crate) failed: u64,
 }
 
 /// A change as it stands in the book.
@@ -121,12 +132,12 @@ impl PlanWriter {
 
     async fn send(&mut self) -> Result<()> {
         self.settle().await?;
-        let rows = Insert {
-            table: "sync_preview_change",
-            columns: COLUMNS,
-            values: std::mem::take(&mut self.values),
-            on_conflict: OnConflict::Fail,
-        };
+        let rows = Insert::new(
+            "sync_preview_change",
+            COLUMNS.iter().copied(),
+            std::mem::take(&mut self.values),
+            OnConflict::Fail,
+        );
         let batch = self.header.take().into_iter().chain([Write::Insert(rows)]).collect();
         let (store, tenant) = (self.store.clone(), self.tenant);
         self.under_way = Some(tokio::spawn(async move { store.write(tenant, batch).await }));
@@ -168,12 +179,12 @@ impl PlanWriter {
         self.settle().await?;
         let mut batch: Vec<Write> = self.header.take().into_iter().collect();
         if !self.values.is_empty() {
-            batch.push(Write::Insert(Insert {
-                table: "sync_preview_change",
-                columns: COLUMNS,
-                values: self.values,
-                on_conflict: OnConflict::Fail,
-            }));
+            batch.push(Write::Insert(Insert::new(
+                "sync_preview_change",
+                COLUMNS.iter().copied(),
+                self.values,
+                OnConflict::Fail,
+            )));
         }
         batch.extend(last);
         self.store.write(self.tenant, batch).await?;
@@ -214,12 +225,41 @@ impl PlanReader {
         planned(&rows)
     }
 
+    /// How much of the plan is to be done, and how much of that is behind this position.
+    pub(crate) async fn extent(&self, at: Position) -> Result<Extent> {
+        let statement = Statement::new(
+            EXTENT,
+            vec![
+                Value::Uuid(self.preview.0),
+                Value::Int(at.ord),
+                Value::Int(at.seq),
+                Value::Bool(false),
+                Value::Int(Action::SKIP),
+            ],
+        );
+        let rows = self.store.query(self.tenant, statement).await?;
+        let Some(row) = rows.first() else { return Ok(Extent::default()) };
+        let number = |column| row.int(column).map(|n| u64::try_from(n).unwrap_or_default());
+        Ok(Extent {
+            items: number(0)?,
+            bytes: number(1)?,
+            items_done: number(2)?,
+            bytes_done: number(3)?,
+            failed: number(4)?,
+        })
+    }
+
     /// What an earlier attempt could not do.
     pub(crate) async fn failed(&self) -> Result<Vec<Planned>> {
         let statement = Statement::new(FAILED, vec![Value::Uuid(self.preview.0)]);
         planned(&self.store.query(self.tenant, statement).await?)
     }
 }
+
+const EXTENT: &str = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS bigint), \
+    count(CASE WHEN (ord, seq) <= (?2, ?3) THEN 1 END), \
+    CAST(coalesce(sum(CASE WHEN (ord, seq) <= (?2, ?3) THEN bytes END), 0) AS bigint), count(outcome) \
+    FROM sync_preview_change WHERE preview_id = ?1 AND is_exception = ?4 AND action <> ?5";
 
 const FAILED: &str = "SELECT ord, seq, lead_seq, path, detail, outcome FROM sync_preview_change \
     WHERE preview_id = ?1 AND outcome IS NOT NULL ORDER BY ord, seq";

@@ -67,6 +67,9 @@ pub(crate) struct Delta {
     /// It changes the source too.
     #[serde(default)]
     pub(crate) writes_source: bool,
+    /// It changes the target.
+    #[serde(default)]
+    pub(crate) writes_target: bool,
 }
 
 /// Which changes of a preview are wanted.
@@ -346,6 +349,7 @@ impl Delta {
             _ => self.items += 1,
         }
         self.writes_source |= change.action.changes() == Some(Side::Left);
+        self.writes_target |= change.action.changes() == Some(Side::Right);
     }
 }
 

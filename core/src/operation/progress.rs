@@ -65,6 +65,12 @@ impl Meter {
         *self = Self { phase, items: (0, items_total), bytes: (0, bytes_total), rate: (0.0, 0.0), marked: (now, 0, 0) };
     }
 
+    /// What was done before the phase began, and tells nothing of its speed.
+    pub(crate) fn go_on(&mut self, items_done: u64, bytes_done: u64) {
+        (self.items.0, self.bytes.0) = (items_done, bytes_done);
+        (self.marked.1, self.marked.2) = (items_done, bytes_done);
+    }
+
     pub(crate) fn add(&mut self, items: u64, bytes: u64) {
         self.items.0 += items;
         self.bytes.0 += bytes;
@@ -128,6 +134,17 @@ mod tests {
         meter.add(50, 0);
         let before = meter.read(Duration::from_secs(5)).eta.unwrap();
         assert!(meter.read(Duration::from_secs(8)).eta.unwrap() > before);
+    }
+
+    #[test]
+    fn what_was_done_before_is_no_speed() {
+        let mut meter = Meter::new();
+        meter.begin(RunPhase::Applying, 100, 0, Duration::ZERO);
+        meter.go_on(60, 0);
+        meter.add(20, 0);
+        let progress = meter.read(Duration::from_secs(10));
+        assert_eq!((progress.items_done, progress.items_per_second), (80, 2.0));
+        assert_eq!(progress.eta, Some(Duration::from_secs(10)));
     }
 
     #[test]

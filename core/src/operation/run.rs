@@ -208,6 +208,19 @@ impl Reporter {
         let _ = self.events.try_send(RunEvent::Progress(progress));
     }
 
+    /// Where a run may wait or stop.
+    ///
+    /// # Errors
+    /// `cancelled` once the run was cancelled.
+    pub(crate) async fn gate(&self) -> Result<()> {
+        if self.control.is_paused() {
+            self.fact(RunEvent::Paused).await;
+            self.control.wait_while_paused().await;
+            self.fact(RunEvent::Resumed).await;
+        }
+        self.control.check()
+    }
+
     pub(crate) fn is_listened_to(&self) -> bool {
         self.listening.load(Ordering::SeqCst)
     }

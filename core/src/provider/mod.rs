@@ -17,11 +17,13 @@
 
 pub mod local;
 mod pace;
+mod resume;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 pub(crate) mod vacant;
 
 pub use pace::Pace;
+pub use resume::{Checkpoint, Keeper, Report, Resumable, is_interruption};
 
 use std::any::Any;
 use std::sync::Arc;
@@ -74,6 +76,8 @@ pub struct Capabilities {
     pub create_is_exclusive: bool,
     /// Files can be taken straight from a provider whose [`native_source`](Provider::native_source) this one knows.
     pub native_copy: bool,
+    /// Files of at least this size are staged with a session, so that a later process can continue; none: never.
+    pub resumable_bytes: Option<u64>,
 }
 
 /// What tells a root from another one that was put in its place.
@@ -152,6 +156,8 @@ pub struct Stage {
     pub metadata: Metadata,
     /// The state of the version to replace whose mode is kept when `metadata` has none.
     pub replaces: bool,
+    /// The session of a file that can be continued. After an interruption ([`is_interruption`]) its temporary file stays.
+    pub resume: Option<Resumable>,
 }
 
 /// A file that waits under its temporary name.
@@ -161,10 +167,12 @@ pub struct Staged {
     pub target: RelPath,
     /// The tag of its temporary name.
     pub tag: String,
-    /// The hash of the bytes that passed.
+    /// The hash of its bytes.
     pub content: ContentHash,
-    /// How many bytes passed.
+    /// How many bytes it has.
     pub size: u64,
+    /// How many of them an earlier attempt had carried.
+    pub resumed: u64,
     /// The source as it was read, where it came by native copy.
     pub source: Option<Node>,
 }
@@ -279,6 +287,16 @@ pub trait Provider: Send + Sync {
 
     /// Removes temporary files of these tags beside these targets, if there are any (after a crash).
     async fn discard_staged(&self, items: Vec<(RelPath, String)>) -> Result<()>;
+
+    /// Finds items of these temporary names wherever they are by now: a directory that held one may have been moved by
+    /// somebody. Looks at the whole place; a place that never moves items through temporary names finds none.
+    ///
+    /// # Errors
+    /// `storage`, `offline`: the root cannot be read. What lies in a directory that cannot be read is not found.
+    async fn find_hidden(&self, names: Vec<Name>) -> Result<Vec<(RelPath, Node)>> {
+        let _ = names;
+        Ok(Vec::new())
+    }
 
     /// Removes what has been in the trash since before `older_than`; returns how many items went.
     ///

@@ -9,12 +9,13 @@ mod postgres;
 mod sqlite;
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use async_trait::async_trait;
 
 pub use crate::select_record as select;
 pub use migrate::newest_schema;
-pub use postgres::{PostgresOptions, PostgresStore};
+pub use postgres::{PostgresOptions, PostgresStore, TlsMode};
 pub use sqlite::{SqliteOptions, SqliteStore};
 
 use crate::error::Result;
@@ -55,9 +56,9 @@ pub enum OnConflict {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Insert {
     /// The table.
-    pub table: &'static str,
+    pub table: Cow<'static, str>,
     /// Its columns, key first.
-    pub columns: &'static [&'static str],
+    pub columns: Vec<Cow<'static, str>>,
     /// The values, row after row.
     pub values: Vec<Value>,
     /// When a row with that key exists.
@@ -65,11 +66,21 @@ pub struct Insert {
 }
 
 impl Insert {
+    /// Inserts these values, row after row.
+    pub fn new<N: Into<Cow<'static, str>>>(
+        table: impl Into<Cow<'static, str>>,
+        columns: impl IntoIterator<Item = N>,
+        values: Vec<Value>,
+        on_conflict: OnConflict,
+    ) -> Self {
+        Self { table: table.into(), columns: columns.into_iter().map(Into::into).collect(), values, on_conflict }
+    }
+
     /// Inserts these rows; the batch fails (`conflict`) when one exists.
     pub fn of<R: Record>(records: &[R]) -> Self {
         let skip = usize::from(R::NUMBERED);
         let values = records.iter().flat_map(|r| r.values().into_iter().skip(skip)).collect();
-        Self { table: R::TABLE, columns: &R::COLUMNS[skip..], values, on_conflict: OnConflict::Fail }
+        Self::new(R::TABLE, R::COLUMNS[skip..].iter().copied(), values, OnConflict::Fail)
     }
 }
 
@@ -104,6 +115,49 @@ pub enum Engine {
     Postgres,
 }
 
+/// How long the lines of activity are kept, and what becomes of them then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActivityRetention {
+    /// Days that a line is kept.
+    pub days: u32,
+    /// What becomes of older ones.
+    pub expired: Expired,
+}
+
+/// What becomes of lines of activity that have outlived their time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expired {
+    /// They are deleted.
+    Deleted,
+    /// On PostgreSQL, a month that is over is detached as a whole and stays as a table of its own
+    /// (`sync_activity_log_2025_11`) when the owner of the tables tends the book. SQLite, which has no partitions,
+    /// deletes.
+    Detached,
+}
+
+impl Default for ActivityRetention {
+    /// A year, then deleted.
+    fn default() -> Self {
+        Self { days: 365, expired: Expired::Deleted }
+    }
+}
+
+impl ActivityRetention {
+    /// The time, in microseconds, before which lines have outlived theirs.
+    #[must_use]
+    pub fn before(self, now: i64) -> i64 {
+        now.saturating_sub(i64::from(self.days) * 86_400_000_000)
+    }
+
+    /// Whether lines are deleted one by one on that engine.
+    pub(crate) fn deletes(self, engine: Engine) -> bool {
+        match (self.expired, engine) {
+            (Expired::Deleted, _) | (Expired::Detached, Engine::Sqlite) => true,
+            (Expired::Detached, Engine::Postgres) => false,
+        }
+    }
+}
+
 /// A metastore.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -128,6 +182,43 @@ pub trait Store: Send + Sync {
     /// `conflict` when an [`Write::Expect`] or a uniqueness rule does not hold, `invalid` when a check does not,
     /// else as [`query`](Self::query).
     async fn write(&self, tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>>;
+
+    /// The tenants of the book, in the order of their ids: the one question that is not asked as a tenant.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    async fn tenants(&self) -> Result<Vec<TenantId>> {
+        let list = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
+        let rows = self.query(TenantId(uuid::Uuid::nil()), list).await?;
+        rows.iter().map(|row| row.uuid(0).map(TenantId)).collect()
+    }
+
+    /// Makes room for the activity of the months to come, and takes out whole months that have outlived their time,
+    /// where the engine keeps activity by months. `now` is in microseconds.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    async fn tend_activity(&self, _now: i64, _retention: ActivityRetention) -> Result<()> {
+        Ok(())
+    }
+
+    /// What the engine itself finds wrong with the book; nothing when it holds together.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    async fn integrity(&self) -> Result<Vec<String>>;
+
+    /// Gives the space of deleted rows back and brings the planner's statistics up to date. Others wait meanwhile.
+    ///
+    /// # Errors
+    /// `busy`, `quota` (a file needs its own size once more), `permission`, `storage`.
+    async fn vacuum(&self) -> Result<()>;
+
+    /// Writes a copy of the book, as of one moment, into a new file, durably, while others use it.
+    ///
+    /// # Errors
+    /// `conflict` when the file is there; `unsupported` on a server, which has tools for this; `quota`, `storage`.
+    async fn backup(&self, to: &Path) -> Result<()>;
 
     /// Ends the store; later calls fail. Waits for what is under way.
     async fn shutdown(&self);

@@ -1,84 +1,88 @@
 //! The metastore on a server: a few connections, opened on use, each batch a transaction.
 //!
-//! What always holds: a transaction begins by naming its tenant; a connection on which anything was left unfinished is
-//! closed, never reused.
+//! What always holds: a transaction begins by naming its tenant, and row-level security shows it nothing else; a batch
+//! is committed once or not at all, whatever becomes of the connection meanwhile.
 
 mod connection;
+mod failure;
+mod open;
+mod options;
+mod pool;
+mod statements;
+mod tls;
 mod value;
 
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
 
 use async_trait::async_trait;
-use tokio::sync::Semaphore;
-use tokio_postgres::Config;
 
-use self::connection::{Connection, error_of};
-use super::migrate::{Applied, MIGRATIONS, checksum, pending};
-use super::{Engine, Rows, Statement, Store, Write, Written};
+use self::connection::{Ask, Failure, Mark};
+use self::failure::{is_lost, is_worth_another_try};
+use self::options::Address;
+pub use self::options::{PostgresOptions, TlsMode};
+use self::pool::Pool;
+use super::{ActivityRetention, Engine, Expired, Rows, Statement, Store, Value, Write, Written};
 use crate::error::{Code, Error, Result};
 use crate::model::TenantId;
 
-/// Held while a migration runs, so that two processes do not run the same one: "PBok".
-const MIGRATION_LOCK: i64 = 0x5042_6f6b;
-
-/// How a book on a server is opened.
-#[derive(Clone, Debug)]
-pub struct PostgresOptions {
-    /// Connections at most, at least 1.
-    pub connections: usize,
-}
-
-impl Default for PostgresOptions {
-    fn default() -> Self {
-        Self { connections: 4 }
-    }
-}
-
-/// A book on a PostgreSQL server, version 15 or later. Its tables are in the first schema of the search path.
+/// A book on a PostgreSQL server, version 15 or later.
 pub struct PostgresStore {
-    config: Config,
-    permits: Semaphore,
-    connections: u32,
-    idle: Mutex<Vec<Connection>>,
+    pool: Pool,
 }
 
 impl PostgresStore {
     /// Connects, creates the schema when there is none, and brings it up to date. Runs on a tokio runtime.
     ///
     /// # Errors
-    /// `invalid` when the URL is none, `offline`, `auth`, `newer` when a newer version wrote the book, `corrupt` when its
-    /// schema is another, `storage`.
+    /// `invalid` when the URL is none, or row-level security does not bind the role; `offline`; `auth`, also when the
+    /// server's certificate is not trusted; `unsupported` when the server has no TLS; `permission` when the role may
+    /// not create what is missing; `newer` when a newer version wrote the book, `corrupt` when its schema is another;
+    /// `not_found` when there is no such database; `storage`.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self> {
-        // The URL may hold a password: it is never shown.
-        let config: Config = url.parse().map_err(|_| {
-            Error::new(Code::Invalid, "open the book", "on PostgreSQL").because("its URL cannot be read")
-        })?;
-        let connections = u32::try_from(options.connections.max(1)).unwrap_or(u32::MAX);
-        let mut first = Connection::open(&config).await?;
-        migrate(&mut first).await?;
-        let permits = Semaphore::new(connections as usize);
-        Ok(Self { config, permits, connections, idle: Mutex::new(vec![first]) })
+        let pool = Pool::new(Address::of(url, &options)?, options.clone());
+        open::prepare(&mut *pool.take().await?, &options).await?;
+        Ok(Self { pool })
     }
 
-    /// Runs `work` on a connection. Only one that came through goes back: when the caller goes away in between, the
-    /// connection is dropped, and the server rolls back.
-    async fn with<T>(&self, work: impl AsyncFnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        let shut_down = |_| Error::new(Code::Storage, "use", "the book").because("it has been shut down");
-        let _permit = self.permits.acquire().await.map_err(shut_down)?;
-        let idle = self.idle().pop().filter(|c| !c.client.is_closed());
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => Connection::open(&self.config).await?,
-        };
-        let outcome = work(&mut connection).await;
-        if !connection.unfinished && !connection.client.is_closed() {
-            self.idle().push(connection);
+    /// Asks, again when it is worth another try.
+    async fn ask(&self, ask: Ask) -> Result<Vec<Rows>> {
+        let mut patience = self.pool.patience();
+        loop {
+            match self.answer(&ask).await {
+                Err(error) if is_worth_another_try(&error) && patience.lasts().await => {}
+                outcome => return outcome,
+            }
         }
-        outcome
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn answer(&self, ask: &Ask) -> Result<Vec<Rows>> {
+        self.pool.take().await?.answer(ask).await
+    }
+
+    async fn commit(&self, tenant: TenantId, batch: &[Write]) -> std::result::Result<Vec<Written>, Failure> {
+        self.pool.take().await?.write(tenant, batch).await
+    }
+
+    async fn was_committed(&self, mark: Mark) -> Result<bool> {
+        self.pool.take().await?.was_committed(mark).await
+    }
+
+    /// Whether the write was committed.
+    async fn settle(&self, mark: Mark) -> Result<bool> {
+        let mut patience = self.pool.patience();
+        loop {
+            let unsettled = match self.was_committed(mark).await {
+                Ok(committed) => return Ok(committed),
+                Err(error) => error,
+            };
+            let may_pass = is_lost(&unsettled) || matches!(unsettled.code(), Code::Timeout | Code::Busy);
+            if !(may_pass && patience.lasts().await) {
+                return Err(Error::new(Code::Timeout, "learn what became of a write to", "the book")
+                    .because("the connection was lost while it was being committed, and the server cannot be asked")
+                    .advise("what was written is either all there or not at all; look before you repeat it")
+                    .caused_by(unsettled));
+            }
+        }
     }
 }
 
@@ -93,64 +97,68 @@ impl Store for PostgresStore {
     }
 
     async fn query_many(&self, tenant: TenantId, statements: Vec<Statement>) -> Result<Vec<Rows>> {
-        self.with(async |c: &mut Connection| c.read(tenant, &statements).await).await
+        self.ask(Ask::Queries(tenant, statements)).await
     }
 
     async fn write(&self, tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>> {
-        self.with(async |c: &mut Connection| c.write(tenant, &batch).await).await
+        let mut patience = self.pool.patience();
+        loop {
+            let error = match self.commit(tenant, &batch).await {
+                Ok(written) => return Ok(written),
+                Err(Failure::Refused(error)) => error,
+                Err(Failure::Unknown { mark, written, error }) => {
+                    if self.settle(mark).await? {
+                        return Ok(written);
+                    }
+                    error
+                }
+            };
+            if !(is_worth_another_try(&error) && patience.lasts().await) {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantId>> {
+        let pages = self.ask(Ask::Tenants).await?;
+        pages.iter().flat_map(Rows::iter).map(|row| row.uuid(0).map(TenantId)).collect()
+    }
+
+    async fn tend_activity(&self, now: i64, retention: ActivityRetention) -> Result<()> {
+        let ahead = Statement::new("SELECT make_activity_partitions(?1, 3)", vec![Value::Time(now)]);
+        self.ask(Ask::Upkeep(ahead)).await?;
+        // Only the owner of the tables retires months: they are every tenant's.
+        let may = "SELECT has_function_privilege('retire_activity_partitions(timestamptz, boolean)', 'EXECUTE')";
+        let may = self.ask(Ask::Upkeep(Statement::new(may, Vec::new()))).await?;
+        let may = may.first().and_then(Rows::first).map_or(Ok(0), |row| row.int(0))?;
+        if may != 0 {
+            let detach = match retention.expired {
+                Expired::Deleted => false,
+                Expired::Detached => true,
+            };
+            let params = vec![Value::Time(retention.before(now)), Value::Bool(detach)];
+            let retire = Statement::new("SELECT retire_activity_partitions(?1, ?2)", params);
+            self.ask(Ask::Upkeep(retire)).await?;
+        }
+        Ok(())
+    }
+
+    async fn integrity(&self) -> Result<Vec<String>> {
+        // The server checks what it stores, and every reference is enforced; what it cannot know, `Book::check` asks.
+        self.pool.take().await?.unvalidated().await
+    }
+
+    async fn vacuum(&self) -> Result<()> {
+        self.pool.take().await?.vacuum().await
+    }
+
+    async fn backup(&self, _to: &Path) -> Result<()> {
+        Err(Error::new(Code::Unsupported, "back up the book to", "a file")
+            .because("it is on a server")
+            .advise("use the server's own tools (pg_dump, a base backup), or copy the book into a file"))
     }
 
     async fn shutdown(&self) {
-        // Every permit: nothing is under way any more. An error says that it was shut down before.
-        if let Ok(permits) = self.permits.acquire_many(self.connections).await {
-            self.permits.close();
-            drop(permits);
-        }
-        self.idle().clear();
+        self.pool.shutdown().await;
     }
-}
-
-/// Brings the schema up to date, one transaction per migration, each under the lock that keeps a second process out.
-async fn migrate(connection: &mut Connection) -> Result<()> {
-    const BOOK: &str = "on PostgreSQL";
-    let fail = |e| error_of("bring the schema up to date of", e);
-    while !pending(MIGRATIONS, &applied(connection).await.map_err(fail)?, |m| m.postgres, BOOK)?.is_empty() {
-        let transaction = connection.client.transaction().await.map_err(fail)?;
-        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await.map_err(fail)?;
-        transaction
-            .batch_execute(
-                "SET LOCAL client_min_messages = warning; \
-                 CREATE TABLE IF NOT EXISTS schema_migration (number bigint PRIMARY KEY, name text NOT NULL, \
-                 checksum bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
-            )
-            .await
-            .map_err(fail)?;
-        let have = transaction.query(APPLIED, &[]).await.map_err(fail)?;
-        let have: Vec<_> = have.iter().map(applied_of).collect();
-        let Some(next) = pending(MIGRATIONS, &have, |m| m.postgres, BOOK)?.first() else { break };
-        transaction.batch_execute(next.postgres).await.map_err(fail)?;
-        transaction
-            .execute(
-                "INSERT INTO schema_migration (number, name, checksum) VALUES ($1, $2, $3)",
-                &[&next.number, &next.name, &&checksum(next.postgres)[..]],
-            )
-            .await
-            .map_err(fail)?;
-        transaction.commit().await.map_err(fail)?;
-    }
-    Ok(())
-}
-
-const APPLIED: &str = "SELECT number, checksum FROM schema_migration ORDER BY number";
-
-async fn applied(connection: &Connection) -> std::result::Result<Vec<Applied>, tokio_postgres::Error> {
-    let exists = connection.client.query_one("SELECT to_regclass('schema_migration') IS NOT NULL", &[]).await?;
-    if !exists.get::<_, bool>(0) {
-        return Ok(Vec::new());
-    }
-    Ok(connection.client.query(APPLIED, &[]).await?.iter().map(applied_of).collect())
-}
-
-fn applied_of(row: &tokio_postgres::Row) -> Applied {
-    Applied { number: row.get(0), checksum: row.get(1) }
 }

@@ -5,8 +5,9 @@
 
 mod execute;
 mod open;
+mod upkeep;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -44,6 +45,8 @@ impl Default for SqliteOptions {
 pub struct SqliteStore {
     threads: Mutex<Option<Threads>>,
     ended: tokio::sync::Mutex<ended::Receiver<()>>,
+    path: PathBuf,
+    options: SqliteOptions,
 }
 
 struct Threads {
@@ -96,7 +99,22 @@ impl SqliteStore {
             })?;
         }
         let threads = Threads { writer: write_jobs, reader: read_jobs };
-        Ok(Self { threads: Mutex::new(Some(threads)), ended: tokio::sync::Mutex::new(ended) })
+        let (threads, ended) = (Mutex::new(Some(threads)), tokio::sync::Mutex::new(ended));
+        Ok(Self { threads, ended, path: path.to_owned(), options })
+    }
+
+    /// Runs long work on a connection and a thread of its own, beside the book's.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(PathBuf, SqliteOptions) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let (path, options) = (self.path.clone(), self.options.clone());
+        spawn("portbook-upkeep", move || {
+            // A caller that has gone away needs no answer.
+            let _ = reply.send(work(path, options));
+        })?;
+        answer.await.unwrap_or_else(|_| Err(shut_down()))
     }
 
     fn send<J>(&self, job: J, to: impl Fn(&Threads) -> &Sender<J>) -> Result<()> {
@@ -126,6 +144,19 @@ impl Store for SqliteStore {
         let (reply, answer) = oneshot::channel();
         self.send(WriteJob { batch, reply }, |t| &t.writer)?;
         answer.await.unwrap_or_else(|_| Err(shut_down()))
+    }
+
+    async fn integrity(&self) -> Result<Vec<String>> {
+        self.apart(|path, options| upkeep::integrity(&path, &options)).await
+    }
+
+    async fn vacuum(&self) -> Result<()> {
+        self.apart(|path, options| upkeep::vacuum(&path, &options)).await
+    }
+
+    async fn backup(&self, to: &Path) -> Result<()> {
+        let to = to.to_owned();
+        self.apart(move |path, options| upkeep::backup(&path, &options, &to)).await
     }
 
     async fn shutdown(&self) {

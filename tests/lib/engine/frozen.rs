@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use portbook::model::TenantId;
 use portbook::provider::simulation::Switch;
-use portbook::store::{Engine, Rows, Statement, Store, Write, Written};
+use portbook::store::{ActivityRetention, Engine, Rows, Statement, Store, Write, Written};
 use portbook::{Code, Error, Result};
 
 /// Counts every write as a side effect; after the crash nothing is read and nothing reaches the book.
@@ -46,6 +46,28 @@ impl Store for Frozen {
         self.switch.tick().map_err(crashed)?;
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.inner.write(tenant, batch).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantId>> {
+        self.switch.alive().map_err(crashed)?;
+        self.inner.tenants().await
+    }
+
+    async fn tend_activity(&self, now: i64, retention: ActivityRetention) -> Result<()> {
+        self.switch.tick().map_err(crashed)?;
+        self.inner.tend_activity(now, retention).await
+    }
+
+    async fn integrity(&self) -> Result<Vec<String>> {
+        self.inner.integrity().await
+    }
+
+    async fn vacuum(&self) -> Result<()> {
+        self.inner.vacuum().await
+    }
+
+    async fn backup(&self, to: &std::path::Path) -> Result<()> {
+        self.inner.backup(to).await
     }
 
     async fn shutdown(&self) {

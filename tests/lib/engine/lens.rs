@@ -104,6 +104,10 @@ impl<D: Disk> Disk for Lens<D> {
         self.inner.open_read(dir, name)
     }
 
+    fn open_write(&self, dir: &D::Dir, name: &[u8]) -> io::Result<D::File> {
+        self.inner.open_write(dir, name)
+    }
+
     fn create(&self, dir: &D::Dir, name: &[u8], mode: u32) -> io::Result<D::File> {
         self.inner.create(dir, name, mode)
     }

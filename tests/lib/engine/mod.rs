@@ -18,7 +18,7 @@ use portbook::identity::ContentHash;
 use portbook::ledger::Ledger;
 use portbook::model::{ConflictPolicy, Kind, Pair, PairId, Side, SyncMode, TenantId};
 use portbook::operation::{Clock, RunReport};
-use portbook::provider::local::{Disk as _, Local};
+use portbook::provider::local::{Disk as _, Local, Parts};
 use portbook::provider::simulation::{FaultDisk, ModelDisk, ModelOptions, Switch};
 use portbook::store::{SqliteOptions, SqliteStore, Statement, Value};
 use portbook::{Book, BookOptions, Result, Session};
@@ -52,6 +52,8 @@ pub struct World {
     pub ahead_ns: Arc<AtomicI64>,
     /// How the engine reads the times of either side.
     pub views: [Arc<View>; 2],
+    /// How large files are cut.
+    pub parts: Parts,
     dir: TempDir,
 }
 
@@ -68,7 +70,13 @@ impl World {
         for name in [&b"left"[..], b"right"] {
             disk.make_dir(&root, name, 0o755).unwrap();
         }
-        let world = Self { disk, ahead_ns: Arc::default(), views: Default::default(), dir: temporary() };
+        let world = Self {
+            disk,
+            ahead_ns: Arc::default(),
+            views: Default::default(),
+            parts: Parts::default(),
+            dir: temporary(),
+        };
         world.settle();
         world
     }
@@ -106,6 +114,7 @@ impl World {
             disk: self.disk.crash(seed),
             ahead_ns: Arc::new(self.ahead_ns.load(SeqCst).into()),
             views: self.views.each_ref().map(|view| Arc::new(View::clone(view))),
+            parts: self.parts,
             dir: temporary(),
         };
         for file in std::fs::read_dir(self.dir.path()).unwrap() {
@@ -136,7 +145,7 @@ impl World {
         let options = BookOptions::store(store.clone()).clock(Arc::new(clock));
         let book = portbook::wait(Book::open(options)).unwrap();
         let disk = FaultDisk::with_switch(disk.clone(), switch);
-        Engine { book, store, disk, views: self.views.clone() }
+        Engine { book, store, disk, views: self.views.clone(), parts: self.parts }
     }
 
     /// Opens an engine, syncs once, and ends it.
@@ -181,6 +190,7 @@ pub struct Engine {
     pub store: Arc<Frozen>,
     pub disk: FaultDisk<ModelDisk>,
     views: [Arc<View>; 2],
+    pub parts: Parts,
 }
 
 impl Engine {
@@ -191,7 +201,7 @@ impl Engine {
     pub fn places(&self) -> Result<(Place, Place)> {
         let open = |key: &str, view: &Arc<View>| {
             let disk = Lens { inner: self.disk.clone(), view: Arc::clone(view) };
-            let provider = Arc::new(Local::open_on(Arc::new(disk), Path::new(key))?);
+            let provider = Arc::new(Local::open_parts(Arc::new(disk), Path::new(key), self.parts)?);
             Ok(Place::Provider { key: key.to_owned(), provider })
         };
         Ok((open(LEFT, &self.views[0])?, open(RIGHT, &self.views[1])?))
@@ -255,6 +265,21 @@ impl Engine {
         let tenant = self.session().unwrap().tenant();
         self.query(tenant, "SELECT id FROM file_intent").len()
     }
+
+    /// Of each run: items in all, done, failed.
+    pub fn progress(&self) -> Vec<(i64, i64, i64)> {
+        let tenant = self.session().unwrap().tenant();
+        let sql = "SELECT total_items, processed_count, failed_count FROM sync_progress ORDER BY sync_id";
+        let rows = self.query(tenant, sql);
+        rows.iter().map(|row| (row.int(0).unwrap(), row.int(1).unwrap(), row.int(2).unwrap())).collect()
+    }
+
+    /// Large transfers that wait for a run which continues them: the bytes that are safe of each.
+    pub fn transfers(&self) -> Vec<i64> {
+        let tenant = self.session().unwrap().tenant();
+        let rows = self.query(tenant, "SELECT offset_bytes FROM transfer_session ORDER BY id");
+        rows.iter().map(|row| row.int(0).unwrap()).collect()
+    }
 }
 
 /// Every guard that looks at how much changes: the trees here are small.
@@ -314,6 +339,7 @@ pub fn at_rest(world: &World) -> Vec<String> {
         0 => {}
         n => wrong.push(format!("{n} intents are open")),
     }
+    wrong.extend(engine.transfers().into_iter().map(|at| format!("a transfer is open at {at}")));
     wrong.extend(engine.orphans().into_iter().map(|name| format!("the row of {name} hangs nowhere")));
     for (path, pair) in engine.ledger() {
         for (side, tree) in [Side::Left, Side::Right].into_iter().zip(&trees) {

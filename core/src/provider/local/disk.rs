@@ -150,6 +150,11 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// The operating system's.
     fn open_read(&self, dir: &Self::Dir, name: &[u8]) -> io::Result<Self::File>;
+    /// Opens a file for reading and writing, as it is.
+    ///
+    /// # Errors
+    /// The operating system's.
+    fn open_write(&self, dir: &Self::Dir, name: &[u8]) -> io::Result<Self::File>;
     /// Creates a file for reading and writing.
     ///
     /// # Errors

@@ -1,12 +1,12 @@
 //! Looking: listings, single items.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
-use super::disk::Disk;
+use super::disk::{Disk, Stat};
 use super::root::{Cursor, Root, retry, split};
 use crate::error::{Error, Result};
 use crate::model::{Entry, Kind, Name, Node, RelPath};
-use crate::provider::{Listing, is_reserved};
+use crate::provider::{Listing, RESERVED_DIR, is_reserved};
 
 /// Lists one directory. Nothing but the directory's definite absence is `Absent`.
 pub(super) fn list<D: Disk>(root: &Root<D>, path: &RelPath) -> Listing {
@@ -41,6 +41,32 @@ pub(super) fn list<D: Disk>(root: &Root<D>, path: &RelPath) -> Listing {
         (Err(e), _) if e.kind() == ErrorKind::NotFound => Listing::Unknown(Error::io(action, path, e)),
         (Err(e), _) => Listing::Partial(entries, Error::io(action, path, e)),
     }
+}
+
+/// Looks for temporary names in the whole tree, the trash left out.
+pub(super) fn find_hidden<D: Disk>(root: &Root<D>, names: &[Name]) -> Result<Vec<(RelPath, Node)>> {
+    let action = "list the directory";
+    let mut found = Vec::new();
+    let mut dirs = vec![RelPath::root()];
+    while let Some(path) = dirs.pop() {
+        let name = if path.is_root() { b"." } else { path.as_bytes() };
+        let each = |name: &[u8], stat: io::Result<Stat>| {
+            let (Some(name), Ok(stat)) = (Name::new(name), stat) else { return };
+            let at = path.join(&name);
+            if stat.kind == Kind::Dir {
+                dirs.push(at.clone());
+            }
+            if names.contains(&name) {
+                found.push((at, stat.node()));
+            }
+        };
+        let read = retry(|| root.disk.open_dir(&root.dir, name))
+            .and_then(|dir| root.disk.read_dir(&dir, |name| name == RESERVED_DIR, each));
+        if path.is_root() {
+            read.map_err(|e| Error::io(action, &path, e))?;
+        }
+    }
+    Ok(found)
 }
 
 /// Whether every component but the last is a directory, and the last is something else.

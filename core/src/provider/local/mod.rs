@@ -17,7 +17,9 @@ mod os;
 mod pool;
 mod portable;
 mod publish;
+mod pump;
 mod read;
+mod resume;
 mod root;
 mod stage;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -38,6 +40,7 @@ pub use disk::{Attribute, Disk, Rename, Stat, Traits};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use os::OsDisk;
 pub use portable::{PortableDir, PortableDisk};
+pub use resume::Parts;
 /// The disk of this operating system.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub type OsDisk = PortableDisk;
@@ -70,7 +73,7 @@ impl Local {
     /// # Errors
     /// `not_found`, `permission`, `storage`: the directory cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::open_with(Arc::new(OsDisk::default()), path, THREADS)
+        Self::open_with(Arc::new(OsDisk::default()), path, THREADS, Parts::default())
     }
 
     /// Opens a directory of this machine as a root that is worked on by so many threads, at least one.
@@ -78,7 +81,7 @@ impl Local {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_threads(path: &Path, threads: usize) -> Result<Self> {
-        Self::open_with(Arc::new(OsDisk::default()), path, threads)
+        Self::open_with(Arc::new(OsDisk::default()), path, threads, Parts::default())
     }
 }
 
@@ -88,10 +91,18 @@ impl<D: Disk> Local<D> {
     /// # Errors
     /// As [`Local::open`].
     pub fn open_on(disk: Arc<D>, path: &Path) -> Result<Self> {
-        Self::open_with(disk, path, THREADS)
+        Self::open_with(disk, path, THREADS, Parts::default())
     }
 
-    fn open_with(disk: Arc<D>, path: &Path, threads: usize) -> Result<Self> {
+    /// As [`open_on`](Self::open_on), with large files cut as this says.
+    ///
+    /// # Errors
+    /// As [`Local::open`].
+    pub fn open_parts(disk: Arc<D>, path: &Path, parts: Parts) -> Result<Self> {
+        Self::open_with(disk, path, THREADS, parts)
+    }
+
+    fn open_with(disk: Arc<D>, path: &Path, threads: usize, parts: Parts) -> Result<Self> {
         let display = crate::model::shown(path);
         let at = |e| Error::io("open the root", &display, e);
         let dir = retry(|| disk.open_root(path)).map_err(at)?;
@@ -109,6 +120,7 @@ impl<D: Disk> Local<D> {
             time_precision_ns: traits.time_precision_ns,
             create_is_exclusive: true,
             native_copy: true,
+            resumable_bytes: Some(parts.resumable_bytes),
         };
         let root = Root {
             disk,
@@ -118,6 +130,7 @@ impl<D: Disk> Local<D> {
             writable: traits.writable,
             display,
             pending: flush::Pending::default(),
+            parts,
         };
         Ok(Self { root: Arc::new(root), pool: Pool::start(threads.max(1))? })
     }
@@ -313,8 +326,8 @@ impl<D: Disk> Provider for Local<D> {
         let mut results: Vec<Option<Result<Staged>>> = std::iter::repeat_with(|| None).take(items.len()).collect();
         let (mut native, mut streams) = (Vec::new(), Vec::new());
         for (i, item) in items.into_iter().enumerate() {
-            let Stage { target: path, tag, source, kind, metadata, replaces } = item;
-            let target = Target { path, tag, metadata, replaces };
+            let Stage { target: path, tag, source, kind, metadata, replaces, resume } = item;
+            let target = Target { path, tag, metadata, replaces, resume };
             match source {
                 Source::Native { source, path, expect, pace } => match source.0.downcast::<Root<D>>() {
                     Ok(from) => native.push((i, target, from, path, expect, pace)),
@@ -385,6 +398,11 @@ impl<D: Disk> Provider for Local<D> {
             stage::discard(root, cursor, &path, &tag)
         };
         self.in_order(items, work).await.into_iter().fold(Ok(()), Result::and)
+    }
+
+    async fn find_hidden(&self, names: Vec<Name>) -> Result<Vec<(RelPath, Node)>> {
+        let root = Arc::clone(&self.root);
+        self.pool.run(move |_| list::find_hidden(&root, &names)).await
     }
 
     async fn empty_trash(&self, older_than: Timestamp) -> Result<u64> {

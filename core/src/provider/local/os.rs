@@ -156,6 +156,11 @@ impl Disk for OsDisk {
         Ok(fs::openat(dir, name, flags, Mode::empty())?)
     }
 
+    fn open_write(&self, dir: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        Ok(fs::openat(dir, name, flags, Mode::empty())?)
+    }
+
     fn create(&self, dir: &OwnedFd, name: &[u8], bits: u32) -> io::Result<OwnedFd> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(fs::openat(dir, name, flags, mode(bits))?)

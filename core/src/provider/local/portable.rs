@@ -245,6 +245,10 @@ impl Disk for PortableDisk {
         open(&dir.at(name)?, OpenOptions::new().read(true))
     }
 
+    fn open_write(&self, dir: &PortableDir, name: &[u8]) -> io::Result<File> {
+        open(&dir.at(name)?, OpenOptions::new().read(true).write(true))
+    }
+
     fn create(&self, dir: &PortableDir, name: &[u8], mode: u32) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);

@@ -1,8 +1,9 @@
 //! Reading: hashes and streams.
 
-use super::copy::{CHUNK, hash_content, unchanged};
+use super::copy::{hash_content, unchanged};
 use super::disk::Disk;
 use super::pool::Scratch;
+use super::pump::{CHUNK, Reading};
 use super::root::{Cursor, Root, retry, stale};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
@@ -31,7 +32,7 @@ pub(super) fn hash<D: Disk>(
         Kind::File => {
             let file = retry(|| root.disk.open_read(dir, name)).map_err(at)?;
             let before = retry(|| root.disk.stat_file(&file)).map_err(at)?;
-            let content = hash_content(root, &file, &before, scratch, path)?;
+            let content = hash_content(&Reading { root, file: &file, stat: &before, path }, scratch)?;
             unchanged(root, &file, &before, path)?;
             Ok(Hashed { node: before.node(), content })
         }

@@ -2,15 +2,17 @@
 
 use std::io::{self, ErrorKind};
 
-use super::copy::{copy, unchanged, write_all};
+use super::copy::{Filling, copy, unchanged, write_all};
 use super::disk::Disk;
 use super::pool::Scratch;
+use super::pump::{Begun, Reading};
+use super::resume::{self, Session};
 use super::root::{Cursor, Root, not_reserved, retry, same, stale, temp_name};
 use crate::delta::Metadata;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, Node, RelPath};
-use crate::provider::{Pace, Staged};
+use crate::provider::{Pace, Resumable, Staged, is_interruption};
 
 const STAGE: &str = "write";
 
@@ -20,6 +22,7 @@ pub(super) struct Target {
     pub(super) tag: String,
     pub(super) metadata: Metadata,
     pub(super) replaces: bool,
+    pub(super) resume: Option<Resumable>,
 }
 
 /// A temporary file that is removed again unless it was completed.
@@ -54,12 +57,14 @@ fn mode_of<D: Disk>(root: &Root<D>, dir: &D::Dir, name: &[u8], target: &Target) 
     }
 }
 
-/// Creates the temporary file, hands it to `fill`, and gives it its attributes.
+/// Creates the temporary file, or takes up the one that an earlier attempt left; hands it to `fill` with what is in it,
+/// and gives it its attributes.
 fn stage_file<D: Disk, T>(
     root: &Root<D>,
     cursor: &mut Cursor<'_, D>,
     target: &Target,
-    fill: impl FnOnce(&D::File) -> Result<T>,
+    pace: &Pace,
+    fill: impl FnOnce(&D::File, &D::Dir, Begun) -> Result<T>,
 ) -> Result<T> {
     let path = &target.path;
     not_reserved(STAGE, path)?;
@@ -68,15 +73,20 @@ fn stage_file<D: Disk, T>(
     let mode = mode_of(root, dir, name, target).map_err(io_at(path))?;
     // Nobody else may read it before it has its own mode.
     let first = if mode.is_some() { 0o600 } else { 0o666 };
-    let file = match retry(|| root.disk.create(dir, &temp, first)) {
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-            retry(|| root.disk.unlink(dir, &temp)).map_err(io_at(path))?;
-            retry(|| root.disk.create(dir, &temp, first)).map_err(io_at(path))?
-        }
-        other => other.map_err(io_at(path))?,
+    let checkpoint = target.resume.as_ref().and_then(|resume| resume.from.as_ref());
+    let taken_up = match checkpoint {
+        Some(checkpoint) => resume::take_up(root, dir, &temp, checkpoint, pace)?,
+        None => None,
+    };
+    let (file, begun) = match taken_up {
+        Some(taken_up) => taken_up,
+        None => (create_anew(root, dir, &temp, first).map_err(io_at(path))?, Begun::default()),
     };
     let mut guard = Temp { root, dir, name: &temp, complete: false };
-    let filled = fill(&file)?;
+    let filled = fill(&file, dir, begun).inspect_err(|e| {
+        // What arrived is for a later run.
+        guard.complete = target.resume.is_some() && is_interruption(e);
+    })?;
     if let Some(mode) = mode {
         retry(|| root.disk.set_mode(&file, mode)).map_err(io_at(path))?;
     }
@@ -87,6 +97,16 @@ fn stage_file<D: Disk, T>(
     guard.complete = true;
     root.pending.staged(path, &temp, dev != root.dev);
     Ok(filled)
+}
+
+fn create_anew<D: Disk>(root: &Root<D>, dir: &D::Dir, temp: &[u8], mode: u32) -> io::Result<D::File> {
+    match retry(|| root.disk.create(dir, temp, mode)) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            retry(|| root.disk.unlink(dir, temp))?;
+            retry(|| root.disk.create(dir, temp, mode))
+        }
+        other => other,
+    }
 }
 
 /// Stages a link. Its content is its target.
@@ -119,6 +139,7 @@ pub(super) fn stage_link<D: Disk>(
         tag: target.tag.clone(),
         content: ContentHash::of(points_to),
         size: points_to.len() as u64,
+        resumed: 0,
         source: None,
     })
 }
@@ -157,17 +178,23 @@ pub(super) fn stage_native<D: Disk>(
     if !same(expect, &before) {
         return Err(stale(read, path, "it has changed"));
     }
-    let content = stage_file(root, cursor, target, |new| {
-        let content = copy(source, &file, &before, root, new, scratch, path, &target.path, pace)?;
+    let (content, resumed) = stage_file(root, cursor, target, pace, |new, dir, begun| {
+        let resumed = begun.offset;
+        let reading = Reading { root: source, file: &file, stat: &before, path };
+        let keeper = target.resume.as_ref().map(|resume| &resume.keeper);
+        let session = keeper.map(|keeper| Session::new(root, dir, new, target, keeper));
+        let filling = Filling { root, file: new, path: &target.path, begun, session };
+        let content = copy(&reading, filling, scratch, pace)?;
         attributes(source, &file, root, new).map_err(io_at(&target.path))?;
         unchanged(source, &file, &before, path)?;
-        Ok(content)
+        Ok((content, resumed))
     })?;
     Ok(Staged {
         target: target.path.clone(),
         tag: target.tag.clone(),
         content,
         size: before.size,
+        resumed,
         source: Some(before.node()),
     })
 }
@@ -179,13 +206,14 @@ pub(super) fn stage_bytes<D: Disk>(
     target: &Target,
     bytes: &[u8],
 ) -> Result<Staged> {
-    stage_file(root, cursor, target, |new| {
+    stage_file(root, cursor, target, &Pace::default(), |new, _, _| {
         write_all(root, new, bytes, 0).map_err(io_at(&target.path))?;
         Ok(Staged {
             target: target.path.clone(),
             tag: target.tag.clone(),
             content: ContentHash::of(bytes),
             size: bytes.len() as u64,
+            resumed: 0,
             source: None,
         })
     })
@@ -199,7 +227,7 @@ pub(super) fn stage_pieces<D: Disk>(
     size: u64,
     mut next: impl FnMut() -> Option<Result<bytes::Bytes>>,
 ) -> Result<Staged> {
-    stage_file(root, cursor, target, |new| {
+    stage_file(root, cursor, target, &Pace::default(), |new, _, _| {
         let mut hasher = blake3::Hasher::new();
         let mut offset = 0;
         while let Some(piece) = next() {
@@ -219,6 +247,7 @@ pub(super) fn stage_pieces<D: Disk>(
             tag: target.tag.clone(),
             content: ContentHash(*hasher.finalize().as_bytes()),
             size,
+            resumed: 0,
             source: None,
         })
     })

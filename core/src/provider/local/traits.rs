@@ -2,7 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{self, StatVfsMountFlags};
+use rustix::fs::{self, Access, AtFlags, StatVfsMountFlags};
+use rustix::io::Errno;
 
 use super::disk::Traits;
 
@@ -26,7 +27,7 @@ pub(super) fn of(root: &OwnedFd) -> rustix::io::Result<Traits> {
         mode: true,
         symlinks: true,
         time_precision_ns: TICK_NS,
-        writable: !vfs.f_flag.contains(StatVfsMountFlags::RDONLY),
+        writable: !vfs.f_flag.contains(StatVfsMountFlags::RDONLY) && is_permitted(root),
     };
     // ext4 and f2fs fold by the Unicode tables, which make normal forms equal too.
     t.unicode_insensitive = t.case_insensitive;
@@ -53,4 +54,10 @@ pub(super) fn of(root: &OwnedFd) -> rustix::io::Result<Traits> {
         _ => {}
     }
     Ok(t)
+}
+
+/// Whether this user may put things into the directory. What cannot be asked is found out by trying.
+fn is_permitted(root: &OwnedFd) -> bool {
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    !matches!(fs::accessat(root, c".", wanted, AtFlags::EACCESS), Err(Errno::ACCESS | Errno::PERM | Errno::ROFS))
 }

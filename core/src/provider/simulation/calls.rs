@@ -29,7 +29,7 @@ impl Disk for ModelDisk {
             mode: true,
             symlinks: true,
             time_precision_ns: o.time_precision_ns,
-            writable: true,
+            writable: o.writable,
         })
     }
 
@@ -72,6 +72,10 @@ impl Disk for ModelDisk {
             Kind::Symlink => Err(io::Error::other("too many levels of symbolic links")),
             Kind::File | Kind::Dir | Kind::NativeDoc | Kind::Other => Ok(ModelFile(id)),
         }
+    }
+
+    fn open_write(&self, dir: &ModelDir, name: &[u8]) -> io::Result<ModelFile> {
+        self.open_read(dir, name)
     }
 
     fn create(&self, dir: &ModelDir, name: &[u8], mode: u32) -> io::Result<ModelFile> {

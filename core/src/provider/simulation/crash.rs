@@ -97,12 +97,15 @@ fn after_loss(item: &mut Item, dice: &mut Dice) {
     }
     if item.kind == Kind::File && item.now.data != item.durable.data {
         let (old, new) = (&item.durable.data, &item.now.data);
+        // What was durable and only appended to stays: no disk takes back a block that nobody wrote to.
+        let kept = if new.starts_with(old) { old.len() } else { 0 };
         let size = match dice.below(4) {
             0 => old.len(),
             1 => new.len(),
             2 => new.len() - new.len() % PAGE,
             _ => dice.below(old.len().max(new.len()) + 1),
-        };
+        }
+        .max(kept);
         let mut data = vec![0; size];
         for start in (0..size).step_by(PAGE) {
             let end = (start + PAGE).min(size);
@@ -115,6 +118,7 @@ fn after_loss(item: &mut Item, dice: &mut Dice) {
                 data[start..start + page.len()].copy_from_slice(page);
             }
         }
+        data[..kept].copy_from_slice(&old[..kept]);
         left.data = Arc::new(data);
     }
     item.now = left;

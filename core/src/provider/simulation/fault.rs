@@ -24,7 +24,7 @@ pub enum Op {
     StatAt,
     /// [`Disk::stat_dir`] and [`Disk::stat_file`].
     Stat,
-    /// [`Disk::open_read`].
+    /// [`Disk::open_read`] and [`Disk::open_write`].
     OpenRead,
     /// [`Disk::read_at`].
     Read,
@@ -248,6 +248,10 @@ impl<D: Disk> Disk for FaultDisk<D> {
 
     fn open_read(&self, dir: &D::Dir, name: &[u8]) -> io::Result<D::File> {
         self.pass(Op::OpenRead, name)?.open_read(dir, name)
+    }
+
+    fn open_write(&self, dir: &D::Dir, name: &[u8]) -> io::Result<D::File> {
+        self.pass(Op::OpenRead, name)?.open_write(dir, name)
     }
 
     fn create(&self, dir: &D::Dir, name: &[u8], mode: u32) -> io::Result<D::File> {

@@ -34,6 +34,8 @@ pub struct ModelOptions {
     pub links: bool,
     /// The whole disk can be synced in one call.
     pub sync_all: bool,
+    /// It can be written; false: it says that it cannot.
+    pub writable: bool,
 }
 
 impl Default for ModelOptions {
@@ -48,6 +50,7 @@ impl Default for ModelOptions {
             rename_flags: true,
             links: true,
             sync_all: true,
+            writable: true,
         }
     }
 }

@@ -1,13 +1,20 @@
 //! One connection: its prepared statements, its knowledge of column types, and batches in transactions.
+//!
+//! Every write leaves a mark in its own transaction: this connection's name and the number of the write. Whether a
+//! write that was lost while it was being committed came through is then a question with an answer. Transaction ids
+//! (`pg_xact_status`) cannot give it: after a crash the server may hand out again an id that it had not made durable.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use futures_util::future::join_all;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, SimpleQueryMessage};
+use uuid::Uuid;
 
+use super::failure::{error_of, is_lost};
+use super::options::{Address, PostgresOptions};
+use super::statements::Statements;
 use super::value::{ColumnOf, push_row};
 use crate::error::{Code, Error, Result};
 use crate::model::TenantId;
@@ -19,36 +26,90 @@ const PIPELINE: usize = 30;
 /// Rows of one bulk insert.
 const ROWS: usize = 4096;
 
+/// The setting under which upkeep sees the list of tenants, and nothing else.
+const EVERY_TENANT: &str = "*";
+
+/// What may be asked twice.
+pub(super) enum Ask {
+    /// Queries of a tenant, at one snapshot.
+    Queries(TenantId, Vec<Statement>),
+    /// The ids of all tenants.
+    Tenants,
+    /// One that changes how the book is kept, not what a tenant has in it.
+    Upkeep(Statement),
+}
+
+/// The name of a write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    writer: Uuid,
+    number: i64,
+}
+
+/// Why a write is not known to be committed.
+pub(super) enum Failure {
+    /// It is known not to be.
+    Refused(Error),
+    /// The connection was lost while it was being committed.
+    Unknown { mark: Mark, written: Vec<Written>, error: Error },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
 pub(super) struct Connection {
     pub(super) client: Client,
     /// A transaction was begun and is not known to have ended.
     pub(super) unfinished: bool,
-    statements: HashMap<Cow<'static, str>, tokio_postgres::Statement>,
-    inserts: HashMap<String, tokio_postgres::Statement>,
-    columns: HashMap<&'static str, HashMap<String, String>>,
+    mark: Mark,
+    statements: Statements,
+    columns: HashMap<Cow<'static, str>, HashMap<String, String>>,
 }
 
 impl Connection {
-    pub(super) async fn open(config: &Config) -> Result<Self> {
-        let (client, connection) = config.connect(NoTls).await.map_err(|e| error_of("connect to", e))?;
+    pub(super) async fn open(address: &Address, options: &PostgresOptions) -> Result<Self> {
+        let connected = address.config.connect(address.tls.clone()).await;
+        let (client, connection) = connected.map_err(|e| error_of("connect to", e))?;
         // What goes wrong on the connection is the answer to the statement under way.
         tokio::spawn(async move { connection.await.ok() });
-        Ok(Self {
-            client,
-            unfinished: false,
-            statements: HashMap::new(),
-            inserts: HashMap::new(),
-            columns: HashMap::new(),
-        })
+        let mark = Mark { writer: Uuid::now_v7(), number: 0 };
+        // Temporary tables come last: nobody's shadows a table of the book.
+        let settings = format!(
+            "SET search_path = {}, pg_temp; SET portbook.writer = '{}'; SET statement_timeout = {}; \
+             SET idle_in_transaction_session_timeout = 60000; SET client_min_messages = warning",
+            quoted(&options.schema),
+            mark.writer,
+            options.statement_timeout.as_millis().min(i32::MAX as u128)
+        );
+        client.batch_execute(&settings).await.map_err(|e| error_of("connect to", e))?;
+        Ok(Self { client, unfinished: false, mark, statements: Statements::default(), columns: HashMap::new() })
     }
 
-    /// Runs the queries at one snapshot.
-    pub(super) async fn read(&mut self, tenant: TenantId, statements: &[Statement]) -> Result<Vec<Rows>> {
+    /// Answers, and leaves nothing behind when it cannot.
+    pub(super) async fn answer(&mut self, ask: &Ask) -> Result<Vec<Rows>> {
+        match ask {
+            Ask::Queries(tenant, statements) => self.read_as(&tenant.to_string(), statements).await,
+            Ask::Tenants => {
+                let list = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
+                self.read_as(EVERY_TENANT, &[list]).await
+            }
+            Ask::Upkeep(statement) => {
+                let prepared = self.prepare(statement).await?;
+                Ok(vec![rows_of(&self.client, &prepared, &statement.params).await?])
+            }
+        }
+    }
+
+    async fn read_as(&mut self, tenant: &str, statements: &[Statement]) -> Result<Vec<Rows>> {
         let mut prepared = Vec::with_capacity(statements.len());
         for statement in statements {
             prepared.push(self.prepare(statement).await?);
         }
-        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", tenant).await?;
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL portbook.tenant";
+        self.begin(&format!("{begin} = '{tenant}'")).await?;
         let mut pages = Vec::with_capacity(statements.len());
         for (statements, prepared) in statements.chunks(PIPELINE).zip(prepared.chunks(PIPELINE)) {
             let asked = statements.iter().zip(prepared).map(|(s, p)| rows_of(&self.client, p, &s.params));
@@ -64,12 +125,47 @@ impl Connection {
     }
 
     /// Commits the batch or nothing of it.
-    pub(super) async fn write(&mut self, tenant: TenantId, batch: &[Write]) -> Result<Vec<Written>> {
-        self.begin("BEGIN", tenant).await?;
-        match self.run_batch(batch).await {
-            Ok(written) => self.end("COMMIT").await.map(|()| written),
-            Err(error) => Err(self.undo(error).await),
+    pub(super) async fn write(
+        &mut self,
+        tenant: TenantId,
+        batch: &[Write],
+    ) -> std::result::Result<Vec<Written>, Failure> {
+        self.mark.number += 1;
+        let mark = self.mark;
+        let begun = self.begin(&format!("BEGIN; SET LOCAL portbook.tenant = '{tenant}'; {}", leave(mark))).await;
+        if let Err(error) = begun {
+            return Err(self.undo(error).await.into());
         }
+        match self.run_batch(batch).await {
+            Ok(written) => match self.end("COMMIT").await {
+                Ok(()) => Ok(written),
+                Err(error) if is_lost(&error) => Err(Failure::Unknown { mark, written, error }),
+                Err(error) => Err(error.into()),
+            },
+            Err(error) => Err(self.undo(error).await.into()),
+        }
+    }
+
+    /// Whether that write of another connection, now lost, was committed. Waits for its transaction to end: a row of
+    /// the same key can be put only then.
+    pub(super) async fn was_committed(&mut self, mark: Mark) -> Result<bool> {
+        let Mark { writer, number } = mark;
+        self.unfinished = true;
+        let ask = format!(
+            "BEGIN; SET LOCAL portbook.writer = '{writer}'; SET LOCAL statement_timeout = 5000; \
+             INSERT INTO write_mark (writer, number) VALUES ('{writer}', 0) \
+             ON CONFLICT (writer) DO UPDATE SET number = write_mark.number RETURNING number; COMMIT"
+        );
+        let answer = match self.client.simple_query(&ask).await {
+            Ok(answer) => answer,
+            Err(e) => return Err(self.undo(error_of("ask what became of a write to", e)).await),
+        };
+        self.unfinished = false;
+        let found = answer.iter().find_map(|part| match part {
+            SimpleQueryMessage::Row(row) => row.get(0).and_then(|n| n.parse::<i64>().ok()),
+            _ => None,
+        });
+        Ok(found == Some(number))
     }
 
     async fn run_batch(&mut self, batch: &[Write]) -> Result<Vec<Written>> {
@@ -118,7 +214,7 @@ impl Connection {
     async fn insert(&mut self, insert: &Insert) -> Result<u64> {
         let width = insert.columns.len();
         if width == 0 || !insert.values.len().is_multiple_of(width) {
-            let wrong = Error::new(Code::Internal, "write to", insert.table);
+            let wrong = Error::new(Code::Internal, "write to", &insert.table);
             return Err(wrong.because("the values do not fill the columns"));
         }
         let statement = self.prepare_insert(insert).await?;
@@ -132,16 +228,16 @@ impl Connection {
     }
 
     async fn prepare_insert(&mut self, insert: &Insert) -> Result<tokio_postgres::Statement> {
-        if !self.columns.contains_key(insert.table) {
-            let types = self.column_types(insert.table).await?;
-            self.columns.insert(insert.table, types);
+        if !self.columns.contains_key(&insert.table) {
+            let types = self.column_types(&insert.table).await?;
+            self.columns.insert(insert.table.clone(), types);
         }
-        let types = &self.columns[insert.table];
+        let types = &self.columns[&insert.table];
         let mut arrays = Vec::with_capacity(insert.columns.len());
         for (i, column) in insert.columns.iter().enumerate() {
             let missing =
-                || Error::new(Code::Internal, "write to", insert.table).because(format!("no column {column}"));
-            arrays.push(format!("${}::{}[]", i + 1, types.get(*column).ok_or_else(missing)?));
+                || Error::new(Code::Internal, "write to", &insert.table).because(format!("no column {column}"));
+            arrays.push(format!("${}::{}[]", i + 1, types.get(column.as_ref()).ok_or_else(missing)?));
         }
         let sql = format!(
             "INSERT INTO {} ({}) SELECT * FROM unnest({}){}",
@@ -150,11 +246,11 @@ impl Connection {
             arrays.join(", "),
             on_conflict(insert)
         );
-        if let Some(statement) = self.inserts.get(&sql) {
-            return Ok(statement.clone());
+        if let Some(statement) = self.statements.get(&sql) {
+            return Ok(statement);
         }
         let statement = self.client.prepare(&sql).await.map_err(|e| error_of("prepare a statement of", e))?;
-        self.inserts.insert(sql, statement.clone());
+        self.statements.keep(sql.into(), statement.clone());
         Ok(statement)
     }
 
@@ -167,11 +263,11 @@ impl Connection {
 
     async fn prepare(&mut self, statement: &Statement) -> Result<tokio_postgres::Statement> {
         let prepared = match self.statements.get(&statement.sql) {
-            Some(prepared) => prepared.clone(),
+            Some(prepared) => prepared,
             None => {
                 let sql = with_dollars(&statement.sql);
                 let prepared = self.client.prepare(&sql).await.map_err(|e| error_of("prepare a statement of", e))?;
-                self.statements.insert(statement.sql.clone(), prepared.clone());
+                self.statements.keep(statement.sql.clone(), prepared.clone());
                 prepared
             }
         };
@@ -183,10 +279,41 @@ impl Connection {
         Ok(prepared)
     }
 
-    /// Begins a transaction as that tenant; row-level security reads the setting.
-    async fn begin(&mut self, begin: &str, tenant: TenantId) -> Result<()> {
+    /// Constraints and indexes of the book that are not in force.
+    pub(super) async fn unvalidated(&self) -> Result<Vec<String>> {
+        let fail = |e| error_of("check", e);
+        let sql = "SELECT conrelid::regclass::text || ': ' || conname || ' is not validated' FROM pg_constraint \
+             WHERE NOT convalidated AND connamespace = current_schema()::regnamespace \
+             UNION ALL SELECT indexrelid::regclass::text || ' is not valid' FROM pg_index i JOIN pg_class c \
+             ON c.oid = i.indexrelid WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace";
+        let rows = self.client.query(sql, &[]).await.map_err(fail)?;
+        rows.iter().map(|row| row.try_get(0).map_err(fail)).collect()
+    }
+
+    /// Vacuums and analyses every table of the book.
+    pub(super) async fn vacuum(&self) -> Result<()> {
+        let fail = |e| error_of("vacuum", e);
+        let sql = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n \
+             ON n.oid = c.relnamespace WHERE n.oid = current_schema()::regnamespace AND c.relkind = 'r' \
+             AND pg_has_role(c.relowner, 'USAGE') ORDER BY 1";
+        let tables = self.client.query(sql, &[]).await.map_err(fail)?;
+        // A table takes as long as it takes.
+        let limit: String = self.client.query_one("SHOW statement_timeout", &[]).await.map_err(fail)?.get(0);
+        self.run("SET statement_timeout = 0").await?;
+        let mut outcome = Ok(());
+        for row in tables {
+            let table: String = row.try_get(0).map_err(fail)?;
+            // Not in a transaction, which VACUUM refuses; the name is quoted by the server.
+            outcome = outcome.and(self.client.batch_execute(&format!("VACUUM (ANALYZE) {table}")).await);
+        }
+        self.run(&format!("SET statement_timeout = '{limit}'")).await?;
+        outcome.map_err(fail)
+    }
+
+    /// Begins a transaction; row-level security reads the setting made with it.
+    async fn begin(&mut self, sql: &str) -> Result<()> {
         self.unfinished = true;
-        self.run(&format!("{begin}; SET LOCAL portbook.tenant = '{tenant}'")).await
+        self.run(sql).await
     }
 
     async fn run(&self, sql: &str) -> Result<()> {
@@ -204,6 +331,23 @@ impl Connection {
         let _ = self.end("ROLLBACK").await;
         error
     }
+}
+
+/// Leaves the mark of a write. The first of a connection also clears away what connections left that are long gone.
+fn leave(Mark { writer, number }: Mark) -> String {
+    let clear = match number {
+        1 => "DELETE FROM write_mark WHERE written_at < now() - INTERVAL '1 day'; ",
+        _ => "",
+    };
+    format!(
+        "{clear}INSERT INTO write_mark (writer, number) VALUES ('{writer}', {number}) \
+         ON CONFLICT (writer) DO UPDATE SET number = excluded.number, written_at = excluded.written_at"
+    )
+}
+
+/// An identifier as SQL takes it literally.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 async fn rows_of(client: &Client, prepared: &tokio_postgres::Statement, params: &[Value]) -> Result<Rows> {
@@ -226,40 +370,6 @@ fn with_dollars(sql: &str) -> String {
         out.push(if is_place { '$' } else { c });
     }
     out
-}
-
-/// Our code for what the server says.
-pub(super) fn error_of(action: &'static str, source: tokio_postgres::Error) -> Error {
-    let code = match source.code() {
-        None if source.is_closed() => Code::Offline,
-        None => match std::error::Error::source(&source) {
-            Some(cause) if cause.is::<std::io::Error>() => Code::Offline,
-            _ => Code::Storage,
-        },
-        Some(state) => code_of(state),
-    };
-    // The server's own sentence; the driver's text only says that there is one.
-    let reason = source.as_db_error().map(|e| e.message().to_owned()).unwrap_or_default();
-    Error::new(code, action, "the book").because(reason).caused_by(source)
-}
-
-fn code_of(state: &SqlState) -> Code {
-    let text = state.code();
-    match text {
-        "23505" => Code::Conflict,
-        "40001" | "40P01" | "55P03" => Code::Busy,
-        "42501" | "25006" => Code::Permission,
-        "57014" => Code::Timeout,
-        "53100" | "53200" => Code::Quota,
-        _ => match text.get(..2) {
-            Some("22" | "23" | "21") => Code::Invalid,
-            Some("28") => Code::Auth,
-            Some("08" | "57") => Code::Offline,
-            Some("53") => Code::Busy,
-            Some("XX") => Code::Corrupt,
-            _ => Code::Storage,
-        },
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
+use super::failure::Unfit;
 use crate::store::{Rows, Value};
 
 type Failure = Box<dyn std::error::Error + Sync + Send>;
@@ -48,7 +49,8 @@ impl ToSql for Value {
             Value::Uuid(_) => return Err(unfit("an id", wanted)),
             Value::Time(micros) => match *wanted {
                 Type::TIMESTAMPTZ | Type::TIMESTAMP => {
-                    out.put_i64(micros.checked_sub(EPOCH_2000).ok_or("the time is out of range")?);
+                    let micros = micros.checked_sub(EPOCH_2000).ok_or_else(|| out_of_range("the time"))?;
+                    out.put_i64(micros);
                 }
                 Type::INT8 => out.put_i64(*micros),
                 _ => return Err(unfit("a time", wanted)),
@@ -67,8 +69,8 @@ impl ToSql for Value {
 fn put_integer(number: i64, wanted: &Type, out: &mut BytesMut) -> Result<(), Failure> {
     match *wanted {
         Type::INT8 => out.put_i64(number),
-        Type::INT4 => out.put_i32(number.try_into()?),
-        Type::INT2 => out.put_i16(number.try_into()?),
+        Type::INT4 => out.put_i32(number.try_into().map_err(|_| out_of_range("the integer"))?),
+        Type::INT2 => out.put_i16(number.try_into().map_err(|_| out_of_range("the integer"))?),
         Type::FLOAT8 => out.put_f64(number as f64),
         Type::BOOL if number == 0 || number == 1 => out.put_u8(number as u8),
         _ => return Err(unfit("an integer", wanted)),
@@ -77,7 +79,11 @@ fn put_integer(number: i64, wanted: &Type, out: &mut BytesMut) -> Result<(), Fai
 }
 
 fn unfit(what: &str, wanted: &Type) -> Failure {
-    format!("{what} was given where {wanted} is wanted").into()
+    Unfit(format!("{what} was given where {wanted} is wanted")).into()
+}
+
+fn out_of_range(what: &str) -> Failure {
+    Unfit(format!("{what} is out of range")).into()
 }
 
 /// One column of many rows, sent as an array.

@@ -50,10 +50,10 @@ fn execute(connection: &Connection, statement: &Statement) -> rusqlite::Result<u
 
 /// One prepared statement for every row: measured as fast as rows of many values, with one cached text per table.
 fn insert_rows(connection: &Connection, insert: &Insert) -> Result<u64> {
-    let fail = |e| error_of("write to", insert.table, e);
+    let fail = |e| error_of("write to", &insert.table, e);
     let width = insert.columns.len();
     if width == 0 || !insert.values.len().is_multiple_of(width) {
-        return Err(Error::new(Code::Internal, "write to", insert.table).because("the values do not fill the columns"));
+        return Err(Error::new(Code::Internal, "write to", &insert.table).because("the values do not fill the columns"));
     }
     let mut prepared = connection.prepare_cached(&insert_sql(insert)).map_err(fail)?;
     let mut changed = 0;

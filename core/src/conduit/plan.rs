@@ -1,0 +1,134 @@
+//! From a scan to a preview in the book: its header, its rows, its guards, and the last batch that makes it usable.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::error::{Code, Error, Result};
+use crate::model::{PreviewId, Sides};
+use crate::operation::clock::micros;
+use crate::operation::plan::PlanWriter;
+use crate::operation::preview::{Delta, PreviewSummary};
+use crate::operation::run::Reporter;
+use crate::provider::RootIdentity;
+use crate::store::{Statement, Value, Write};
+
+use super::run::Row;
+use super::scan::{Scene, scan};
+use super::{ConduitInner, PreviewOptions, guard};
+
+/// A preview that nobody applies yet.
+pub(crate) async fn preview(conduit: &ConduitInner, options: &PreviewOptions) -> Result<PreviewSummary> {
+    conduit.previews().clean(conduit.book.clock.now()).await?;
+    let row = conduit.row().await?;
+    let (scene, roots) = conduit.scene(row.generation, false).await?;
+    let plan = plan(conduit, &row, &scene, &roots, options, None, |_| {}).await?;
+    let summary = plan.summary.clone();
+    plan.writer.finish(plan.last).await?;
+    Ok(summary)
+}
+
+/// A plan that is complete but for its last batch, which makes it usable.
+pub(super) struct Plan {
+    pub(super) writer: PlanWriter,
+    pub(super) last: Vec<Write>,
+    pub(super) delta: Delta,
+    pub(super) summary: PreviewSummary,
+}
+
+pub(super) async fn plan(
+    conduit: &ConduitInner,
+    row: &Row,
+    scene: &Scene,
+    roots: &Sides<Option<RootIdentity>>,
+    options: &PreviewOptions,
+    reporter: Option<&Reporter>,
+    seen: impl FnMut(u64),
+) -> Result<Plan> {
+    let book = &conduit.book;
+    let now = book.clock.now();
+    let id = PreviewId(Uuid::now_v7());
+    let lifetime = chrono::Duration::from_std(options.lifetime)
+        .map_err(|e| Error::new(Code::Invalid, "set the lifetime of the preview", "").because(e))?;
+    let expires_at = now + lifetime;
+    let header = Write::Execute(Statement::new(
+        "INSERT INTO sync_preview_cache (id, org_id, sync_type, sync_id, conduit_id, state, computed_at, expires_at, \
+         computed_by, cache_key) VALUES (?1, ?2, 'files', ?3, ?4, 'building', ?5, ?6, ?7, ?8)",
+        vec![
+            Value::Uuid(id.0),
+            Value::Uuid(conduit.tenant.0),
+            Value::Text(conduit.uuid.to_string()),
+            Value::Int(conduit.id),
+            Value::Time(micros(now)),
+            Value::Time(micros(expires_at)),
+            Value::Uuid(conduit.user.0),
+            Value::Text(format!("files:{}:{}", conduit.uuid, id)),
+        ],
+    ));
+    let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header);
+    let settings = conduit.settings(scene, row, options.checksum).await?;
+    let scanned = scan(scene, settings, &mut writer, reporter, seen).await?;
+    let mut delta = writer.delta();
+    delta.counts.unchanged += scanned.tally.unchanged;
+    delta.counts.skipped += scanned.tally.skipped;
+    delta.swapped = conduit.swapped;
+    delta.filter_fingerprint = conduit.options.filters.fingerprint();
+    delta.guards = guard::check(&guard::Question {
+        tally: &scanned.tally,
+        options: &conduit.options,
+        before: &row.identities,
+        roots,
+        received: delta.received,
+    });
+    let encode = |e| Error::new(Code::Internal, "encode the preview", id).caused_by(e);
+    let text = serde_json::to_string(&delta).map_err(encode)?;
+    let last = vec![
+        Write::Execute(Statement::new(
+            "UPDATE sync_preview_cache SET state = 'ready', delta_json = ?3, updated_at = ?4 WHERE org_id = ?1 AND id = ?2",
+            vec![
+                Value::Uuid(conduit.tenant.0),
+                Value::Uuid(id.0),
+                Value::Text(text),
+                Value::Time(micros(book.clock.now())),
+            ],
+        )),
+        // Two previews made at once would give the same numbers to different pairs: the second one is refused.
+        Write::Expect(
+            Statement::new(
+                "UPDATE sync_conduit SET next_pair_id = ?4 WHERE tenant_id = ?1 AND id = ?2 AND next_pair_id = ?3",
+                vec![
+                    Value::Uuid(conduit.tenant.0),
+                    Value::Int(conduit.id),
+                    Value::Int(row.next_pair.0),
+                    Value::Int(scanned.next_pair.0),
+                ],
+            ),
+            1,
+        ),
+    ];
+    let summary = delta.summary(id, now, expires_at);
+    Ok(Plan { writer, last, delta, summary })
+}
+
+/// The first batch of a run: with the rest of its plan, when that was made just now.
+pub(super) struct Begin {
+    pub(super) plan: Option<(PlanWriter, Vec<Write>)>,
+    pub(super) conduit: Arc<ConduitInner>,
+}
+
+impl Begin {
+    pub(super) async fn finish(self, more: Vec<Write>) -> Result<()> {
+        match self.plan {
+            Some((writer, mut last)) => {
+                last.extend(more);
+                writer.finish(last).await
+            }
+            None => self.conduit.book.store.write(self.conduit.tenant, more).await.map(|_| ()),
+        }
+    }
+
+    /// The run stops before it begins; its preview stays, to be looked at.
+    pub(super) async fn abandon(self) -> Result<()> {
+        self.finish(Vec::new()).await
+    }
+}
