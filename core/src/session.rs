@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::book::BookInner;
-use crate::conduit::{self, Conduit, ConduitOptions, Filters, Place, Upkeep, VerifyReport};
+use crate::conduit::{self, Conduit, ConduitOptions, Place, Upkeep, VerifyOptions, VerifyReport};
 use crate::error::{Code, Error, Result};
 use crate::model::{Activity, ConduitId, PreviewId, Progress, Sides, TABLES, Table, TenantId, UserId};
 use crate::operation::preview::Previews;
@@ -39,6 +39,38 @@ impl Session {
         let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
         let places = Sides::new(source, target);
         self.book.run(async move { conduit::connect(book, tenant, user, places, options).await }).await
+    }
+
+    /// The conduit of these two places as it is: it keeps the attributes that it was given last.
+    ///
+    /// # Errors
+    /// `not_found` when the places were never connected with each other.
+    pub async fn conduit(&self, source: Place, target: Place) -> Result<Conduit> {
+        let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
+        let find = async move {
+            let names = format!("{} and {}", source.display(), target.display());
+            let found = conduit::existing(book, tenant, user, Sides::new(source, target)).await?;
+            found.ok_or_else(|| Error::new(Code::NotFound, "find the conduit of", names).because("there is none"))
+        };
+        self.book.run(find).await
+    }
+
+    /// The conduit that made a preview, by the places that the preview was made of. As for
+    /// [`conduit`](Self::conduit), it keeps its attributes: a preview carries its own.
+    ///
+    /// # Errors
+    /// `not_found` when there is no preview of this id or it has expired; `invalid` when it is of other places, or goes
+    /// the other way.
+    pub async fn conduit_of(&self, preview: PreviewId, source: Place, target: Place) -> Result<Conduit> {
+        let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
+        let (previews, now) = (self.previews(), self.book.clock.now());
+        let find = async move {
+            previews.get(preview, now).await?;
+            let found = conduit::existing(book, tenant, user, Sides::new(source, target)).await?;
+            let found = found.ok_or_else(|| conduit::of_other_places(preview))?;
+            found.inner.made(preview).await.map(|_| found)
+        };
+        self.book.run(find).await
     }
 
     /// The rows of a table, of this session's tenant.
@@ -130,14 +162,23 @@ impl Session {
         self.book.run(async move { previews.tick_all(id, &filter, ticked, now).await }).await
     }
 
-    /// Looks at two places and says where they differ, whatever any ledger says. With `checksum` every file is read on
-    /// both sides; without, kinds and sizes are compared.
+    /// Looks at two places and says where they differ, whatever any ledger says of their contents. What takes part is
+    /// what took part in the last sync of the two, unless the options say: what a filter left out is no difference, nor is
+    /// what the target of a selective conduit is not to hold. Name source and target as for the sync.
     ///
     /// # Errors
     /// `not_found`, `permission`, `offline`: a root cannot be read. `invalid`: a pattern cannot be used.
-    pub async fn verify(&self, source: Place, target: Place, filters: Filters, checksum: bool) -> Result<VerifyReport> {
+    pub async fn verify(&self, source: Place, target: Place, options: VerifyOptions) -> Result<VerifyReport> {
+        let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
         let places = Sides::new(source, target);
-        self.book.run(async move { conduit::verify(places, &filters, checksum).await }).await
+        let look = async move {
+            let remembered = match options.filters {
+                Some(_) => None,
+                None => conduit::existing(book, tenant, user, places.clone()).await?,
+            };
+            conduit::verify(places, remembered.as_ref(), options).await
+        };
+        self.book.run(look).await
     }
 
     /// The runs between two places in either direction, or all runs, the latest first; 1,000 at most.
@@ -145,15 +186,16 @@ impl Session {
     /// # Errors
     /// `not_found` when the places were never synced with each other; `storage`.
     pub async fn history(&self, places: Option<(Place, Place)>, limit: usize) -> Result<Vec<GenerationSummary>> {
-        let (book, tenant) = (self.book.clone(), self.tenant);
+        let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
         let list = async move {
             let mut conduit = None;
             if let Some((source, target)) = places {
                 let names = format!("{} and {}", source.display(), target.display());
-                let found = conduit::existing(&book, tenant, Sides::new(source, target)).await?;
-                conduit = Some(found.ok_or_else(|| {
+                let found = conduit::existing(book.clone(), tenant, user, Sides::new(source, target)).await?;
+                let found = found.ok_or_else(|| {
                     Error::new(Code::NotFound, "find runs between", names).because("they were never synced")
-                })?);
+                })?;
+                conduit = Some(found.inner.id);
             }
             history::list(&*book.store, tenant, conduit, limit.clamp(1, 1000)).await
         };

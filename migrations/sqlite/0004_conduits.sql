@@ -10,6 +10,7 @@ CREATE TABLE sync_conduit (
     sync_mode TEXT NOT NULL CHECK (sync_mode IN ('mirror', 'bidirectional', 'selective')),
     conflict_policy TEXT NOT NULL DEFAULT 'keep-both'
         CHECK (conflict_policy IN ('source-wins', 'destination-wins', 'latest-wins', 'keep-both')),
+    name_clash TEXT NOT NULL DEFAULT 'skip' CHECK (name_clash IN ('skip', 'alias')),
     filters TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(filters)),
     filter_fingerprint BLOB,
     exact INTEGER NOT NULL DEFAULT 0 CHECK (exact IN (0, 1)),
@@ -88,22 +89,40 @@ CREATE TABLE sync_generation (
 CREATE UNIQUE INDEX idx_sync_generation_conduit ON sync_generation(conduit_id, generation);
 CREATE INDEX idx_sync_generation_tenant ON sync_generation(tenant_id, conduit_id);
 
--- A conflict that waits for a person. The states are what each side showed; null where it had nothing.
+-- A conflict that waits for a person, and what was decided about it. The states are what each side of the conduit showed;
+-- null where it had nothing. A decision waits until a run carries it out (carried_in, set before its first effect), which
+-- closes the conflict; a decision that came to nothing is taken back, and the note says why.
 CREATE TABLE sync_conflict (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_id BLOB NOT NULL,
     conduit_id INTEGER NOT NULL,
+    parent_id INTEGER NOT NULL,
     pair_id INTEGER NOT NULL,
     generation INTEGER NOT NULL,
     path BLOB NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('name_collision', 'name_not_allowed', 'move_cycle', 'suspect')),
+    reason_side INTEGER CHECK (reason_side IN (1, 2)),
     left_state BLOB,
     right_state BLOB,
     created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
+    decision TEXT CHECK (decision IN ('source', 'destination', 'both', 'rename-source', 'rename-destination')),
+    new_name BLOB,
+    decided_at INTEGER,
+    decided_by BLOB,
+    carried_in INTEGER,
+    note TEXT,
     resolved_at INTEGER,
-    resolution TEXT CHECK (resolution IN ('source', 'destination', 'both', 'dropped')),
+    resolution TEXT CHECK (
+        resolution IN ('source', 'destination', 'both', 'rename-source', 'rename-destination', 'dropped')),
+    CHECK ((decision IS NULL) = (decided_at IS NULL)),
+    CHECK ((new_name IS NOT NULL) = (decision IS NOT NULL AND decision LIKE 'rename-%')),
     CHECK ((resolved_at IS NULL) = (resolution IS NULL)),
+    FOREIGN KEY (tenant_id, decided_by) REFERENCES users(tenant_id, id),
     FOREIGN KEY (tenant_id, conduit_id) REFERENCES sync_conduit(tenant_id, id) ON DELETE CASCADE
 ) STRICT;
+
+CREATE TRIGGER users_leave_conflicts BEFORE DELETE ON users
+BEGIN UPDATE sync_conflict SET decided_by = NULL WHERE tenant_id = OLD.tenant_id AND decided_by = OLD.id; END;
 
 CREATE UNIQUE INDEX idx_sync_conflict_open ON sync_conflict(conduit_id, path) WHERE resolved_at IS NULL;
 CREATE INDEX idx_sync_conflict_conduit ON sync_conflict(tenant_id, conduit_id, id);

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use portbook::conduit::PreviewOptions;
+use portbook::conduit::{ConduitOptions, Filters, PreviewOptions};
 use portbook::delta::ChangeKind;
-use portbook::model::{PreviewId, RelPath, SyncMode};
+use portbook::model::{PreviewId, RelPath, SyncMode, Verify};
 use portbook::operation::{ChangeFilter, ChangeId};
 use portbook::{Code, wait};
 
@@ -20,6 +20,9 @@ claims! {
     the_second_halves_of_a_decision_go_with_the_first
     a_preview_that_was_applied_cannot_be_ticked
     a_preview_ends_with_its_time_and_is_cleaned_up
+    a_preview_lives_by_the_engines_clock_however_far_the_books_is
+    a_preview_is_applied_and_the_conduit_remembers_what_it_did
+    of_two_previews_made_at_once_each_is_whole_or_refused_as_a_conflict
     the_preview_of_another_session_is_unknown
 }
 
@@ -190,4 +193,60 @@ fn the_preview_of_another_session_is_unknown(world: &World) {
         wait(world.session.tick_all(unknown, ChangeFilter::default(), true)).unwrap_err().code(),
         Code::NotFound
     );
+}
+
+fn a_preview_lives_by_the_engines_clock_however_far_the_books_is(world: &World) {
+    for (round, hours) in [-2, 5].into_iter().enumerate() {
+        world.clock.advance(hours * 3600);
+        world.write(&format!("a/{round}"), 1);
+        let id = preview(&world.mirror());
+        world.clock.advance(3599);
+        assert_eq!(apply(&world.mirror(), id).counts.new, 1);
+        world.write(&format!("a/{round}-later"), 1);
+        let id = preview(&world.mirror());
+        world.clock.advance(3601);
+        assert_eq!(wait(world.session.preview(id)).unwrap_err().code(), Code::NotFound);
+        assert_eq!(sync(&world.mirror()).counts.new, 1);
+    }
+}
+
+/// Mode, policy and filters are the plan's own; applying it is no word about the next one.
+fn a_preview_is_applied_and_the_conduit_remembers_what_it_did(world: &World) {
+    world.write("a/x", 1);
+    world.write("a/x.tmp", 1);
+    let filters = Filters { exclude: vec!["*.tmp".into()], ..Filters::default() };
+    let options = ConduitOptions { mode: SyncMode::Bidirectional, filters, verify: Verify::None, ..Default::default() };
+    let id = preview(&world.conduit(options.clone()));
+    let places = || (world.place("a"), world.place("b"));
+    let conduit = wait(world.session.conduit_of(id, places().0, places().1)).unwrap();
+    assert_eq!(apply(&conduit, id).counts.new, 1);
+    assert_eq!(conduit.options().filters, options.filters);
+    // Whoever asks for the conduit as it is gets it as it was.
+    let conduit = wait(world.session.conduit(places().0, places().1)).unwrap();
+    assert_eq!((conduit.options().mode, conduit.options().verify), (options.mode, options.verify));
+    assert!(sync(&conduit).counts.is_quiet());
+    assert_eq!(world.tree("b"), ["x"]);
+
+    let unknown = wait(world.session.conduit(world.place("a"), world.place("c"))).err().unwrap();
+    assert_eq!(unknown.code(), Code::NotFound);
+    for (source, target) in [("a", "c"), ("b", "a")] {
+        let other = wait(world.session.conduit_of(id, world.place(source), world.place(target))).err().unwrap();
+        assert_eq!(other.code(), Code::Invalid, "{source} {target}");
+    }
+}
+
+fn of_two_previews_made_at_once_each_is_whole_or_refused_as_a_conflict(world: &World) {
+    world.write_many(500);
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let looks = || scope.spawn(|| wait(world.mirror().preview(PreviewOptions::default())));
+        let both = [looks(), looks()];
+        both.map(|look| look.join().unwrap()).into_iter().collect()
+    });
+    let made: Vec<_> = results.iter().filter_map(|r| r.as_ref().ok()).collect();
+    assert!(!made.is_empty(), "{results:?}");
+    assert!(made.iter().all(|summary| summary.counts.new == 500), "{made:?}");
+    let refused = results.iter().filter_map(|r| r.as_ref().err());
+    refused.for_each(|error| assert_eq!(error.code(), Code::Conflict, "{error}"));
+    assert_eq!(apply(&world.mirror(), made[0].id).counts.new, 500);
+    assert!(sync(&world.mirror()).counts.is_quiet());
 }

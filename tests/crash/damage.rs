@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use portbook::conduit::ConduitOptions;
-use portbook::model::{Kind, SyncMode};
+use portbook::conduit::{Choice, ConduitOptions};
+use portbook::identity::ContentHash;
+use portbook::model::{Kind, Side, SyncMode, WaitReason};
 use portbook::operation::RunEvent;
 use portbook::provider::local::Disk;
 use portbook::provider::simulation::{ModelOptions, Switch};
@@ -123,4 +124,36 @@ fn a_cancelled_run_does_not_make_the_unclean_stop_forgotten() {
     world.sync(&options).unwrap();
     assert!(world.right().all()["f2"].content == content(2), "the damage was carried");
     assert!(world.left().all()["f2"].content == content(2), "it was not fetched again");
+}
+
+/// What may be damage stays in doubt through clean runs, until a person says which version counts.
+#[test]
+fn damage_against_an_edit_waits_through_clean_runs_until_it_is_decided() {
+    let options = options(SyncMode::Bidirectional, None);
+    for (choice, counts) in [(Choice::KeepDestination, b"edited".to_vec()), (Choice::KeepSource, Vec::new())] {
+        let world = stopped(&options);
+        damage(&world.left(), "f2", Damage::Emptied);
+        world.right().put("f2", b"edited");
+        world.settle();
+        for run in 0..3 {
+            let report = world.sync(&options).unwrap();
+            assert_eq!(report.waiting, 1, "run {run}");
+            assert!(world.right().all()["f2"].content == b"edited" && world.left().all()["f2"].content.is_empty());
+            world.settle();
+        }
+        let engine = world.engine();
+        let conduit = engine.connect(&options).unwrap();
+        let waiting = portbook::wait(conduit.conflicts(None, 10)).unwrap();
+        let [conflict] = &waiting[..] else { panic!("{waiting:?}") };
+        assert_eq!((conflict.reason, conflict.side), (WaitReason::Suspect, Some(Side::Left)));
+        let base = portbook::wait(conduit.inspect_conflict(conflict.id)).unwrap().base;
+        assert_eq!(base.and_then(|pair| pair.content), Some(ContentHash::of(&content(2))));
+        portbook::wait(conduit.resolve_conflict(conflict.id, &conflict.mark, choice)).unwrap();
+        assert!(engine.sync(&options).unwrap().is_in_step());
+        engine.end();
+        assert_eq!(world.left().all()["f2"].content, counts);
+        assert_eq!(world.right().all()["f2"].content, counts);
+        world.settle();
+        assert!(world.sync(&options).unwrap().counts.is_quiet());
+    }
 }

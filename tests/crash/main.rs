@@ -6,6 +6,7 @@
 
 mod changing;
 mod damage;
+mod decided;
 #[path = "../lib/engine/mod.rs"]
 mod engine;
 mod faults;

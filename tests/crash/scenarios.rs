@@ -2,6 +2,7 @@
 
 use portbook::conduit::{ConduitOptions, Filters};
 use portbook::model::ConflictPolicy::{DestinationWins, KeepBoth, LatestWins, SourceWins};
+use portbook::model::NameClash;
 use portbook::model::SyncMode::{Bidirectional, Mirror, Selective};
 use portbook::provider::local::Parts;
 use portbook::provider::simulation::ModelOptions;
@@ -228,6 +229,32 @@ fn many_change(world: &World) {
     left.rename("d1", "moved");
 }
 
+/// Names that the right side cannot hold or tell apart.
+fn hard_names(world: &World) {
+    let left = world.left();
+    for dir in ["d?", "d?/con", "D"] {
+        left.dir(dir);
+    }
+    for name in ["a:b", "Name", "name", "NAME", "d?/e*", "d?/con/f.", "D/plain"] {
+        left.put(name, format!("{name}, agreed").as_bytes());
+    }
+}
+
+/// … are renamed, moved, edited, replaced.
+fn hard_moves(world: &World) {
+    let left = world.left();
+    left.rename("a:b", "d?/con/a:b");
+    left.rename("name", "nAMe");
+    left.rename("d?", "e?");
+    left.put("NAME", b"NAME, edited");
+    left.swap("D/plain", "e?/e*");
+    left.remove("e?/con/f.");
+    left.put("e?/con/F.", b"another f");
+    left.put("x|y", b"new");
+    left.put("c:d", b"new too");
+    left.put("X|Y", b"new as well");
+}
+
 fn nothing(_: &World) {}
 
 fn choose(patterns: &[&str]) -> ConduitOptions {
@@ -293,6 +320,24 @@ pub fn all() -> Vec<Scenario> {
         base: Some(tree),
         edit,
     };
+    let narrow = ModelOptions { case_insensitive: true, windows_names: true, ..disk };
+    let aliased = |how: ConduitOptions| ConduitOptions { name_clash: NameClash::Alias, ..how };
+    for (first, later, how) in [
+        ("aliases, mirror: first run", "aliases, mirror: moves", aliased(mirror())),
+        ("aliases, both: first run", "aliases, both: moves", aliased(both())),
+    ] {
+        let options = [how.clone(), how];
+        let tell = |name, base, edit| Scenario {
+            name,
+            disk: narrow,
+            options: options.clone(),
+            parts: Parts::default(),
+            base,
+            edit,
+        };
+        out.push(tell(first, None, hard_names as fn(&World)));
+        out.push(tell(later, Some(hard_names as fn(&World)), hard_moves as fn(&World)));
+    }
     out.push(poorer("poor disk, mirror: quarrel", quarrel, &plain));
     out.push(poorer("poor disk, mirror: swaps", swaps, &plain));
     out.push(poorer("poor disk, mirror: updates", updates, &plain));

@@ -1,5 +1,6 @@
 //! File sync through the whole engine: what must hold whatever happens between the runs and beside them.
 
+mod aliases;
 mod beside;
 mod clocks;
 #[path = "../lib/engine/mod.rs"]

@@ -179,6 +179,37 @@ fn a_cycle_of_two_moves_keeps_the_policy_sides_move() {
 }
 
 #[test]
+fn a_cycle_is_undone_wherever_the_two_directories_lie_and_nothing_in_them_is_touched() {
+    let stories: [(&[&str], &str, &str); 3] = [
+        // Side by side; one deep beneath the other's like; beneath a directory that is moved as well.
+        (&["a/", "a/f", "b/", "b/g"], "b", "a"),
+        (&["a/", "a/x/", "a/x/f", "b/", "b/y/", "b/y/g"], "b/y", "a/x"),
+        (&["d/", "d/a/", "d/a/f", "d/b/", "d/b/g"], "d/b", "d/a"),
+    ];
+    for (items, into_left, into_right) in stories {
+        for policy in ConflictPolicy::ALL {
+            let s = both(*policy);
+            let mut world = agreed(items);
+            let top =
+                |at: &str| at.split('/').take(if at.starts_with('d') { 2 } else { 1 }).collect::<Vec<_>>().join("/");
+            let (a, b) = (top(into_right), top(into_left));
+            rename(&mut world, Side::Left, &a, &format!("{into_left}/moved"));
+            rename(&mut world, Side::Right, &b, &format!("{into_right}/moved"));
+            let count = world.trees.left.items.len();
+            let plan = world.sync(&s);
+            assert_eq!(plan.tally.count(ChangeKind::Conflict), 1, "{policy:?} {items:?} {:#?}", effects(&plan));
+            assert_eq!((plan.tally.bytes, plan.tally.count(ChangeKind::Deleted)), (0, 0));
+            assert!(plan.changes.iter().all(|c| !matches!(c.action, Action::Skip(_))));
+            let keeps_right = *policy == ConflictPolicy::DestinationWins;
+            let kept = if keeps_right { format!("{into_right}/moved") } else { format!("{into_left}/moved") };
+            assert!(world.trees.left.is_dir(&path(&kept)), "{policy:?} {:#?}", world.trees.left.shape());
+            assert_eq!(world.trees.left.items.len(), count);
+            in_step_and_quiet(&world, &s);
+        }
+    }
+}
+
+#[test]
 fn what_one_side_moved_and_the_other_deleted_survives_unless_the_deletion_wins() {
     for policy in ConflictPolicy::ALL {
         for items in [vec!["p"], vec!["p/", "p/f"]] {

@@ -5,207 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use portbook::model::{ConflictPolicy, Kind, Side, Sides, SyncMode};
 
-/// An item as it really is on a side, and what can be seen of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
-    Absent,
-    /// A file or link; `unhashable`: its content cannot be read by the scan; `touched`: with a time of its own.
-    Leaf {
-        kind: Kind,
-        content: String,
-        unhashable: bool,
-        touched: bool,
-    },
-    /// `sealed`: it cannot be listed.
-    Dir {
-        children: BTreeMap<&'static str, Seen>,
-        sealed: bool,
-    },
-    /// Something that the listing does not show, although it may be there.
-    Unlisted(Box<Seen>),
-}
-
-/// What both sides agreed on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Base {
-    Absent,
-    Leaf { kind: Kind, content: String },
-    Dir(BTreeMap<&'static str, Base>),
-}
-
-/// What the result depends on beside the trees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    pub mode: SyncMode,
-    pub exact: bool,
-    pub policy: ConflictPolicy,
-    /// The side that changed later, as far as that can be told; for *latest wins*.
-    pub later: Option<Side>,
-    /// Left out by the filter: of each name nothing, everything, or only directories. `x` always is.
-    pub excluded: [Filtered; 2],
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filtered {
-    No,
-    Yes,
-    Dirs,
-}
-
-impl Rules {
-    pub fn excludes(&self, name: &str, is_dir: bool) -> bool {
-        let filtered = match name {
-            "n" => self.excluded[0],
-            "m" => self.excluded[1],
-            "x" => Filtered::Yes,
-            _ => Filtered::No,
-        };
-        filtered == Filtered::Yes || (filtered == Filtered::Dirs && is_dir)
-    }
-
-    pub fn winner(&self) -> Option<Side> {
-        match self.policy {
-            ConflictPolicy::SourceWins => Some(Side::Left),
-            ConflictPolicy::DestinationWins => Some(Side::Right),
-            ConflictPolicy::LatestWins | ConflictPolicy::KeepBoth => None,
-        }
-    }
-}
-
-/// A kind and a content; of directories the empty one.
-pub type Shape = BTreeMap<String, (Kind, String)>;
-
-/// What must hold after the plan was applied.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Expected {
-    pub trees: Sides<Shape>,
-    pub rows: BTreeSet<String>,
-    /// What went to a trash or an archive, sorted.
-    pub trash: Vec<String>,
-    pub new: u64,
-    pub updated: u64,
-    pub deleted: u64,
-    pub conflicts: u64,
-    /// Something was left alone and that is said.
-    pub left_alone: bool,
-}
-
-pub const STAMP: &str = "2026-11-21 064500";
-
-impl Seen {
-    pub fn leaf(kind: Kind, content: String) -> Self {
-        Self::Leaf { kind, content, unhashable: false, touched: false }
-    }
-
-    fn is_dir(&self) -> bool {
-        matches!(self, Self::Dir { .. })
-    }
-
-    fn count_beneath(&self) -> u64 {
-        match self {
-            Self::Dir { children, .. } => children.values().map(|c| 1 + c.count_beneath()).sum(),
-            Self::Absent | Self::Leaf { .. } | Self::Unlisted(_) => 0,
-        }
-    }
-
-    fn child(&self, name: &str) -> &Seen {
-        match self {
-            Self::Dir { children, .. } => children.get(name).unwrap_or(&Seen::Absent),
-            Self::Absent | Self::Leaf { .. } | Self::Unlisted(_) => &Seen::Absent,
-        }
-    }
-}
-
-impl Base {
-    fn child(&self, name: &str) -> &Base {
-        match self {
-            Self::Dir(children) => children.get(name).unwrap_or(&Base::Absent),
-            Self::Absent | Self::Leaf { .. } => &Base::Absent,
-        }
-    }
-
-    fn equals(&self, seen: &Seen) -> bool {
-        match (self, seen) {
-            (Self::Absent, Seen::Absent) => true,
-            (Self::Leaf { kind, content }, Seen::Leaf { kind: k, content: c, .. }) => kind == k && content == c,
-            (Self::Dir(base), Seen::Dir { children, sealed }) => {
-                !sealed && base.len() == children.len() && children.iter().all(|(n, c)| self.child(n).equals(c))
-            }
-            _ => false,
-        }
-    }
-}
-
-impl Base {
-    /// Nothing in the directory was added or changed, and everything can be seen; something may have gone.
-    fn holds_all_of(&self, seen: &Seen) -> bool {
-        match seen {
-            Seen::Dir { children, sealed } => {
-                !sealed && matches!(self, Self::Dir(_)) && children.iter().all(|(n, c)| self.child(n).holds_all_of(c))
-            }
-            Seen::Absent | Seen::Leaf { .. } | Seen::Unlisted(_) => self.equals(seen),
-        }
-    }
-}
-
-impl Expected {
-    /// The side keeps what it has there.
-    fn keep(&mut self, side: Side, at: &str, seen: &Seen) {
-        match seen {
-            Seen::Absent => {}
-            Seen::Leaf { kind, content, .. } => {
-                self.trees[side].insert(at.to_owned(), (*kind, content.clone()));
-            }
-            Seen::Dir { children, .. } => {
-                self.trees[side].insert(at.to_owned(), (Kind::Dir, String::new()));
-                for (name, child) in children {
-                    self.keep(side, &format!("{at}/{name}"), child);
-                }
-            }
-            Seen::Unlisted(real) => self.keep(side, at, real),
-        }
-    }
-
-    fn keep_rows(&mut self, at: &str, base: &Base) {
-        if *base == Base::Absent {
-            return;
-        }
-        self.rows.insert(at.to_owned());
-        if let Base::Dir(children) = base {
-            for (name, child) in children {
-                self.keep_rows(&format!("{at}/{name}"), child);
-            }
-        }
-    }
-
-    fn both(&mut self, at: &str, kind: Kind, content: &str) {
-        for side in Side::BOTH {
-            self.trees[side].insert(at.to_owned(), (kind, content.to_owned()));
-        }
-        self.rows.insert(at.to_owned());
-    }
-
-    /// Everything goes to the trash of its side.
-    fn trash_all(&mut self, seen: &Seen) {
-        match seen {
-            Seen::Leaf { content, .. } => self.trash.push(content.clone()),
-            Seen::Dir { children, .. } => children.values().for_each(|c| self.trash_all(c)),
-            Seen::Absent | Seen::Unlisted(_) => {}
-        }
-    }
-
-    fn holds_something(&self, side: Side, at: &str) -> bool {
-        self.trees[side].keys().any(|p| p.strip_prefix(at).is_some_and(|rest| rest.starts_with('/')))
-    }
-
-    fn absorb(&mut self, other: Expected) {
-        self.trees.left.extend(other.trees.left);
-        self.trees.right.extend(other.trees.right);
-        self.rows.extend(other.rows);
-        self.trash.extend(other.trash);
-        self.left_alone |= other.left_alone;
-    }
-}
+use crate::expected::{Base, Expected, Rules, STAMP, Seen};
 
 /// One name under the table.
 pub struct Table<'a> {
@@ -405,6 +205,9 @@ impl Table<'_> {
         let mirror = self.rules.mode != SyncMode::Bidirectional;
         let was_dir = matches!(base, Base::Dir(_));
         let sealed = matches!(is[has], Seen::Dir { sealed: true, .. });
+        if self.rules.mode == SyncMode::Selective && has == Side::Left {
+            return self.made_when_needed(at, base, is, out);
+        }
         if mirror && has == Side::Right && !was_dir {
             if !self.rules.exact {
                 self.leave(at, base, is, out); // note a
@@ -445,6 +248,29 @@ impl Table<'_> {
             out.conflicts += 1;
         } else {
             out.deleted += counts.2 + u64::from(!stays);
+        }
+    }
+
+    /// Selective mode: the target holds files, and directories only for what is in them.
+    fn made_when_needed(&self, at: &str, base: &Base, is: Sides<&Seen>, out: &mut Expected) {
+        if matches!(is.left, Seen::Dir { sealed: true, .. }) {
+            return self.leave(at, base, is, out);
+        }
+        let mut inner = Expected::default();
+        self.children(at, base, is, &mut inner);
+        let (is_needed, left_alone) = (inner.holds_something(Side::Right, at), inner.left_alone);
+        out.new += inner.new;
+        out.updated += inner.updated;
+        out.deleted += inner.deleted;
+        out.conflicts += inner.conflicts;
+        let has_rows = !inner.rows.is_empty();
+        out.absorb(inner);
+        out.trees.left.insert(at.to_owned(), (Kind::Dir, String::new()));
+        if is_needed {
+            out.both(at, Kind::Dir, "");
+            out.new += 1;
+        } else if *base != Base::Absent && (left_alone && has_rows) {
+            out.rows.insert(at.to_owned());
         }
     }
 
@@ -524,6 +350,10 @@ impl Table<'_> {
         // What is unknown, left out, or (in a mirror) not ours keeps its directory.
         let stays = blocked || (mirror && !self.rules.exact && (untracked || never_known));
         if stays && winner == Some(file) {
+            return self.leave(at, base, is, out);
+        }
+        if self.rules.mode == SyncMode::Selective && folder == Side::Left {
+            // The target's file is not the selection's to remove.
             return self.leave(at, base, is, out);
         }
         let count = |out: &mut Expected| if unopposed { out.updated += 1 } else { out.conflicts += 1 };

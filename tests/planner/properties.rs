@@ -23,7 +23,7 @@ fn known(world: &World) -> BTreeSet<portbook::identity::ContentHash> {
     world.ledger.values().filter_map(|p| p.content).collect()
 }
 
-fn conserved(before: &World, after: &World) -> Result<(), TestCaseError> {
+pub fn conserved(before: &World, after: &World) -> Result<(), TestCaseError> {
     let (has, knew) = (contents(after), known(before));
     for content in contents(before) {
         // Decision 23: an ordinary update over a known state need not archive it.
@@ -33,7 +33,7 @@ fn conserved(before: &World, after: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn run(world: &mut World, s: &portbook::delta::Settings) -> Result<crate::world::Plan, TestCaseError> {
+pub fn run(world: &mut World, s: &portbook::delta::Settings) -> Result<crate::world::Plan, TestCaseError> {
     let plan = world.plan(s);
     let outcome = world.apply(&plan.changes);
     prop_assert!(outcome.stale.is_empty(), "stale without a cause:\n{}", describe(&plan, &outcome));

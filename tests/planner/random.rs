@@ -32,6 +32,9 @@ pub enum Edit {
 
 pub const NAMES: [&str; 6] = ["a", "b", "c", "A", "d.txt", "e"];
 
+/// Names that a side may refuse or not tell apart, in the places of [`NAMES`].
+pub const HARD_NAMES: [&str; 6] = ["a", "A", "a:b", "con", "d.", "D."];
+
 pub fn edit() -> impl Strategy<Value = Edit> {
     let n = || 0..64usize;
     let name = || 0..NAMES.len();
@@ -77,11 +80,13 @@ impl World {
         let only_dirs = of(Kind::Dir);
         let mut dirs = only_dirs.clone();
         dirs.insert(0, RelPath::root());
-        let place = |dir: &usize, n: &usize| pick(&dirs, *dir).expect("the root").join(&name(NAMES[*n]));
+        let hard = self.limits.left.is_some() || self.limits.right.is_some();
+        let names = if hard { HARD_NAMES } else { NAMES };
+        let place = |dir: &usize, n: &usize| pick(&dirs, *dir).expect("the root").join(&name(names[*n]));
         match edit {
             Edit::Write { dir, name, content: number } => {
                 let at = place(dir, name);
-                if !self.trees[side].is_dir(&at) && !self.trees[side].items.contains_key(&at) {
+                if self.is_free(side, &at) {
                     self.put_item(side, &at, Kind::File, &content(*number));
                 }
             }
@@ -92,13 +97,13 @@ impl World {
             }
             Edit::MakeDir { dir, name } => {
                 let at = place(dir, name);
-                if !self.trees[side].items.contains_key(&at) {
+                if self.is_free(side, &at) {
                     self.put_item(side, &at, Kind::Dir, b"");
                 }
             }
             Edit::Link { dir, name, content: number } => {
                 let at = place(dir, name);
-                if !self.trees[side].items.contains_key(&at) {
+                if self.is_free(side, &at) {
                     self.put_item(side, &at, Kind::Symlink, &content(*number));
                 }
             }
@@ -155,11 +160,17 @@ impl World {
         }
     }
 
+    fn is_free(&self, side: Side, at: &RelPath) -> bool {
+        !self.is_taken(side, at) && self.admits(side, at)
+    }
+
     /// As rename(2): replaces a file, never a directory with something in it.
     fn rename_over(&mut self, side: Side, from: &RelPath, to: &RelPath) {
-        let tree = &mut self.trees[side];
+        let tree = &self.trees[side];
         let is_file = |p: &RelPath| tree.items.get(p).is_some_and(|i| i.kind != Kind::Dir);
         let free = !tree.items.contains_key(to) || (is_file(to) && is_file(from) && from != to);
+        let free = free && self.admits(side, to) && (!self.is_taken(side, to) || tree.items.contains_key(to));
+        let tree = &mut self.trees[side];
         if free && !to.is_within(from) {
             tree.items.remove(to);
             tree.rename(from, to);

@@ -4,14 +4,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use portbook::delta::{
-    Action, Change, DirSeen, Expect, Finish, Observed, Reconciler, Scope, Settings, SideRules, Step, Tally, Task,
-    Unreadable,
+    Action, Change, DirSeen, DroppedDecision, Expect, Finish, Observed, Reconciler, Scope, Settings, SideRules, Step,
+    Tally, Task, Unreadable,
 };
 use portbook::identity::ContentHash;
 use portbook::model::{
-    ConflictPolicy, Entry, Held, Ident, Kind, Name, Node, Pair, PairId, RelPath, Side, Sides, SyncMode, Timestamp,
-    Token,
+    ConflictPolicy, Entry, Held, Ident, Kind, Name, NameClash, Node, Pair, PairId, RelPath, Side, Sides, SyncMode,
+    Timestamp, Token,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +138,7 @@ pub fn settings(mode: SyncMode, policy: ConflictPolicy) -> Settings {
     Settings {
         mode,
         policy,
+        name_clash: NameClash::Skip,
         exact: false,
         checksum: false,
         rules: Sides::new(rules(), rules()),
@@ -145,6 +148,7 @@ pub fn settings(mode: SyncMode, policy: ConflictPolicy) -> Settings {
         unclean_stop: false,
         first_new_pair: PairId(1),
         move_limit: 1000,
+        decisions: Arc::default(),
     }
 }
 
@@ -158,12 +162,16 @@ pub struct World {
     pub next_ident: u64,
     /// Which sides give identities.
     pub gives_ident: Sides<bool>,
+    /// What the sides can hold, where that is less than everything.
+    pub limits: Sides<Option<SideRules>>,
 }
 
+#[derive(Debug)]
 pub struct Plan {
     pub changes: Vec<Change>,
     pub tally: Tally,
     pub rounds: usize,
+    pub dropped: Vec<DroppedDecision>,
 }
 
 /// What an execution did.
@@ -200,6 +208,63 @@ impl World {
 
     pub fn dir(&mut self, side: Side, at: &str) {
         self.put_item(side, &path(at), Kind::Dir, b"");
+    }
+
+    /// Another item of that side stands at this place, as far as the side can tell.
+    pub fn is_taken(&self, side: Side, at: &RelPath) -> bool {
+        self.standing(side, at).is_some()
+    }
+
+    /// What that side shows at this place, under whatever case or normal form.
+    fn standing(&self, side: Side, at: &RelPath) -> Option<RelPath> {
+        let tree = &self.trees[side];
+        if self.limits[side].is_none() {
+            return tree.items.contains_key(at).then(|| at.clone());
+        }
+        let (parent, name) = (at.parent()?, at.name()?);
+        let alike = |e: &Entry| self.fold(side, &e.name) == self.fold(side, &name);
+        tree.children(&parent).into_iter().find(alike).map(|e| parent.join(&e.name))
+    }
+
+    fn fold(&self, side: Side, name: &Name) -> String {
+        let text = String::from_utf8_lossy(name.as_bytes()).into_owned();
+        let Some(rules) = &self.limits[side] else { return text };
+        let text = if rules.unicode_insensitive { text.nfc().collect() } else { text };
+        if rules.case_insensitive { text.to_lowercase() } else { text }
+    }
+
+    /// Whether that side takes the name at all.
+    pub fn admits(&self, side: Side, at: &RelPath) -> bool {
+        let Some(rules) = &self.limits[side] else { return true };
+        let name = at.name().expect("not the root");
+        let text = String::from_utf8_lossy(name.as_bytes()).into_owned();
+        let is_refused = text.contains([':', '*', '?'])
+            || text.ends_with(['.', ' '])
+            || text.split('.').next().is_some_and(|stem| stem.eq_ignore_ascii_case("con"));
+        text.len() <= rules.max_name_bytes && !(rules.windows_names && is_refused)
+    }
+
+    /// A tree under the names that both sides agreed on.
+    pub fn agreed_shape(&self, side: Side) -> BTreeMap<RelPath, (Kind, Vec<u8>)> {
+        let mut names: HashMap<RelPath, RelPath> = HashMap::new();
+        let mut dirs = vec![(PairId::ROOT, RelPath::root(), RelPath::root())];
+        while let Some((dir, real, agreed)) = dirs.pop() {
+            for row in self.base(dir) {
+                let (real, agreed) = (real.join(row.name_on(side)), agreed.join(&row.name));
+                names.insert(real.clone(), agreed.clone());
+                if row.kind == Kind::Dir {
+                    dirs.push((row.id, real, agreed));
+                }
+            }
+        }
+        let shape = self.trees[side].shape().into_iter();
+        shape.map(|(at, item)| (names.get(&at).cloned().unwrap_or(at), item)).collect()
+    }
+
+    /// How many names only one side has.
+    pub fn aliases(&self) -> usize {
+        let held = self.ledger.values().flat_map(|row| [&row.held.left, &row.held.right]);
+        held.filter(|held| held.alias.is_some()).count()
     }
 
     fn base(&self, parent: PairId) -> Vec<Pair> {
@@ -265,7 +330,10 @@ impl World {
                 reconciler.observe(observed, &mut changes);
             }
             match reconciler.finish(&mut changes) {
-                Finish::Plan(tally) => return Plan { changes, tally, rounds },
+                Finish::Plan(tally) => {
+                    let dropped = reconciler.dropped_decisions().to_vec();
+                    return Plan { changes, tally, rounds, dropped };
+                }
                 Finish::Hash(wanted) => {
                     let mut hashes = Sides::<HashMap<_, _>>::default();
                     for side in Side::BOTH {
@@ -376,7 +444,7 @@ impl World {
         match &change.action {
             Action::MakeDir { on } => {
                 let at = change.path_on(*on).clone();
-                if self.trees[*on].items.contains_key(&at) || !self.has_parent(*on, &at) {
+                if self.is_taken(*on, &at) || !self.admits(*on, &at) || !self.has_parent(*on, &at) {
                     return false;
                 }
                 self.put_item(*on, &at, Kind::Dir, b"");
@@ -387,8 +455,13 @@ impl World {
             }
             Action::Move { on, from, settled } => {
                 let to = change.path_on(*on).clone();
-                let tree = &self.trees[*on];
-                if tree.items.contains_key(&to) || !self.has_parent(*on, &to) || to.is_within(from) {
+                let is_taken = self.standing(*on, &to).is_some_and(|there| there != *from);
+                if is_taken
+                    || (to == *from)
+                    || !(self.admits(*on, &to) || is_temporary(&to))
+                    || !self.has_parent(*on, &to)
+                    || to.is_within(from)
+                {
                     return false;
                 }
                 self.trees[*on].rename(from, &to);
@@ -397,6 +470,10 @@ impl World {
                 if let Some(row) = self.ledger.get_mut(&change.pair).filter(|_| !is_lift) {
                     row.parent = change.parent;
                     row.name = change.path.name().expect("not the root");
+                    for side in Side::BOTH {
+                        let there = change.path_on(side).name().expect("not the root");
+                        row.held[side].alias = Some(there).filter(|there| *there != row.name);
+                    }
                     if settled.left && settled.right {
                         self.record(change);
                     }
@@ -407,7 +484,8 @@ impl World {
                     return false;
                 };
                 let at = change.path_on(*to).clone();
-                if !self.has_parent(*to, &at) || self.trees[*to].is_dir(&at) {
+                let is_others = self.standing(*to, &at).is_some_and(|there| there != at);
+                if !self.has_parent(*to, &at) || self.trees[*to].is_dir(&at) || is_others || !self.admits(*to, &at) {
                     return false;
                 }
                 if let Some(old) = self.trees[*to].items.remove(&at)

@@ -90,6 +90,7 @@ contract! {
     operations::completion_is_logged_once_with_its_status;
     operations::a_run_of_nothing_is_logged_too;
     operations::a_preview_that_has_expired_is_not_stored;
+    operations::a_preview_expires_by_the_clock_of_its_writer;
     ledger::children_come_back_ordered_by_name_as_they_were_written;
     ledger::rows_of_one_name_are_told_apart_by_their_ids;
     ledger::a_directory_has_the_path_of_its_ancestors;

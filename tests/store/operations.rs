@@ -163,3 +163,20 @@ pub(crate) async fn a_preview_that_has_expired_is_not_stored(book: Arc<Book>) {
     let hour = "SELECT count(*) FROM sync_preview_cache WHERE expires_at > computed_at AND sync_type = 'records'";
     assert_eq!(book.ints(hour, vec![]).await, [1]);
 }
+
+pub(crate) async fn a_preview_expires_by_the_clock_of_its_writer(book: Arc<Book>) {
+    let t = book.tenancy().await;
+    let sql = "INSERT INTO sync_preview_cache (id, org_id, sync_type, computed_at, expires_at) \
+        VALUES (?1, ?2, 'files', ?3, ?4)";
+    // Years behind the book's clock, and years ahead of it.
+    for computed in [START, START * 2] {
+        let preview = |lives| {
+            let times = [Value::Time(computed), Value::Time(computed + lives)];
+            [Value::Uuid(id()), Value::Uuid(t.tenant.0)].into_iter().chain(times).collect::<Vec<_>>()
+        };
+        for lives in [0, -1] {
+            assert_eq!(book.code(sql, preview(lives)).await, Some(Code::Invalid), "{computed} and {lives}");
+        }
+        book.execute(sql, preview(1)).await.unwrap();
+    }
+}

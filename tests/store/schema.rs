@@ -6,9 +6,9 @@ use std::sync::Arc;
 use portbook::Code;
 use portbook::model::{
     Activity, Conduit, ConduitId, Conflict, ConflictPolicy, EntryKind, EntryRow, Generation, GenerationStatus,
-    IndexMode, Moment, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow, PreviewState, RelPath,
-    Resolution, Schedule, SelectionRule, SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncMode, SyncStatus,
-    SyncType, TransferSession, TransferState, UserId, VerificationStatus, Verify,
+    IndexMode, Moment, NameClash, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow, PreviewState,
+    RelPath, Resolution, Schedule, SelectionRule, SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncMode,
+    SyncStatus, SyncType, TransferSession, TransferState, UserId, VerificationStatus, Verify, WaitReason,
 };
 use portbook::store::{Insert, Record, Statement, Value, Write};
 
@@ -115,12 +115,21 @@ pub(crate) async fn records_come_back_as_they_were_written(book: Arc<Book>) {
         id: 0,
         tenant_id: t.tenant,
         conduit_id: conduit.id,
+        parent_id: 4,
         pair_id: 5,
         generation: 1,
         path: path.clone(),
+        reason: WaitReason::Suspect,
+        reason_side: Some(2),
         left_state: Some(vec![1]),
         right_state: None,
         created_at: NOW,
+        decision: Some(Resolution::RenameSource),
+        new_name: Some(b"\xff".to_vec()),
+        decided_at: Some(NOW),
+        decided_by: Some(UserId::new(t.user)),
+        carried_in: Some(2),
+        note: Some("a side moved on".into()),
         resolved_at: Some(NOW),
         resolution: Some(Resolution::Both),
     };
@@ -173,6 +182,7 @@ fn conduit(t: &Tenancy, source: i64) -> Conduit {
         name: Some("photos".into()),
         sync_mode: SyncMode::Bidirectional,
         conflict_policy: ConflictPolicy::LatestWins,
+        name_clash: NameClash::Alias,
         filters: "{}".into(),
         filter_fingerprint: Some(vec![7; 32]),
         exact: true,

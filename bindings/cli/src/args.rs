@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Preview(Preview),
     /// Bring two places into step
     Sync(Sync),
-    /// Compare both sides, independently of the ledger
+    /// Compare both sides, independently of the ledger; what their last sync left out is no difference
     Verify(Verify),
     /// List past runs
     History(History),
@@ -86,7 +86,7 @@ pub(crate) struct Sync {
     #[command(flatten)]
     pub(crate) plan: Preview,
 
-    /// Apply exactly this preview
+    /// Apply exactly this preview; its mode, filters and limits are those it was made with
     #[arg(long, value_name = "ID", value_parser = preview_id)]
     pub(crate) preview: Option<PreviewId>,
 
@@ -106,7 +106,8 @@ pub(crate) struct Sync {
     #[arg(long, value_name = "N|P%", value_parser = max_delete)]
     pub(crate) max_delete: Option<MaxDelete>,
 
-    /// Do not ask
+    /// Do not ask. With --preview, also confirm the guards that this preview listed, for it alone (of --exact without an
+    /// earlier sync only together with --max-delete); without --preview no guard is confirmed
     #[arg(long)]
     pub(crate) yes: bool,
 }

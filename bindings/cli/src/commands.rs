@@ -4,8 +4,10 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use portbook::conduit::{self, ApplyOptions, Conduit, ConduitOptions, Filters, PreviewOptions};
-use portbook::model::{PreviewId, Side};
+use portbook::conduit::{
+    self, ApplyOptions, Conduit, ConduitOptions, Filters, PreviewOptions, VerifyOptions, VerifyReport,
+};
+use portbook::model::{PreviewId, Side, SyncMode};
 use portbook::operation::{ChangeFilter, ChangeId, PreviewChange, PreviewSummary, Run, RunEvent, RunPhase, RunReport};
 use portbook::{Book, BookOptions, Code, Error, Result, Session};
 
@@ -88,7 +90,8 @@ fn show_preview(args: &Args, session: &Session, summary: &PreviewSummary, elapse
     let counts = counts(&summary.counts, summary.bytes, 0, elapsed);
     if args.json {
         let lines = changes(session, summary.id).map(|line| line.map_err(io::Error::other));
-        return render::write_preview(&mut out, &counts, &summary.id.to_string(), lines)
+        let guards: Vec<_> = summary.guards.iter().map(|guard| (guard.name.as_str(), guard.reason.as_str())).collect();
+        return render::write_preview(&mut out, &counts, &summary.id.to_string(), &guards, lines)
             .and_then(|()| out.flush())
             .map_err(print_failed);
     }
@@ -104,8 +107,9 @@ fn show_preview(args: &Args, session: &Session, summary: &PreviewSummary, elapse
     for guard in &summary.guards {
         writeln!(out, "guard {}: {}", guard.name, guard.reason).map_err(print_failed)?;
     }
-    if summary.items > 0 {
-        writeln!(out, "apply exactly this with --preview {}", summary.id).map_err(print_failed)?;
+    if summary.items > 0 || !summary.guards.is_empty() {
+        let yes = if summary.guards.is_empty() { "" } else { " --yes, which confirms these guards for it" };
+        writeln!(out, "apply exactly this with --preview {}{yes}", summary.id).map_err(print_failed)?;
     }
     out.flush().map_err(print_failed)
 }
@@ -153,7 +157,20 @@ fn line(change: PreviewChange) -> ChangeLine {
         (None, Some(reason)) => reason.to_string(),
         (None, None) => format!("{}{side}", change.action),
     };
+    let action = Side::BOTH.into_iter().filter_map(|side| alias(&change, side)).fold(action, |all, one| all + &one);
+    let action = if change.decides.is_some() { format!("{action}, as decided") } else { action };
     ChangeLine { path: change.path.to_string(), kind: change.kind, action, bytes: change.bytes }
+}
+
+/// The name that the item has on one side only.
+fn alias(change: &PreviewChange, side: Side) -> Option<String> {
+    let name = change.path_on[side].as_ref()?.name()?;
+    let is_alias = change.path.name().as_ref() != Some(&name) && !portbook::provider::is_reserved(name.as_bytes());
+    let place = match side {
+        Side::Left => "source",
+        Side::Right => "target",
+    };
+    is_alias.then(|| format!(", as {name} at the {place}"))
 }
 
 fn counts(counts: &portbook::operation::Counts, bytes: u64, generation: i64, elapsed: Duration) -> Counts {
@@ -185,16 +202,24 @@ fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
         options.transfers = u32::from(transfers.get());
     }
     with_book(args, |session| {
-        let conduit = portbook::wait(session.connect(places.0, places.1, options))?;
+        let conduit = match command.preview {
+            Some(id) => portbook::wait(session.conduit_of(id, places.0, places.1))?,
+            None => portbook::wait(session.connect(places.0, places.1, options))?,
+        };
         let can_ask = !args.json && io::stdin().is_terminal() && io::stderr().is_terminal();
-        let apply = ApplyOptions::default();
+        let mut apply = for_this_run(command);
         let outcome = match command.preview {
-            Some(id) => watch(args, &conduit.apply(id, apply), cancel),
+            Some(id) => {
+                if command.yes {
+                    apply.confirm = agreed_with(&portbook::wait(session.preview(id))?, command);
+                }
+                watch(args, &conduit.apply(id, apply), cancel)
+            }
             None if can_ask && !command.yes => return ask(args, session, &conduit, command, cancel),
             None => watch(args, &conduit.sync(asked(plan), apply), cancel),
         };
         match outcome {
-            // `--yes` answers the question, and no guard.
+            // `--yes` without a preview answers the question, and no guard: nobody has seen it.
             Err(e) if e.code() == Code::Guard && can_ask => {
                 render::complain_of(&e);
                 ask(args, session, &conduit, command, cancel)
@@ -202,6 +227,23 @@ fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
             outcome => show_report(args, &outcome?),
         }
     })
+}
+
+/// The guards that `--yes` confirms: those of the preview that it names, since a person could read them there, for that plan
+/// and nothing else. *Exact* without a ledger asks for a limit of deletions as well.
+fn agreed_with(summary: &PreviewSummary, command: &args::Sync) -> Vec<String> {
+    let names = summary.guards.iter().map(|guard| guard.name.clone());
+    names.filter(|name| command.max_delete.is_some() || !name.starts_with("exact_")).collect()
+}
+
+/// What the line says of this run alone, whatever its plan is.
+fn for_this_run(command: &args::Sync) -> ApplyOptions {
+    ApplyOptions {
+        bandwidth: command.bwlimit,
+        transfers: command.transfers.map(|n| u32::from(n.get())),
+        verify: command.verify,
+        ..ApplyOptions::default()
+    }
 }
 
 fn asked(plan: &args::Preview) -> PreviewOptions {
@@ -222,7 +264,7 @@ fn ask(args: &Args, session: &Session, conduit: &Conduit, command: &args::Sync, 
         }
     }
     let confirm = summary.guards.iter().map(|guard| guard.name.clone()).collect();
-    let run = conduit.apply(summary.id, ApplyOptions { confirm, ..ApplyOptions::default() });
+    let run = conduit.apply(summary.id, ApplyOptions { confirm, ..for_this_run(command) });
     show_report(args, &watch(args, &run, cancel)?)
 }
 
@@ -293,9 +335,8 @@ fn show_report(args: &Args, report: &RunReport) -> Result<u8> {
 fn verify(args: &Args, command: &args::Verify) -> Result<u8> {
     let begun = Instant::now();
     let places = (place(&command.src)?, place(&command.dst)?);
-    let report = with_book(args, |session| {
-        portbook::wait(session.verify(places.0, places.1, Filters::default(), command.checksum))
-    })?;
+    let options = VerifyOptions { filters: None, checksum: command.checksum };
+    let report = with_book(args, |session| portbook::wait(session.verify(places.0, places.1, options)))?;
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         let differences: Vec<_> = report
@@ -305,6 +346,10 @@ fn verify(args: &Args, command: &args::Verify) -> Result<u8> {
             .collect();
         let object = serde_json::json!({
             "compared": report.compared,
+            "left_out": report.left_out,
+            "mode": report.mode.map(|mode| mode.as_str()),
+            "include": report.filters.include,
+            "exclude": report.filters.exclude,
             "differing": report.differing,
             "bytes": report.bytes,
             "differences": differences,
@@ -315,10 +360,23 @@ fn verify(args: &Args, command: &args::Verify) -> Result<u8> {
         for (path, how) in &report.differences {
             writeln!(out, "{path}  ({how})").map_err(print_failed)?;
         }
+        if let Some(part) = part(&report) {
+            writeln!(out, "compared what takes part in the sync of these two: {part}; {} left out", report.left_out)
+                .map_err(print_failed)?;
+        }
         writeln!(out, "{} items compared, {} differ", report.compared, report.differing).map_err(print_failed)?;
     }
     out.flush().map_err(print_failed)?;
     Ok(u8::from(!report.is_in_step()))
+}
+
+/// What took part in words; none when everything did.
+fn part(report: &VerifyReport) -> Option<String> {
+    let mode = report.mode.filter(|mode| *mode == SyncMode::Selective).map(|mode| mode.as_str().to_owned());
+    let list = |word: &str, globs: &[String]| (!globs.is_empty()).then(|| format!("{word} {}", globs.join(", ")));
+    let (include, exclude) = (list("include", &report.filters.include), list("exclude", &report.filters.exclude));
+    let said: Vec<String> = [mode, include, exclude].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 fn history(args: &Args, command: &args::History) -> Result<u8> {

@@ -19,6 +19,7 @@ use crate::provider::{NativeSource, Pace, Resumable, Stage, Trash};
 use crate::store::{Store, Write};
 
 use super::baseline::IntentItem;
+use super::conflict;
 use super::journal::Journal;
 use super::outcome::{self, Done, Outcome, Seen};
 use super::pipeline::{self, Pipeline};
@@ -280,13 +281,11 @@ impl Apply {
                     writes.push(self.journal.failed(&planned.change, &error));
                     self.list_failure(&planned.change.path, error).await;
                 }
-                SkipReason::NameCollision(_)
-                | SkipReason::NameNotAllowed(_)
-                | SkipReason::MoveCycle
-                | SkipReason::Suspect(_) => {
+                SkipReason::NameCollision(_) | SkipReason::NameNotAllowed(_) | SkipReason::Suspect(_) => {
                     self.tally.waiting += 1;
                     self.tally.counts.add(planned.change.kind, 1);
-                    writes.push(self.journal.waits(&planned.change, reason));
+                    let why = conflict::reason(reason, self.journal.swapped);
+                    writes.extend(why.map(|(reason, side)| self.journal.waits(&planned.change, reason, side)));
                 }
                 SkipReason::Untracked
                 | SkipReason::Excluded

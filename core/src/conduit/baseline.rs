@@ -95,6 +95,15 @@ impl Baseline {
         Ok(children)
     }
 
+    /// The row of this key, if there is one.
+    pub(crate) async fn pair(&self, key: PairKey) -> Result<Option<Pair>> {
+        let mut found = self.ledger.pair_by_key(&[key]).await?.pop().flatten();
+        if self.swapped {
+            found.iter_mut().for_each(turn);
+        }
+        Ok(found)
+    }
+
     fn side(&self, side: Side) -> Side {
         if self.swapped { side.other() } else { side }
     }
@@ -113,7 +122,9 @@ impl Baseline {
                     }
                     put.push(pair);
                 }
-                Entry::Replace { old, id, parent, name, fresh } => replaced.push((old, id, parent, name, fresh)),
+                Entry::Replace { old, id, parent, name, alias, fresh } => {
+                    replaced.push((old, id, parent, name, alias, fresh));
+                }
                 Entry::Remove { parent, name, id } => removed.push((parent, name, id)),
                 Entry::Nothing => {}
             }
@@ -121,7 +132,7 @@ impl Baseline {
         if !replaced.is_empty() {
             let keys: Vec<PairKey> = replaced.iter().map(|(old, id, ..)| (old.0, old.1.clone(), *id)).collect();
             let rows = self.ledger.pair_by_key(&keys).await?;
-            for ((old, id, parent, name, fresh), row) in replaced.into_iter().zip(rows) {
+            for ((old, id, parent, name, alias, fresh), row) in replaced.into_iter().zip(rows) {
                 // A row that is not there any more was recorded at its new place before a crash.
                 let Some(mut pair) = row else { continue };
                 removed.push((old.0, old.1, id));
@@ -129,6 +140,7 @@ impl Baseline {
                     turn(&mut pair);
                 }
                 (pair.parent, pair.name) = (parent, name);
+                (pair.held.left.alias, pair.held.right.alias) = (alias.left, alias.right);
                 let Sides { left, right } = fresh;
                 pair.held.left = left.unwrap_or(pair.held.left);
                 pair.held.right = right.unwrap_or(pair.held.right);

@@ -9,14 +9,17 @@ use crate::book::BookInner;
 use crate::delta::{Limits, MaxDelete};
 use crate::error::{Code, Error, Result};
 use crate::model::shown;
-use crate::model::{ConduitId, ConflictPolicy, Sides, SyncMode, TenantId, UserId, Verify};
+use crate::model::{self, ConduitId, ConflictPolicy, NameClash, Side, Sides, SyncMode, TenantId, UserId, Verify};
 use crate::operation::clock::micros;
 use crate::provider::Provider;
 use crate::provider::local::Local;
-use crate::store::{Statement, Value, Write};
+use crate::store::{Record, Statement, Value, Write, select};
 
 use super::filter::Filters;
 use super::{Conduit, ConduitInner};
+
+/// Bytes in a megabit, the unit of `sync_conduit.bandwidth_limit_mbps`.
+const MEGABIT: u64 = 125_000;
 
 /// One end of a conduit.
 #[derive(Clone)]
@@ -88,6 +91,8 @@ pub struct ConduitOptions {
     pub mode: SyncMode,
     /// Who wins a conflict; `None`: source-wins for mirror and selective, keep-both for bidirectional.
     pub conflict: Option<ConflictPolicy>,
+    /// What becomes of names that one side cannot hold or cannot tell apart.
+    pub name_clash: NameClash,
     /// Which items take part.
     pub filters: Filters,
     /// Mirror mode: what the ledger never knew at the target is removed there.
@@ -108,6 +113,7 @@ impl Default for ConduitOptions {
         Self {
             mode: SyncMode::Mirror,
             conflict: None,
+            name_clash: NameClash::Skip,
             filters: Filters::default(),
             exact: false,
             max_delete: None,
@@ -155,16 +161,46 @@ pub(crate) async fn connect(
     Ok(Conduit { inner: Arc::new(ConduitInner { book, tenant, user, id, uuid, places, swapped, options }) })
 }
 
-/// The number of the conduit of these two places, if there is one in either direction.
-pub(crate) async fn existing(book: &BookInner, tenant: TenantId, places: Sides<Place>) -> Result<Option<i64>> {
-    let mut found = Vec::new();
-    for place in [places.left.canonical()?, places.right.canonical()?] {
-        match known_entry(book, tenant, &place).await? {
-            Some(id) => found.push(id),
-            None => return Ok(None),
-        }
+/// The conduit of these two places as the book remembers it, if there is one in either direction.
+pub(crate) async fn existing(
+    book: Arc<BookInner>,
+    tenant: TenantId,
+    user: UserId,
+    places: Sides<Place>,
+) -> Result<Option<Conduit>> {
+    let places = Sides::new(places.left.canonical()?, places.right.canonical()?);
+    let mut ends = Sides::default();
+    for side in Side::BOTH {
+        ends[side] = known_entry(&book, tenant, &places[side]).await?;
     }
-    Ok(find(book, tenant, found[0], found[1]).await?.map(|(id, ..)| id))
+    let (Some(left), Some(right)) = (ends.left, ends.right) else { return Ok(None) };
+    let Some((id, uuid, swapped)) = find(&book, tenant, left, right).await? else { return Ok(None) };
+    let options = remembered(&book, tenant, id).await?;
+    Ok(Some(Conduit { inner: Arc::new(ConduitInner { book, tenant, user, id, uuid, places, swapped, options }) }))
+}
+
+/// The attributes that the conduit was given last.
+async fn remembered(book: &BookInner, tenant: TenantId, id: i64) -> Result<ConduitOptions> {
+    let ask = select!(model::Conduit, "WHERE tenant_id = ?1 AND id = ?2");
+    let ask = Statement::new(ask, vec![Value::Uuid(tenant.0), Value::Int(id)]);
+    let rows = book.store.query(tenant, ask).await?;
+    let row = rows.first().ok_or_else(|| Error::new(Code::NotFound, "find the conduit", id))?;
+    let row = model::Conduit::read(row)?;
+    let damaged = |what: &str| Error::new(Code::Corrupt, "read the conduit", row.uuid).because(what);
+    let filters = serde_json::from_str(&row.filters).map_err(|e| damaged("its filters").caused_by(e))?;
+    let limit = parse_max_delete(&row.max_delete).ok_or_else(|| damaged("its limit of deletions"))?;
+    Ok(ConduitOptions {
+        mode: row.sync_mode,
+        conflict: Some(row.conflict_policy),
+        filters,
+        exact: row.exact,
+        // The usual limit is nobody's word.
+        max_delete: Some(limit).filter(|limit| *limit != Limits::default().max_delete),
+        verify: row.verify,
+        name_clash: row.name_clash,
+        transfers: u32::try_from(row.parallel_transfers).unwrap_or(1).max(1),
+        bandwidth: row.bandwidth_limit_mbps.and_then(|m| u64::try_from(m).ok()).map(|m| m.saturating_mul(MEGABIT)),
+    })
 }
 
 /// Neither root may lie within the other: a run would carry what it makes.
@@ -306,14 +342,15 @@ async fn remember(book: &BookInner, tenant: TenantId, id: i64, options: &Conduit
         Value::Text(max_delete(options)),
         Value::Bool(options.filters.index_rules),
         Value::Int(i64::from(options.transfers.max(1))),
-        options.bandwidth.map_or(Value::Null, |b| Value::Int(i64::try_from(b.div_ceil(125_000)).unwrap_or(i64::MAX))),
+        options.bandwidth.map_or(Value::Null, |b| Value::Int(i64::try_from(b.div_ceil(MEGABIT)).unwrap_or(i64::MAX))),
+        Value::Text(options.name_clash.as_str().to_owned()),
     ];
     let mut params = vec![Value::Uuid(tenant.0), Value::Int(id)];
     params.extend(attributes);
     let same = Statement::new(
         "SELECT 1 FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2 AND sync_mode = ?3 AND conflict_policy = ?4 \
          AND exact = ?6 AND verify = ?7 AND max_delete = ?8 AND use_index_rules = ?9 AND parallel_transfers = ?10 \
-         AND coalesce(bandwidth_limit_mbps, 0) = coalesce(?11, 0) AND filters = ?5",
+         AND coalesce(bandwidth_limit_mbps, 0) = coalesce(?11, 0) AND name_clash = ?12 AND filters = ?5",
         params.clone(),
     );
     if !book.store.query(tenant, same).await?.is_empty() {
@@ -322,8 +359,8 @@ async fn remember(book: &BookInner, tenant: TenantId, id: i64, options: &Conduit
     params.push(Value::Time(micros(book.clock.now())));
     let update = Statement::new(
         "UPDATE sync_conduit SET sync_mode = ?3, conflict_policy = ?4, filters = ?5, exact = ?6, verify = ?7, \
-         max_delete = ?8, use_index_rules = ?9, parallel_transfers = ?10, bandwidth_limit_mbps = ?11, updated_at = ?12 \
-         WHERE tenant_id = ?1 AND id = ?2",
+         max_delete = ?8, use_index_rules = ?9, parallel_transfers = ?10, bandwidth_limit_mbps = ?11, name_clash = ?12, \
+         updated_at = ?13 WHERE tenant_id = ?1 AND id = ?2",
         params,
     );
     book.store.write(tenant, vec![Write::Expect(update, 1)]).await.map(|_| ())
@@ -334,6 +371,13 @@ fn max_delete(options: &ConduitOptions) -> String {
     match options.max_delete.unwrap_or(Limits::default().max_delete) {
         MaxDelete::Count(n) => n.to_string(),
         MaxDelete::Percent(p) => format!("{p}%"),
+    }
+}
+
+fn parse_max_delete(text: &str) -> Option<MaxDelete> {
+    match text.strip_suffix('%') {
+        Some(share) => share.parse().ok().filter(|share| *share <= 100).map(MaxDelete::Percent),
+        None => text.parse().ok().map(MaxDelete::Count),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Guards: what stops a run before it does anything. What a plan says is checked by the pure guards of `delta`; what
 //! the roots say is checked here.
 
-use crate::delta::{self, Confirmation, Confirmed, Limits, MaxDelete, Tally};
+use crate::delta::{self, Confirmation, Confirmed, Limits, Tally};
 use crate::error::{Code, Error, Result};
 use crate::model::{PreviewId, Side, Sides};
 use crate::operation::preview::Guard;
@@ -74,17 +74,14 @@ fn no_space(question: &Question<'_>) -> Option<Guard> {
 }
 
 /// The guards on what the plan does. An explicit limit for deletions is the word that *exact* without a ledger asks
-/// for (decision of the command line), and one of everything is a word for every deletion.
+/// for (decision of the command line). No limit, however large, is a word for an emptied root: it stands in a script's line
+/// for every run to come, and each guard is confirmed per plan (reconciliation contract, section 5).
 fn plan(question: &Question<'_>) -> Vec<Guard> {
     let max_delete = question.options.max_delete;
     let mut limits = Limits {
         max_delete: max_delete.unwrap_or(Limits::default().max_delete),
         exact: question.options.exact,
-        confirmed: Confirmed {
-            exact: max_delete.is_some(),
-            deletes: max_delete == Some(MaxDelete::Percent(100)),
-            overwrites: false,
-        },
+        confirmed: Confirmed { exact: max_delete.is_some(), deletes: false, overwrites: false },
         ..Limits::default()
     };
     let mut trips = Vec::new();

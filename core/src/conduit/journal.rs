@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::delta::{Change, Expect, SkipReason};
+use crate::delta::{Change, Expect};
 use crate::error::{Code, Error};
-use crate::model::{PreviewId, Side, TenantId, UserId};
+use crate::model::{PreviewId, Side, TenantId, UserId, WaitReason};
 use crate::operation::clock::micros;
-use crate::operation::plan::{Extent, Position};
+use crate::operation::plan::{Extent, Position, side_number};
 use crate::operation::progress::Progress;
 use crate::store::{Statement, Value, Write};
 
@@ -25,6 +25,8 @@ pub(crate) struct Journal {
     pub(crate) sync_id: String,
     /// The run before did not end cleanly.
     pub(crate) after_unclean: bool,
+    /// The run goes from the conduit's target to its source.
+    pub(crate) swapped: bool,
 }
 
 /// How a run ended.
@@ -178,17 +180,25 @@ impl Journal {
         )
     }
 
-    /// A conflict that waits for a person; one that waits already is told anew.
-    pub(crate) fn waits(&self, change: &Change, _reason: &SkipReason) -> Write {
-        let state = |side: Side| match &change.expect[side] {
+    /// A conflict that waits for a person; one that waits already is told anew. What was decided was decided about what
+    /// was shown then, so those states stay until the decision is carried out or taken back.
+    pub(crate) fn waits(&self, change: &Change, reason: WaitReason, side: Option<Side>) -> Write {
+        let state = |side: Side| match &change.expect[if self.swapped { side.other() } else { side }] {
             Expect::Node(node) => postcard::to_stdvec(node).map_or(Value::Null, Value::Blob),
             Expect::Absent | Expect::Any => Value::Null,
         };
         execute(
-            "INSERT INTO sync_conflict (tenant_id, conduit_id, pair_id, generation, path, left_state, right_state) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (conduit_id, path) WHERE resolved_at IS NULL \
-             DO UPDATE SET generation = excluded.generation, left_state = excluded.left_state, \
-             right_state = excluded.right_state",
+            "INSERT INTO sync_conflict (tenant_id, conduit_id, pair_id, generation, path, left_state, right_state, \
+             parent_id, reason, reason_side) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+             ON CONFLICT (conduit_id, path) WHERE resolved_at IS NULL DO UPDATE SET generation = excluded.generation, \
+             parent_id = excluded.parent_id, pair_id = excluded.pair_id, \
+             reason = CASE WHEN sync_conflict.decision IS NULL THEN excluded.reason ELSE sync_conflict.reason END, \
+             reason_side = CASE WHEN sync_conflict.decision IS NULL THEN excluded.reason_side \
+             ELSE sync_conflict.reason_side END, \
+             left_state = CASE WHEN sync_conflict.decision IS NULL THEN excluded.left_state \
+             ELSE sync_conflict.left_state END, \
+             right_state = CASE WHEN sync_conflict.decision IS NULL THEN excluded.right_state \
+             ELSE sync_conflict.right_state END",
             vec![
                 Value::Uuid(self.tenant.0),
                 Value::Int(self.conduit),
@@ -197,6 +207,9 @@ impl Journal {
                 Value::Blob(change.path.as_bytes().to_vec()),
                 state(Side::Left),
                 state(Side::Right),
+                Value::Int(change.parent.0),
+                Value::Text(reason.as_str().to_owned()),
+                side.map_or(Value::Null, |side| Value::Int(side_number(side))),
             ],
         )
     }

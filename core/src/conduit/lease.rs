@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
-use crate::operation::clock::micros;
+use crate::operation::clock::{from_micros, micros};
 use crate::store::{Statement, Value, Write};
 
 use super::ConduitInner;
@@ -39,14 +39,9 @@ impl Lease {
                 Value::Text(format!("{machine}/%")),
             ],
         );
-        conduit.book.store.write(conduit.tenant, vec![Write::Expect(take, 1)]).await.map_err(|e| {
-            if e.code() != Code::Conflict {
-                return e;
-            }
-            Error::new(Code::Busy, "run the conduit", conduit.uuid)
-                .because("another run of it is under way")
-                .advise("wait until it has ended")
-        })?;
+        if let Err(error) = conduit.book.store.write(conduit.tenant, vec![Write::Expect(take, 1)]).await {
+            return Err(if error.code() == Code::Conflict { held(conduit).await? } else { error });
+        }
         let heartbeat = tokio::spawn(renew(conduit.clone(), owner.clone()));
         Ok(Self { owner, heartbeat })
     }
@@ -69,6 +64,25 @@ impl Lease {
         // A lease that cannot be given back runs out by itself.
         let _ = conduit.book.store.write(conduit.tenant, vec![Write::Execute(give_back)]).await;
     }
+}
+
+/// Who holds the lease, and how long at most without a sign of life.
+async fn held(conduit: &ConduitInner) -> Result<Error> {
+    let ask = Statement::new(
+        "SELECT lease_owner, lease_expires_at FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
+        vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id)],
+    );
+    let rows = conduit.book.store.query(conduit.tenant, ask).await?;
+    let holder = match rows.first().filter(|row| !row.is_null(0)) {
+        Some(row) => {
+            let machine = row.text(0)?.split('/').next().unwrap_or_default().to_owned();
+            let until = from_micros(row.int(1)?).format("%H:%M:%S");
+            format!("another run of it is under way on {machine}; should that have died, its lease ends at {until} UTC")
+        }
+        None => "another run of it was under way until now".to_owned(),
+    };
+    let busy = Error::new(Code::Busy, "run the conduit", conduit.uuid).because(holder);
+    Ok(busy.advise("wait until it has ended"))
 }
 
 async fn renew(conduit: Arc<ConduitInner>, owner: String) {

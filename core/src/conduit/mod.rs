@@ -27,19 +27,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::delta::MaxDelete;
+pub use conflict::{Choice, Conflict, Inspection};
 pub use connect::{ConduitOptions, Place};
 pub use filter::Filters;
 pub use selection::{Pin, SelectionRule};
 pub use upkeep::Upkeep;
-pub use verify::{Difference, VerifyReport};
+pub use verify::{Difference, VerifyOptions, VerifyReport};
 
 use crate::book::BookInner;
 use crate::error::Result;
-use crate::model::{ConduitId, Conflict, PreviewId, RelPath, Resolution, TenantId, UserId, Verify};
+use crate::model::{ConduitId, PreviewId, RelPath, TenantId, UserId, Verify};
 use crate::operation::preview::{PREVIEW_LIFETIME, PreviewSummary};
 use crate::operation::run::Run;
 
 pub(crate) use connect::{connect, existing};
+pub(crate) use run::of_other_places;
 pub(crate) use upkeep::maintain;
 pub(crate) use verify::verify;
 
@@ -84,6 +86,8 @@ pub struct ApplyOptions {
     pub confirm: Vec<String>,
     /// Bytes per second at most, instead of the conduit's limit.
     pub bandwidth: Option<u64>,
+    /// Transfers at once, instead of the conduit's number.
+    pub transfers: Option<u32>,
     /// What is looked at after the run, instead of the conduit's setting.
     pub verify: Option<Verify>,
 }
@@ -93,6 +97,13 @@ impl Conduit {
     #[must_use]
     pub fn id(&self) -> ConduitId {
         self.inner.uuid
+    }
+
+    /// What it does, as it was given with this handle or, for [`Session::conduit`](crate::Session::conduit), as the
+    /// book remembers it.
+    #[must_use]
+    pub fn options(&self) -> &ConduitOptions {
+        &self.inner.options
     }
 
     /// Compares both places with the ledger and stores what would change. Writes nothing to either place.
@@ -179,26 +190,42 @@ impl Conduit {
         self.inner.book.run(async move { selection::unpin(&inner, &path).await }).await
     }
 
-    /// The conflicts that wait for a person, the latest first; 1,000 at most. What policies decide never waits; these
-    /// are names that one side cannot hold or tell apart, moves that contradict each other, and files that an unclean
-    /// stop may have damaged.
+    /// The conflicts that wait for a person, the latest first, after (that is, older than) the one of that number; 1,000
+    /// at most. What policies decide never waits; these are names that one side cannot hold or tell apart, where
+    /// [`ConduitOptions::name_clash`] gives no aliases, a file against a directory that may not go, and files that an
+    /// unclean stop may have damaged.
     ///
     /// # Errors
     /// `storage`, `busy`.
-    pub async fn conflicts(&self, limit: usize) -> Result<Vec<Conflict>> {
+    pub async fn conflicts(&self, after: Option<i64>, limit: usize) -> Result<Vec<Conflict>> {
         let inner = self.inner.clone();
-        self.inner.book.run(async move { conflict::waiting(&inner, limit).await }).await
+        self.inner.book.run(async move { conflict::waiting(&inner, after, limit).await }).await
     }
 
-    /// Notes what a person has decided about a conflict, and takes it off the list. It is a note: nothing is carried
-    /// because of it. A person renames, repairs or removes what is in the way; a conflict that the next run meets again
-    /// waits again, and one that it no longer meets is closed by itself as [`Resolution::Dropped`].
+    /// One conflict, open or closed: what each side showed, what both last agreed on, why it waits and what can be
+    /// decided.
     ///
     /// # Errors
-    /// `not_found` when no conflict of this number waits.
-    pub async fn resolve_conflict(&self, id: i64, resolution: Resolution) -> Result<()> {
+    /// `not_found` when this conduit has none of this number.
+    pub async fn inspect_conflict(&self, id: i64) -> Result<Inspection> {
         let inner = self.inner.clone();
-        self.inner.book.run(async move { conflict::resolve(&inner, id, resolution).await }).await
+        self.inner.book.run(async move { conflict::inspect(&inner, id).await }).await
+    }
+
+    /// Decides about a conflict, or decides otherwise while it has not been carried out. `mark` is that of the conflict
+    /// as it was looked at.
+    ///
+    /// The next preview shows what follows, and applying it (or the next sync) carries it out, in every mode and on either
+    /// side; the loser goes to the trash. Where a side is no longer what was looked at, nothing follows: the decision is
+    /// taken back with a [`note`](Conflict::note) and the conflict waits on. So it does while a change that carries out
+    /// the decision is not ticked or fails. Of a directory only that it is the same one is looked at, not what is in it.
+    ///
+    /// # Errors
+    /// `not_found` when no conflict of this number waits here; `stale` when it is not what was looked at any more;
+    /// `invalid` when that cannot be decided here.
+    pub async fn resolve_conflict(&self, id: i64, mark: &str, choice: Choice) -> Result<()> {
+        let (inner, mark) = (self.inner.clone(), mark.to_owned());
+        self.inner.book.run(async move { conflict::resolve(&inner, id, &mark, &choice).await }).await
     }
 
     fn start(&self, task: run::Task, options: ApplyOptions) -> Run {

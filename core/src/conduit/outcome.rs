@@ -29,8 +29,15 @@ pub(crate) struct Done {
 pub(crate) enum Entry {
     /// Write the row, after removing the row of the old key.
     Put(Pair, Option<(PairId, Name)>),
-    /// Give the row of the old key a new place, and the sides that are `Some` a fresh look.
-    Replace { old: (PairId, Name), id: PairId, parent: PairId, name: Name, fresh: Sides<Option<Held>> },
+    /// Give the row of the old key a new place with these aliases there, and the sides that are `Some` a fresh look.
+    Replace {
+        old: (PairId, Name),
+        id: PairId,
+        parent: PairId,
+        name: Name,
+        alias: Sides<Option<Name>>,
+        fresh: Sides<Option<Held>>,
+    },
     /// Remove the row.
     Remove { parent: PairId, name: Name, id: PairId },
     /// Nothing: a step of a swap, or a report.
@@ -98,7 +105,8 @@ pub(crate) fn entry(change: &Change, done: &Done, seen: Seen) -> Result<Entry> {
                     .flatten()
             };
             let fresh = Sides::new(fresh(Side::Left), fresh(Side::Right));
-            Ok(Entry::Replace { old: key(), id: change.pair, parent: change.parent, name, fresh })
+            let alias = Sides::new(alias(change, Side::Left, &name), alias(change, Side::Right, &name));
+            Ok(Entry::Replace { old: key(), id: change.pair, parent: change.parent, name, alias, fresh })
         }
         Action::MakeDir { .. } | Action::Transfer { .. } | Action::SetMetadata { .. } | Action::Record => {
             let node = |side| node_on(change, done, side).ok_or_else(|| defect(change, "a side was not looked at"));

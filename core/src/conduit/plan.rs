@@ -13,6 +13,7 @@ use crate::operation::run::Reporter;
 use crate::provider::RootIdentity;
 use crate::store::{Statement, Value, Write};
 
+use super::conflict::{self, Pending};
 use super::run::Row;
 use super::scan::{Scene, scan};
 use super::{ConduitInner, PreviewOptions, guard};
@@ -21,7 +22,7 @@ use super::{ConduitInner, PreviewOptions, guard};
 pub(crate) async fn preview(conduit: &ConduitInner, options: &PreviewOptions) -> Result<PreviewSummary> {
     conduit.previews().clean(conduit.book.clock.now()).await?;
     let row = conduit.row().await?;
-    let (scene, roots) = conduit.scene(row.generation, false).await?;
+    let (scene, roots) = conduit.scene(row.generation, false, conduit.options.transfers).await?;
     let plan = plan(conduit, &row, &scene, &roots, options, None, |_| {}).await?;
     let summary = plan.summary.clone();
     plan.writer.finish(plan.last).await?;
@@ -66,13 +67,16 @@ pub(super) async fn plan(
         ],
     ));
     let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header);
-    let settings = conduit.settings(scene, row, options.checksum).await?;
+    let pending = if row.has_conflicts { conflict::pending(conduit).await? } else { Pending::default() };
+    let settings = conduit.settings(scene, row, options.checksum, &pending).await?;
     let scanned = scan(scene, settings, &mut writer, reporter, seen).await?;
     let mut delta = writer.delta();
     delta.counts.unchanged += scanned.tally.unchanged;
     delta.counts.skipped += scanned.tally.skipped;
     delta.swapped = conduit.swapped;
     delta.filter_fingerprint = conduit.options.filters.fingerprint();
+    delta.roots = roots.as_ref().map(|root| root.as_ref().map(|root| root.ident.clone()));
+    pending.sign(&mut delta);
     delta.guards = guard::check(&guard::Question {
         tally: &scanned.tally,
         options: &conduit.options,
@@ -82,7 +86,7 @@ pub(super) async fn plan(
     });
     let encode = |e| Error::new(Code::Internal, "encode the preview", id).caused_by(e);
     let text = serde_json::to_string(&delta).map_err(encode)?;
-    let last = vec![
+    let mut last = vec![
         Write::Execute(Statement::new(
             "UPDATE sync_preview_cache SET state = 'ready', delta_json = ?3, updated_at = ?4 WHERE org_id = ?1 AND id = ?2",
             vec![
@@ -106,6 +110,7 @@ pub(super) async fn plan(
             1,
         ),
     ];
+    last.extend(pending.take_back(conduit, &scanned.dropped));
     let summary = delta.summary(id, now, expires_at);
     Ok(Plan { writer, last, delta, summary })
 }

@@ -19,13 +19,14 @@ use crate::store::{Statement, Value, Write};
 
 use super::apply::{Applied, Apply, seen_at};
 use super::baseline::Baseline;
+use super::conflict::{self, Pending};
 use super::guard;
 use super::journal::{Ending, Journal};
 use super::lease::Lease;
 use super::plan::{Begin, plan};
 use super::recover::recover;
 use super::scan::Scene;
-use super::{ApplyOptions, ConduitInner, PreviewOptions, conflict, connect, selection, transfer, verify};
+use super::{ApplyOptions, ConduitInner, PreviewOptions, connect, selection, transfer, verify};
 
 /// How long the trash of a root keeps what was removed.
 pub(super) const TRASH_DAYS: i64 = 30;
@@ -44,13 +45,16 @@ pub(super) struct Row {
     /// When the last run ended, by the clock of then.
     ended_at: Option<DateTime<Utc>>,
     pub(super) identities: Sides<Option<String>>,
+    /// Something waits for a person, or for its decision to be carried out.
+    pub(super) has_conflicts: bool,
 }
 
 impl ConduitInner {
     pub(super) async fn row(&self) -> Result<Row> {
         let statement = Statement::new(
             "SELECT sync_generation, next_pair_id, unclean, source_root_identity, \
-             target_root_identity, last_sync_completed_at FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
+             target_root_identity, (SELECT count(*) FROM sync_conflict WHERE conduit_id = ?2 AND resolved_at IS NULL), \
+             last_sync_completed_at FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
             vec![Value::Uuid(self.tenant.0), Value::Int(self.id)],
         );
         let rows = self.book.store.query(self.tenant, statement).await?;
@@ -58,9 +62,15 @@ impl ConduitInner {
         let text = |column| if row.is_null(column) { Ok(None) } else { row.text(column).map(|t| Some(t.to_owned())) };
         let (source, target) = (text(3)?, text(4)?);
         let identities = if self.swapped { Sides::new(target, source) } else { Sides::new(source, target) };
-        let ended_at = if row.is_null(5) { None } else { Some(from_micros(row.int(5)?)) };
-        let (generation, next_pair, unclean) = (row.int(0)?, PairId(row.int(1)?), row.int(2)? != 0);
-        Ok(Row { generation, next_pair, unclean, ended_at, identities })
+        let ended_at = if row.is_null(6) { None } else { Some(from_micros(row.int(6)?)) };
+        Ok(Row {
+            generation: row.int(0)?,
+            next_pair: PairId(row.int(1)?),
+            unclean: row.int(2)? != 0,
+            ended_at,
+            identities,
+            has_conflicts: row.int(5)? != 0,
+        })
     }
 
     pub(super) fn previews(&self) -> Previews {
@@ -68,23 +78,27 @@ impl ConduitInner {
     }
 
     /// The ledger as the run of that generation sees it.
-    fn ledger(&self, generation: i64) -> Arc<Baseline> {
+    pub(super) fn ledger(&self, generation: i64) -> Arc<Baseline> {
         let store = self.book.store.clone();
         Arc::new(Baseline::new(store, self.tenant, self.id, generation, self.swapped))
     }
 
-    /// The preview, if this conduit can apply it in this direction.
-    async fn applicable(&self, id: PreviewId) -> Result<Stored> {
+    /// The preview, if this conduit made it in this direction.
+    pub(crate) async fn made(&self, id: PreviewId) -> Result<Stored> {
         let stored = self.previews().get(id, self.book.clock.now()).await?;
-        let refuse = |reason: &str, advice| {
-            Err(Error::new(Code::Invalid, "apply the preview", id).because(reason).advise(advice))
-        };
         if stored.conduit != self.id {
-            return refuse("it is of another pair of places", "name the places that it was made of");
+            return Err(of_other_places(id));
         }
         if stored.delta.swapped != self.swapped {
-            return refuse("it goes the other way", "name source and target as when it was made");
+            return Err(refused(id, "it goes the other way", "name source and target as when it was made"));
         }
+        Ok(stored)
+    }
+
+    /// The preview, if this conduit can apply it in this direction.
+    async fn applicable(&self, id: PreviewId) -> Result<Stored> {
+        let stored = self.made(id).await?;
+        let refuse = |reason: &str, advice: &'static str| Err(refused(id, reason, advice));
         match stored.state.as_str() {
             "ready" | "applying" => Ok(stored),
             "applied" => refuse("it was applied already", "preview again"),
@@ -93,8 +107,13 @@ impl ConduitInner {
     }
 
     /// Opens both ends. `create` makes a target that does not exist.
-    pub(super) async fn scene(&self, generation: i64, create: bool) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
-        let (places, threads) = (&self.places, self.options.transfers);
+    pub(super) async fn scene(
+        &self,
+        generation: i64,
+        create: bool,
+        threads: u32,
+    ) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
+        let places = &self.places;
         let missing = |side: Side| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         };
@@ -114,7 +133,13 @@ impl ConduitInner {
         Ok((Scene { sides: Sides::new(source, target), ledger }, Sides::new(Some(source_root), target_root)))
     }
 
-    pub(super) async fn settings(&self, scene: &Scene, row: &Row, checksum: bool) -> Result<Settings> {
+    pub(super) async fn settings(
+        &self,
+        scene: &Scene,
+        row: &Row,
+        checksum: bool,
+        pending: &Pending,
+    ) -> Result<Settings> {
         let rules = |side: Side| rules(scene.sides[side].capabilities());
         let selection = match self.options.mode {
             SyncMode::Selective => Some(selection::load(self).await?),
@@ -123,6 +148,7 @@ impl ConduitInner {
         Ok(Settings {
             mode: self.options.mode,
             policy: self.options.policy(),
+            name_clash: self.options.name_clash,
             exact: self.options.exact,
             checksum,
             rules: Sides::new(rules(Side::Left), rules(Side::Right)),
@@ -132,8 +158,18 @@ impl ConduitInner {
             unclean_stop: row.unclean,
             first_new_pair: row.next_pair,
             move_limit: MOVE_LIMIT,
+            decisions: pending.decisions.clone(),
         })
     }
+}
+
+fn refused(id: PreviewId, reason: &str, advice: &'static str) -> Error {
+    Error::new(Code::Invalid, "apply the preview", id).because(reason).advise(advice)
+}
+
+/// The error of naming places that a preview was not made of.
+pub(crate) fn of_other_places(id: PreviewId) -> Error {
+    refused(id, "it is of another pair of places", "name the places that it was made of")
 }
 
 /// Vanished or appeared items a side keeps in memory for pairing moves: about 10 MB.
@@ -165,12 +201,13 @@ pub(crate) async fn run(
     let row = conduit.row().await?;
     // What cannot be applied is refused before a target is made for it.
     let writes_source = match &task {
-        // After an unclean stop a damaged file of the source is fetched back, in every mode.
-        Task::Sync(_) => conduit.options.mode == SyncMode::Bidirectional || row.unclean,
+        // After an unclean stop a damaged file of the source is fetched back, in every mode; and so may a person decide.
+        Task::Sync(_) => conduit.options.mode == SyncMode::Bidirectional || row.unclean || row.has_conflicts,
         Task::Apply(id) => conduit.applicable(*id).await?.delta.writes_source,
     };
     let is_renewed = guard::vacancy(&row.identities, &conduit.places.right, &options)?;
-    let (scene, roots) = conduit.scene(row.generation + 1, true).await?;
+    let threads = options.transfers.unwrap_or(conduit.options.transfers).max(1);
+    let (scene, roots) = conduit.scene(row.generation + 1, true, threads).await?;
     let _locks = lock(&scene, writes_source).await?;
     let lease = Lease::take(&conduit).await?;
     // Whoever held the lease before may have moved on what was read before the lock.
@@ -230,10 +267,12 @@ impl Voyage {
             generation: self.row.generation + 1,
             sync_id: format!("{}:{}", self.conduit.uuid, self.row.generation + 1),
             after_unclean: self.row.unclean,
+            swapped: self.conduit.swapped,
         };
         let now = self.conduit.book.clock.now();
         let mut first = self.take_over(&journal, preview, &delta, now);
         first.extend(journal.begin(preview, &extent, now));
+        first.extend(conflict::begin(&self.conduit, journal.generation, &delta.decided));
         if delta.items == 0 && delta.waiting == 0 && delta.counts.is_quiet() {
             return self.end_quietly(begin, first, &journal, preview, &delta).await;
         }
@@ -367,9 +406,11 @@ impl Voyage {
     }
 
     /// What could not be looked at tells nothing of the conflicts in it.
-    fn close_conflicts(&self, journal: &Journal, preview: PreviewId, delta: &Delta) -> Option<Write> {
-        let is_complete = delta.counts.failed == 0;
-        is_complete.then(|| conflict::close_vanished(&self.conduit, journal.generation, preview))
+    fn close_conflicts(&self, journal: &Journal, preview: PreviewId, delta: &Delta) -> Vec<Write> {
+        if delta.counts.failed > 0 && delta.decided.is_empty() {
+            return Vec::new();
+        }
+        conflict::close(&self.conduit, journal.generation, preview, &delta.decided, delta.counts.failed == 0)
     }
 
     /// The independent look at both sides after the run.
@@ -428,7 +469,14 @@ impl Voyage {
 
     async fn take_plan(&mut self, id: PreviewId) -> Result<Taken> {
         let mut stored = self.conduit.applicable(id).await?;
-        // The preview saw the roots as they were then.
+        // The preview saw the roots as they were then, and a guard that was confirmed for it speaks of those.
+        for side in Side::BOTH {
+            let (saw, now) = (&stored.delta.roots[side], &self.roots[side]);
+            if saw.is_some() && now.as_ref().map(|root| &root.ident) != saw.as_ref() {
+                let reason = format!("root_changed: {} is not what it saw", self.scene.sides[side].display());
+                return Err(Error::new(Code::Guard, "apply the preview", id).because(reason).advise("preview again"));
+            }
+        }
         let changed = guard::changed_root(&self.row.identities, &self.roots);
         stored.delta.guards.extend(changed.filter(|guard| stored.delta.guards.iter().all(|g| g.name != guard.name)));
         let mut seen = seen_at(&*self.conduit.book.clock, &self.scene);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::join;
 use tokio::task::JoinHandle;
 
-use crate::delta::{Change, DirSeen, Finish, Observed, Reconciler, Settings, Tally, Task, Unreadable};
+use crate::delta::{Change, DirSeen, DroppedDecision, Finish, Observed, Reconciler, Settings, Tally, Task, Unreadable};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Name, Pair, PairId, RelPath, Side, Sides};
@@ -41,6 +41,8 @@ pub(crate) struct Scanned {
     pub(crate) tally: Tally,
     /// The first number that no pair of the plan has.
     pub(crate) next_pair: PairId,
+    /// Decisions of a person that the plan met and that nothing follows from.
+    pub(crate) dropped: Vec<DroppedDecision>,
 }
 
 /// Walks both trees and writes the plan. `seen` is told how many entries have been looked at. Of a run, `reporter` says
@@ -60,7 +62,7 @@ pub(crate) async fn scan(
         match reconciler.finish(&mut out) {
             Finish::Plan(tally) => {
                 plan.push(&mut out).await?;
-                return Ok(Scanned { tally, next_pair: reconciler.next_new_pair() });
+                return Ok(scanned(&reconciler, tally));
             }
             Finish::Hash(wanted) => {
                 plan.push(&mut out).await?;
@@ -71,7 +73,7 @@ pub(crate) async fn scan(
                 match reconciler.finish(&mut out) {
                     Finish::Plan(tally) => {
                         plan.push(&mut out).await?;
-                        return Ok(Scanned { tally, next_pair: reconciler.next_new_pair() });
+                        return Ok(scanned(&reconciler, tally));
                     }
                     Finish::Again => plan.restart().await?,
                     Finish::Hash(_) => {
@@ -84,6 +86,10 @@ pub(crate) async fn scan(
             Finish::Again => plan.restart().await?,
         }
     }
+}
+
+fn scanned(reconciler: &Reconciler, tally: Tally) -> Scanned {
+    Scanned { tally, next_pair: reconciler.next_new_pair(), dropped: reconciler.dropped_decisions().to_vec() }
 }
 
 async fn walk(

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::delta::{Action, Scope, Step};
 use crate::error::{Code, Error, Result};
-use crate::model::{Entry, Kind, Name, Node, PreviewId, RelPath, Side, Sides};
+use crate::model::{Entry, Kind, Name, Node, PreviewId, RelPath, Side, Sides, SyncMode};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::provider::{Listing, Provider};
 
-use super::ConduitInner;
 use super::connect::{self, Place};
 use super::filter::{Filter, Filters};
 use super::scan::Scene;
+use super::{Conduit, ConduitInner, selection};
 
 /// How one item differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +29,26 @@ pub enum Difference {
     Unreadable(Side, String),
 }
 
+/// What two places are compared as.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyOptions {
+    /// What takes part; none: what took part when the two were last synced, which in selective mode leaves out what the
+    /// target does not hold, and everything where they never were.
+    pub filters: Option<Filters>,
+    /// Read every file on both sides. Without, kinds and sizes are compared.
+    pub checksum: bool,
+}
+
 /// The outcome of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VerifyReport {
+    /// The mode that the two were last synced in, where that and its filters decided what took part.
+    pub mode: Option<SyncMode>,
+    /// What took part.
+    pub filters: Filters,
+    /// Items that took no part: the filters leave them out, or the target is not to hold them. Of a directory that is left
+    /// out, what is in it is not counted.
+    pub left_out: u64,
     /// Items that were compared.
     pub compared: u64,
     /// Bytes that were read on each side to compare contents; 0 unless asked for.
@@ -78,8 +95,12 @@ impl VerifyReport {
     }
 }
 
-/// Compares both trees.
-pub(crate) async fn verify(places: Sides<Place>, filters: &Filters, checksum: bool) -> Result<VerifyReport> {
+/// Compares both trees: as the conduit of the two remembers it, unless the options say what takes part.
+pub(crate) async fn verify(
+    places: Sides<Place>,
+    remembered: Option<&Conduit>,
+    options: VerifyOptions,
+) -> Result<VerifyReport> {
     let places = Sides::new(places.left.canonical()?, places.right.canonical()?);
     let open = |side: Side| {
         connect::open(&places[side], false, THREADS)?.ok_or_else(|| {
@@ -87,8 +108,21 @@ pub(crate) async fn verify(places: Sides<Place>, filters: &Filters, checksum: bo
         })
     };
     let sides = Sides::new(open(Side::Left)?, open(Side::Right)?);
-    let filter = filters.compile(None)?;
     let mut report = VerifyReport::default();
+    let mut selection = None;
+    match (options.filters, remembered) {
+        (Some(filters), _) => report.filters = filters,
+        (None, Some(conduit)) => {
+            report.mode = Some(conduit.inner.options.mode);
+            report.filters = conduit.inner.options.filters.clone();
+            if conduit.inner.options.mode == SyncMode::Selective {
+                selection = Some(selection::load(&conduit.inner).await?);
+            }
+        }
+        (None, None) => {}
+    }
+    let filter = report.filters.compile(selection.as_ref())?;
+    let part = Part { filter, is_selective: selection.is_some() };
     let mut stack = vec![RelPath::root()];
     while !stack.is_empty() {
         let dirs = stack.split_off(stack.len().saturating_sub(32));
@@ -97,9 +131,9 @@ pub(crate) async fn verify(places: Sides<Place>, filters: &Filters, checksum: bo
         for ((dir, left), right) in dirs.into_iter().zip(left).zip(right) {
             let Some(left) = entries(&mut report, &dir, Side::Left, left) else { continue };
             let Some(right) = entries(&mut report, &dir, Side::Right, right) else { continue };
-            compare(&mut report, &filter, &dir, left, right, &mut stack, &mut same);
+            compare(&mut report, &part, &dir, left, right, &mut stack, &mut same);
         }
-        if checksum {
+        if options.checksum {
             for batch in same.chunks(BATCH) {
                 contents(&mut report, &sides, batch).await;
             }
@@ -108,6 +142,19 @@ pub(crate) async fn verify(places: Sides<Place>, filters: &Filters, checksum: bo
     Ok(report)
 }
 
+/// Which items take part.
+struct Part {
+    filter: Filter,
+    is_selective: bool,
+}
+
+impl Part {
+    fn takes(&self, path: &RelPath, node: &Node) -> bool {
+        self.filter.includes(path, node.kind == Kind::Dir)
+    }
+}
+
+/// What a listing shows, by the names that both sides agree on.
 fn entries(report: &mut VerifyReport, dir: &RelPath, side: Side, listing: Listing) -> Option<BTreeMap<Name, Node>> {
     let named = |list: Vec<Entry>| list.into_iter().map(|entry| (entry.name, entry.node)).collect();
     match listing {
@@ -122,45 +169,66 @@ fn entries(report: &mut VerifyReport, dir: &RelPath, side: Side, listing: Listin
 
 fn compare(
     report: &mut VerifyReport,
-    filter: &Filter,
+    part: &Part,
     dir: &RelPath,
     left: BTreeMap<Name, Node>,
     mut right: BTreeMap<Name, Node>,
     stack: &mut Vec<RelPath>,
-    same: &mut Vec<(RelPath, u64)>,
+    same: &mut Vec<(Sides<RelPath>, u64)>,
 ) {
-    let counts = |path: &RelPath, node: &Node| {
-        let is_dir = node.kind == Kind::Dir;
-        filter.includes(path, is_dir) && node.kind != Kind::Other
-    };
     for (name, node) in left {
         let path = dir.join(&name);
         let other = right.remove(&name);
-        if !counts(&path, &node) {
+        if node.kind == Kind::Other {
             continue;
+        }
+        if !part.takes(&path, &node) {
+            report.left_out += 1;
+            continue;
+        }
+        let is_dir = node.kind == Kind::Dir;
+        if other.is_none() && part.is_selective {
+            // A directory is held for what is held in it.
+            if is_dir {
+                stack.push(path);
+                continue;
+            }
+            if !part.filter.selects(&path) {
+                report.left_out += 1;
+                continue;
+            }
         }
         report.compared += 1;
         match other {
             None => report.differs(path, Difference::OnlyOn(Side::Left)),
             Some(other) if other.kind != node.kind => report.differs(path, Difference::Kind),
-            Some(_) if node.kind == Kind::Dir => stack.push(path),
+            Some(_) if is_dir => stack.push(path),
             Some(other) if other.token.size != node.token.size => report.differs(path, Difference::Size),
-            Some(_) => same.push((path, node.token.size)),
+            Some(_) => same.push((Sides::new(path.clone(), path), node.token.size)),
         }
     }
     for (name, node) in right {
         let path = dir.join(&name);
-        if counts(&path, &node) {
-            report.compared += 1;
-            report.differs(path, Difference::OnlyOn(Side::Right));
+        if node.kind == Kind::Other {
+            continue;
         }
+        if !part.takes(&path, &node) {
+            report.left_out += 1;
+            continue;
+        }
+        report.compared += 1;
+        report.differs(path, Difference::OnlyOn(Side::Right));
     }
 }
 
-async fn contents(report: &mut VerifyReport, sides: &Sides<std::sync::Arc<dyn Provider>>, batch: &[(RelPath, u64)]) {
-    let paths: Vec<RelPath> = batch.iter().map(|(path, _)| path.clone()).collect();
-    let (left, right) = futures_util::join!(sides.left.hash(paths.clone()), sides.right.hash(paths));
-    for (((path, size), left), right) in batch.iter().zip(left).zip(right) {
+async fn contents(
+    report: &mut VerifyReport,
+    sides: &Sides<std::sync::Arc<dyn Provider>>,
+    batch: &[(Sides<RelPath>, u64)],
+) {
+    let paths = |side: Side| batch.iter().map(|(at, _)| at[side].clone()).collect();
+    let (left, right) = futures_util::join!(sides.left.hash(paths(Side::Left)), sides.right.hash(paths(Side::Right)));
+    for (((Sides { left: path, .. }, size), left), right) in batch.iter().zip(left).zip(right) {
         report.bytes += size;
         match (left, right) {
             (Ok(left), Ok(right)) if left.content == right.content => {}
@@ -205,7 +273,8 @@ async fn look(scene: &Scene, batch: &[&Planned], checksum: bool) -> u64 {
         if !equal {
             differing += 1;
         } else if planned.change.item != Kind::Dir {
-            same.push((planned.change.path.clone(), planned.change.bytes));
+            let at = |side: Side| planned.change.path_on(side).clone();
+            same.push((Sides::new(at(Side::Left), at(Side::Right)), planned.change.bytes));
         }
     }
     if checksum {

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::adopt::adopt_aliases;
 use super::names::Folding;
-use super::settings::SideRules;
+use super::settings::Settings;
 use crate::model::{Entry, Ident, Name, Pair, Side, Sides};
 
 /// One item of a directory: positions in the ledger's rows and in the two listings.
@@ -12,8 +13,12 @@ use crate::model::{Entry, Ident, Name, Pair, Side, Sides};
 pub(super) struct Slot {
     pub(super) row: Option<usize>,
     pub(super) at: Sides<Option<usize>>,
-    /// Another item has the name already under the folding of one of the sides.
-    pub(super) collides: bool,
+    /// On that side, where it is not, another item has its name.
+    pub(super) taken: Sides<bool>,
+    /// It has another name than it had, or than the other side's, and keeps both.
+    pub(super) keeps_names: bool,
+    /// New to the ledger, under another name on each side: that side's name is the agreed one.
+    pub(super) called_on: Option<Side>,
     /// A row that nothing stands for, while another item has its name: half of a swap that was not carried out leaves two
     /// rows of one name.
     pub(super) is_shadowed: bool,
@@ -21,13 +26,20 @@ pub(super) struct Slot {
     pub(super) arrival: Option<usize>,
 }
 
+impl Slot {
+    /// The side where another item has its name.
+    pub(super) fn collides(&self) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.taken[*side])
+    }
+}
+
 /// A sorted list of one directory: key and position.
 type Keys<'a> = Vec<(Cow<'a, [u8]>, usize)>;
 
 /// Aligns the three lists. The result does not depend on the order of the listings: items come in the order of their
 /// keys, those with an alias first.
-pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], right: &[Entry]) -> Vec<Slot> {
-    let folding = Folding::of(rules);
+pub(super) fn align(settings: &Settings, base: &[Pair], left: &[Entry], right: &[Entry]) -> Vec<Slot> {
+    let folding = Folding::of(&settings.rules);
     let listing = Sides::new(left, right);
     let mut slots = Vec::with_capacity(base.len().max(left.len()).max(right.len()));
     if folding.is_plain() && are_alike(base, left, right) {
@@ -39,7 +51,6 @@ pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], rig
         return slots;
     }
     let mut taken: Sides<Vec<bool>> = Sides::default();
-    let has_alias = |p: &Pair| p.held.left.alias.is_some() || p.held.right.alias.is_some();
     let aliased = base.iter().any(has_alias);
     if aliased {
         taken = listing.map(|entries| vec![false; entries.len()]);
@@ -68,7 +79,66 @@ pub(super) fn align(rules: &Sides<SideRules>, base: &[Pair], left: &[Entry], rig
             align_colliding(base, listing, positions(bs), Sides::new(positions(ls), positions(rs)), &mut slots);
         }
     }
+    if aliased {
+        keep_clear_of_aliases(folding, base, listing, &mut slots);
+    }
+    if !folding.is_plain() {
+        keep_names(base, listing, &mut slots);
+    }
+    adopt_aliases(settings, listing, &mut slots);
     slots
+}
+
+/// A name that changed only in its case or normal form, on a side that tells them apart, may be another item's on the
+/// other side: each side keeps its own then.
+fn keep_names(base: &[Pair], listing: Sides<&[Entry]>, slots: &mut [Slot]) {
+    let name = |slot: &Slot, side: Side| slot.at[side].map(|i| &listing[side][i].name);
+    for n in 0..slots.len() {
+        let slot = slots[n];
+        let (Some(row), Some(left), Some(right)) = (slot.row, name(&slot, Side::Left), name(&slot, Side::Right)) else {
+            continue;
+        };
+        if left == right || [left, right] == [base[row].name_on(Side::Left), base[row].name_on(Side::Right)] {
+            continue;
+        }
+        let is_others = |other: &Slot| {
+            let agreed = other.row.map(|i| &base[i].name);
+            [name(other, Side::Left), name(other, Side::Right), agreed]
+                .iter()
+                .flatten()
+                .any(|o| *o == left || *o == right)
+        };
+        slots[n].keeps_names = slots.iter().enumerate().any(|(i, other)| i != n && is_others(other));
+    }
+}
+
+/// Whether the row has another name on a side.
+pub(super) fn has_alias(row: &Pair) -> bool {
+    row.held.left.alias.is_some() || row.held.right.alias.is_some()
+}
+
+/// An item under an alias has a name on each side that only the ledger connects: what is new to a side must not take it
+/// there.
+fn keep_clear_of_aliases(folding: Folding, base: &[Pair], listing: Sides<&[Entry]>, slots: &mut [Slot]) {
+    let key = |slot: &Slot, side: Side| {
+        let there = slot.at[side].map(|i| &listing[side][i].name);
+        let known = slot.row.map(|i| base[i].name_on(side));
+        let name = there.or(known).or(slot.at[side.other()].map(|i| &listing[side.other()][i].name));
+        name.map(|name| folding.key(name).into_owned())
+    };
+    let is_live = |slot: &Slot| slot.at.left.is_some() || slot.at.right.is_some();
+    let is_aliased = |slot: &Slot| is_live(slot) && slot.row.is_some_and(|i| has_alias(&base[i]));
+    for side in Side::BOTH {
+        // Of those under an alias and of those without: the latter were told apart from each other by their names.
+        let mut users: HashMap<Vec<u8>, [usize; 2]> = HashMap::new();
+        for slot in slots.iter().filter(|slot| is_live(slot)) {
+            users.entry(key(slot, side).unwrap_or_default()).or_default()[usize::from(!is_aliased(slot))] += 1;
+        }
+        for slot in slots.iter_mut().filter(|slot| slot.at[side].is_none()) {
+            let [aliased, plain] = key(slot, side).and_then(|key| users.get(&key).copied()).unwrap_or_default();
+            slot.taken[side] |= if is_aliased(slot) { aliased + plain > 1 } else { aliased > 0 };
+        }
+    }
 }
 
 /// The three lists show the same names in their order, none under an alias: what nearly every directory of a quiet tree
@@ -79,8 +149,7 @@ fn are_alike(base: &[Pair], left: &[Entry], right: &[Entry]) -> bool {
         && base.len() == right.len()
         && base.iter().zip(left).zip(right).all(|((row, l), r)| {
             let ascends = last.replace(&row.name).is_none_or(|last| *last < row.name);
-            let has_alias = row.held.left.alias.is_some() || row.held.right.alias.is_some();
-            ascends && !has_alias && row.name == l.name && row.name == r.name
+            ascends && !has_alias(row) && row.name == l.name && row.name == r.name
         })
 }
 
@@ -104,12 +173,18 @@ fn run<'s, 'a>(keys: &mut &'s [(Cow<'a, [u8]>, usize)], key: &[u8]) -> &'s [(Cow
 fn align_aliases(base: &[Pair], listing: Sides<&[Entry]>, taken: &mut Sides<Vec<bool>>, slots: &mut Vec<Slot>) {
     let by_name = listing.map(|entries| entries.iter().enumerate().map(|(i, e)| (&e.name, i)).collect());
     let by_name: &Sides<HashMap<&Name, usize>> = &by_name;
-    let has_alias = |p: &&(usize, &Pair)| p.1.held.left.alias.is_some() || p.1.held.right.alias.is_some();
-    let rows: Vec<_> = base.iter().enumerate().collect();
-    let mut rows: Vec<_> = rows.iter().filter(has_alias).collect();
-    rows.sort_by_key(|(_, p)| &p.name);
+    let mut rows: Vec<_> = base.iter().enumerate().filter(|(_, p)| has_alias(p)).collect();
+    // Of several rows of one name the one whose very items are there has it.
+    let likeness = |pair: &Pair| {
+        let is_there = |side: &Side| {
+            let at = by_name[*side].get(pair.name_on(*side));
+            at.is_some_and(|at| is_same_ident(&pair.held[*side].ident, &listing[*side][*at].node.ident))
+        };
+        Side::BOTH.iter().filter(|side| is_there(side)).count()
+    };
+    rows.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name).then_with(|| likeness(b).cmp(&likeness(a))));
     for (i, pair) in rows {
-        let mut slot = Slot { row: Some(*i), ..Slot::default() };
+        let mut slot = Slot { row: Some(i), ..Slot::default() };
         for side in Side::BOTH {
             if let Some(at) = by_name[side].get(pair.name_on(side)).filter(|at| !taken[side][**at]) {
                 taken[side][*at] = true;
@@ -179,11 +254,15 @@ fn align_colliding(
         let both = at.left.iter().map(|i| &listing.left[*i].name);
         let name =
             both.filter(|n| at.right.iter().any(|i| listing.right[*i].name == **n)).min().unwrap_or(first).clone();
-        let mut slot = Slot { collides: kept, ..Slot::default() };
+        let mut slot = Slot::default();
         for side in Side::BOTH {
             slot.at[side] = take(&mut at[side], |i| listing[side][i].name == name);
         }
-        if !kept {
+        if kept {
+            // What both sides show under the very same name, both tell apart.
+            let missing = |side: Side| slot.at[side].is_none();
+            slot.taken = Sides::new(missing(Side::Left), missing(Side::Right));
+        } else {
             for side in Side::BOTH {
                 if slot.at[side].is_none() {
                     slot.at[side] = take(&mut at[side], |_| true);
@@ -192,6 +271,12 @@ fn align_colliding(
         }
         kept = true;
         slots.push(slot);
+    }
+    for side in Side::BOTH {
+        let is_there = slots[start..].iter().any(|slot| slot.at[side].is_some());
+        for slot in slots[start..].iter_mut().filter(|slot| slot.at[side].is_none()) {
+            slot.taken[side] |= is_there;
+        }
     }
 }
 

@@ -111,8 +111,6 @@ pub enum SkipReason {
     NameCollision(Side),
     /// That side cannot hold the name.
     NameNotAllowed(Side),
-    /// The directory move would make a cycle with a move on the other side.
-    MoveCycle,
     /// An empty or shorter file with an unchanged time after an unclean stop: never taken for an edit.
     Suspect(Side),
 }
@@ -122,7 +120,7 @@ impl SkipReason {
     #[must_use]
     pub fn waits(&self) -> bool {
         match self {
-            Self::NameCollision(_) | Self::NameNotAllowed(_) | Self::MoveCycle | Self::Suspect(_) => true,
+            Self::NameCollision(_) | Self::NameNotAllowed(_) | Self::Suspect(_) => true,
             Self::Unknown(..)
             | Self::Untracked
             | Self::Excluded
@@ -148,7 +146,6 @@ impl std::fmt::Display for SkipReason {
             Self::UnsupportedKind => f.write_str("neither file, link nor directory"),
             Self::NameCollision(side) => write!(f, "the {} has another item of the same name", name(side)),
             Self::NameNotAllowed(side) => write!(f, "the {} cannot hold this name", name(side)),
-            Self::MoveCycle => f.write_str("moved into what was moved into it on the other side"),
             Self::Suspect(side) => write!(f, "damaged by an unclean stop at the {}", name(side)),
         }
     }
@@ -321,6 +318,8 @@ pub struct Change {
     /// A part of the decision that the change right before it in the plan began (the second half of a keep-both, say):
     /// not counted, ticked with it, and left undone when that one was not done.
     pub follows: bool,
+    /// The conflict that a person decided so.
+    pub decides: Option<i64>,
 }
 
 impl Change {

@@ -4,27 +4,19 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use super::change::{Change, ChangeKind, SkipReason, Step};
-use super::classify::{Hashed, State, classify};
+use super::classify::{State, classify};
 use super::dirs::{Clash, Dir, DirId, Fate, Found};
 use super::emit::Item;
 use super::items::{Now, now};
-use super::overlay::Arrival;
 use super::reconciler::{Reconciler, View};
-use crate::identity::ContentHash;
-use crate::model::{Entry, Kind, Pair, PairId, Side, Sides, SyncMode};
+use super::spot::Spot;
+use crate::model::{Kind, PairId, Side, SyncMode};
 
 impl Reconciler {
     /// Looks at an item of a directory that a file stands against; decides nothing.
-    pub(super) fn probe(
-        &mut self,
-        dir: &mut Dir,
-        id: DirId,
-        row: Option<&Pair>,
-        here: Sides<Option<&Entry>>,
-        is_excluded: bool,
-        arrival: Option<&Arrival>,
-    ) {
+    pub(super) fn probe(&mut self, dir: &mut Dir, id: DirId, spot: &Spot<'_>, is_excluded: bool) {
         let Fate::Probe { on, .. } = dir.fate else { return };
+        let (row, here) = (spot.row, spot.here);
         let Some(entry) = here[on] else { return };
         let is = now(Some(entry));
         if is_excluded || is == Now::Unsupported {
@@ -40,7 +32,7 @@ impl Reconciler {
             Now::Absent | Now::Unsupported => false,
         };
         if is == Now::Dir
-            && let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings)
+            && let Some(item) = spot.item(dir, &self.settings)
         {
             let pair = row.map_or(PairId(-1), |r| r.id);
             let clash = Box::new(Clash {
@@ -54,21 +46,18 @@ impl Reconciler {
     }
 
     /// Everything in the directory goes from that side.
-    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
     pub(super) fn remove(
         &mut self,
         dir: &mut Dir,
         id: DirId,
-        row: Option<&Pair>,
-        arrival: Option<&Arrival>,
-        here: Sides<Option<&Entry>>,
+        spot: &Spot<'_>,
         on: Side,
         step: Step,
         out: &mut Vec<Change>,
     ) {
-        let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings) else { return };
-        match now(here[on]) {
-            Now::Absent => self.forget(dir, id, row, here, false, out),
+        let Some(item) = spot.item(dir, &self.settings) else { return };
+        match now(spot.here[on]) {
+            Now::Absent => self.forget(dir, id, spot, false, out),
             Now::Unsupported => self.emit_skip(dir, &item, SkipReason::UnsupportedKind, out),
             Now::Leaf => {
                 let pair = self.pair_of(&item);
@@ -82,26 +71,13 @@ impl Reconciler {
     }
 
     /// A directory against a file or link (rows 19 to 22).
-    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
-    pub(super) fn clash(
-        &mut self,
-        dir: &mut Dir,
-        id: DirId,
-        row: Option<&Pair>,
-        arrival: Option<&Arrival>,
-        here: Sides<Option<&Entry>>,
-        content: Sides<Option<ContentHash>>,
-        hashed: Sides<Hashed<'_>>,
-        view: &View,
-        base: &[Pair],
-        out: &mut Vec<Change>,
-    ) {
-        let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) else { return };
-        let mut item = item;
+    pub(super) fn clash(&mut self, dir: &mut Dir, id: DirId, spot: &Spot<'_>, view: &View, out: &mut Vec<Change>) {
+        let Some(mut item) = spot.item(dir, &self.settings) else { return };
+        let (row, here) = (spot.row, spot.here);
         item.stay();
         let folder = if now(here.left) == Now::Dir { Side::Left } else { Side::Right };
         let file = folder.other();
-        let state = classify(&self.settings, row, item.nodes[file].as_ref(), file, hashed[file]);
+        let state = classify(&self.settings, row, item.nodes[file].as_ref(), file, spot.hashed[file]);
         if let State::Unknown(reason) = state {
             return self.emit_skip(dir, &item, SkipReason::Unknown(file, reason), out);
         }
@@ -121,12 +97,12 @@ impl Reconciler {
         }
         if winner == Some(file) || was_dir {
             let pair = row.map_or(PairId(-1), |r| r.id);
-            let taken = if self.rule().winner().is_none() { self.names_in_use(view, base) } else { HashSet::new() };
+            let taken = if self.rule().winner().is_none() { self.names_taken(view).clone() } else { HashSet::new() };
             let policy_decides = winner.is_none() || was_dir;
             let clash = Box::new(Clash { item: item.clone(), policy_decides, file_is_settled, taken });
             return self.push(dir.child(id, item, pair, Fate::Probe { on: folder, clash }));
         }
-        self.folder_keeps_the_name(dir, id, item, folder, was_dir, view, base, out);
+        self.folder_keeps_the_name(dir, id, item, folder, was_dir, view, out);
     }
 
     /// The file goes to the trash of its side and the directory is made there.
@@ -148,12 +124,7 @@ impl Reconciler {
         let pair = self.pair_of(&item);
         let kind = if opposed { ChangeKind::Conflict } else { ChangeKind::Updated };
         self.emit_delete(dir, &item, pair, file, kind, Step::Clear, out);
-        let mut item = item;
-        item.nodes[file] = None;
-        self.follow_next();
-        self.emit_make_dir(dir, &item, pair, file, kind, out);
-        let fate = if was_dir { Fate::Restore { side: file } } else { Fate::Both };
-        self.push(dir.child(id, item, pair, fate));
+        self.folder_follows(dir, id, item, pair, folder, was_dir, kind, out);
     }
 
     /// Both are kept: the file goes aside.
@@ -166,17 +137,31 @@ impl Reconciler {
         folder: Side,
         was_dir: bool,
         view: &View,
-        base: &[Pair],
+        out: &mut Vec<Change>,
+    ) {
+        self.set_aside(dir, &item, folder.other(), view, out);
+        let pair = self.pair_of(&item);
+        self.folder_follows(dir, id, item, pair, folder, was_dir, ChangeKind::Conflict, out);
+    }
+
+    /// Where the file was the directory is made, with what it holds.
+    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
+    fn folder_follows(
+        &mut self,
+        dir: &mut Dir,
+        id: DirId,
+        mut item: Item,
+        pair: PairId,
+        folder: Side,
+        was_dir: bool,
+        kind: ChangeKind,
         out: &mut Vec<Change>,
     ) {
         let file = folder.other();
-        self.set_aside(dir, &item, file, view, base, out);
-        let pair = self.pair_of(&item);
-        let mut item = item;
         item.nodes[file] = None;
         self.follow_next();
-        self.emit_make_dir(dir, &item, pair, file, ChangeKind::Conflict, out);
-        let fate = if was_dir { Fate::Restore { side: file } } else { Fate::Both };
+        self.emit_make_dir(dir, &item, pair, file, kind, out);
+        let fate = self.fate_of_made(file, was_dir);
         self.push(dir.child(id, item, pair, fate));
     }
 
@@ -201,13 +186,8 @@ impl Reconciler {
                 Some(side) if side == folder => return self.folder_wins(dir, id, item, folder, was_dir, true, out),
                 Some(_) => {}
                 None => {
-                    let view = View {
-                        entries: Sides::default(),
-                        unlisted: Sides::default(),
-                        taken: RefCell::new(Some(taken)),
-                        overlay: None,
-                    };
-                    return self.folder_keeps_the_name(dir, id, item, folder, was_dir, &view, &[], out);
+                    let view = View { taken: RefCell::new(Some(taken)), ..View::default() };
+                    return self.folder_keeps_the_name(dir, id, item, folder, was_dir, &view, out);
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::change::{Action, Change, ChangeKind, SkipReason, Step};
+use super::decision::Deciding;
 use super::emit::{Item, Order, build};
 use super::moves::Lineage;
 use super::reconciler::Reconciler;
@@ -61,6 +62,8 @@ pub(super) struct Found {
 /// A directory whose descendants are not all decided.
 #[derive(Clone, Debug)]
 pub(super) struct Dir {
+    /// Its own number; set when it is opened.
+    pub(super) id: DirId,
     pub(super) parent: Option<DirId>,
     /// How many directories directly in it are not decided yet.
     pub(super) pending: u64,
@@ -87,11 +90,16 @@ pub(super) struct Dir {
     pub(super) released: bool,
     /// The directory as an item of its parent; none for the root.
     pub(super) item: Option<Item>,
+    /// Names in it that nothing else may take; known where a decision may give a new one.
+    pub(super) names: Option<HashSet<Vec<u8>>>,
+    /// A person has decided that it goes.
+    pub(super) deciding: Option<Deciding>,
 }
 
 impl Dir {
     pub(super) fn root() -> Self {
         Self {
+            id: DirId(0),
             parent: None,
             pending: 0,
             pair: PairId::ROOT,
@@ -107,6 +115,8 @@ impl Dir {
             event: None,
             released: false,
             item: None,
+            names: None,
+            deciding: None,
         }
     }
 
@@ -128,6 +138,7 @@ impl Dir {
             }
         };
         Self {
+            id: DirId(0),
             parent: Some(id),
             pending: 0,
             pair,
@@ -143,6 +154,8 @@ impl Dir {
             event: self.event,
             released: false,
             item: Some(item),
+            names: None,
+            deciding: None,
         }
     }
 
@@ -219,22 +232,31 @@ impl Reconciler {
                 };
                 self.give_event(parent, own, held, is_conflict && owns_event, out);
             }
-            Fate::Remove { on, step, replaced } => match (dir.survives[on], replaced) {
-                (true, None) => {
-                    parent.survives[on] = true;
-                    self.take_back(item.row.as_ref());
+            Fate::Remove { on, step, replaced } => {
+                let survives = dir.survives[on];
+                self.deciding = dir.deciding.as_ref().filter(|_| !survives).map(|deciding| deciding.conflict);
+                match (survives, replaced, dir.deciding) {
+                    (true, _, Some(deciding)) => self.emit_skip(parent, &item, deciding.reason, out),
+                    (true, None, None) => {
+                        parent.survives[on] = true;
+                        self.take_back(item.row.as_ref());
+                    }
+                    // Something in it could not go after all, and two items cannot have one name.
+                    (true, Some(_), None) => self.emit_skip(parent, &item, SkipReason::NameCollision(on), out),
+                    (false, None, deciding) => {
+                        let kind = if deciding.is_some() { ChangeKind::Conflict } else { ChangeKind::Deleted };
+                        self.emit_delete(parent, &item, pair, on, kind, step, out);
+                    }
+                    (false, Some(kind), _) => {
+                        self.emit_delete(parent, &item, pair, on, kind, step, out);
+                        let mut gone = item;
+                        gone.nodes[on] = None;
+                        self.follow_next();
+                        self.emit_transfer(parent, &gone, pair, kind, on, false, out);
+                    }
                 }
-                // Something in it could not go after all, and two items cannot have one name.
-                (true, Some(_)) => self.emit_skip(parent, &item, SkipReason::NameCollision(on), out),
-                (false, None) => self.emit_delete(parent, &item, pair, on, ChangeKind::Deleted, step, out),
-                (false, Some(kind)) => {
-                    self.emit_delete(parent, &item, pair, on, kind, step, out);
-                    let mut gone = item;
-                    gone.nodes[on] = None;
-                    self.follow_next();
-                    self.emit_transfer(parent, &gone, pair, kind, on, false, out);
-                }
-            },
+                self.deciding = None;
+            }
             Fate::Probe { on, clash } => {
                 parent.found.changed |= dir.found.changed;
                 parent.found.untracked |= dir.found.untracked;

@@ -1,13 +1,10 @@
 //! From a decision to changes: paths, preconditions, order, counts.
 
 use super::change::{Action, Change, ChangeKind, Expect, SkipReason, Step};
-use super::dirs::{Dir, LAST, joined, structure_rank};
-use super::names::can_hold;
-use super::overlay::Arrival;
+use super::dirs::{Dir, LAST, structure_rank};
 use super::reconciler::Reconciler;
-use super::settings::Settings;
 use crate::identity::ContentHash;
-use crate::model::{ConflictPolicy, Entry, Kind, Name, Node, Pair, PairId, RelPath, Side, Sides, SyncMode};
+use crate::model::{Kind, Name, Node, Pair, PairId, RelPath, Side, Sides};
 
 /// An item that is not simply unchanged, with everything that a change says of it.
 #[derive(Clone, Debug)]
@@ -21,6 +18,8 @@ pub(super) struct Item {
     /// Where each side has it now, or would have it now.
     pub(super) real: Sides<Option<RelPath>>,
     pub(super) content: Sides<Option<ContentHash>>,
+    /// On that side, where it is not, another item has its name.
+    pub(super) taken: Sides<bool>,
     /// The ledger's name until now, when that is another.
     pub(super) was: Option<Name>,
     /// The side on which it has to be moved to its path.
@@ -37,63 +36,6 @@ pub(super) struct Order {
 }
 
 impl Item {
-    pub(super) fn new(
-        dir: &Dir,
-        row: Option<&Pair>,
-        here: Sides<Option<&Entry>>,
-        content: Sides<Option<ContentHash>>,
-        arrival: Option<&Arrival>,
-        settings: &Settings,
-    ) -> Option<Self> {
-        let mut renamed = renamed(row, here, settings);
-        if arrival.is_some() {
-            renamed.moves = None;
-        }
-        let name = match &renamed.name {
-            Some(name) => (*name).clone(),
-            None => row.map(|r| &r.name).or(here.left.map(|e| &e.name)).or(here.right.map(|e| &e.name))?.clone(),
-        };
-        let there = |side: Side| {
-            let there = here[side].map(|e| &e.name).or_else(|| row.map(|r| r.name_on(side)));
-            there.filter(|there| **there != name).cloned()
-        };
-        let now_on = Sides::new(there(Side::Left), there(Side::Right));
-        let mut name_on = now_on.clone();
-        if let Some(side) = renamed.moves {
-            name_on[side] = None;
-        }
-        for side in Side::BOTH {
-            // A name that nothing has any more is no alias.
-            if here[side].is_none() && renamed.name.is_some() {
-                name_on[side] = None;
-            }
-        }
-        let path = dir.path.join(&name);
-        let real = |side: Side| dir.at[side].as_ref().map(|at| at.join(now_on[side].as_ref().unwrap_or(&name)));
-        let mut item = Self {
-            row: row.cloned(),
-            nodes: here.map(|e| e.map(|e| e.node.clone())),
-            path_on: joined(dir, &name, &name_on, &path),
-            real: Sides::new(real(Side::Left), real(Side::Right)),
-            path,
-            was: row.map(|r| r.name.clone()).filter(|was| *was != name),
-            name,
-            content,
-            moves: renamed.moves,
-            is_move_conflict: renamed.is_conflict,
-        };
-        if let Some(arrival) = arrival {
-            item.was = Some(arrival.was.clone()).filter(|was| *was != item.name);
-            item.is_move_conflict = arrival.is_conflict;
-            if let Some(counterpart) = &arrival.counterpart {
-                let other = arrival.side.other();
-                item.real[other] = Some(counterpart.real.clone());
-                item.moves = Some(other);
-            }
-        }
-        Some(item)
-    }
-
     /// The item as it is where it is, without the rename that is due.
     pub(super) fn stay(&mut self) {
         if let Some(side) = self.moves.take() {
@@ -110,37 +52,6 @@ impl Item {
         let node = self.nodes[side].as_ref().or(self.nodes[side.other()].as_ref());
         node.map(|n| n.kind).or_else(|| self.row.as_ref().map(|r| r.kind)).unwrap_or(Kind::Other)
     }
-}
-
-/// A name that changed in place: only its case or its normalisation did.
-#[derive(Default)]
-struct Renamed<'a> {
-    name: Option<&'a Name>,
-    moves: Option<Side>,
-    is_conflict: bool,
-}
-
-fn renamed<'a>(row: Option<&Pair>, here: Sides<Option<&'a Entry>>, settings: &Settings) -> Renamed<'a> {
-    let Some(row) = row else { return Renamed::default() };
-    let new = |side: Side| here[side].map(|e| &e.name).filter(|n| *n != row.name_on(side));
-    let mirrors = settings.mode != SyncMode::Bidirectional;
-    let from = match (new(Side::Left), new(Side::Right)) {
-        (None, None) => return Renamed::default(),
-        (Some(_), None) => Side::Left,
-        (None, Some(_)) if mirrors => Side::Left,
-        (None, Some(_)) => Side::Right,
-        (Some(_), Some(_)) if mirrors => Side::Left,
-        (Some(_), Some(_)) => match settings.policy {
-            ConflictPolicy::DestinationWins => Side::Right,
-            ConflictPolicy::SourceWins | ConflictPolicy::LatestWins | ConflictPolicy::KeepBoth => Side::Left,
-        },
-    };
-    let other = from.other();
-    let is_conflict = !mirrors && new(from).is_some() && new(other).is_some() && new(from) != new(other);
-    let name = here[from].map(|e| &e.name);
-    let differs = name.is_some_and(|name| here[other].is_some_and(|e| e.name != *name));
-    let holds = name.is_some_and(|name| can_hold(&settings.rules[other], name));
-    Renamed { name, moves: (differs && holds).then_some(other), is_conflict }
 }
 
 impl Reconciler {
@@ -193,8 +104,12 @@ impl Reconciler {
         self.emit(dir, &item, pair, kind, what, Action::Transfer { to, archive }, order, bytes, out);
     }
 
-    /// Leaves the item alone: it stays wherever it is, and so do the directories that hold it.
+    /// Leaves the item alone, unless a person has decided about it: it stays wherever it is, and so do the directories
+    /// that hold it.
     pub(super) fn emit_skip(&mut self, dir: &mut Dir, item: &Item, reason: SkipReason, out: &mut Vec<Change>) {
+        if self.carry_decision(dir, item, &reason, out) {
+            return;
+        }
         for side in Side::BOTH {
             dir.survives[side] |= item.nodes[side].is_some() || matches!(reason, SkipReason::Unknown(..));
         }
@@ -267,6 +182,7 @@ pub(super) fn build(
         expect: item.nodes.as_ref().map(|n| n.clone().map_or(Expect::Absent, Expect::Node)),
         content: item.content.left.or(item.content.right).filter(|_| what != Kind::Dir),
         follows: false,
+        decides: None,
     };
     if let Some(row) = &item.row
         && (row.parent != dir.pair || item.was.is_some())

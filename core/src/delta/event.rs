@@ -32,6 +32,7 @@ impl Events {
 impl Reconciler {
     /// Gives out a change of an item of `dir`, or holds it back for the event that the directory is part of.
     pub(super) fn give_in(&mut self, dir: &Dir, mut change: Change, out: &mut Vec<Change>) {
+        change.decides = self.deciding.or(change.decides);
         let held = dir.event.and_then(|event| self.events.0.get_mut(&event));
         let Some(changes) = held.filter(|changes| changes.is_some()) else { return self.give(change, out) };
         change.follows |= std::mem::take(&mut self.following);

@@ -1,16 +1,13 @@
 //! The items of one directory, each decided by what it is on either side.
 
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::align::Slot;
 use super::change::{Action, Change, ChangeKind, Expect, SkipReason, Step, Unreadable};
 use super::classify::is_same_version;
 use super::dirs::{Dir, DirId, Fate, dir_differs};
-use super::emit::Item;
-use super::names::can_hold;
-use super::overlay::Arrival;
 use super::reconciler::{DirSeen, Reconciler, View};
+use super::spot::Spot;
 use super::table::Rule;
 use crate::identity::ContentHash;
 use crate::model::{Entry, Kind, Name, Pair, Side, Sides, SyncMode};
@@ -50,8 +47,7 @@ impl Reconciler {
         seen: Sides<DirSeen>,
         out: &mut Vec<Change>,
     ) -> Option<View> {
-        let mut view =
-            View { entries: Sides::default(), unlisted: Sides::default(), taken: RefCell::new(None), overlay: None };
+        let mut view = View::default();
         let mut unknown = None;
         for (side, seen) in [(Side::Left, seen.left), (Side::Right, seen.right)] {
             match seen {
@@ -109,16 +105,15 @@ impl Reconciler {
             expect: Sides::new(Expect::Any, Expect::Any),
             content: None,
             follows: false,
+            decides: None,
         };
         self.give_in(dir, change, out);
     }
 
-    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
     pub(super) fn decide_all(
         &mut self,
         dir: &mut Dir,
         id: DirId,
-        base: &[Pair],
         view: &View,
         slots: Vec<Slot>,
         hashes: &Hashes,
@@ -127,42 +122,48 @@ impl Reconciler {
         let is_probe = matches!(dir.fate, Fate::Probe { .. });
         if !is_probe {
             if dir.has_row {
-                self.tally.base += base.len() as u64;
+                self.tally.base += view.base.len() as u64;
             }
             for side in Side::BOTH {
                 self.tally.entries[side] += view.entries[side].len() as u64;
             }
         }
         for slot in slots {
-            let row = slot.row.map(|i| &base[i]);
             let entry = |side: Side| slot.at[side].map(|i| &view.entries[side][i]);
-            let here = Sides::new(entry(Side::Left), entry(Side::Right));
-            self.decide(dir, id, slot, row, here, base, view, hashes, out);
+            let spot = Spot {
+                row: slot.row.map(|i| &view.base[i]),
+                here: Sides::new(entry(Side::Left), entry(Side::Right)),
+                taken: slot.taken,
+                keeps_names: slot.keeps_names,
+                called_on: slot.called_on,
+                ..Spot::default()
+            };
+            self.decide(dir, id, slot, spot, view, hashes, out);
         }
     }
 
     #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
-    pub(super) fn decide(
+    fn decide<'a>(
         &mut self,
         dir: &mut Dir,
         id: DirId,
         slot: Slot,
-        row: Option<&Pair>,
-        here: Sides<Option<&Entry>>,
-        base: &[Pair],
-        view: &View,
-        hashes: &Hashes,
+        mut spot: Spot<'a>,
+        view: &'a View,
+        hashes: &'a Hashes,
         out: &mut Vec<Change>,
     ) {
-        if self.is_quiet(dir, slot, row, here, view) {
+        if self.is_quiet(dir, &spot, view) {
             self.tally.unchanged += 1;
             dir.survives = Sides::new(true, true);
             return;
         }
+        let (row, here) = (spot.row, spot.here);
         let is_excluded = self.is_excluded(dir, row, here);
         let arrival = slot.arrival.and_then(|i| view.overlay.as_ref()?.arrivals.get(i));
+        spot.arrival = arrival;
         if !is_excluded && self.collects && arrival.is_none() {
-            self.collect(dir, slot, row, here, view);
+            self.collect(dir, &spot, view);
         }
         if arrival.is_none()
             && let Some(taker) = self.taker(row, here, view)
@@ -171,15 +172,15 @@ impl Reconciler {
             self.vetoed.insert(taker);
         }
         match &dir.fate {
-            Fate::Forget { excluded } => return self.forget(dir, id, row, here, *excluded, out),
-            Fate::Probe { .. } => return self.probe(dir, id, row, here, is_excluded, arrival),
+            Fate::Forget { excluded } => return self.forget(dir, id, &spot, *excluded, out),
+            Fate::Probe { .. } => return self.probe(dir, id, &spot, is_excluded),
             Fate::Both | Fate::Restore { .. } | Fate::WhenNeeded | Fate::Vanished { .. } | Fate::Remove { .. } => {}
         }
         if is_excluded {
             for side in Side::BOTH {
                 dir.survives[side] |= here[side].is_some();
             }
-            return self.forget(dir, id, row, here, true, out);
+            return self.forget(dir, id, &spot, true, out);
         }
         if Side::BOTH.iter().any(|s| here[*s].is_none() && view.unlisted[*s].is_some() && dir.at[*s].is_some()) {
             // Reported once for the whole directory.
@@ -189,10 +190,10 @@ impl Reconciler {
             return;
         }
         if let Fate::Remove { on, step, .. } = dir.fate {
-            return self.remove(dir, id, row, arrival, here, on, step, out);
+            return self.remove(dir, id, &spot, on, step, out);
         }
         if slot.is_shadowed && Side::BOTH.iter().all(|s| view.unlisted[*s].is_none()) {
-            self.forget(dir, id, row, here, false, out);
+            self.forget(dir, id, &spot, false, out);
             if let Some(change) = self.last_in(dir, out) {
                 change.expect = Sides::new(Expect::Any, Expect::Any);
             }
@@ -202,29 +203,26 @@ impl Reconciler {
             Some(arrival) => arrival.counterpart.as_ref().and_then(|c| c.hash.as_ref()),
             None => here[side].and_then(|e| hashes[side].get(&e.name)),
         };
-        let hashed = Sides::new(hash(Side::Left), hash(Side::Right));
-        let content = hashed.map(|h| h.and_then(|h| h.as_ref().ok()).copied());
-        if slot.collides {
-            let side = self.folding_side();
-            return self.skip(dir, row, arrival, here, content, SkipReason::NameCollision(side), out);
+        spot.hashed = Sides::new(hash(Side::Left), hash(Side::Right));
+        spot.alias = self.alias(&spot, view);
+        if let Some(side) = slot.collides().filter(|_| row.is_none() && spot.alias.is_none()) {
+            return self.skip(dir, &spot, SkipReason::NameCollision(side), out);
         }
         let is = here.map(now);
         if is.left == Now::Unsupported || is.right == Now::Unsupported || self.is_link_nowhere_to_go(here) {
-            return self.skip(dir, row, arrival, here, content, SkipReason::UnsupportedKind, out);
+            return self.skip(dir, &spot, SkipReason::UnsupportedKind, out);
         }
         let row_is_dir = row.is_some_and(|r| r.kind == Kind::Dir);
         match (is.left, is.right) {
-            (Now::Dir, Now::Dir) => self.both_dirs(dir, id, row, arrival, here, out),
-            (Now::Dir, Now::Absent) | (Now::Absent, Now::Dir) => self.one_dir(dir, id, row, arrival, here, out),
-            (Now::Dir, Now::Leaf) | (Now::Leaf, Now::Dir) => {
-                self.clash(dir, id, row, arrival, here, content, hashed, view, base, out)
-            }
+            (Now::Dir, Now::Dir) => self.both_dirs(dir, id, &spot, out),
+            (Now::Dir, Now::Absent) | (Now::Absent, Now::Dir) => self.one_dir(dir, id, &spot, out),
+            (Now::Dir, Now::Leaf) | (Now::Leaf, Now::Dir) => self.clash(dir, id, &spot, view, out),
             (Now::Absent | Now::Leaf, Now::Absent | Now::Leaf) => {
-                if row_is_dir && let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) {
+                if row_is_dir && let Some(item) = spot.item(dir, &self.settings) {
                     let pair = self.pair_of(&item);
                     self.push(dir.child(id, item, pair, Fate::Forget { excluded: false }));
                 }
-                self.leaf(dir, row, arrival, here, content, hashed, view, base, out);
+                self.leaf(dir, &spot, view, out);
             }
             (Now::Unsupported, _) | (_, Now::Unsupported) => {}
         }
@@ -232,8 +230,8 @@ impl Reconciler {
 
     /// A file that both sides show as the ledger knows it, in a directory that nothing is special about: nearly every
     /// item of nearly every run.
-    fn is_quiet(&self, dir: &Dir, slot: Slot, row: Option<&Pair>, here: Sides<Option<&Entry>>, view: &View) -> bool {
-        let (Some(row), Some(left), Some(right)) = (row, here.left, here.right) else { return false };
+    fn is_quiet(&self, dir: &Dir, spot: &Spot<'_>, view: &View) -> bool {
+        let (Some(row), Some(left), Some(right)) = (spot.row, spot.here.left, spot.here.right) else { return false };
         let is_as_held = |side: Side, entry: &Entry| {
             let held = &row.held[side];
             entry.node.kind == Kind::File
@@ -243,18 +241,12 @@ impl Reconciler {
         };
         row.kind == Kind::File
             && matches!(dir.fate, Fate::Both)
-            && !slot.collides
             && view.overlay.is_none()
             && !self.settings.checksum
             && self.settings.mode != SyncMode::Selective
             && !self.settings.scope.has_filter()
             && is_as_held(Side::Left, left)
             && is_as_held(Side::Right, right)
-    }
-
-    pub(super) fn folding_side(&self) -> Side {
-        let folds = self.settings.rules.as_ref().map(|r| r.case_insensitive || r.unicode_insensitive);
-        if folds.right { Side::Right } else { Side::Left }
     }
 
     pub(super) fn is_excluded(&self, dir: &Dir, row: Option<&Pair>, here: Sides<Option<&Entry>>) -> bool {
@@ -276,34 +268,16 @@ impl Reconciler {
             .any(|s| here[*s].is_some_and(|e| e.node.kind == Kind::Symlink) && !self.settings.rules[s.other()].symlinks)
     }
 
-    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
-    pub(super) fn skip(
-        &mut self,
-        dir: &mut Dir,
-        row: Option<&Pair>,
-        arrival: Option<&Arrival>,
-        here: Sides<Option<&Entry>>,
-        content: Sides<Option<ContentHash>>,
-        reason: SkipReason,
-        out: &mut Vec<Change>,
-    ) {
-        if let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) {
+    fn skip(&mut self, dir: &mut Dir, spot: &Spot<'_>, reason: SkipReason, out: &mut Vec<Change>) {
+        if let Some(item) = spot.item(dir, &self.settings) {
             self.emit_skip(dir, &item, reason, out);
         }
     }
 
     /// Drops the row and those beneath it; touches nothing.
-    pub(super) fn forget(
-        &mut self,
-        dir: &mut Dir,
-        id: DirId,
-        row: Option<&Pair>,
-        here: Sides<Option<&Entry>>,
-        excluded: bool,
-        out: &mut Vec<Change>,
-    ) {
-        let Some(row) = row else { return };
-        let Some(item) = Item::new(dir, Some(row), here, Sides::default(), None, &self.settings) else { return };
+    pub(super) fn forget(&mut self, dir: &mut Dir, id: DirId, spot: &Spot<'_>, excluded: bool, out: &mut Vec<Change>) {
+        let Some(row) = spot.row else { return };
+        let Some(item) = spot.bare().item(dir, &self.settings) else { return };
         let kind = if excluded { ChangeKind::Skipped } else { ChangeKind::Unchanged };
         let mut detached = item.clone();
         if excluded {
@@ -320,18 +294,16 @@ impl Reconciler {
         }
     }
 
-    pub(super) fn both_dirs(
-        &mut self,
-        dir: &mut Dir,
-        id: DirId,
-        row: Option<&Pair>,
-        arrival: Option<&Arrival>,
-        here: Sides<Option<&Entry>>,
-        out: &mut Vec<Change>,
-    ) {
-        let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings) else { return };
+    fn both_dirs(&mut self, dir: &mut Dir, id: DirId, spot: &Spot<'_>, out: &mut Vec<Change>) {
+        let Some(mut item) = spot.item(dir, &self.settings) else { return };
+        let (row, here) = (spot.row, spot.here);
         let pair = self.pair_of(&item);
-        match row.filter(|r| r.kind == Kind::Dir) {
+        let row = row.filter(|r| r.kind == Kind::Dir);
+        if row.is_none() {
+            // Two new directories, whatever was called so before: each keeps the name it was made under.
+            item.stay();
+        }
+        match row {
             None => self.emit_ledger(dir, &item, pair, ChangeKind::Unchanged, Action::Record, out),
             Some(row) => {
                 self.emit_move(dir, &item, Sides::new(true, true));
@@ -343,19 +315,13 @@ impl Reconciler {
                 }
             }
         }
-        self.push(dir.child(id, item, pair, Fate::Both));
+        let fate = self.fate_of_both(dir, &item);
+        self.push(dir.child(id, item, pair, fate));
     }
 
-    pub(super) fn one_dir(
-        &mut self,
-        dir: &mut Dir,
-        id: DirId,
-        row: Option<&Pair>,
-        arrival: Option<&Arrival>,
-        here: Sides<Option<&Entry>>,
-        out: &mut Vec<Change>,
-    ) {
-        let Some(item) = Item::new(dir, row, here, Sides::default(), arrival, &self.settings) else { return };
+    fn one_dir(&mut self, dir: &mut Dir, id: DirId, spot: &Spot<'_>, out: &mut Vec<Change>) {
+        let Some(item) = spot.item(dir, &self.settings) else { return };
+        let (row, here) = (spot.row, spot.here);
         let missing = if here.left.is_none() { Side::Left } else { Side::Right };
         let was_dir = row.is_some_and(|r| r.kind == Kind::Dir);
         let restores = match &dir.fate {
@@ -379,8 +345,8 @@ impl Reconciler {
             let pair = self.pair_of(&item);
             return self.push(dir.child(id, item, pair, Fate::Vanished { side: missing }));
         }
-        if !can_hold(&self.settings.rules[missing], &item.name) {
-            return self.emit_skip(dir, &item, SkipReason::NameNotAllowed(missing), out);
+        if let Some(reason) = item.refusal(&self.settings, missing) {
+            return self.emit_skip(dir, &item, reason, out);
         }
         let pair = self.pair_of(&item);
         let fate = if was_dir || restores { Fate::Restore { side: missing } } else { Fate::Both };
@@ -403,7 +369,9 @@ impl Reconciler {
         out: &mut Vec<Change>,
     ) {
         let Fate::Restore { side } = dir.fate else { return };
-        if self.settings.mode != SyncMode::Bidirectional {
+        // One that is there already was let go of when it was made.
+        let is_there = dir.at[side].is_some();
+        if is_there || (self.settings.mode != SyncMode::Bidirectional && side == Side::Right) {
             return;
         }
         let there = side.other();
@@ -415,9 +383,7 @@ impl Reconciler {
             if !is_listed && !is_unknown {
                 continue;
             }
-            let Some(item) = Item::new(dir, Some(row), Sides::default(), Sides::default(), None, &self.settings) else {
-                continue;
-            };
+            let Some(item) = Spot::of_row(row).item(dir, &self.settings) else { continue };
             self.emit_ledger(dir, &item, row.id, ChangeKind::Unchanged, Action::Forget, out);
             if let Some(change) = self.last_in(dir, out) {
                 change.expect = Sides::new(Expect::Any, Expect::Any);

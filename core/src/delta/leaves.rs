@@ -1,58 +1,56 @@
 //! Files and links: from the table's verdict to changes; attributes, conflict copies, releases.
 
+use std::cell::RefMut;
 use std::collections::HashSet;
 
+use super::align::has_alias;
 use super::change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
-use super::classify::{Hashed, State, classify, content_equal};
+use super::classify::{State, classify, content_equal};
 use super::dirs::{ASIDE, Dir, Fate, structure_rank};
 use super::emit::{Item, Order};
-use super::names::{Folding, can_hold, conflict_name};
-use super::overlay::Arrival;
+use super::names::{Folding, conflict_name};
 use super::reconciler::{Reconciler, View};
+use super::spot::Spot;
 use super::table::Verdict;
-use crate::identity::ContentHash;
-use crate::model::{Entry, Kind, Node, Pair, Side, Sides, SyncMode, Timestamp};
+use super::vanished::Arriving;
+use crate::model::{Entry, Kind, Node, Pair, RelPath, Side, Sides, SyncMode, Timestamp};
 
 impl Reconciler {
-    #[allow(clippy::too_many_arguments)] // the item, its directory, and where the result goes
-    pub(super) fn leaf(
-        &mut self,
-        dir: &mut Dir,
-        row: Option<&Pair>,
-        arrival: Option<&Arrival>,
-        here: Sides<Option<&Entry>>,
-        content: Sides<Option<ContentHash>>,
-        hashed: Sides<Hashed<'_>>,
-        view: &View,
-        base: &[Pair],
-        out: &mut Vec<Change>,
-    ) {
+    pub(super) fn leaf(&mut self, dir: &mut Dir, spot: &Spot<'_>, view: &View, out: &mut Vec<Change>) {
+        let (row, here, hashed) = (spot.row, spot.here, spot.hashed);
         let nodes = here.map(|e| e.map(|e| &e.node));
         let state = |side: Side| classify(&self.settings, row, nodes[side], side, hashed[side]);
         let mut states = Sides::new(state(Side::Left), state(Side::Right));
+        for side in Side::BOTH {
+            if row.is_some_and(|row| self.is_still_suspect(dir, &row.name, side, nodes[side])) {
+                states[side] = State::Suspect;
+            }
+        }
         let is_quiet = states.left == State::Same && states.right == State::Same && !self.is_renamed(row, here);
-        if is_quiet && arrival.is_none() && self.settings.mode != SyncMode::Selective {
+        if is_quiet && spot.arrival.is_none() && self.settings.mode != SyncMode::Selective {
             self.tally.unchanged += 1;
             dir.survives = Sides::new(true, true);
             return;
         }
+        let mut restored = None;
         if let Fate::Restore { side } = dir.fate
             && here[side].is_none()
             && here[side.other()].is_some()
         {
             states[side.other()] = State::Added;
+            restored = Some(Verdict::Carry { to: side, archive: false, kind: ChangeKind::New });
         }
-        let Some(item) = Item::new(dir, row, here, content, arrival, &self.settings) else { return };
+        let Some(item) = spot.item(dir, &self.settings) else { return };
         if self.settings.mode == SyncMode::Selective && !self.settings.scope.selects(&item.path) {
             return self.not_selected(dir, &item, &states, out);
         }
         let equal = content_equal(nodes, hashed);
-        let verdict = self.rule().decide(&states, equal, || self.later(nodes));
+        let verdict = restored.unwrap_or_else(|| self.rule().decide(&states, equal, || self.later(nodes)));
         if !matches!(verdict, Verdict::Skip(_)) {
             let settled = Sides::new(states.left.is_settled(), states.right.is_settled());
             self.emit_move(dir, &item, settled);
         }
-        self.carry_out(dir, &item, verdict, view, base, out);
+        self.carry_out(dir, &item, verdict, view, out);
     }
 
     /// A name changed in place; only on a side that folds names can that be the same item.
@@ -66,10 +64,12 @@ impl Reconciler {
     /// An item that moves to this name on that side needs the place before it is moved.
     pub(super) fn removal_step(&self, item: &Item, view: &View) -> Step {
         let folding = Folding::of(&self.settings.rules);
-        let takes = |a: &Arrival| {
-            item.row.as_ref().is_none_or(|r| r.id != a.pair()) && folding.key(a.name()) == folding.key(&item.name)
+        let takes = |a: &Arriving| {
+            let name = item.path_on[a.on].as_ref().and_then(RelPath::name);
+            let key = folding.key(name.as_ref().unwrap_or(&item.name)).into_owned();
+            item.row.as_ref().is_none_or(|r| r.id != a.pair) && a.key == key
         };
-        let is_taken = view.overlay.as_ref().is_some_and(|o| o.arrivals.iter().any(takes));
+        let is_taken = view.arriving.iter().any(takes);
         if is_taken { Step::Clear } else { Step::Delete }
     }
 
@@ -79,7 +79,6 @@ impl Reconciler {
         item: &Item,
         verdict: Verdict,
         view: &View,
-        base: &[Pair],
         out: &mut Vec<Change>,
     ) {
         let stay = |dir: &mut Dir| dir.survives = Sides::new(true, true);
@@ -100,17 +99,21 @@ impl Reconciler {
             Verdict::Forget => {
                 if let Some(row) = &item.row {
                     self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Forget, out);
-                    if self.removal_step(item, view) == Step::Clear
+                    let step = self.removal_step(item, view);
+                    // What it was called on one side only, a new item may be called on both.
+                    if (step == Step::Clear || has_alias(row))
                         && let Some(change) = self.last_in(dir, out)
                     {
                         change.expect = Sides::new(Expect::Any, Expect::Any);
-                        change.step = Step::Clear;
+                        if step == Step::Clear {
+                            change.step = step;
+                        }
                     }
                 }
             }
             Verdict::Carry { to, archive, kind } => {
-                if item.nodes[to].is_none() && !can_hold(&self.settings.rules[to], &item.name) {
-                    return self.emit_skip(dir, item, SkipReason::NameNotAllowed(to), out);
+                if let Some(reason) = item.refusal(&self.settings, to) {
+                    return self.emit_skip(dir, item, reason, out);
                 }
                 let pair = self.pair_of(item);
                 self.emit_transfer(dir, item, pair, kind, to, archive, out);
@@ -126,7 +129,7 @@ impl Reconciler {
                     change.expect[on.other()] = Expect::Any;
                 }
             }
-            Verdict::KeepBoth => self.keep_both(dir, item, view, base, out),
+            Verdict::KeepBoth => self.keep_both(dir, item, view, out),
             Verdict::Skip(reason) => self.emit_skip(dir, item, reason, out),
         }
     }
@@ -134,7 +137,10 @@ impl Reconciler {
     /// Nothing changed but, perhaps, the place, which both sides agree on already or after the move.
     pub(super) fn unchanged(&mut self, dir: &Dir, item: &Item, out: &mut Vec<Change>) {
         let Some(row) = item.row.as_ref().filter(|_| item.moves.is_none()) else { return };
-        if item.was.is_some() || row.parent != dir.pair {
+        let name =
+            |side: Side| item.path_on[side].as_ref().and_then(RelPath::name).unwrap_or_else(|| item.name.clone());
+        let is_called = |side: Side| item.nodes[side].is_none() || name(side) == *row.name_on(side);
+        if item.was.is_some() || row.parent != dir.pair || !Side::BOTH.into_iter().all(is_called) {
             self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Record, out);
         } else {
             self.tally.unchanged += 1;
@@ -155,8 +161,8 @@ impl Reconciler {
     }
 
     /// The target's version goes aside under a conflict name and comes to the source; the source's takes the name.
-    pub(super) fn keep_both(&mut self, dir: &mut Dir, item: &Item, view: &View, base: &[Pair], out: &mut Vec<Change>) {
-        self.set_aside(dir, item, Side::Right, view, base, out);
+    pub(super) fn keep_both(&mut self, dir: &mut Dir, item: &Item, view: &View, out: &mut Vec<Change>) {
+        self.set_aside(dir, item, Side::Right, view, out);
         let mut arriving = item.clone();
         arriving.nodes.right = None;
         let pair = self.pair_of(item);
@@ -165,19 +171,10 @@ impl Reconciler {
     }
 
     /// Renames that side's file to a conflict name and carries it over under that name.
-    pub(super) fn set_aside(
-        &mut self,
-        dir: &mut Dir,
-        item: &Item,
-        side: Side,
-        view: &View,
-        base: &[Pair],
-        out: &mut Vec<Change>,
-    ) {
+    pub(super) fn set_aside(&mut self, dir: &mut Dir, item: &Item, side: Side, view: &View, out: &mut Vec<Change>) {
         let name = {
-            let mut taken = view.taken.borrow_mut();
-            let taken = taken.get_or_insert_with(|| self.names_in_use(view, base));
-            conflict_name(&item.name, side, &self.settings.stamp, &self.settings.rules, taken)
+            let mut taken = self.names_taken(view);
+            conflict_name(&item.name, side, &self.settings.stamp, &self.settings.rules, &mut taken)
         };
         let from = item.path_on[side].as_ref().unwrap_or(&item.path).clone();
         let mut nodes = Sides::default();
@@ -193,6 +190,7 @@ impl Reconciler {
             path,
             name,
             content,
+            taken: Sides::default(),
             was: None,
             moves: None,
             is_move_conflict: false,
@@ -206,11 +204,16 @@ impl Reconciler {
         self.emit_transfer(dir, &aside, pair, ChangeKind::Conflict, side.other(), false, out);
     }
 
-    pub(super) fn names_in_use(&self, view: &View, base: &[Pair]) -> HashSet<Vec<u8>> {
+    /// Names that nothing new in the directory may get: whatever is there, is known or is planned.
+    pub(super) fn names_taken<'v>(&self, view: &'v View) -> RefMut<'v, HashSet<Vec<u8>>> {
         let folding = Folding::of(&self.settings.rules);
-        let listed = view.entries.left.iter().chain(&view.entries.right).map(|e| &e.name);
-        let known = base.iter().flat_map(|p| [&p.name, p.name_on(Side::Left), p.name_on(Side::Right)]);
-        listed.chain(known).map(|n| folding.key(n).into_owned()).collect()
+        let in_use = || {
+            let listed = view.entries.left.iter().chain(&view.entries.right).map(|e| &e.name);
+            let known = view.base.iter().flat_map(|p| [&p.name, p.name_on(Side::Left), p.name_on(Side::Right)]);
+            let leaving = view.overlay.iter().flat_map(|o| o.hidden.left.iter().chain(&o.hidden.right));
+            listed.chain(known).chain(leaving).map(|n| folding.key(n).into_owned()).collect()
+        };
+        RefMut::map(view.taken.borrow_mut(), |taken| taken.get_or_insert_with(in_use))
     }
 
     /// Selective mode: what is not chosen is let go at the target, provided that the source has it.

@@ -7,11 +7,14 @@
 //! | part | what it knows |
 //! |---|---|
 //! | `settings` | everything the result depends on beside the three trees |
-//! | `names` | which names are the same on a side, which cannot be held, conflict names |
+//! | `names` | which names are the same on a side, which cannot be held, conflict names, aliases |
 //! | `align` | which row, left entry and right entry are the same item |
+//! | `adopt` | items under an alias that the ledger does not know |
+//! | `spot` | an item of a directory, and what it is called on each side |
 //! | `classify` | what became of an item on one side |
 //! | `table` | what two states and a policy decide about a file or link |
 //! | `items` `leaves` `clash` `vanished` | the items of one directory |
+//! | `decision` | what a person has decided, and what follows from it |
 //! | `dirs` | what becomes of directories, once their children are decided |
 //! | `event` | a folder deleted here and changed there, as one conflict |
 //! | `moves` | which vanished item is which appeared one, and which moves are accepted |
@@ -21,10 +24,12 @@
 //! | `tally` | the counts |
 //! | `guards` | what a plan may not do without a person's word |
 
+mod adopt;
 mod align;
 mod change;
 mod clash;
 mod classify;
+mod decision;
 mod dirs;
 mod emit;
 mod event;
@@ -36,12 +41,14 @@ mod names;
 mod overlay;
 mod reconciler;
 mod settings;
+mod spot;
 mod structure;
 mod table;
 mod tally;
 mod vanished;
 
 pub use change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step, Unreadable};
+pub use decision::{Decision, Decisions, DroppedDecision, Waiting};
 pub use guards::{Confirmation, Confirmed, GuardTrip, Limits, MaxDelete, check};
 pub use reconciler::{DirSeen, Finish, Observed, Reconciler, Task};
 pub use settings::{Scope, Settings, SideRules};

@@ -15,7 +15,7 @@ use super::overlay::{Counterpart, Relocation};
 use super::settings::Settings;
 use super::table::Rule;
 use crate::identity::ContentHash;
-use crate::model::{Ident, Kind, Name, Node, Pair, PairId, RelPath, Side, Sides, SyncMode, Timestamp};
+use crate::model::{Ident, Kind, Name, NameClash, Node, Pair, PairId, RelPath, Side, Sides, SyncMode, Timestamp};
 
 /// A ledger row that at least one side does not show at its place.
 #[derive(Clone, Debug)]
@@ -243,10 +243,10 @@ impl Records {
         let preferred =
             Rule { mode: settings.mode, exact: false, policy: settings.policy }.winner().unwrap_or(Side::Left);
         candidates.sort_by(|a, b| {
-            (a.side != preferred, a.target.depth(), a.target, a.lost.row.id).cmp(&(
+            (a.side != preferred, a.target.depth(), &a.target, a.lost.row.id).cmp(&(
                 b.side != preferred,
                 b.target.depth(),
-                b.target,
+                &b.target,
                 b.lost.row.id,
             ))
         });
@@ -254,12 +254,12 @@ impl Records {
         let mut dirs: HashMap<&RelPath, Vec<PairId>> = HashMap::new();
         for candidate in candidates.iter().filter(|c| c.lost.row.kind == Kind::Dir) {
             let places = candidate.appeared.into_iter().flatten().map(|a| &a.path);
-            for path in places.chain([&candidate.lost.path, candidate.target]) {
+            for path in places.chain([&candidate.lost.path, &candidate.target]) {
                 dirs.entry(path).or_default().push(candidate.lost.row.id);
             }
         }
         let depends = |c: &Candidate<'_>| {
-            [&c.lost.path, c.target].into_iter().any(|path| {
+            [&c.lost.path, &c.target].into_iter().any(|path| {
                 std::iter::successors(path.parent(), RelPath::parent)
                     .any(|up| dirs.get(&up).is_some_and(|ids| ids.iter().any(|id| *id != c.lost.row.id)))
             })
@@ -301,7 +301,7 @@ struct Candidate<'a> {
     side: Side,
     place: &'a RelPath,
     /// The agreed path it gets.
-    target: &'a RelPath,
+    target: RelPath,
     counterpart: Option<(&'a RelPath, &'a Node)>,
     /// The place on the other side, when something is there now.
     opposite: Option<&'a RelPath>,
@@ -312,6 +312,8 @@ struct Candidate<'a> {
     lies_in_itself: bool,
     /// The move taken back.
     instead: Option<Box<Candidate<'a>>>,
+    /// It is a move taken back: the item has the names it had.
+    returns: bool,
 }
 
 impl<'a> Candidate<'a> {
@@ -327,18 +329,19 @@ impl<'a> Candidate<'a> {
         let here = |side: Side| lost.here[side].as_ref().map(|(real, node)| (real, node));
         match (found.left, found.right) {
             (None, None) => None,
-            (Some(l), Some(r)) if l.path == r.path => Some(Self {
+            (Some(l), Some(r)) if agreed(lost, Side::Left, l) == agreed(lost, Side::Right, r) => Some(Self {
                 lost,
                 appeared: [None, None],
                 side: Side::Left,
                 place: &l.real,
-                target: &l.path,
+                target: agreed(lost, Side::Left, l),
                 counterpart: None,
                 opposite: None,
                 clears: false,
                 is_conflict: false,
                 lies_in_itself: false,
                 instead: None,
+                returns: false,
             }),
             (Some(l), Some(r)) => {
                 let winner = if is_mirror { Side::Left } else { move_winner(settings, &rule, l, r) };
@@ -374,19 +377,20 @@ impl<'a> Candidate<'a> {
         is_conflict: bool,
     ) -> Option<Self> {
         let fits = counterpart.is_none_or(|(_, node)| node.kind == lost.row.kind) && to.node.kind == lost.row.kind;
-        let holds = can_hold(&settings.rules[side.other()], &to.name);
+        let holds = settings.name_clash == NameClash::Alias || can_hold(&settings.rules[side.other()], &to.name);
         (fits && holds).then_some(Self {
             lost,
             appeared: [None, None],
             side,
             place: &to.real,
-            target: &to.path,
+            target: agreed(lost, side, to),
             counterpart,
             opposite: to.opposite.as_ref(),
             clears: to.replaces.is_some_and(|row| row != lost.row.id),
             is_conflict,
             lies_in_itself: to.lineage.holds(lost.row.id),
             instead: None,
+            returns: false,
         })
     }
 
@@ -402,13 +406,14 @@ impl<'a> Candidate<'a> {
             appeared: [None, None],
             side,
             place: stays.0,
-            target: &lost.path,
+            target: lost.path.clone(),
             counterpart: Some((&from.real, &from.node)),
             opposite: lost.occupied[side.other()].as_ref(),
             clears: false,
             is_conflict,
             lies_in_itself: false,
             instead: None,
+            returns: true,
         })
     }
 
@@ -418,13 +423,26 @@ impl<'a> Candidate<'a> {
             node: node.clone(),
             hash: hashes[self.side.other()].get(real).cloned(),
         });
-        Relocation {
-            row: self.lost.row.clone(),
-            side: self.side,
-            place: self.place.clone(),
-            counterpart,
-            is_conflict: self.is_conflict,
+        let mut row = self.lost.row.clone();
+        let was = row.name.clone();
+        if !self.returns {
+            row.name = self.target.name().unwrap_or_else(|| was.clone());
+            for side in Side::BOTH {
+                // Where it stands it has that name; where it is moved it gets one when the place is looked at.
+                let there = self.appeared[side as usize].filter(|_| side == self.side || self.counterpart.is_none());
+                row.held[side].alias = there.map(|a| a.name.clone()).filter(|name| *name != row.name);
+            }
         }
+        Relocation { row, was, side: self.side, place: self.place.clone(), counterpart, is_conflict: self.is_conflict }
+    }
+}
+
+/// The agreed path of what appeared on that side, if it is what was lost: an item that kept its alias kept its name.
+fn agreed(lost: &Lost, side: Side, appeared: &Appeared) -> RelPath {
+    let keeps_alias = lost.row.held[side].alias.as_ref() == Some(&appeared.name) && !appeared.displaces;
+    match appeared.path.parent() {
+        Some(parent) if keeps_alias => parent.join(&lost.row.name),
+        Some(_) | None => appeared.path.clone(),
     }
 }
 

@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use super::align::{Slot, align};
 use super::change::Unreadable;
-use super::names::Folding;
-use super::settings::SideRules;
+use super::names::{Folding, alias_of, can_hold};
+use super::settings::Settings;
 use crate::identity::ContentHash;
-use crate::model::{Entry, Name, Node, Pair, PairId, RelPath, Side, Sides};
+use crate::model::{Entry, Name, NameClash, Node, Pair, PairId, RelPath, Side, Sides};
 
 /// A move that both sides will have.
 #[derive(Clone, Debug)]
 pub(super) struct Relocation {
+    /// The ledger row under its new name, and with the other name that a side has it under at the new place.
     pub(super) row: Pair,
+    /// The ledger's name until now.
+    pub(super) was: Name,
     /// The side whose place the item takes.
     pub(super) side: Side,
     /// Its place there, as it is now.
@@ -65,14 +68,16 @@ impl Replay {
         self.away.contains(&pair)
     }
 
-    /// Whether an item that will be moved stands at this place of that side now.
+    /// The item that will be moved and stands at this place of that side now.
     pub(super) fn vacates(&self, folding: Folding, side: Side, at: &RelPath) -> Option<RelPath> {
         if self.relocations.is_empty() {
             return None;
         }
         let (parent, name) = (at.parent()?, at.name()?);
         let key = folding.key(&name);
-        let found = self.hidden[side].get(&parent)?.iter().find(|n| folding.key(n) == key)?;
+        let hidden = self.hidden[side].get(&parent)?;
+        // A side that tells cases apart may have several of one key.
+        let found = hidden.iter().find(|n| **n == name).or_else(|| hidden.iter().find(|n| folding.key(n) == key))?;
         Some(parent.join(found))
     }
 
@@ -86,11 +91,11 @@ impl Replay {
             let Some(at) = &at[side] else { continue };
             overlay.hidden[side] = self.hidden[side].get(at).cloned().unwrap_or_default();
             for i in self.arriving.get(&(side, at.clone())).into_iter().flatten() {
-                let relocation = &self.relocations[*i];
-                let Some(name) = relocation.place.name() else { continue };
-                overlay.arrivals.push(Arrival::new(relocation, name));
+                overlay.arrivals.push(Arrival::of(&self.relocations[*i]));
             }
         }
+        // Whichever side they come from: names are given in this order.
+        overlay.arrivals.sort_by_key(Arrival::pair);
         Some(Arc::new(overlay))
     }
 }
@@ -116,21 +121,13 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
-    fn new(relocation: &Relocation, name: Name) -> Self {
-        let mut row = relocation.row.clone();
-        let was = std::mem::replace(&mut row.name, name);
-        row.held.left.alias = None;
-        row.held.right.alias = None;
-        let Relocation { side, counterpart, is_conflict, .. } = relocation.clone();
+    fn of(relocation: &Relocation) -> Self {
+        let Relocation { row, was, side, counterpart, is_conflict, .. } = relocation.clone();
         Self { row, was, side, counterpart, is_conflict }
     }
 
     pub(super) fn pair(&self) -> PairId {
         self.row.id
-    }
-
-    pub(super) fn name(&self) -> &Name {
-        &self.row.name
     }
 
     /// The side that only shows it here and has it elsewhere.
@@ -143,7 +140,7 @@ impl Overlay {
     /// The directory as it will be, aligned. An arriving item is bound to its entries by the move, not by name.
     pub(super) fn apply(
         &self,
-        rules: &Sides<SideRules>,
+        settings: &Settings,
         base: &mut Vec<Pair>,
         entries: &mut Sides<Vec<Entry>>,
     ) -> Vec<Slot> {
@@ -154,25 +151,29 @@ impl Overlay {
             }
         }
         let mut arrived = Vec::new();
-        for (i, arrival) in self.arrivals.iter().enumerate() {
+        for arrival in &self.arrivals {
             let mut take = |side: Side| {
-                let found = entries[side].iter().position(|e| e.name == arrival.row.name)?;
+                let found = entries[side].iter().position(|e| e.name == *arrival.row.name_on(side))?;
                 Some(entries[side].swap_remove(found))
             };
             let mut bound = Sides::default();
             bound[arrival.side] = take(arrival.side);
-            let other = arrival.side.other();
-            bound[other] = match &arrival.counterpart {
-                Some(there) => Some(Entry { name: arrival.row.name.clone(), node: there.node.clone() }),
-                // Without a counterpart the other side has it at the same place, or lost it.
-                None => take(other),
-            };
-            arrived.push((i, bound));
+            // Without a counterpart the other side has it at the same place, or lost it.
+            if arrival.counterpart.is_none() {
+                bound[arrival.side.other()] = take(arrival.side.other());
+            }
+            arrived.push(bound);
         }
-        let mut slots = align(rules, base, &entries.left, &entries.right);
-        for (i, bound) in arrived {
+        let mut slots = align(settings, base, &entries.left, &entries.right);
+        let rows = self.rows(settings, base, entries, &slots, &arrived);
+        for (i, (mut bound, row)) in arrived.into_iter().zip(rows).enumerate() {
+            let arrival = &self.arrivals[i];
+            if let Some(there) = &arrival.counterpart {
+                let other = arrival.side.other();
+                bound[other] = Some(Entry { name: row.name_on(other).clone(), node: there.node.clone() });
+            }
             let mut slot = Slot { row: Some(base.len()), arrival: Some(i), ..Slot::default() };
-            base.push(self.arrivals[i].row.clone());
+            base.push(row);
             for (side, entry) in [(Side::Left, bound.left), (Side::Right, bound.right)] {
                 if let Some(entry) = entry {
                     slot.at[side] = Some(entries[side].len());
@@ -182,5 +183,67 @@ impl Overlay {
             slots.push(slot);
         }
         slots
+    }
+
+    /// The rows of the arriving items, with the name that each gets on the side where it is moved: its own, unless that
+    /// side cannot have it beside what stays.
+    fn rows(
+        &self,
+        settings: &Settings,
+        base: &[Pair],
+        entries: &Sides<Vec<Entry>>,
+        slots: &[Slot],
+        bound: &[Sides<Option<Entry>>],
+    ) -> Vec<Pair> {
+        let mut rows: Vec<Pair> = self.arrivals.iter().map(|a| a.row.clone()).collect();
+        if settings.name_clash == NameClash::Skip {
+            return rows;
+        }
+        let folding = Folding::of(&settings.rules);
+        let key = |name: &Name| folding.key(name).into_owned();
+        let own = settings.rules.as_ref().map(Folding::of_side);
+        let key_on = |side: Side, name: &Name| own[side].key(name).into_owned();
+        let mut taken: HashSet<Vec<u8>> = base.iter().chain(&rows).map(|row| key(&row.name)).collect();
+        let mut kept = Sides::<HashSet<Vec<u8>>>::default();
+        for side in Side::BOTH {
+            taken.extend(entries[side].iter().map(|e| &e.name).chain(&self.hidden[side]).map(key));
+            taken.extend(base.iter().chain(&rows).map(|row| key(row.name_on(side))));
+            for slot in slots {
+                let there = slot.at[side].map(|i| &entries[side][i].name);
+                let known = slot.row.map(|i| base[i].name_on(side));
+                // What stands beside it on the other side is told apart there.
+                if let Some(own) = slot.at[side.other()].map(|i| &entries[side.other()][i].name) {
+                    kept[side].insert(key_on(side, there.or(known).unwrap_or(own)));
+                }
+            }
+        }
+        let mut agreed: HashSet<Name> = slots.iter().filter_map(|s| Some(base[s.row?].name.clone())).collect();
+        for (arrival, row) in self.arrivals.iter().zip(&rows) {
+            kept[arrival.side].insert(key_on(arrival.side, row.name_on(arrival.side)));
+        }
+        for ((arrival, row), bound) in self.arrivals.iter().zip(&mut rows).zip(bound) {
+            let (side, other) = (arrival.side, arrival.side.other());
+            if agreed.contains(&row.name) && row.held[side].alias.is_some() {
+                // Two rows never have one name: what it is called where it stands becomes its own.
+                let own = row.name_on(side).clone();
+                (row.name, row.held[side].alias) = (own, None);
+            }
+            // Where both sides have it already there is nothing to name.
+            if bound[other].is_none() {
+                let wanted = row.name_on(other);
+                if !can_hold(&settings.rules[other], wanted) || kept[other].contains(&key_on(other, wanted)) {
+                    let alias = alias_of(&row.name, &settings.rules, &mut taken);
+                    if agreed.contains(&row.name) {
+                        row.held[side].alias = Some(std::mem::replace(&mut row.name, alias));
+                        row.held[other].alias = None;
+                    } else {
+                        row.held[other].alias = Some(alias);
+                    }
+                }
+            }
+            agreed.insert(row.name.clone());
+            kept[other].insert(key_on(other, row.name_on(other)));
+        }
+        rows
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use super::align::{Slot, align};
 use super::change::{Change, Step, Unreadable};
 use super::classify::hashes_wanted;
+use super::decision::DroppedDecision;
 use super::dirs::{Dir, DirId, Fate};
 use super::event::Events;
 use super::moves::Records;
@@ -16,6 +17,7 @@ use super::overlay::{Arrival, Overlay, Replay};
 use super::settings::Settings;
 use super::structure::Pending;
 use super::tally::Tally;
+use super::vanished::Arriving;
 use crate::identity::ContentHash;
 use crate::model::{Entry, Kind, Name, Pair, PairId, RelPath, Side, Sides};
 
@@ -97,6 +99,11 @@ pub struct Reconciler {
     pub(super) moves: Vec<Pending>,
     /// Places of moved items that something else will take.
     pub(super) claimed: HashSet<(Side, RelPath)>,
+    /// Conflicts whose decision this walk met, and those it dropped.
+    pub(super) decided: HashSet<i64>,
+    pub(super) dropped: Vec<DroppedDecision>,
+    /// What is given out now carries out the decision about this conflict.
+    pub(super) deciding: Option<i64>,
     /// What [`Finish::Hash`] brought, for all walks.
     hashes: Sides<HashMap<RelPath, Result<ContentHash, Unreadable>>>,
     walks: u32,
@@ -126,6 +133,9 @@ impl Reconciler {
             vetoed: HashSet::new(),
             moves: Vec::new(),
             claimed: HashSet::new(),
+            decided: HashSet::new(),
+            dropped: Vec::new(),
+            deciding: None,
             hashes: Sides::default(),
             walks: 0,
         };
@@ -145,6 +155,9 @@ impl Reconciler {
         self.moves.clear();
         self.arrived.clear();
         self.claimed.clear();
+        self.decided.clear();
+        self.dropped.clear();
+        self.deciding = None;
         self.walks += 1;
         self.push(Dir::root());
     }
@@ -168,6 +181,7 @@ impl Reconciler {
 
     pub(super) fn push(&mut self, mut dir: Dir) {
         let id = DirId(self.next_dir);
+        dir.id = id;
         self.next_dir += 1;
         if matches!(dir.fate, Fate::Vanished { .. }) && dir.event.is_none() {
             dir.event = Some(id);
@@ -204,20 +218,23 @@ impl Reconciler {
             if dir.item.is_none() {
                 self.collects = !base.is_empty();
             }
-            let rules = &self.settings.rules;
             let slots = match &task.overlay {
-                Some(overlay) => overlay.apply(rules, &mut base, &mut view.entries),
+                Some(overlay) => overlay.apply(&self.settings, &mut base, &mut view.entries),
                 None => {
                     let known = task.aligned.take();
-                    known.unwrap_or_else(|| align(rules, &base, &view.entries.left, &view.entries.right))
+                    known.unwrap_or_else(|| align(&self.settings, &base, &view.entries.left, &view.entries.right))
                 }
             };
             if let Some(overlay) = &task.overlay {
                 self.veto(&dir, overlay);
             }
-            view.overlay = task.overlay;
-            self.let_go_first(&mut dir, task.dir, &base, Some(&view), out);
-            self.decide_all(&mut dir, task.dir, &base, &view, slots, &hashes, out);
+            (view.base, view.overlay) = (base, task.overlay);
+            view.arriving = self.arriving(&view, &slots);
+            if self.settings.decisions.concern(&dir.path) {
+                dir.names = Some(self.names_taken(&view).clone());
+            }
+            self.let_go_first(&mut dir, task.dir, &view.base, Some(&view), out);
+            self.decide_all(&mut dir, task.dir, &view, slots, &hashes, out);
         } else {
             self.let_go_first(&mut dir, task.dir, &base, None, out);
         }
@@ -294,14 +311,19 @@ impl Reconciler {
 }
 
 /// The listings of a directory after what is certain about them was separated from what is not.
+#[derive(Default)]
 pub(super) struct View {
+    /// The ledger's rows, as if the moves were done.
+    pub(super) base: Vec<Pair>,
     pub(super) entries: Sides<Vec<Entry>>,
     /// What is not listed is unknown, for this reason.
     pub(super) unlisted: Sides<Option<Unreadable>>,
-    /// Names that a conflict copy must not take; made when the first one is.
+    /// Names that a conflict copy or an alias must not take; made when the first one is.
     pub(super) taken: std::cell::RefCell<Option<HashSet<Vec<u8>>>>,
     /// The moves that concern the directory.
     pub(super) overlay: Option<Arc<Overlay>>,
+    /// The names that moved items get in it.
+    pub(super) arriving: Vec<Arriving>,
 }
 
 impl Observed {
@@ -322,15 +344,14 @@ impl Observed {
         let Some(overlay) = &self.task.overlay else {
             let nothing_to_compare = self.base.is_empty() && Side::BOTH.iter().any(|s| entries[*s].is_empty());
             if !nothing_to_compare {
-                let slots =
-                    self.task.aligned.get_or_init(|| align(&settings.rules, &self.base, entries.left, entries.right));
+                let slots = self.task.aligned.get_or_init(|| align(settings, &self.base, entries.left, entries.right));
                 self.want(settings, &self.base, entries, slots, &mut wanted);
             }
             return wanted;
         };
         let mut base = self.base.clone();
         let mut seen = entries.map(<[Entry]>::to_vec);
-        let slots = overlay.apply(&settings.rules, &mut base, &mut seen);
+        let slots = overlay.apply(settings, &mut base, &mut seen);
         self.want(settings, &base, Sides::new(&seen.left, &seen.right), &slots, &mut wanted);
         wanted
     }
@@ -347,9 +368,6 @@ impl Observed {
             let row = slot.row.map(|i| &base[i]);
             let here = Sides::new(slot.at.left.map(|i| &entries.left[i]), slot.at.right.map(|i| &entries.right[i]));
             let is_leaf = |e: &&Entry| matches!(e.node.kind, Kind::File | Kind::Symlink);
-            if slot.collides {
-                continue;
-            }
             let hash = hashes_wanted(settings, row, here.map(|e| e.filter(is_leaf).map(|e| &e.node)));
             let shown = slot.arrival.and_then(|i| self.task.overlay.as_ref()?.arrivals.get(i)?.shown_on());
             for side in Side::BOTH {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{ConflictPolicy, PairId, RelPath, Sides, SyncMode};
+use super::decision::Decisions;
+use crate::model::{ConflictPolicy, NameClash, PairId, RelPath, Sides, SyncMode};
 
 /// What a side can hold; see the provider's capabilities of the same names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct Settings {
     pub mode: SyncMode,
     /// Who wins a conflict.
     pub policy: ConflictPolicy,
+    /// What becomes of names that one side cannot hold or cannot tell apart.
+    pub name_clash: NameClash,
     /// Mirror mode: what the ledger never knew at the target is removed there.
     pub exact: bool,
     /// Hash every file on both sides, whatever the tokens say.
@@ -66,4 +69,6 @@ pub struct Settings {
     pub first_new_pair: PairId,
     /// How many vanished or appeared items a side may keep in memory for pairing moves.
     pub move_limit: usize,
+    /// What waits for a person, and what was decided of it.
+    pub decisions: Arc<Decisions>,
 }

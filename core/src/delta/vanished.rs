@@ -6,17 +6,53 @@ use super::dirs::{Dir, Fate};
 use super::items::{Now, now};
 use super::moves::{Appeared, Lost};
 use super::names::Folding;
-use super::overlay::Arrival;
 use super::reconciler::{Reconciler, View};
-use crate::model::{Entry, Ident, Kind, Name, Pair, PairId, Side, Sides};
+use super::spot::Spot;
+use crate::model::{Entry, Ident, Kind, Name, NameClash, Pair, PairId, Side, Sides, SyncMode};
+
+/// A name that a moved item gets or has in a directory.
+#[derive(Clone, Debug)]
+pub(super) struct Arriving {
+    pub(super) pair: PairId,
+    pub(super) on: Side,
+    pub(super) key: Vec<u8>,
+    /// It stands there already.
+    is_there: bool,
+}
 
 impl Reconciler {
-    /// The item that moves to the name of this one.
-    pub(super) fn taker(&self, row: Option<&Pair>, here: Sides<Option<&Entry>>, view: &View) -> Option<PairId> {
-        let arrivals = &view.overlay.as_ref()?.arrivals;
-        let name = row.map(|r| &r.name).or(here.left.map(|e| &e.name)).or(here.right.map(|e| &e.name))?;
+    /// The names that moved items get in a directory that is seen as if they were there.
+    pub(super) fn arriving(&self, view: &View, slots: &[Slot]) -> Vec<Arriving> {
+        let Some(overlay) = &view.overlay else { return Vec::new() };
         let folding = Folding::of(&self.settings.rules);
-        arrivals.iter().find(|a| folding.key(a.name()) == folding.key(name)).map(Arrival::pair)
+        let of = |slot: &Slot| {
+            let (row, arrival) = (&view.base[slot.row?], overlay.arrivals.get(slot.arrival?)?);
+            let names = Side::BOTH.map(|on| Arriving {
+                pair: row.id,
+                on,
+                key: folding.key(row.name_on(on)).into_owned(),
+                is_there: on == arrival.side,
+            });
+            Some(names)
+        };
+        slots.iter().filter_map(of).flatten().collect()
+    }
+
+    /// The item that moves to the name of this one. Where both stand already, the side tells them apart.
+    pub(super) fn taker(&self, row: Option<&Pair>, here: Sides<Option<&Entry>>, view: &View) -> Option<PairId> {
+        if view.arriving.is_empty() {
+            return None;
+        }
+        let folding = Folding::of(&self.settings.rules);
+        let name = |side: Side| {
+            let there = here[side].map(|e| &e.name).or_else(|| row.map(|r| r.name_on(side)));
+            there.or(here[side.other()].map(|e| &e.name))
+        };
+        let takes = |a: &&Arriving| {
+            let stand_both = a.is_there && here[a.on].is_some();
+            !stand_both && name(a.on).is_some_and(|name| *folding.key(name) == *a.key)
+        };
+        view.arriving.iter().find(takes).map(|a| a.pair)
     }
 
     /// Whether the item is gone or certain to be deleted, before anything is moved.
@@ -28,19 +64,14 @@ impl Reconciler {
                     && token_equal(&row.held[side].token, &e.node.token)
             })
         };
-        let is_gone = here.left.is_none() || here.right.is_none();
+        // A mirror makes again what only the target lost.
+        let is_gone = here.left.is_none() || (here.right.is_none() && self.settings.mode == SyncMode::Bidirectional);
         is_gone && row.is_some_and(|row| is_settled(Side::Left, row) && is_settled(Side::Right, row))
     }
 
     /// Notes what vanished and what appeared, for pairing moves at the end of the walk.
-    pub(super) fn collect(
-        &mut self,
-        dir: &Dir,
-        slot: Slot,
-        row: Option<&Pair>,
-        here: Sides<Option<&Entry>>,
-        view: &View,
-    ) {
+    pub(super) fn collect(&mut self, dir: &Dir, spot: &Spot<'_>, view: &View) {
+        let (row, here) = (spot.row, spot.here);
         if matches!(dir.fate, Fate::Probe { .. } | Fate::Remove { .. } | Fate::Forget { excluded: true }) {
             return;
         }
@@ -69,11 +100,12 @@ impl Reconciler {
             };
             let here = Sides::new(still(Side::Left), still(Side::Right));
             let path = dir.path.join(&row.name);
-            let occupied = |side: Side| displaced[side].then(|| real(side, &row.name)).flatten();
+            let occupied = |side: Side| displaced[side].then(|| real(side, row.name_on(side))).flatten();
             let occupied = Sides::new(occupied(Side::Left), occupied(Side::Right));
             self.records.lose(limit, Lost { row: row.clone(), path, lost, here, occupied });
         }
-        if slot.collides {
+        let collides = spot.taken.left || spot.taken.right;
+        if collides && row.is_none() && self.settings.name_clash == NameClash::Skip {
             return;
         }
         for side in Side::BOTH {
@@ -96,12 +128,17 @@ impl Reconciler {
             let appeared = Appeared {
                 node: entry.node.clone(),
                 real: at,
-                path: dir.path.join(row.map_or(&entry.name, |r| &r.name)),
+                path: dir.path.join(match row {
+                    Some(row) => &row.name,
+                    None if spot.called_on.is_some() => spot.name().unwrap_or(&entry.name),
+                    None => &entry.name,
+                }),
                 name: entry.name.clone(),
                 lineage: dir.lineage.clone(),
                 displaces: displaced[side],
                 opposite: match here[other] {
                     Some(e) => real(other, &e.name),
+                    None if collides => None,
                     None => self.taker(row, here, view).map(|_| dir.path.join(&entry.name)),
                 },
                 replaces: replaces.map(|row| row.id),

@@ -29,8 +29,8 @@ pub use storage_volumes::{
     AutoPathStrategy, Driver, EntryKind, EntryRow, LocalPath, ObservedState, StorageVolume, VersioningMode, VolumeId,
 };
 pub use sync_conduits::{
-    Conduit, Conflict, ConflictPolicy, Generation, GenerationStatus, IndexMode, Pin, Resolution, Schedule,
-    SelectionRule, SyncMode, VerificationStatus, Verify,
+    Conduit, Conflict, ConflictPolicy, Generation, GenerationStatus, IndexMode, NameClash, Pin, Resolution, Schedule,
+    SelectionRule, SyncMode, VerificationStatus, Verify, WaitReason,
 };
 pub use sync_operations::{
     Activity, Outcome, PreviewChange, PreviewRow, PreviewState, Progress, SyncAction, SyncEntityType, SyncError,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::text_enum::{stored, text_enum};
-use super::{Column, ConduitId, Moment, PreviewId, RelPath, Row, TenantId, Value, ValueKind, record};
+use super::{Column, ConduitId, Moment, PreviewId, RelPath, Row, TenantId, UserId, Value, ValueKind, record};
 use crate::error::{Code, Error, Result};
 
 text_enum! {
@@ -29,6 +29,16 @@ text_enum! {
         LatestWins = "latest-wins",
         /// Both, the loser under another name.
         KeepBoth = "keep-both",
+    }
+}
+
+text_enum! {
+    /// What becomes of an item whose name one side cannot hold, or cannot tell from another's (`sync_conduit.name_clash`).
+    NameClash {
+        /// It is left alone and waits for a person.
+        Skip = "skip",
+        /// That side gets it under an alias, which the ledger keeps.
+        Alias = "alias",
     }
 }
 
@@ -75,16 +85,32 @@ text_enum! {
 }
 
 text_enum! {
-    /// What a person decided about a conflict (`sync_conflict.resolution`).
+    /// What a person decided about a conflict (`sync_conflict.decision`), and how it ended (`sync_conflict.resolution`).
     Resolution {
-        /// The source's version.
+        /// The source's state counts, also where that is that it has nothing.
         Source = "source",
-        /// The target's version.
+        /// The target's state counts, also where that is that it has nothing.
         Destination = "destination",
-        /// Both, the loser under another name.
+        /// Both, one of them under another name.
         Both = "both",
-        /// The conflict went away by itself.
+        /// The source's item gets another name.
+        RenameSource = "rename-source",
+        /// The target's item gets another name.
+        RenameDestination = "rename-destination",
+        /// The conflict went away by itself. Nobody can decide that.
         Dropped = "dropped",
+    }
+}
+
+text_enum! {
+    /// Why an item waits for a person (`sync_conflict.reason`).
+    WaitReason {
+        /// Another item has the same name on that side, or a directory and a file have one name.
+        NameCollision = "name_collision",
+        /// That side cannot hold the name.
+        NameNotAllowed = "name_not_allowed",
+        /// An unclean stop may have damaged that side's file.
+        Suspect = "suspect",
     }
 }
 
@@ -244,6 +270,8 @@ record! {
         sync_mode: SyncMode,
         /// Who wins when both sides changed.
         conflict_policy: ConflictPolicy,
+        /// What becomes of names that one side cannot hold or tell apart.
+        name_clash: NameClash,
         /// What is in scope, as JSON.
         filters: String,
         /// Of the filters that the ledger was last written under; none before the first run.
@@ -349,7 +377,7 @@ record! {
 }
 
 record! {
-    /// A row of `sync_conflict`: a conflict that waits, or waited, for a person.
+    /// A row of `sync_conflict`: a conflict that waits, or waited, for a person. Its sides are those of the conduit's row.
     Conflict = "sync_conflict", numbered: true,
     {
         /// Its number; 0 until it is inserted.
@@ -358,21 +386,39 @@ record! {
         tenant_id: TenantId,
         /// The conduit.
         conduit_id: i64,
+        /// The pair of the directory that holds it.
+        parent_id: i64,
         /// The pair of items.
         pair_id: i64,
-        /// The run that met it.
+        /// The run that met it last.
         generation: i64,
         /// The agreed path; at most one open conflict each.
         path: RelPath,
+        /// Why it waits.
+        reason: WaitReason,
+        /// The side that the reason speaks of: 1 source, 2 target.
+        reason_side: Option<i64>,
         /// What the source showed; none where it had nothing.
         left_state: Option<Vec<u8>>,
         /// What the target showed; none where it had nothing.
         right_state: Option<Vec<u8>>,
         /// When it was met.
         created_at: Moment,
-        /// When it was decided.
+        /// What was decided, until it is carried out.
+        decision: Option<Resolution>,
+        /// The name that a renamed item gets.
+        new_name: Option<Vec<u8>>,
+        /// When it was decided; set together with `decision`.
+        decided_at: Option<Moment>,
+        /// Who decided.
+        decided_by: Option<UserId>,
+        /// The run that is carrying the decision out.
+        carried_in: Option<i64>,
+        /// Why the last decision came to nothing.
+        note: Option<String>,
+        /// When it was closed.
         resolved_at: Option<Moment>,
-        /// What was decided; set together with `resolved_at`.
+        /// How it was closed; set together with `resolved_at`.
         resolution: Option<Resolution>,
     }
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::preview::Delta;
+use super::preview::{Decided, Delta};
 use crate::delta::{Action, Change, ChangeKind, Step};
 use crate::error::{Code, Error, Result};
 use crate::model::{PreviewId, RelPath, Side, TenantId};
@@ -109,6 +109,11 @@ impl PlanWriter {
         let lead = if change.follows { Value::Int(self.lead) } else { Value::Null };
         if !change.follows {
             self.lead = seq;
+        }
+        if let Some(conflict) = change.decides
+            && self.delta.decided.last().is_none_or(|last| last.conflict != conflict)
+        {
+            self.delta.decided.push(Decided { conflict, lead: self.lead, ..Decided::default() });
         }
         let path = std::mem::take(&mut change.path);
         let encode = |e| Error::new(Code::Internal, "encode a change of", &path).caused_by(e);

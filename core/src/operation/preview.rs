@@ -10,7 +10,7 @@ use super::plan::{decode, kind_of};
 use super::run::Counts;
 use crate::delta::{Action, Change, ChangeKind, SkipReason};
 use crate::error::{Code, Error, Result};
-use crate::model::{Kind, PreviewId, RelPath, Side, TenantId};
+use crate::model::{Kind, PreviewId, RelPath, Side, Sides, TenantId};
 use crate::store::{Row, Statement, Store, Value, Write};
 
 /// The lifetime of a preview unless its options say otherwise (`sync_preview_cache.expires_at`).
@@ -70,6 +70,24 @@ pub(crate) struct Delta {
     /// It changes the target.
     #[serde(default)]
     pub(crate) writes_target: bool,
+    /// The decisions of a person that it carries out.
+    #[serde(default)]
+    pub(crate) decided: Vec<Decided>,
+    /// The identities of the roots that it saw.
+    #[serde(default)]
+    pub(crate) roots: Sides<Option<String>>,
+}
+
+/// A decision that a preview carries out, as it was when the preview was made (`sync_conflict`).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Decided {
+    pub(crate) conflict: i64,
+    /// The change that begins it.
+    pub(crate) lead: i64,
+    pub(crate) decision: String,
+    pub(crate) new_name: Option<Vec<u8>>,
+    pub(crate) decided_at: i64,
+    pub(crate) decided_by: Option<uuid::Uuid>,
 }
 
 /// Which changes of a preview are wanted.
@@ -95,6 +113,8 @@ pub struct PreviewChange {
     pub id: ChangeId,
     /// Where, relative to both roots.
     pub path: RelPath,
+    /// Where each side has it, when that is not `path`: under an alias, or beneath one.
+    pub path_on: Sides<Option<RelPath>>,
     /// How it is counted.
     pub kind: ChangeKind,
     /// What is done: `make_dir`, `move`, `transfer`, `set_metadata`, `delete`, `record`, `forget` or `skip`.
@@ -113,6 +133,8 @@ pub struct PreviewChange {
     pub ticked: bool,
     /// It is the second half of the decision before it, and is ticked with it.
     pub follows: bool,
+    /// The conflict that a person decided so.
+    pub decides: Option<i64>,
 }
 
 /// A stored preview.
@@ -389,6 +411,8 @@ fn shown(row: &Row<'_>) -> Result<PreviewChange> {
         reason,
         ticked: row.int(5)? == 0,
         follows: !row.is_null(6),
+        decides: change.decides,
+        path_on: change.path_on,
         path: change.path,
     })
 }

@@ -20,18 +20,25 @@ struct Line<'a> {
     bytes: u64,
 }
 
-/// Writes the counts of a preview, its id and its changes, which are taken one at a time: a preview may be larger than
+/// Writes the counts of a preview, its id, the guards (name and reason) that stop it and its changes, which are taken one at a time: a preview may be larger than
 /// memory. When a change cannot be had, the object stays unfinished, so that no reader takes it for the whole.
 pub(crate) fn write_preview(
     out: &mut impl Write,
     counts: &Counts,
     id: &str,
+    guards: &[(&str, &str)],
     changes: impl IntoIterator<Item = io::Result<ChangeLine>>,
 ) -> io::Result<()> {
     let counts = serde_json::to_string(counts).map_err(io::Error::from)?;
     let fields = counts.trim_end_matches('}');
     let id = serde_json::to_string(id).map_err(io::Error::from)?;
-    write!(out, "{fields},\"id\":{id},\"changes\":[")?;
+    let guards = guards.iter().map(|(name, reason)| serde_json::json!({ "name": name, "reason": reason }));
+    // Said only where there are any: without, the object is that of the contract to the letter.
+    let guards = match guards.len() {
+        0 => String::new(),
+        _ => format!("\"guards\":{},", serde_json::Value::from_iter(guards)),
+    };
+    write!(out, "{fields},\"id\":{id},{guards}\"changes\":[")?;
     for (i, change) in changes.into_iter().enumerate() {
         let ChangeLine { path, kind, action, bytes } = &change?;
         if i > 0 {
@@ -76,9 +83,12 @@ mod tests {
         };
         for paths in [&[][..], &["a"], &["a\"b", "ü"]] {
             let changes = paths.iter().map(|path| Ok::<_, io::Error>(line(path)));
-            let json = text(|out| write_preview(out, &Counts::default(), "p-1", changes).expect("written"));
+            let json = text(|out| {
+                write_preview(out, &Counts::default(), "p-1", &[("max_delete", "too many")], changes).expect("written")
+            });
             let value: serde_json::Value = serde_json::from_str(&json).expect("one object");
             assert_eq!(value["id"], "p-1");
+            assert_eq!(value["guards"], serde_json::json!([{ "name": "max_delete", "reason": "too many" }]));
             assert_eq!(value["new"], 0);
             let seen = value["changes"].as_array().expect("a list");
             assert_eq!(seen.iter().map(|c| c["path"].as_str().expect("text")).collect::<Vec<_>>(), *paths);
@@ -90,7 +100,7 @@ mod tests {
     fn an_interrupted_preview_is_no_object() {
         let changes = [Err::<ChangeLine, _>(io::Error::other("the book is gone"))];
         let mut out = Vec::new();
-        assert!(write_preview(&mut out, &Counts::default(), "p-1", changes).is_err());
+        assert!(write_preview(&mut out, &Counts::default(), "p-1", &[("max_delete", "too many")], changes).is_err());
         assert!(serde_json::from_slice::<serde_json::Value>(&out).is_err());
     }
 }

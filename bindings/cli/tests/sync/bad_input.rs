@@ -3,6 +3,9 @@
 use std::fs::File;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use portbook::store::{SqliteOptions, SqliteStore, Statement, Store as _, Value, Write};
 
 use crate::world::{World, done, is_root, skip, text};
 
@@ -358,4 +361,33 @@ fn as_nobody(world: &World, words: &[&str]) -> (i32, String, String) {
         .expect("setpriv starts");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+/// Writes into the book as another machine would that shares it.
+fn as_another_machine(world: &World, sql: &'static str, until: SystemTime) {
+    let store = SqliteStore::open(world.path("book.db"), SqliteOptions::default()).expect("the book opens");
+    let tenant = portbook::model::TenantId(uuid::Uuid::nil());
+    let until = until.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let until = Value::Time(i64::try_from(until.as_micros()).expect("a date"));
+    portbook::wait(store.write(tenant, vec![Write::Execute(Statement::new(sql, vec![until]))])).expect("written");
+    portbook::wait(store.shutdown());
+}
+
+#[test]
+fn a_run_of_another_machine_is_named_and_waited_for_until_its_lease_ends() {
+    let world = World::with(&["x"]);
+    world.ends(0, &["sync", "a", "b"]);
+    world.write("a/y", "y");
+    let lease = "UPDATE sync_conduit SET lease_owner = 'harbour/77/0a', lease_expires_at = ?1";
+    let now = SystemTime::now();
+    as_another_machine(&world, lease, now + Duration::from_secs(50));
+    let ran = world.ends(1, &["sync", "a", "b"]);
+    ran.is_one_error("busy");
+    ran.says("another run of it is under way on harbour");
+    assert_eq!(world.tree("b"), ["x"]);
+    // Looking takes no lease.
+    world.ends(0, &["preview", "a", "b"]);
+    as_another_machine(&world, lease, now - Duration::from_secs(1));
+    world.ends(0, &["sync", "a", "b"]);
+    assert_eq!(world.tree("b"), ["x", "y"]);
 }

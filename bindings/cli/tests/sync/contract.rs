@@ -193,3 +193,41 @@ fn a_run_that_is_interrupted_ends_with_130_and_the_next_one_goes_on() {
     assert_eq!(world.tree("b"), names);
     assert_eq!(world.json(0, &["history", "a", "b"])["runs"][1]["status"], "cancelled");
 }
+
+#[test]
+fn verify_is_in_step_after_a_sync_that_left_things_out() {
+    let world = World::with(&["keep/x", "cache/y", "z.tmp"]);
+    let filters = ["--exclude", "cache", "--exclude", "*.tmp"];
+    world.ends(0, &[&["sync", "a", "b"][..], &filters].concat());
+    world.write("b/own.tmp", "the target's own");
+    let verified = world.json(0, &["verify", "a", "b", "--checksum"]);
+    assert_eq!((&verified["differing"], &verified["left_out"]), (&0.into(), &3.into()));
+    let shown = world.ends(0, &["verify", "a", "b"]);
+    assert!(shown.out.contains("exclude cache, *.tmp; 3 left out"), "{shown:?}");
+    // What takes part and is gone is a difference as ever.
+    world.remove("b/keep/x");
+    world.ends(1, &["verify", "a", "b"]);
+    // The next sync without filters says what takes part from then on.
+    world.ends(0, &["sync", "a", "b"]);
+    let verified = world.json(1, &["verify", "a", "b"]);
+    assert_eq!((&verified["left_out"], &verified["differing"]), (&0.into(), &1.into()));
+}
+
+#[test]
+fn what_a_selective_target_is_not_to_hold_is_no_difference() {
+    let world = World::with(&["photos/x.jpg", "photos/deep/y.raw", "docs/z.txt"]);
+    world.ends(0, &["sync", "a", "b", "--mode", "selective", "--include", "*.jpg"]);
+    assert_eq!(world.tree("b"), ["photos", "photos/x.jpg"]);
+    let verified = world.json(0, &["verify", "a", "b"]);
+    assert_eq!((&verified["mode"], &verified["left_out"]), (&"selective".into(), &2.into()));
+    world.remove("b/photos/x.jpg");
+    world.ends(1, &["verify", "a", "b"]);
+}
+
+#[test]
+fn places_that_were_never_synced_are_compared_whole() {
+    let world = World::with(&["x"]);
+    world.write("c/x", "x");
+    let verified = world.json(0, &["verify", "a", "c"]);
+    assert_eq!((&verified["mode"], &verified["compared"]), (&serde_json::Value::Null, &1.into()));
+}

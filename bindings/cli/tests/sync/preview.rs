@@ -104,3 +104,73 @@ fn the_reversed_pair_is_the_same_pair() {
     assert_eq!(world.read("a/x").as_deref(), Some("from b"));
     assert_eq!(done(&world.json(0, &["sync", "a", "b"])), [0; 7]);
 }
+
+#[test]
+fn yes_confirms_the_guards_of_the_preview_it_names_and_no_others() {
+    let world = World::with(&["x", "y", "z"]);
+    world.ends(0, &["sync", "a", "b"]);
+    for name in ["x", "y", "z"] {
+        world.remove(&format!("a/{name}"));
+    }
+    world.ends(3, &["sync", "a", "b", "--yes"]).is_one_error("guard");
+    world.ends(3, &["sync", "a", "b", "--yes", "--max-delete", "100%"]).says("root_emptied");
+    let shown = world.ends(0, &["preview", "a", "b"]);
+    assert!(shown.out.contains("guard root_emptied") && shown.out.contains("--yes, which confirms"), "{shown:?}");
+    let preview = world.json(0, &["preview", "a", "b"]);
+    assert_eq!(preview["guards"][0]["name"], "root_emptied");
+    let id = text(&preview, "id");
+    world.ends(3, &["sync", "a", "b", "--preview", &id]).is_one_error("guard");
+    assert_eq!(world.tree("b"), ["x", "y", "z"]);
+    assert_eq!(done(&world.json(0, &["sync", "a", "b", "--preview", &id, "--yes"]))[2], 3);
+    assert!(world.tree("b").is_empty());
+}
+
+#[test]
+fn a_root_that_was_replaced_is_confirmed_for_the_preview_that_saw_it() {
+    let replace = |world: &World, away: &str| {
+        std::fs::rename(world.path("b"), world.path(away)).expect("moved away");
+        world.make_dir("b");
+    };
+    let world = World::with(&["x"]);
+    world.ends(0, &["sync", "a", "b"]);
+    replace(&world, "away");
+    let stale = text(&world.json(0, &["preview", "a", "b"]), "id");
+    // Replaced once more, it is not what anybody saw.
+    replace(&world, "farther");
+    world.ends(3, &["sync", "a", "b", "--preview", &stale, "--yes"]).says("root_changed");
+    let seen = text(&world.json(0, &["preview", "a", "b"]), "id");
+    world.ends(0, &["sync", "a", "b", "--preview", &seen, "--yes"]);
+    world.ends(0, &["sync", "a", "b"]);
+}
+
+#[test]
+fn a_vanished_target_is_made_anew_by_the_preview_that_says_so() {
+    let world = World::with(&["x"]);
+    world.ends(0, &["sync", "a", "b"]);
+    world.remove("b");
+    let id = text(&world.json(0, &["preview", "a", "b"]), "id");
+    world.ends(3, &["sync", "a", "b", "--preview", &id]).says("root_missing");
+    world.ends(0, &["sync", "a", "b", "--preview", &id, "--yes"]);
+    world.ends(0, &["sync", "a", "b"]);
+}
+
+#[test]
+fn exact_without_a_ledger_wants_a_limit_beside_yes() {
+    let world = World::with(&["x"]);
+    world.write("b/stranger", "never synced");
+    let id = text(&world.json(0, &["preview", "a", "b", "--exact"]), "id");
+    world.ends(3, &["sync", "a", "b", "--preview", &id, "--yes"]).says("exact_without_ledger");
+    assert_eq!(world.tree("b"), ["stranger"]);
+    world.ends(0, &["sync", "a", "b", "--preview", &id, "--yes", "--max-delete", "1"]);
+    assert_eq!(world.tree("b"), ["x"]);
+}
+
+#[test]
+fn applying_a_preview_leaves_what_the_conduit_does_as_it_is() {
+    let world = World::with(&["x", "y.tmp"]);
+    let id = text(&world.json(0, &["preview", "a", "b", "--exclude", "*.tmp"]), "id");
+    world.ends(0, &["sync", "a", "b", "--preview", &id]);
+    // `verify` compares as the two were last previewed: without the temporary file.
+    let verified = world.json(0, &["verify", "a", "b"]);
+    assert_eq!((&verified["left_out"], &verified["exclude"][0]), (&1.into(), &"*.tmp".into()));
+}

@@ -18,8 +18,8 @@ impl Disk for ModelDisk {
         Ok(ModelDir(self.world().walk(ROOT, path.as_bytes())?))
     }
 
-    fn traits(&self, _dir: &ModelDir) -> io::Result<Traits> {
-        let o = self.world().options;
+    fn traits(&self, dir: &ModelDir) -> io::Result<Traits> {
+        let o = self.world().options_in(dir.0);
         Ok(Traits {
             case_insensitive: o.case_insensitive,
             unicode_insensitive: o.unicode_insensitive,
@@ -174,6 +174,8 @@ impl Disk for ModelDisk {
             return Err(errno(ErrorKind::AlreadyExists));
         }
         let id = world.add(Kind::Dir, mode & 0o755, Vec::new());
+        let is_narrow = world.item(dir.0)?.is_narrow;
+        world.edit(id)?.is_narrow = is_narrow;
         world.apply(vec![(dir.0, name.to_vec(), Some(id))])
     }
 

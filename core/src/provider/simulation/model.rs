@@ -79,6 +79,8 @@ pub(super) struct Item {
     /// The time of change that is on the disk.
     pub(super) durable_ctime: Timestamp,
     pub(super) links: u32,
+    /// Of directories: names in it are folded and refused as the options say. Directories made in it inherit that.
+    pub(super) is_narrow: bool,
     pub(super) now: Body,
     pub(super) durable: Body,
     /// By folded name: the name as it was given, and the item.
@@ -163,6 +165,18 @@ impl ModelDisk {
         Self { world: Arc::new(Mutex::new(world)) }
     }
 
+    /// Names in this empty directory, and in those that will be made in it, are what they are given as, whatever the
+    /// options say: folding is a flag of the directory on ext4 and on NTFS too.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn widen(&self, path: &[u8]) -> io::Result<()> {
+        let mut world = self.world();
+        let dir = world.walk(ROOT, path)?;
+        world.edit(dir)?.is_narrow = false;
+        Ok(())
+    }
+
     /// Moves the clock.
     pub fn advance(&self, ns: u64) {
         self.world().clock_ns += ns;
@@ -226,6 +240,7 @@ impl World {
             ctime: now,
             durable_ctime: now,
             links: u32::from(id == ROOT),
+            is_narrow: true,
             now: body(data),
             durable: body(durable),
             entries: Entries::new(),
@@ -246,8 +261,17 @@ impl World {
         Ok(item)
     }
 
-    pub(super) fn fold(&self, name: &[u8]) -> Vec<u8> {
-        let (case, unicode) = (self.options.case_insensitive, self.options.unicode_insensitive);
+    /// The options as they hold in that directory.
+    pub(super) fn options_in(&self, dir: Id) -> ModelOptions {
+        let is_narrow = self.items.get(&dir).is_none_or(|item| item.is_narrow);
+        let wide =
+            ModelOptions { case_insensitive: false, unicode_insensitive: false, windows_names: false, ..self.options };
+        if is_narrow { self.options } else { wide }
+    }
+
+    pub(super) fn fold(&self, dir: Id, name: &[u8]) -> Vec<u8> {
+        let options = self.options_in(dir);
+        let (case, unicode) = (options.case_insensitive, options.unicode_insensitive);
         match std::str::from_utf8(name) {
             Ok(text) if case && unicode => text.nfc().flat_map(char::to_lowercase).nfc().collect::<String>().into(),
             Ok(text) if case => text.to_lowercase().into(),
@@ -257,11 +281,11 @@ impl World {
     }
 
     pub(super) fn find(&self, dir: Id, name: &[u8]) -> io::Result<Id> {
-        let dir = self.item(dir)?;
-        if dir.links == 0 {
+        let item = self.item(dir)?;
+        if item.links == 0 {
             return Err(errno(ErrorKind::NotFound));
         }
-        dir.entries.get(&self.fold(name)).map(|e| e.1).ok_or_else(|| errno(ErrorKind::NotFound))
+        item.entries.get(&self.fold(dir, name)).map(|e| e.1).ok_or_else(|| errno(ErrorKind::NotFound))
     }
 
     /// Whether a new entry may get this name.
@@ -269,8 +293,9 @@ impl World {
         if self.item(dir)?.links == 0 {
             return Err(errno(ErrorKind::NotFound));
         }
-        let folds = self.options.case_insensitive || self.options.unicode_insensitive || self.options.windows_names;
-        if (self.options.windows_names && !windows_name(name)) || (folds && std::str::from_utf8(name).is_err()) {
+        let options = self.options_in(dir);
+        let folds = options.case_insensitive || options.unicode_insensitive || options.windows_names;
+        if (options.windows_names && !windows_name(name)) || (folds && std::str::from_utf8(name).is_err()) {
             return Err(errno(ErrorKind::InvalidInput));
         }
         if name.len() > 255 { Err(errno(ErrorKind::InvalidFilename)) } else { Ok(()) }
@@ -283,7 +308,7 @@ impl World {
         let (mut dropped, mut born, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         let mut times = Vec::with_capacity(sets.len());
         for (dir, name, to) in sets {
-            let folded = self.fold(&name);
+            let folded = self.fold(dir, &name);
             let to = to.map(|id| (name, id));
             if let Some((_, id)) = &to {
                 let item = self.edit(*id)?;
