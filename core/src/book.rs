@@ -5,18 +5,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::conduit::{self, Upkeep};
 use crate::error::{Code, Error, Result};
-use crate::model::{TenantId, UserId};
+use crate::model::{Stored, Tenant, TenantId, User, UserId};
 use crate::operation::clock::micros;
 use crate::operation::{Clock, SystemClock};
+use crate::rows::Rows;
 use crate::session::Session;
 use crate::store::{
     ActivityRetention, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write,
 };
+use crate::table::Tables;
+use crate::tenants;
 use crate::upkeep::{self, CopyReport, Copying, Finding};
+use crate::vault::{KeySource, Vault};
 
 /// The tenant of books that only one person uses.
 const ONLY_TENANT: TenantId = TenantId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
@@ -33,6 +38,7 @@ pub struct BookOptions {
     location: Location,
     clock: Option<Arc<dyn Clock>>,
     activity: ActivityRetention,
+    key: Option<KeySource>,
 }
 
 #[derive(Clone)]
@@ -65,7 +71,7 @@ impl BookOptions {
     }
 
     fn at(location: Location) -> Self {
-        Self { location, clock: None, activity: ActivityRetention::default() }
+        Self { location, clock: None, activity: ActivityRetention::default(), key: None }
     }
 
     /// How long lines of activity are kept; a year unless told otherwise.
@@ -79,6 +85,15 @@ impl BookOptions {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Seals and opens the secrets of the book with this key. A book without secrets takes any, and keeps its first
+    /// secret by it. The key is derived and checked when a secret is first sealed or opened, not when the book is
+    /// opened; without one everything works that needs no secret.
+    #[must_use]
+    pub fn key(mut self, key: KeySource) -> Self {
+        self.key = Some(key);
         self
     }
 }
@@ -95,6 +110,9 @@ pub(crate) struct BookInner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) activity: ActivityRetention,
+    pub(crate) vault: Arc<Vault>,
+    /// Told when a run of this process has written its progress.
+    pub(crate) progress_written: Arc<Notify>,
     threads: Threads,
 }
 
@@ -105,7 +123,7 @@ impl Book {
     /// `newer` when a newer version wrote it (it is left untouched), `corrupt` when it is not a book or damaged,
     /// `permission`, `quota`, `busy`, `storage`.
     pub async fn open(options: BookOptions) -> Result<Self> {
-        let BookOptions { location, clock, activity } = options;
+        let BookOptions { location, clock, activity, key } = options;
         let threads = Threads::start()?;
         let runtime = threads.get()?;
         let store: Arc<dyn Store> = match location {
@@ -129,7 +147,9 @@ impl Book {
                 .advise("remove it, and copy again"));
         }
         let clock = clock.unwrap_or_else(SystemClock::shared);
-        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, threads }) })
+        let vault = Arc::new(Vault::new(store.clone(), key));
+        let progress_written = Arc::new(Notify::new());
+        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, vault, progress_written, threads }) })
     }
 
     /// Waits for an operation of this book, on a thread that may block.
@@ -173,6 +193,67 @@ impl Book {
         Ok(Session::new(self.inner.clone(), tenant, user))
     }
 
+    /// Makes a tenant, without users.
+    ///
+    /// # Errors
+    /// `invalid` when the name is empty or longer than 255 characters; `storage`, `busy`.
+    pub async fn create_tenant(&self, name: impl Into<String>) -> Result<Tenant> {
+        let (book, name) = (self.inner.clone(), name.into());
+        self.inner.run(async move { tenants::create(&*book.store, name, book.clock.now()).await }).await
+    }
+
+    /// The tenants in the order in which they were made, after `after`; 1,000 at most.
+    ///
+    /// # Errors
+    /// `storage`, `busy`.
+    pub async fn tenants(&self, after: Option<TenantId>, limit: usize) -> Result<Vec<Tenant>> {
+        let book = self.inner.clone();
+        self.inner.run(async move { tenants::list(&*book.store, after, limit.clamp(1, 1000)).await }).await
+    }
+
+    /// Gives a tenant another name.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid` as for [`create_tenant`](Self::create_tenant); `storage`, `busy`.
+    pub async fn rename_tenant(&self, id: TenantId, name: impl Into<String>) -> Result<Tenant> {
+        let (book, name) = (self.inner.clone(), name.into());
+        self.inner.run(async move { tenants::rename(&*book.store, id, name, book.clock.now()).await }).await
+    }
+
+    /// Deletes a tenant and everything in the book that is its own. What its conduits have carried stays where it is.
+    ///
+    /// # Errors
+    /// `not_found`; `busy` while one of its conduits runs; `storage`.
+    pub async fn delete_tenant(&self, id: TenantId) -> Result<()> {
+        let book = self.inner.clone();
+        self.inner.run(async move { tenants::delete(&*book.store, id, book.clock.now()).await }).await
+    }
+
+    /// Makes a user of a tenant, the first one among them; more than that through [`Session::rows`].
+    ///
+    /// ```
+    /// use portbook::model::User;
+    /// use portbook::{Book, BookOptions, wait};
+    /// # fn main() -> portbook::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let book = wait(Book::open(BookOptions::sqlite(dir.path().join("book.db"))))?;
+    /// let tenant = wait(book.create_tenant("Harbour Ltd"))?;
+    /// let ada = User { email: Some("ada@example.com".into()), display_name: "Ada".into() };
+    /// let user = wait(book.create_user(tenant.id, ada))?;
+    /// let session = wait(book.session(tenant.id, user.id))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `not_found` when there is no such tenant; `conflict` when it has a user of this address; `invalid`.
+    pub async fn create_user(&self, tenant: TenantId, user: User) -> Result<Stored<User>> {
+        let book = self.inner.clone();
+        self.inner.run(async move { tenants::get(&*book.store, tenant).await }).await?;
+        let (store, clock) = (self.inner.store.clone(), self.inner.clock.clone());
+        Rows::new(self.inner.clone(), Tables { store, clock, tenant }).create(user).await
+    }
+
     /// Upkeep for every tenant of the book; see [`Session::maintain`].
     ///
     /// # Errors
@@ -193,6 +274,30 @@ impl Book {
                 Ok(sum)
             })
             .await
+    }
+
+    /// Makes `new` the key of the book's secrets, for every tenant and every process. Nothing is encrypted anew: the
+    /// tenants' data keys are wrapped by the new key, in one transaction. Other processes have to be given the new key.
+    ///
+    /// ```
+    /// use portbook::vault::KeySource;
+    /// use portbook::{Book, BookOptions};
+    /// # fn main() -> portbook::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let (old_key, new_key) = (vec![1; 32], vec![2; 32]);
+    /// let options = BookOptions::sqlite(dir.path().join("book.db")).key(KeySource::raw(old_key.into())?);
+    /// let book = portbook::wait(Book::open(options))?;
+    /// book.wait(book.rotate_key(KeySource::raw(new_key.into())?))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `wrong_key` when the book was opened with another key than its secrets are kept by, or with none; `host`,
+    /// `storage`, `busy`. The key is then the one it was.
+    pub async fn rotate_key(&self, new: KeySource) -> Result<()> {
+        let vault = self.inner.vault.clone();
+        self.inner.run(async move { vault.rotate_key(new).await }).await
     }
 
     /// Looks whether the book holds together: the engine's own check, references that lead nowhere, and what the

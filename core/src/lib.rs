@@ -32,6 +32,7 @@
 //! | [`table`] | rows of the tables that hosts read and write |
 //! | [`upkeep`] | checking a book, copying it to the other engine |
 //! | [`ledger`] | what both sides last agreed on |
+//! | [`vault`] | secrets at rest |
 //! | [`store`] | the metastore: one set of SQL statements, two engines |
 //! | [`delta`] | pure reconciliation |
 //! | [`model`] | typed rows, names, nodes |
@@ -50,7 +51,9 @@ mod rows;
 mod session;
 pub mod store;
 pub mod table;
+mod tenants;
 pub mod upkeep;
+pub mod vault;
 
 pub use book::{Book, BookOptions};
 pub use error::{Code, Error, Result};

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::book::BookInner;
 use crate::conduit::{self, Conduit, ConduitOptions, Place, Upkeep, VerifyOptions, VerifyReport};
 use crate::error::{Code, Error, Result};
-use crate::model::{Activity, ConduitId, PreviewId, Progress, Sides, TABLES, Table, TenantId, UserId};
+use crate::model::{Activity, PreviewId, Progress, Sides, SyncError, TABLES, Table, TenantId, UserId};
 use crate::operation::preview::Previews;
-use crate::operation::{ChangeFilter, ChangeId, GenerationSummary, PreviewChange, PreviewSummary, history};
+use crate::operation::{
+    ActivityFilter, ChangeFilter, ChangeId, ErrorFilter, GenerationSummary, Listing, PreviewChange, PreviewFilter,
+    PreviewSummary, ProgressFilter, ProgressWatch, StoredPreview, failures, history, watch,
+};
 use crate::rows::{JsonRows, Rows};
-use crate::table::Tables;
+use crate::table::{PageKey, Tables};
 
 /// A book used by one user of one tenant. Cheap to clone.
 #[derive(Clone)]
@@ -63,7 +68,7 @@ impl Session {
     /// the other way.
     pub async fn conduit_of(&self, preview: PreviewId, source: Place, target: Place) -> Result<Conduit> {
         let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
-        let (previews, now) = (self.previews(), self.book.clock.now());
+        let (previews, now) = (self.shelf(), self.book.clock.now());
         let find = async move {
             previews.get(preview, now).await?;
             let found = conduit::existing(book, tenant, user, Sides::new(source, target)).await?;
@@ -110,7 +115,7 @@ impl Session {
         Tables { store: self.book.store.clone(), clock: self.book.clock.clone(), tenant: self.tenant }
     }
 
-    fn previews(&self) -> Previews {
+    fn shelf(&self) -> Previews {
         Previews { store: self.book.store.clone(), tenant: self.tenant }
     }
 
@@ -119,7 +124,7 @@ impl Session {
     /// # Errors
     /// `not_found` when there is none of this id or it has expired.
     pub async fn preview(&self, id: PreviewId) -> Result<PreviewSummary> {
-        let (previews, now) = (self.previews(), self.book.clock.now());
+        let (previews, now) = (self.shelf(), self.book.clock.now());
         self.book.run(async move { Ok(previews.get(id, now).await?.summary) }).await
     }
 
@@ -135,7 +140,7 @@ impl Session {
         after: Option<ChangeId>,
         limit: usize,
     ) -> Result<Vec<PreviewChange>> {
-        let (previews, now) = (self.previews(), self.book.clock.now());
+        let (previews, now) = (self.shelf(), self.book.clock.now());
         let list = async move {
             previews.get(id, now).await?;
             previews.list(id, &filter, after, limit.clamp(1, 1000)).await
@@ -149,7 +154,7 @@ impl Session {
     /// `not_found`; `busy` once the preview is being applied; `conflict` when an id is none of this preview or names a
     /// second half.
     pub async fn tick(&self, id: PreviewId, changes: Vec<ChangeId>, ticked: bool) -> Result<()> {
-        let (previews, now) = (self.previews(), self.book.clock.now());
+        let (previews, now) = (self.shelf(), self.book.clock.now());
         self.book.run(async move { previews.tick(id, &changes, ticked, now).await }).await
     }
 
@@ -158,7 +163,7 @@ impl Session {
     /// # Errors
     /// As [`tick`](Self::tick).
     pub async fn tick_all(&self, id: PreviewId, filter: ChangeFilter, ticked: bool) -> Result<()> {
-        let (previews, now) = (self.previews(), self.book.clock.now());
+        let (previews, now) = (self.shelf(), self.book.clock.now());
         self.book.run(async move { previews.tick_all(id, &filter, ticked, now).await }).await
     }
 
@@ -202,24 +207,87 @@ impl Session {
         self.book.run(list).await
     }
 
-    /// What was done for the tenant, the latest first; 1,000 lines at most. With a conduit only what its runs did.
+    /// What was done for the tenant, the latest first; pages of 1,000 lines at most.
     ///
     /// # Errors
-    /// `storage`, `busy`.
-    pub async fn activity(&self, conduit: Option<ConduitId>, limit: usize) -> Result<Vec<Activity>> {
+    /// `invalid` when `after` is of another list; `storage`, `busy`.
+    pub async fn activity(
+        &self,
+        filter: ActivityFilter,
+        after: Option<PageKey>,
+        limit: usize,
+    ) -> Result<Listing<Activity>> {
         let (store, tenant) = (self.book.store.clone(), self.tenant);
-        self.book.run(async move { history::activity(&*store, tenant, conduit, limit.clamp(1, 1000)).await }).await
+        self.book.run(async move { history::activity(&*store, tenant, &filter, (after, limit)).await }).await
     }
 
-    /// How far the runs of the tenant are or came, the latest first; 1,000 at most. A run is under way while
-    /// `completed_at` is none. For a run in this process, [`Run::next_event`](crate::operation::Run::next_event) tells
-    /// more, and at once.
+    /// How far the runs of the tenant are or came, the last begun first; pages of 1,000 at most. A run is under way
+    /// while `completed_at` is none, whichever process it is in.
     ///
     /// # Errors
-    /// `storage`, `busy`.
-    pub async fn progress(&self, conduit: Option<ConduitId>, limit: usize) -> Result<Vec<Progress>> {
+    /// `invalid` when `after` is of another list; `storage`, `busy`.
+    pub async fn progress(
+        &self,
+        filter: ProgressFilter,
+        after: Option<PageKey>,
+        limit: usize,
+    ) -> Result<Listing<Progress>> {
         let (store, tenant) = (self.book.store.clone(), self.tenant);
-        self.book.run(async move { history::progress(&*store, tenant, conduit, limit.clamp(1, 1000)).await }).await
+        self.book.run(async move { watch::list(&*store, tenant, &filter, (after, limit)).await }).await
+    }
+
+    /// Watches the progress of a run by its `sync_id`, in this process or another, until it completes. For a run of this
+    /// process, [`Run::next_event`](crate::operation::Run::next_event) tells more.
+    #[must_use]
+    pub fn watch_progress(&self, sync_id: impl Into<String>) -> ProgressWatch {
+        ProgressWatch::new(self.book.clone(), self.tenant, sync_id.into())
+    }
+
+    /// Failures of items, the latest first; pages of 1,000 at most.
+    ///
+    /// # Errors
+    /// `invalid` when `after` is of another list; `storage`, `busy`.
+    pub async fn errors(
+        &self,
+        filter: ErrorFilter,
+        after: Option<PageKey>,
+        limit: usize,
+    ) -> Result<Listing<SyncError>> {
+        let (store, tenant) = (self.book.store.clone(), self.tenant);
+        self.book.run(async move { failures::list(&*store, tenant, &filter, (after, limit)).await }).await
+    }
+
+    /// Marks a failure as made good, and says how.
+    ///
+    /// # Errors
+    /// `not_found`; `conflict` when it is marked already; `storage`, `busy`.
+    pub async fn resolve_error(&self, id: Uuid, notes: impl Into<String>) -> Result<SyncError> {
+        let (store, tenant, now, notes) = (self.book.store.clone(), self.tenant, self.book.clock.now(), notes.into());
+        self.book.run(async move { failures::resolve(&*store, tenant, id, notes, now).await }).await
+    }
+
+    /// The previews that are stored, the last computed first; pages of 1,000 at most. Expired ones are listed until
+    /// upkeep removes them.
+    ///
+    /// # Errors
+    /// `invalid` when `after` is of another list; `storage`, `busy`.
+    pub async fn previews(
+        &self,
+        filter: PreviewFilter,
+        after: Option<PageKey>,
+        limit: usize,
+    ) -> Result<Listing<StoredPreview>> {
+        let (previews, now) = (self.shelf(), self.book.clock.now());
+        self.book.run(async move { previews.shelf(&filter, (after, limit), now).await }).await
+    }
+
+    /// Deletes a stored preview.
+    ///
+    /// # Errors
+    /// `not_found`; `busy` when a run is applying it or is to be resumed from it.
+    pub async fn delete_preview(&self, id: PreviewId) -> Result<()> {
+        let previews = self.shelf();
+        self.book.run(async move { previews.discard(id).await }).await
     }
 
     /// Removes what has outlived its time: previews that have expired, what has been in the trash of a directory of

@@ -1,4 +1,4 @@
--- Row-level security, then tenants and their users. Every other row belongs to a tenant.
+-- Row-level security, then tenants, their users, and the keys of their secrets. Every other row belongs to a tenant.
 
 -- Isolates a table: a row is seen and written only by the transaction whose setting `portbook.tenant` names its tenant,
 -- also when the table's owner asks. Without the setting there is no row. One policy per command, named after the table
@@ -87,10 +87,46 @@ CREATE TABLE users (
 
 CREATE UNIQUE INDEX idx_users_email ON users(tenant_id, email) WHERE email IS NOT NULL;
 
+-- What wraps the data keys of all tenants: one row, in slot 1, from the first secret on. Slot 0 is filled only inside of
+-- the transaction that rotates the key. Nothing here is a secret.
+CREATE TABLE vault_key (
+    slot bigint NOT NULL PRIMARY KEY CHECK (slot IN (0, 1)),
+    key_id uuid NOT NULL UNIQUE,
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('raw', 'passphrase', 'host')),
+    salt bytea CHECK (length(salt) >= 16),
+    memory_kib bigint CHECK (memory_kib > 0),
+    passes bigint CHECK (passes > 0),
+    lanes bigint CHECK (lanes > 0),
+    check_value bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CHECK ((kind = 'passphrase') = (salt IS NOT NULL)),
+    CHECK ((salt IS NULL) = (memory_kib IS NULL)),
+    CHECK ((salt IS NULL) = (passes IS NULL)),
+    CHECK ((salt IS NULL) = (lanes IS NULL))
+);
+
+-- A tenant's keys, wrapped; the newest seals, all open. The reference to what wrapped them keeps a rotation from leaving
+-- one behind, and a process with the old key from adding one meanwhile.
+CREATE TABLE data_key (
+    tenant_id uuid NOT NULL REFERENCES tenants(id) ON DELETE CASCADE,
+    generation bigint NOT NULL CHECK (generation BETWEEN 1 AND 4294967295),
+    key_id uuid NOT NULL REFERENCES vault_key(key_id) ON DELETE RESTRICT,
+    wrapped bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, generation)
+);
+
+CREATE INDEX idx_data_key_key ON data_key(key_id);
+
 SELECT portbook_isolate('tenants', 'id');
 SELECT portbook_isolate('users', 'tenant_id');
+SELECT portbook_isolate('data_key', 'tenant_id');
 
--- Upkeep asks for the list of tenants with the setting `*`, which is no tenant: every other table refuses it.
+-- Every tenant needs the book's key; none may change it.
+SELECT portbook_police('vault_key', NULL, 'current_setting(''portbook.tenant'', true) = ''*''');
+ALTER POLICY vault_key_select ON vault_key USING (true);
+
+-- Upkeep asks for the list of tenants with the setting `*`, which is no tenant: every table but these two refuses it.
 ALTER POLICY tenants_select ON tenants USING (CASE current_setting('portbook.tenant', true) WHEN '*' THEN true
     ELSE id = nullif(current_setting('portbook.tenant', true), '')::uuid END);
 

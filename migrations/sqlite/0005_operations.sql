@@ -85,10 +85,11 @@ CREATE TABLE sync_progress (
     FOREIGN KEY (org_id, initiated_by) REFERENCES users(tenant_id, id)
 ) STRICT;
 
+-- Of indexes that serve a query equally well SQLite takes the last made: those for few rows come after the others.
 CREATE INDEX idx_sync_progress_org_job ON sync_progress(org_id, job_id);
 CREATE UNIQUE INDEX idx_sync_progress_org_sync ON sync_progress(org_id, sync_id);
-CREATE INDEX idx_sync_progress_active ON sync_progress(org_id, updated_at DESC) WHERE completed_at IS NULL;
 CREATE INDEX idx_sync_progress_updated ON sync_progress(org_id, updated_at DESC);
+CREATE INDEX idx_sync_progress_active ON sync_progress(org_id, updated_at DESC) WHERE completed_at IS NULL;
 CREATE INDEX idx_sync_progress_entity ON sync_progress(org_id, entity_type, started_at DESC);
 
 CREATE TRIGGER users_leave_progress BEFORE DELETE ON users
@@ -164,8 +165,8 @@ BEGIN
         AND (OLD.completed_at IS NULL OR NEW.eta_seconds IS -1);
 END;
 
--- One row per failure of an item. One owner at least is set; sync_job_id, connection_id and file_id get their foreign
--- keys with the clouds.
+-- One row per failure of an item. One owner at least is set, and the row goes with it; a job and a file leave theirs
+-- behind.
 CREATE TABLE cloud_sync_errors (
     index_id INTEGER PRIMARY KEY AUTOINCREMENT,
     id BLOB NOT NULL CHECK (length(id) = 16),
@@ -173,12 +174,12 @@ CREATE TABLE cloud_sync_errors (
     created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
     updated_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER)),
     is_deleted INTEGER NOT NULL DEFAULT 0 CHECK (is_deleted IN (0, 1)),
-    sync_job_id BLOB CHECK (length(sync_job_id) = 16),
-    connection_id BLOB CHECK (length(connection_id) = 16),
+    sync_job_id BLOB,
+    connection_id BLOB,
     volume_id BLOB,
     conduit_id INTEGER,
     generation_id INTEGER,
-    file_id BLOB CHECK (length(file_id) = 16),
+    file_id BLOB,
     path BLOB,
     error_type TEXT NOT NULL CONSTRAINT ck_cloud_sync_errors_error_type CHECK (
         error_type IN ('auth', 'network', 'quota', 'permission', 'api', 'validation', 'timeout')),
@@ -190,18 +191,37 @@ CREATE TABLE cloud_sync_errors (
     resolution_notes TEXT,
     error_metadata TEXT CHECK (json_valid(error_metadata)),
     CHECK (coalesce(connection_id, volume_id) IS NOT NULL OR coalesce(conduit_id, generation_id) IS NOT NULL),
+    CONSTRAINT fk_cloud_sync_errors_sync_job
+        FOREIGN KEY (tenant_id, sync_job_id) REFERENCES cloud_sync_jobs(tenant_id, id),
+    CONSTRAINT fk_cloud_sync_errors_connection
+        FOREIGN KEY (tenant_id, connection_id) REFERENCES cloud_connections(tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT fk_cloud_sync_errors_file
+        FOREIGN KEY (tenant_id, file_id) REFERENCES cloud_files(tenant_id, id),
     FOREIGN KEY (tenant_id, volume_id) REFERENCES storage_volumes(tenant_id, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, conduit_id) REFERENCES sync_conduit(tenant_id, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, generation_id) REFERENCES sync_generation(tenant_id, id) ON DELETE CASCADE
 ) STRICT;
 
 CREATE UNIQUE INDEX ix_cloud_sync_errors_id ON cloud_sync_errors(id);
-CREATE INDEX ix_cloud_sync_errors_tenant_active ON cloud_sync_errors(tenant_id, index_id) WHERE is_deleted = 0;
-CREATE INDEX ix_cloud_sync_errors_tenant_id_lookup ON cloud_sync_errors(tenant_id, id);
+CREATE INDEX ix_cloud_sync_errors_tenant_active ON cloud_sync_errors(tenant_id, index_id) WHERE NOT is_deleted;
+CREATE UNIQUE INDEX ix_cloud_sync_errors_tenant_id_lookup ON cloud_sync_errors(tenant_id, id);
+CREATE INDEX ix_cloud_sync_errors_created ON cloud_sync_errors(tenant_id, created_at DESC);
 CREATE INDEX ix_cloud_sync_errors_connection_type
     ON cloud_sync_errors(tenant_id, connection_id, error_type, created_at DESC);
 CREATE INDEX ix_cloud_sync_errors_unresolved ON cloud_sync_errors(error_type, created_at DESC) WHERE resolved_at IS NULL;
 CREATE INDEX ix_cloud_sync_errors_sync_job ON cloud_sync_errors(sync_job_id) WHERE sync_job_id IS NOT NULL;
+CREATE INDEX ix_cloud_sync_errors_file ON cloud_sync_errors(tenant_id, file_id) WHERE file_id IS NOT NULL;
 CREATE INDEX ix_cloud_sync_errors_generation
     ON cloud_sync_errors(tenant_id, generation_id) WHERE generation_id IS NOT NULL;
-CREATE INDEX ix_cloud_sync_errors_conduit ON cloud_sync_errors(tenant_id, conduit_id) WHERE conduit_id IS NOT NULL;
+CREATE INDEX ix_cloud_sync_errors_conduit
+    ON cloud_sync_errors(tenant_id, conduit_id, created_at DESC) WHERE conduit_id IS NOT NULL;
+CREATE INDEX ix_cloud_sync_errors_connection
+    ON cloud_sync_errors(tenant_id, connection_id, created_at DESC) WHERE connection_id IS NOT NULL;
+CREATE INDEX ix_cloud_sync_errors_volume
+    ON cloud_sync_errors(tenant_id, volume_id, created_at DESC) WHERE volume_id IS NOT NULL;
+
+CREATE TRIGGER cloud_sync_jobs_leave_errors BEFORE DELETE ON cloud_sync_jobs
+BEGIN UPDATE cloud_sync_errors SET sync_job_id = NULL WHERE tenant_id = OLD.tenant_id AND sync_job_id = OLD.id; END;
+
+CREATE TRIGGER cloud_files_leave_errors BEFORE DELETE ON cloud_files
+BEGIN UPDATE cloud_sync_errors SET file_id = NULL WHERE tenant_id = OLD.tenant_id AND file_id = OLD.id; END;

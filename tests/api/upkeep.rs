@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use portbook::conduit::{ApplyOptions, Upkeep};
+use portbook::operation::ActivityFilter;
 use portbook::wait;
 
 use crate::world::{World, claims, preview, sync};
@@ -31,7 +32,7 @@ fn upkeep_removes_what_has_outlived_its_time_and_nothing_else(world: &World) {
     world.clock.advance(2 * DAY);
     let late = wait(world.session.maintain()).unwrap();
     assert!(late.trashed > 0, "{late:?}");
-    let lines = wait(world.session.activity(None, 100)).unwrap().len() as u64;
+    let lines = wait(world.session.activity(ActivityFilter::default(), None, 100)).unwrap().rows.len() as u64;
     preview(&conduit);
     world.clock.advance(335 * DAY);
     let year = wait(world.book.maintain()).unwrap();

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use portbook::Code;
 use portbook::model::{
-    Activity, Conduit, ConduitId, Conflict, ConflictPolicy, EntryKind, EntryRow, Generation, GenerationStatus,
-    IndexMode, Moment, NameClash, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow, PreviewState,
-    RelPath, Resolution, Schedule, SelectionRule, SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncMode,
-    SyncStatus, SyncType, TransferSession, TransferState, UserId, VerificationStatus, Verify, WaitReason,
+    Activity, Conduit, ConduitId, Conflict, ConflictPolicy, DataKey, EntryKind, EntryRow, Generation, GenerationStatus,
+    IndexMode, KeyKind, Moment, NameClash, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow,
+    PreviewState, RelPath, Resolution, Schedule, SelectionRule, SyncAction, SyncEntityType, SyncError, SyncErrorType,
+    SyncMode, SyncStatus, SyncType, TransferSession, TransferState, UserId, VaultKey, VerificationStatus, Verify,
+    WaitReason,
 };
 use portbook::store::{Insert, Record, Statement, Value, Write};
 
@@ -71,6 +72,20 @@ pub(crate) async fn records_come_back_as_they_were_written(book: Arc<Book>) {
     let t = book.tenancy().await;
     let later = Moment(NOW.0 * 2);
     let path = RelPath::parse(b"a/\xff").unwrap();
+    let key = VaultKey {
+        slot: 1,
+        key_id: id(),
+        kind: KeyKind::Passphrase,
+        salt: Some(vec![7; 16]),
+        memory_kib: Some(65_536),
+        passes: Some(3),
+        lanes: Some(4),
+        check_value: vec![0, 255],
+    };
+    let key = round_trip(&book, key, VaultKey::SELECT, |_, _| ()).await;
+    let newest = i64::from(u32::MAX);
+    let data_key = DataKey { tenant_id: t.tenant, generation: newest, key_id: key.key_id, wrapped: vec![255, 0] };
+    round_trip(&book, data_key, DataKey::SELECT, |_, _| ()).await;
     let entry = EntryRow {
         id: 0,
         uuid: id(),

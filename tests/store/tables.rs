@@ -2,6 +2,7 @@
 //! table is tested by being declared.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use portbook::model::{ColumnInfo, Deletion, Rule, TABLES, TableInfo, TenantId, UserId, ValueKind};
 use portbook::table::PageKey;
@@ -17,6 +18,10 @@ type Row = Map<String, Json>;
 fn particulars(table: &str) -> Json {
     match table {
         "storage_volumes" => json!({"path_delimiter": "/"}),
+        "ftp_endpoints" => json!({"port": 2121, "protocol": "ftp", "ftps_mode": "explicit"}),
+        "files" => json!({"digest": "5a".repeat(32), "version_no": 1}),
+        "cloud_folders" => json!({"sync_frequency_minutes": 15}),
+        "cloud_shared_links" => json!({"resource_type": "file", "file_id": "parent", "folder_id": null}),
         _ => json!({}),
     }
 }
@@ -49,6 +54,7 @@ fn value(column: &ColumnInfo, n: usize) -> Json {
         ValueKind::Bytes => json!(format!("{n:04x}")),
         ValueKind::Id => json!(Uuid::now_v7()),
         ValueKind::Time => json!(format!("2026-01-02T03:04:{:02}.000006Z", n % 60)),
+        ValueKind::Secret => json!(format!("hush-{n}")),
     }
 }
 
@@ -64,11 +70,11 @@ pub(crate) fn sample<'a>(
         for column in table.columns {
             let value = match (given.get(column.name), column.references) {
                 (Some(Json::String(parent)), Some(_)) if parent == "parent" => {
-                    json!(make(session, info(column.references.unwrap()), n).await)
+                    json!(make(session, info(column.references.unwrap())).await)
                 }
                 (Some(value), _) => value.clone(),
                 (None, Some(parent)) if parent == table.name => Json::Null,
-                (None, Some(parent)) => json!(make(session, info(parent), n).await),
+                (None, Some(parent)) => json!(make(session, info(parent)).await),
                 (None, None) => value(column, n),
             };
             row.insert(column.name.to_owned(), value);
@@ -81,9 +87,10 @@ fn info(table: &str) -> &'static TableInfo {
     TABLES.iter().find(|t| t.name == table).unwrap_or_else(|| panic!("{table} is declared"))
 }
 
-/// Makes a row and gives its id.
-async fn make(session: &Session, table: &'static TableInfo, n: usize) -> Uuid {
-    let row = sample(session, table, n * 7 + 1).await;
+/// Makes a row that is equal to no other and gives its id.
+async fn make(session: &Session, table: &'static TableInfo) -> Uuid {
+    static NEXT: AtomicUsize = AtomicUsize::new(1000);
+    let row = sample(session, table, NEXT.fetch_add(1, Ordering::Relaxed)).await;
     let made = session.table(table.name).unwrap().create(row).await;
     id(&made.unwrap_or_else(|e| panic!("{}: {e}", table.name)))
 }
@@ -250,7 +257,7 @@ pub(crate) async fn values_that_break_a_rule_are_refused_by_name(book: Arc<Book>
                 }
             }
             match column.kind {
-                ValueKind::Text => refused(column, json!(["hush"])).await,
+                ValueKind::Text | ValueKind::Secret => refused(column, json!(["hush"])).await,
                 ValueKind::Flag | ValueKind::Integer | ValueKind::Number | ValueKind::Id | ValueKind::Time => {
                     refused(column, json!("hush")).await;
                 }

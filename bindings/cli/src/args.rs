@@ -19,8 +19,8 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_name = "PATH|URL", env = "PORTBOOK_BOOK", hide_env_values = true)]
     pub(crate) book: Option<OsString>,
 
-    /// A file that holds the key of the book's secrets
-    #[arg(long, global = true, value_name = "FILE")]
+    /// A file with the key of the book's secrets: 64 hexadecimal digits or 32 bytes, readable by its owner only
+    #[arg(long, global = true, value_name = "FILE", env = "PORTBOOK_KEY_FILE", hide_env_values = true)]
     pub(crate) key_file: Option<PathBuf>,
 
     /// Print one JSON object on standard output and nothing else

@@ -14,6 +14,7 @@ use portbook::{Book, BookOptions, Code, Error, Result, Session};
 use crate::args::{self, Args, Command};
 use crate::book_path::{self, BookAt};
 use crate::cancel::{self, Cancel};
+use crate::key;
 use crate::place::Place;
 use crate::render::{self, ChangeLine, Counts, Progress, Style};
 
@@ -49,14 +50,15 @@ fn with_book<T>(args: &Args, work: impl FnOnce(&Session) -> Result<T>) -> Result
 }
 
 fn open(args: &Args) -> Result<Book> {
-    if args.key_file.is_some() {
-        return Err(Error::new(Code::Unsupported, "use the key file", "").because("this version keeps no secrets"));
-    }
-    let at = match book_path::locate(args.book.as_deref())? {
+    let key = key::find(args.key_file.as_deref(), std::env::var_os(key::PASSPHRASE))?;
+    let options = match book_path::locate(args.book.as_deref())? {
         BookAt::File(path) => BookOptions::sqlite(path),
         BookAt::Postgres(url) => BookOptions::postgres(url),
     };
-    portbook::wait(Book::open(at))
+    portbook::wait(Book::open(match key {
+        Some(key) => options.key(key),
+        None => options,
+    }))
 }
 
 fn place(word: &std::ffi::OsStr) -> Result<conduit::Place> {

@@ -5,6 +5,7 @@ mod args;
 mod book_path;
 mod cancel;
 mod commands;
+mod key;
 mod place;
 mod render;
 

@@ -10,6 +10,8 @@ fn portbook(words: &[&str]) -> Output {
         .env("HOME", dir.path())
         .env_remove("XDG_DATA_HOME")
         .env_remove("PORTBOOK_BOOK")
+        .env_remove("PORTBOOK_KEY_FILE")
+        .env_remove("PORTBOOK_PASSPHRASE")
         .output()
         .expect("the program starts")
 }
@@ -84,4 +86,36 @@ fn places_that_cannot_be_reached_yet_are_named_with_the_stable_code() {
         let said = stderr(&output);
         assert!(said.contains(named) && said.contains("[unsupported]"), "{words:?}: {said}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_is_private_and_holds_a_key() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("key");
+    let named = file.to_str().expect("the path is text");
+    let run = |text: &str, mode: u32| {
+        std::fs::write(&file, text).expect("written");
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).expect("its mode is set");
+        portbook(&["--key-file", named, "history"])
+    };
+    let key = "0123456789abcdef".repeat(4);
+    let good = run(&(key.clone() + "\n"), 0o600);
+    assert_eq!(good.status.code(), Some(0), "{}", stderr(&good));
+    for mode in [0o640, 0o604, 0o660, 0o601] {
+        let output = run(&key, mode);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{mode:o}: {said}");
+        assert!(said.contains("[permission]") && said.contains("chmod 600") && !said.contains(&key), "{said}");
+    }
+    for text in ["correct horse battery staple", "", &key[..32], &key[1..]] {
+        let output = run(text, 0o400);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}: {said}");
+        assert!(said.contains("64 hexadecimal digits"), "{said}");
+        assert!(text.is_empty() || !said.contains(text), "{said}");
+    }
+    let absent = portbook(&["--key-file", "absent", "history"]);
+    assert!(stderr(&absent).contains("[not_found]"), "{}", stderr(&absent));
 }

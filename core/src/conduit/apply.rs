@@ -8,6 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::delta::{Action, Change, ChangeKind, Expect, SkipReason, Step};
 use crate::error::{Code, Error, Result};
 use crate::model::{Ident, Kind, Node, PairId, PreviewId, RelPath, Side, Sides, TenantId};
@@ -63,6 +65,8 @@ pub(crate) struct Apply {
     /// Versions that went aside and whose place is still to be taken.
     pub(crate) aside_intents: Vec<i64>,
     pub(crate) progress_written: Duration,
+    /// Wakes those who watch the progress of this process' runs.
+    pub(crate) watched: Arc<Notify>,
     /// How far in the plan the book knows the run to be.
     pub(crate) reached: Position,
     /// Changes that earlier attempts at the plan could not do.
@@ -382,6 +386,7 @@ impl Apply {
         }
         if !writes.is_empty() {
             self.store.write(self.tenant, writes).await?;
+            self.watched.notify_waiters();
         }
         self.reporter.progress(progress);
         if !items.is_empty() {

@@ -80,9 +80,9 @@ impl Journal {
                 ],
             ),
             execute(
-                "INSERT INTO sync_progress (id, org_id, sync_id, entity_type, status, total_items, started_at, updated_at, \
-                 source_system, initiated_by, current_item, processed_count, failed_count) \
-                 VALUES (?1, ?2, ?3, 'file', 'in_progress', ?4, ?5, ?5, 'files', ?6, ?7, ?8, ?9)",
+                "INSERT INTO sync_progress (id, org_id, sync_id, job_id, entity_type, status, total_items, started_at, \
+                 updated_at, source_system, initiated_by, current_item, processed_count, failed_count) \
+                 VALUES (?1, ?2, ?3, ?10, 'file', 'in_progress', ?4, ?5, ?5, 'files', ?6, ?7, ?8, ?9)",
                 vec![
                     Value::Uuid(Uuid::now_v7()),
                     tenant,
@@ -93,6 +93,7 @@ impl Journal {
                     int32(extent.items_done),
                     int32(extent.items_done - failed),
                     int32(failed),
+                    Value::Text(self.sync_id.split(':').next().unwrap_or_default().to_owned()),
                 ],
             ),
             self.activity("sync_start", "in_progress", 0, None, None, now),

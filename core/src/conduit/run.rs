@@ -315,6 +315,7 @@ impl Voyage {
             kept_intents: Vec::new(),
             aside_intents: Vec::new(),
             progress_written: Duration::ZERO,
+            watched: book.progress_written.clone(),
             reached: from,
             failed_before: extent.failed,
         };
@@ -352,6 +353,7 @@ impl Voyage {
             self.tend_transfers(journal.generation).await;
         }
         book.store.write(self.conduit.tenant, last).await?;
+        book.progress_written.notify_waiters();
         match error {
             Some(error) => Err(error),
             None => Ok(self.report(&journal, preview, delta, applied, verification, ending == Ending::Cancelled)),

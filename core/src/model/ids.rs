@@ -31,6 +31,12 @@ ids! {
     PreviewId;
 }
 
+impl TenantId {
+    /// No tenant but the book itself, under an id that is never drawn: sees the list of tenants, changes the key of their
+    /// secrets, and sees no row of a tenant.
+    pub const BOOK: Self = Self(Uuid::max());
+}
+
 /// A time as the book keeps it: microseconds since 1970 (UTC).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,12 +1,14 @@
 //! Typed rows and enumerations of every table, one file per spec, and the plain values the engine speaks of.
 //! Pure: nothing here does I/O, reads a clock or draws a random number.
 
+mod cloud_connections;
 mod ids;
 mod ledger;
 mod node;
 mod path;
 mod record;
 mod rows;
+mod secret;
 mod storage_volumes;
 mod sync_conduits;
 mod sync_operations;
@@ -14,7 +16,12 @@ mod table;
 mod tenancy;
 mod text_enum;
 mod value;
+mod vault;
 
+pub use cloud_connections::{
+    CloudConnection, CloudFile, CloudFileType, CloudFolder, CloudProviderType, CloudSharedLink, CloudSyncJob,
+    ConnectionStatus, FileSyncStatus, FolderPermissions, FolderType, JobStatus, JobType, ShareType, SharedResource,
+};
 pub use ids::{ConduitId, Moment, PreviewId, TenantId};
 pub use ledger::{TransferSession, TransferState};
 pub use node::{Entry, Held, Ident, Kind, Node, Pair, PairId, Side, Sides, Timestamp, Token};
@@ -25,8 +32,11 @@ pub use record::join_texts;
 pub(crate) use record::record;
 pub use record::{Column, Record};
 pub use rows::{Row, Rows};
+pub use secret::{Secret, SecretBytes};
 pub use storage_volumes::{
-    AutoPathStrategy, Driver, EntryKind, EntryRow, LocalPath, ObservedState, StorageVolume, VersioningMode, VolumeId,
+    AppQuota, AutoPathStrategy, Driver, EntryKind, EntryRow, FtpEndpoint, FtpProtocol, FtpsMode, HttpAuthType,
+    HttpCredential, HttpEndpoint, LocalPath, Namespace, ObservedState, QuotaReservation, S3Bucket, S3Credential,
+    StorageVolume, StoredFile, UserQuota, VersioningMode, VolumeId,
 };
 pub use sync_conduits::{
     Conduit, Conflict, ConflictPolicy, Generation, GenerationStatus, IndexMode, NameClash, Pin, Resolution, Schedule,
@@ -37,8 +47,27 @@ pub use sync_operations::{
     SyncErrorType, SyncStatus, SyncType,
 };
 pub use table::{ColumnInfo, Deletion, Id, Json, ListInfo, Rule, Stored, Table, TableInfo, ValueKind};
-pub use tenancy::{User, UserId};
+pub use tenancy::{Tenant, User, UserId};
+pub(crate) use value::Unsealed;
 pub use value::Value;
+pub use vault::{DataKey, KeyKind, VaultKey};
 
 /// Every table that hosts read and write through [`Session::rows`](crate::Session::rows).
-pub const TABLES: &[&TableInfo] = &[&User::INFO, &StorageVolume::INFO, &LocalPath::INFO];
+pub const TABLES: &[&TableInfo] = &[
+    &User::INFO,
+    &StorageVolume::INFO,
+    &LocalPath::INFO,
+    &UserQuota::INFO,
+    &AppQuota::INFO,
+    &S3Bucket::INFO,
+    &S3Credential::INFO,
+    &HttpEndpoint::INFO,
+    &HttpCredential::INFO,
+    &FtpEndpoint::INFO,
+    &StoredFile::INFO,
+    &CloudConnection::INFO,
+    &CloudFolder::INFO,
+    &CloudSyncJob::INFO,
+    &CloudFile::INFO,
+    &CloudSharedLink::INFO,
+];

@@ -1,10 +1,11 @@
-//! Rows and enumerations of `storage_volumes`, `local_paths` and `entry`.
+//! Rows and enumerations of volumes: what they are reached by, who may hold how much on them, their files, and `entry`.
 
 use uuid::Uuid;
 
+use super::cloud_connections::CloudFolder;
 use super::table::table;
 use super::text_enum::text_enum;
-use super::{Column, Deletion, Id, Json, Moment, Row, Rule, TenantId, Value, ValueKind, record};
+use super::{Column, Deletion, Id, Json, Moment, Row, Rule, TenantId, User, Value, ValueKind, record};
 use crate::error::{Code, Error, Result};
 
 text_enum! {
@@ -42,6 +43,52 @@ text_enum! {
         Source = "source",
         /// The version that would be overwritten.
         Target = "target",
+    }
+}
+
+text_enum! {
+    /// Whose part of a volume a file is in (`files.namespace`).
+    Namespace {
+        /// That of users.
+        Users = "users",
+        /// That of apps.
+        Apps = "apps",
+    }
+}
+
+text_enum! {
+    /// How an HTTP endpoint is told who asks (`http_credentials.auth_type`).
+    HttpAuthType {
+        /// A user name and a password.
+        Basic = "basic",
+        /// A token.
+        Bearer = "bearer",
+        /// Any header.
+        CustomHeader = "custom_header",
+        /// A user name and a password that is not sent (RFC 7616).
+        Digest = "digest",
+    }
+}
+
+text_enum! {
+    /// What an FTP endpoint speaks (`ftp_endpoints.protocol`).
+    FtpProtocol {
+        /// FTP, with or without TLS.
+        Ftp = "ftp",
+        /// Files over SSH.
+        Sftp = "sftp",
+    }
+}
+
+text_enum! {
+    /// How FTP is secured (`ftp_endpoints.ftps_mode`).
+    FtpsMode {
+        /// Not at all; also for SFTP, which needs none.
+        None = "none",
+        /// TLS begins by `AUTH TLS` (RFC 4217).
+        Explicit = "explicit",
+        /// TLS from the first byte, on a port of its own.
+        Implicit = "implicit",
     }
 }
 
@@ -137,6 +184,207 @@ table! {
     }
 }
 
+table! {
+    /// A row of `user_quotas`: what a user may hold on a volume, and holds.
+    UserQuota = "user_quotas", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
+    lists: {
+        "idx_user_quotas_user_volume": ["user_id", "volume_id"];
+        "idx_user_quotas_volume": ["volume_id"];
+    },
+    {
+        /// The user; one row per user and volume.
+        user_id: Id<User>,
+        /// The volume.
+        volume_id: VolumeId,
+        /// Bytes the user may hold; none: only counted.
+        quota_limit: Option<i64> [Rule::NotNegative],
+        /// Bytes the user holds.
+        quota_used: i64 [Rule::NotNegative],
+    }
+}
+
+table! {
+    /// A row of `app_quotas`: what an app may hold on a volume, and holds.
+    AppQuota = "app_quotas", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
+    lists: {
+        "idx_app_quotas_app_volume": ["app_id", "volume_id"];
+        "idx_app_quotas_volume": ["volume_id"];
+    },
+    {
+        /// The app, such as `chat`; one row per app and volume.
+        app_id: String [Rule::NotEmpty, Rule::MaxChars(100)],
+        /// The volume.
+        volume_id: VolumeId,
+        /// Bytes the app may hold; none: only counted.
+        quota_limit: Option<i64> [Rule::NotNegative],
+        /// Bytes the app holds.
+        quota_used: i64 [Rule::NotNegative],
+    }
+}
+
+record! {
+    /// A row of `quota_reservation`: room that a transfer under way has been promised. Not a host's to write.
+    QuotaReservation = "quota_reservation", numbered: false,
+    {
+        /// Its id.
+        id: Uuid,
+        /// Whose it is.
+        tenant_id: TenantId,
+        /// The volume.
+        volume_id: VolumeId,
+        /// The user whose quota it counts against, if one does.
+        user_id: Option<Id<User>>,
+        /// The app whose quota it counts against, if one does.
+        app_id: Option<String>,
+        /// Bytes promised.
+        bytes: i64,
+        /// The process or run that holds it, 1 to 255 characters.
+        owner: String,
+        /// When it counts no longer, whatever its owner does.
+        expires_at: Moment,
+        /// When it was made.
+        created_at: Moment,
+        /// When it was last changed.
+        updated_at: Moment,
+    }
+}
+
+table! {
+    /// A row of `s3_buckets`: a bucket and where it is.
+    S3Bucket = "s3_buckets", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
+    lists: {
+        "idx_s3_buckets_name": ["bucket_name"];
+    },
+    {
+        /// The service, such as `s3.amazonaws.com`.
+        endpoint_url: String [Rule::NotEmpty],
+        /// Its name there.
+        bucket_name: String [Rule::NotEmpty, Rule::MaxChars(255)],
+        /// Such as `us-east-1`.
+        region: Option<String> [Rule::MaxChars(50)],
+        /// HTTPS rather than HTTP.
+        use_ssl: bool,
+    }
+}
+
+table! {
+    /// A row of `s3_credentials`: keys for a bucket.
+    S3Credential = "s3_credentials", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
+    lists: {
+        "idx_s3_credentials_bucket": ["bucket_id"];
+    },
+    {
+        /// The bucket.
+        bucket_id: Id<S3Bucket>,
+        /// The access key id.
+        access_key: String [Rule::NotEmpty],
+        /// The secret access key, sealed.
+        secret_key: Vec<u8>,
+        /// The token that goes with temporary keys, sealed.
+        session_token: Option<Vec<u8>>,
+        /// What they are for.
+        description: Option<String>,
+    }
+}
+
+table! {
+    /// A row of `http_endpoints`: an HTTP or WebDAV server.
+    HttpEndpoint = "http_endpoints", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
+    lists: {
+        "idx_http_endpoints_url": ["url"];
+    },
+    {
+        /// What every path is put behind.
+        url: String [Rule::NotEmpty],
+        /// What it is.
+        description: Option<String>,
+    }
+}
+
+table! {
+    /// A row of `http_credentials`: how to be let in.
+    HttpCredential = "http_credentials", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
+    lists: {
+        "idx_http_credentials_endpoint": ["endpoint_id"];
+    },
+    {
+        /// The server.
+        endpoint_id: Id<HttpEndpoint>,
+        /// What they are.
+        auth_type: HttpAuthType,
+        /// A JSON document, sealed.
+        credentials: Vec<u8>,
+    }
+}
+
+table! {
+    /// A row of `ftp_endpoints`: an FTP or SFTP server and how to be let in.
+    FtpEndpoint = "ftp_endpoints", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
+    lists: {
+        "idx_ftp_endpoints_host": ["host"];
+    },
+    {
+        /// Its name or address.
+        host: String [Rule::NotEmpty, Rule::MaxChars(255)],
+        /// None: the protocol's own, 21, 22, or 990 for TLS from the first byte.
+        port: Option<i64> [Rule::Between(1, 65535)],
+        /// What it speaks.
+        protocol: FtpProtocol,
+        /// How FTP is secured; `none` for SFTP.
+        ftps_mode: FtpsMode,
+        /// Who logs in; none: anonymous.
+        username: Option<String> [Rule::MaxChars(100)],
+        /// Sealed.
+        password: Option<Vec<u8>>,
+        /// A file of this machine with the private key, for SFTP.
+        key_path: Option<String>,
+        /// What opens that file, sealed.
+        passphrase: Option<Vec<u8>>,
+        /// The key the server has to show, for SFTP, as in `known_hosts`.
+        host_key: Option<String>,
+    }
+}
+
+table! {
+    /// A row of `files`: a file of a volume, or a version of one that was kept.
+    StoredFile = "files", tenant: "tenant_id", order: "id", deletion: Deletion::Time("deleted_at"),
+    lists: {
+        "idx_files_storage_path": ["volume_id", "storage_path"];
+        "idx_files_volume": ["volume_id"];
+        "idx_files_user": ["user_id"];
+        "idx_files_app": ["app_id"];
+        "idx_files_version": ["version_of", "version_no"];
+    },
+    {
+        /// The volume.
+        volume_id: VolumeId,
+        /// Whose it is; none for files of the system or an app, and when the user is gone.
+        user_id: Option<Id<User>>,
+        /// The app that owns it.
+        app_id: Option<String> [Rule::NotEmpty, Rule::MaxChars(100)],
+        /// Whose part of the volume it is in.
+        namespace: Namespace,
+        /// The name it was given.
+        filename: String [Rule::NotEmpty],
+        /// Where it is, from the volume's root; no two files of a volume that are not deleted have the same.
+        storage_path: String [Rule::NotEmpty],
+        /// Such as `image/png`.
+        mime_type: Option<String> [Rule::MaxChars(100)],
+        /// Bytes.
+        size: i64 [Rule::NotNegative],
+        /// BLAKE3 of the content, 32 bytes; none where it is not known.
+        digest: Option<Vec<u8>>,
+        /// The file this was a version of; none for a file as it is.
+        version_of: Option<Id<StoredFile>>,
+        /// Which version of the file it is, from 1; unique among the versions of a file.
+        version_no: i64 [Rule::Between(1, i32::MAX as i64)],
+        /// The host's own.
+        metadata: Json,
+        /// Whether it may be read by anyone.
+        is_public: bool,
+    }
+}
+
 record! {
     /// A row of `entry`: a directory that a conduit starts from or a host names.
     EntryRow = "entry", numbered: true,
@@ -150,7 +398,7 @@ record! {
         /// The volume that holds it; none for a bare path or URL.
         volume_id: Option<VolumeId>,
         /// The cloud folder that holds it; never set together with a volume.
-        cloud_folder_id: Option<Uuid>,
+        cloud_folder_id: Option<Id<CloudFolder>>,
         /// The place's own id of it.
         provider_id: Option<Vec<u8>>,
         /// Relative to the volume or folder; canonical and absolute where there is none. Unique in its place.

@@ -3,7 +3,9 @@
 use uuid::Uuid;
 
 use super::text_enum::text_enum;
-use super::{Moment, PreviewId, RelPath, TenantId, UserId, VolumeId, record};
+use super::{
+    CloudConnection, CloudFile, CloudSyncJob, Id, Moment, PreviewId, RelPath, TenantId, UserId, VolumeId, record,
+};
 
 text_enum! {
     /// What a preview is of (`sync_type`).
@@ -306,9 +308,9 @@ record! {
         /// Hidden by a person.
         is_deleted: bool,
         /// The cloud sync job.
-        sync_job_id: Option<Uuid>,
+        sync_job_id: Option<Id<CloudSyncJob>>,
         /// The cloud connection, an owner.
-        connection_id: Option<Uuid>,
+        connection_id: Option<Id<CloudConnection>>,
         /// The volume, an owner.
         volume_id: Option<VolumeId>,
         /// The conduit, an owner.
@@ -316,7 +318,7 @@ record! {
         /// The `sync_generation.id` of the run, an owner.
         generation_id: Option<i64>,
         /// The indexed file.
-        file_id: Option<Uuid>,
+        file_id: Option<Id<CloudFile>>,
         /// The item's agreed path.
         path: Option<RelPath>,
         /// The class.

@@ -33,6 +33,8 @@ pub enum ValueKind {
     Id,
     /// A time.
     Time,
+    /// A secret, sealed where it is stored.
+    Secret,
 }
 
 /// What a value has to keep besides its kind.

@@ -1,7 +1,22 @@
 //! Tenants and their users: every other row belongs to a tenant.
 
 use super::table::table;
-use super::{Deletion, Id, Rule};
+use super::{Deletion, Id, Moment, Rule, TenantId, record};
+
+record! {
+    /// A row of `tenants`: whose all else is.
+    Tenant = "tenants", numbered: false,
+    {
+        /// Its id.
+        id: TenantId,
+        /// Its name, 1 to 255 characters.
+        name: String,
+        /// When it was made.
+        created_at: Moment,
+        /// When it was last changed.
+        updated_at: Moment,
+    }
+}
 
 table! {
     /// A row of `users`: somebody who acts for a tenant.

@@ -1,13 +1,15 @@
-//! What runs there were.
+//! What runs there were, and what was done.
 
 use chrono::{DateTime, Utc};
 
-use super::clock::from_micros;
+use super::clock::{from_micros, micros};
+use super::listing::{self, Listing, Order, Query};
 use super::run::Counts;
 use crate::error::Result;
 use crate::model::escaped;
-use crate::model::{Activity, ConduitId, Progress, TenantId};
-use crate::store::{Record, Row, Statement, Store, Value, select};
+use crate::model::{Activity, ConduitId, SyncAction, SyncEntityType, SyncStatus, TenantId, UserId};
+use crate::store::{Record, Row, Statement, Store, Value};
+use crate::table::PageKey;
 
 /// One execution of a conduit (`sync_generation`).
 #[derive(Clone, Debug, PartialEq)]
@@ -63,35 +65,66 @@ pub(crate) async fn list(
     store.query(tenant, statement).await?.iter().map(summary).collect()
 }
 
-/// Lines of activity, the latest first; of one conduit or of all.
+/// Which lines of activity are wanted; every one that is set narrows the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActivityFilter {
+    /// What the runs of this conduit did.
+    pub conduit: Option<ConduitId>,
+    /// What this run did (`sync_id`).
+    pub sync_id: Option<String>,
+    /// What this user did.
+    pub user: Option<UserId>,
+    /// What was counted.
+    pub entity_type: Option<SyncEntityType>,
+    /// What happened.
+    pub action: Option<SyncAction>,
+    /// How it ended or stands.
+    pub status: Option<SyncStatus>,
+    /// At this time or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Before this time.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl ActivityFilter {
+    /// What the runs of this conduit did.
+    #[must_use]
+    pub fn of(conduit: ConduitId) -> Self {
+        Self { conduit: Some(conduit), ..Self::default() }
+    }
+}
+
+/// A page of lines of activity, the latest first.
 pub(crate) async fn activity(
     store: &dyn Store,
     tenant: TenantId,
-    conduit: Option<ConduitId>,
-    limit: usize,
-) -> Result<Vec<Activity>> {
-    let ask = select!(Activity, "WHERE org_id = ?1 AND sync_id LIKE ?2 ORDER BY created_at DESC, id DESC LIMIT ?3");
-    let rows = store.query(tenant, Statement::new(ask, of(tenant, conduit, limit))).await?;
-    rows.iter().map(Activity::read).collect()
+    filter: &ActivityFilter,
+    page: (Option<PageKey>, usize),
+) -> Result<Listing<Activity>> {
+    listing::page(store, tenant, query(tenant, filter), &order(), page, Activity::read).await
 }
 
-/// Progress of runs, the latest first; of one conduit or of all.
-pub(crate) async fn progress(
-    store: &dyn Store,
-    tenant: TenantId,
-    conduit: Option<ConduitId>,
-    limit: usize,
-) -> Result<Vec<Progress>> {
-    let ask = select!(Progress, "WHERE org_id = ?1 AND sync_id LIKE ?2 ORDER BY started_at DESC, id DESC LIMIT ?3");
-    let rows = store.query(tenant, Statement::new(ask, of(tenant, conduit, limit))).await?;
-    rows.iter().map(Progress::read).collect()
+pub(super) fn order() -> Order {
+    Order::of::<Activity>("created_at", "id", true)
 }
 
-/// A run is named after its conduit: `uuid:generation`.
-fn of(tenant: TenantId, conduit: Option<ConduitId>, limit: usize) -> Vec<Value> {
-    let pattern = conduit.map_or_else(|| "%".to_owned(), |id| format!("{id}:%"));
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    vec![Value::Uuid(tenant.0), Value::Text(pattern), Value::Int(limit)]
+pub(super) fn query(tenant: TenantId, filter: &ActivityFilter) -> Query {
+    let ActivityFilter { conduit, sync_id, user, entity_type, action, status, from, until } = filter;
+    let mut query = Query::of::<Activity>("org_id", tenant);
+    if let Some(conduit) = conduit {
+        // A run is named after its conduit, `uuid:generation`; `;` comes right after `:`.
+        query.and("sync_id >= {}", Value::Text(format!("{conduit}:")));
+        query.and("sync_id < {}", Value::Text(format!("{conduit};")));
+    }
+    query.equal("sync_id", sync_id.as_ref()).equal("user_id", user.as_ref()).equal("entity_type", entity_type.as_ref());
+    query.equal("action", action.as_ref()).equal("status", status.as_ref());
+    if let Some(from) = from {
+        query.and("created_at >= {}", Value::Time(micros(*from)));
+    }
+    if let Some(until) = until {
+        query.and("created_at < {}", Value::Time(micros(*until)));
+    }
+    query
 }
 
 fn summary(row: Row<'_>) -> Result<GenerationSummary> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::clock::{from_micros, micros};
+use super::clock::from_micros;
 use super::plan::{decode, kind_of};
 use super::run::Counts;
 use crate::delta::{Action, Change, ChangeKind, SkipReason};
@@ -302,35 +302,6 @@ impl Previews {
                 .because(format!("it is {state}"))
                 .advise("preview again")),
         }
-    }
-
-    /// Removes what has expired and is not being applied, a slice at a time so that other writers get their turn.
-    pub(crate) async fn clean(&self, now: DateTime<Utc>) -> Result<u64> {
-        let expired = Statement::new(
-            "SELECT id FROM sync_preview_cache WHERE org_id = ?1 AND expires_at < ?2 AND is_pinned = ?3",
-            vec![Value::Uuid(self.tenant.0), Value::Time(micros(now)), Value::Bool(false)],
-        );
-        let rows = self.store.query(self.tenant, expired).await?;
-        for row in rows.iter() {
-            let id = row.uuid(0)?;
-            loop {
-                let slice = Statement::new(
-                    "DELETE FROM sync_preview_change WHERE preview_id = ?1 AND (ord, seq) IN \
-                     (SELECT ord, seq FROM sync_preview_change WHERE preview_id = ?1 ORDER BY ord, seq LIMIT 20000)",
-                    vec![Value::Uuid(id)],
-                );
-                let written = self.store.write(self.tenant, vec![Write::Execute(slice)]).await?;
-                if !matches!(written.first(), Some(crate::store::Written::Changed(n)) if *n == 20_000) {
-                    break;
-                }
-            }
-            let header = Statement::new(
-                "DELETE FROM sync_preview_cache WHERE org_id = ?1 AND id = ?2",
-                vec![Value::Uuid(self.tenant.0), Value::Uuid(id)],
-            );
-            self.store.write(self.tenant, vec![Write::Execute(header)]).await?;
-        }
-        Ok(rows.len() as u64)
     }
 }
 

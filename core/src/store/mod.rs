@@ -95,6 +95,9 @@ pub enum Write {
     Returning(Statement),
     /// Insert many rows.
     Insert(Insert),
+    /// Do the rest of the batch as this tenant, or as [`TenantId::BOOK`]: for the few writes that concern the whole
+    /// book.
+    As(TenantId),
 }
 
 /// What a part of a batch did.
@@ -189,7 +192,7 @@ pub trait Store: Send + Sync {
     /// As [`query`](Self::query).
     async fn tenants(&self) -> Result<Vec<TenantId>> {
         let list = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
-        let rows = self.query(TenantId(uuid::Uuid::nil()), list).await?;
+        let rows = self.query(TenantId::BOOK, list).await?;
         rows.iter().map(|row| row.uuid(0).map(TenantId)).collect()
     }
 

@@ -31,7 +31,8 @@ pub(super) fn check_one(table: &TableInfo, column: &ColumnInfo, value: &mut Valu
         | (ValueKind::Text | ValueKind::Json, Value::Text(_))
         | (ValueKind::Bytes, Value::Blob(_))
         | (ValueKind::Id, Value::Uuid(_))
-        | (ValueKind::Time, Value::Time(_)) => true,
+        | (ValueKind::Time, Value::Time(_))
+        | (ValueKind::Secret, Value::Secret(_) | Value::Blob(_)) => true,
         (ValueKind::Number, Value::Int(_)) => true,
         _ => false,
     };
@@ -104,6 +105,7 @@ fn kind_name(kind: ValueKind) -> &'static str {
         ValueKind::Bytes => "bytes",
         ValueKind::Id => "an id",
         ValueKind::Time => "a time",
+        ValueKind::Secret => "a secret",
     }
 }
 
@@ -117,6 +119,7 @@ fn shape(value: &Value) -> String {
         Value::Blob(bytes) => format!("{} bytes", bytes.len()),
         Value::Uuid(_) => "an id".into(),
         Value::Time(_) => "a time".into(),
+        Value::Secret(_) => "a secret".into(),
     }
 }
 

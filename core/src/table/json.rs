@@ -47,6 +47,8 @@ pub(crate) fn value_of(table: &TableInfo, column: &ColumnInfo, value: &Json) -> 
         (ValueKind::Time, Json::String(text)) => {
             Value::Time(chrono::DateTime::parse_from_rfc3339(text).map_err(|_| wrong())?.timestamp_micros())
         }
+        // Not to be bound before it is sealed.
+        (ValueKind::Secret, Json::String(text)) => Value::Secret(text.as_str().into()),
         (
             ValueKind::Flag
             | ValueKind::Integer
@@ -54,7 +56,8 @@ pub(crate) fn value_of(table: &TableInfo, column: &ColumnInfo, value: &Json) -> 
             | ValueKind::Text
             | ValueKind::Bytes
             | ValueKind::Id
-            | ValueKind::Time,
+            | ValueKind::Time
+            | ValueKind::Secret,
             _,
         ) => return Err(wrong()),
     })
@@ -83,6 +86,8 @@ pub(crate) fn row_of(table: &TableInfo, row: Row<'_>) -> Result<JsonRow> {
             ValueKind::Bytes => row.blob(at)?.iter().map(|b| format!("{b:02x}")).collect::<String>().into(),
             ValueKind::Id => row.uuid(at)?.to_string().into(),
             ValueKind::Time => time(row.int(at)?),
+            // That there is one, and no more.
+            ValueKind::Secret => Json::Bool(true),
         };
         out.insert(column.name.into(), value);
     }

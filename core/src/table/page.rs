@@ -79,8 +79,8 @@ pub struct Page<T> {
 /// Where the next page of a list begins. Its text is for hosts to carry, not to read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PageKey {
-    pub(super) latest: Option<Value>,
-    pub(super) order: Value,
+    pub(crate) latest: Option<Value>,
+    pub(crate) order: Value,
 }
 
 impl fmt::Display for PageKey {

@@ -168,7 +168,7 @@ pub(super) fn value(row: Row<'_>, at: usize, kind: ValueKind) -> Result<Value> {
         ValueKind::Integer => Value::Int(row.int(at)?),
         ValueKind::Number => Value::Real(row.real(at)?),
         ValueKind::Text | ValueKind::Json => Value::Text(row.text(at)?.to_owned()),
-        ValueKind::Bytes => Value::Blob(row.blob(at)?.to_vec()),
+        ValueKind::Bytes | ValueKind::Secret => Value::Blob(row.blob(at)?.to_vec()),
         ValueKind::Id => Value::Uuid(row.uuid(at)?),
         ValueKind::Time => Value::Time(row.int(at)?),
     })

@@ -129,7 +129,7 @@ const NOBODY: TenantId = TenantId(uuid::Uuid::nil());
 /// As whom a table is read and written: once per tenant, or once for the book.
 fn owners(shape: &Shape, tenants: &[TenantId]) -> Vec<TenantId> {
     match shape.scope {
-        Scope::Book => vec![NOBODY],
+        Scope::Book => vec![TenantId::BOOK],
         Scope::Tenant(_) | Scope::Parent { .. } => tenants.to_vec(),
     }
 }
@@ -305,6 +305,8 @@ fn digest(shape: &Shape, rows: &Rows) -> Result<blake3::Hash> {
                 Value::Text(text) => put(text.as_bytes()),
                 Value::Blob(bytes) => put(bytes),
                 Value::Uuid(id) => put(id.as_bytes()),
+                // Read from a book, where secrets are sealed: bytes like any others.
+                Value::Secret(_) => return Err(Error::new(Code::Internal, ACTION, &shape.name)),
             }
         }
     }

@@ -91,7 +91,7 @@ impl Connection {
     /// Answers, and leaves nothing behind when it cannot.
     pub(super) async fn answer(&mut self, ask: &Ask) -> Result<Vec<Rows>> {
         match ask {
-            Ask::Queries(tenant, statements) => self.read_as(&tenant.to_string(), statements).await,
+            Ask::Queries(tenant, statements) => self.read_as(&setting_of(*tenant), statements).await,
             Ask::Tenants => {
                 let list = Statement::new("SELECT id FROM tenants ORDER BY id", Vec::new());
                 self.read_as(EVERY_TENANT, &[list]).await
@@ -132,7 +132,7 @@ impl Connection {
     ) -> std::result::Result<Vec<Written>, Failure> {
         self.mark.number += 1;
         let mark = self.mark;
-        let begun = self.begin(&format!("BEGIN; SET LOCAL portbook.tenant = '{tenant}'; {}", leave(mark))).await;
+        let begun = self.begin(&format!("BEGIN; {}; {}", act_as(tenant), leave(mark))).await;
         if let Err(error) = begun {
             return Err(self.undo(error).await.into());
         }
@@ -185,6 +185,10 @@ impl Connection {
                     written.push(Written::Rows(rows_of(&self.client, &prepared, &statement.params).await?));
                 }
                 Write::Insert(insert) => written.push(Written::Changed(self.insert(insert).await?)),
+                Write::As(tenant) => {
+                    self.run(&act_as(*tenant)).await?;
+                    written.push(Written::Changed(0));
+                }
                 Write::Execute(_) | Write::Expect(..) => {}
             }
             rest = &rest[1..];
@@ -348,6 +352,18 @@ fn leave(Mark { writer, number }: Mark) -> String {
 /// An identifier as SQL takes it literally.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// What the policies of row-level security ask for.
+fn act_as(tenant: TenantId) -> String {
+    format!("SET LOCAL portbook.tenant = '{}'", setting_of(tenant))
+}
+
+fn setting_of(tenant: TenantId) -> String {
+    match tenant {
+        TenantId::BOOK => EVERY_TENANT.to_owned(),
+        tenant => tenant.to_string(),
+    }
 }
 
 async fn rows_of(client: &Client, prepared: &tokio_postgres::Statement, params: &[Value]) -> Result<Rows> {

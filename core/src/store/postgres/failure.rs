@@ -6,6 +6,7 @@ use std::fmt;
 use tokio_postgres::error::SqlState;
 
 use crate::error::{Code, Error};
+use crate::model::Unsealed;
 
 /// A value that does not fit the type of its place.
 #[derive(Debug)]
@@ -85,6 +86,9 @@ fn code_of_driver(source: &tokio_postgres::Error) -> (Code, &'static str) {
     }
     if cause.is_some_and(|c| c.is::<Unfit>()) {
         return (Code::Invalid, "");
+    }
+    if cause.is_some_and(|c| c.is::<Unsealed>()) {
+        return (Code::Internal, "");
     }
     let text = source.to_string();
     if text.starts_with("error performing TLS") {

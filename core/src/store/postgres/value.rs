@@ -5,6 +5,7 @@ use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
 use super::failure::Unfit;
+use crate::model::Unsealed;
 use crate::store::{Rows, Value};
 
 type Failure = Box<dyn std::error::Error + Sync + Send>;
@@ -55,6 +56,7 @@ impl ToSql for Value {
                 Type::INT8 => out.put_i64(*micros),
                 _ => return Err(unfit("a time", wanted)),
             },
+            Value::Secret(_) => return Err(Box::new(Unsealed)),
         }
         Ok(IsNull::No)
     }

@@ -4,6 +4,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
 use crate::error::{Code, Error, Result};
+use crate::model::Unsealed;
 use crate::store::{Insert, OnConflict, Rows, Statement, Value, Write, Written};
 
 /// The rows of a query.
@@ -32,6 +33,7 @@ pub(super) fn write(connection: &Connection, part: &Write) -> Result<Written> {
             rows_of(&mut prepared, &statement.params).map(Written::Rows).map_err(fail)
         }
         Write::Insert(insert) => insert_rows(connection, insert).map(Written::Changed),
+        Write::As(_) => Ok(Written::Changed(0)),
     }
 }
 
@@ -121,6 +123,7 @@ impl ToSql for Value {
             Value::Text(text) => ValueRef::Text(text.as_bytes()),
             Value::Blob(bytes) => ValueRef::Blob(bytes),
             Value::Uuid(id) => ValueRef::Blob(id.as_bytes()),
+            Value::Secret(_) => return Err(rusqlite::Error::ToSqlConversionFailure(Box::new(Unsealed))),
         }))
     }
 }
@@ -128,6 +131,9 @@ impl ToSql for Value {
 /// Our code for what SQLite says.
 pub(super) fn error_of(action: &'static str, subject: impl std::fmt::Display, source: rusqlite::Error) -> Error {
     use rusqlite::ffi;
+    if matches!(&source, rusqlite::Error::ToSqlConversionFailure(why) if why.is::<Unsealed>()) {
+        return Error::new(Code::Internal, action, subject).because(Unsealed);
+    }
     let extended = source.sqlite_error().map_or(0, |e| e.extended_code);
     let code = match (extended & 0xff, extended) {
         (ffi::SQLITE_CONSTRAINT, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
