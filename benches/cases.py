@@ -12,7 +12,7 @@ import trees
 from measure import Failed, Run, Series, run
 
 ROUNDS = 5
-# rclone, and rsync where it writes, take many times as long as the others.
+# rclone, rsync where it writes, and Unison over a million files take many times as long as the others.
 ROUNDS_SLOW = 3
 
 SCALES = {
@@ -35,9 +35,9 @@ class Outcome:
 class Yard:
     """The directory everything happens in, the trees in it (made when first asked for) and the tools."""
 
-    def __init__(self, root: Path, repository: Path, size: str, unpack_into: Path):
+    def __init__(self, root: Path, repository: Path, size: str, unpack_into: Path, most_rounds: int | None = None):
         self.root, self.repository, self.scale = root, repository, SCALES[size]
-        self.unpack_into = unpack_into
+        self.unpack_into, self.most_rounds = unpack_into, most_rounds
         self.tools: dict[str, peers.Tool] = {}
         self.missing: dict[str, str] = {}
 
@@ -92,10 +92,11 @@ class Contestant:
     warm_up: bool = False
 
 
-def alternate(outcome: Outcome, contestants: list[Contestant]) -> Outcome:
+def alternate(yard: Yard, outcome: Outcome, contestants: list[Contestant]) -> Outcome:
     """Runs everybody once a round, in turn, the order reversed every other round so that none always comes first."""
     alive = []
     for one in contestants:
+        one.rounds = min(one.rounds, yard.most_rounds or one.rounds)
         try:
             if one.warm_up:
                 one.before()
@@ -162,7 +163,7 @@ def first_sync(yard: Yard, scale: str, rounds: int, with_peers: bool) -> Outcome
         commands = lambda tool=tool, call=call: call(tool, source, target)  # noqa: E731
         all_of_them.append(Contestant(label, commands, clear, env=tool.env, rounds=peer_rounds))
     trees.read_all(source)
-    alternate(outcome, all_of_them)
+    alternate(yard, outcome, all_of_them)
     if with_peers:
         outcome.notes.append("Only portbook and `cp -r, sync -f` have everything on disk at the end.")
     trees.remove(target)
@@ -189,12 +190,12 @@ def nothing_to_do(yard: Yard, scale: str, with_rclone: bool) -> Outcome:
     if with_rclone and (rclone := yard.tool("rclone")):
         commands = lambda: peers.rclone_sync(rclone, source, twin)  # noqa: E731
         all_of_them.append(Contestant("rclone sync", commands, env=rclone.env, warm_up=True))
-    alternate(outcome, all_of_them)
+    alternate(yard, outcome, all_of_them)
     trees.remove(book)
     return outcome
 
 
-def two_way(yard: Yard, scale: str, adopting: bool) -> Outcome:
+def two_way(yard: Yard, scale: str, adopting: bool, rounds: int = ROUNDS) -> Outcome:
     """Both trees are equal. Adopting: nobody knows that yet. Otherwise everybody does, and there is nothing to do."""
     source, twin = yard.source(scale), yard.twin(scale)
     files, folders = yard.scale[scale]
@@ -220,15 +221,16 @@ def two_way(yard: Yard, scale: str, adopting: bool) -> Outcome:
             lambda: peers.portbook_sync(ours, book / "b.db", source, twin, "--mode", "bidirectional"),
             before,
             check=must_be_quiet,
+            rounds=rounds,
             warm_up=not adopting,
         )
     ]
     if unison := yard.tool("unison"):
         env = {**unison.env, **peers.unison_home(archive)}
         commands = lambda: peers.unison_batch(unison, source, twin)  # noqa: E731
-        all_of_them.append(Contestant("unison", commands, before, env=env, warm_up=not adopting))
+        all_of_them.append(Contestant("unison", commands, before, env=env, rounds=rounds, warm_up=not adopting))
     trees.read_all(source, twin)
-    alternate(outcome, all_of_them)
+    alternate(yard, outcome, all_of_them)
     trees.remove(book)
     trees.remove(archive)
     return outcome
@@ -250,6 +252,7 @@ def large_copy(yard: Yard) -> Outcome:
     ours, cp = yard.tool("portbook"), yard.tool("cp")
     trees.read_all(source)
     alternate(
+        yard,
         outcome,
         [
             Contestant("portbook", lambda: peers.portbook_sync(ours, book / "b.db", source, target), clear),
@@ -313,7 +316,7 @@ CASES: dict[str, Callable[[Yard], Outcome]] = {
     "large": large_copy,
     "first-1m": lambda yard: first_sync(yard, "1m", 1, with_peers=False),
     "quiet-1m": lambda yard: nothing_to_do(yard, "1m", with_rclone=False),
-    "adopt-1m": lambda yard: two_way(yard, "1m", adopting=True),
+    "adopt-1m": lambda yard: two_way(yard, "1m", adopting=True, rounds=ROUNDS_SLOW),
     "ledger": ledger,
     "ledger-postgres": ledger_postgres,
 }

@@ -25,7 +25,7 @@ def main() -> int:
     records = json.loads(RAW.read_text()) if args.write and RAW.exists() else {}
     trees.empty(args.data)
     try:
-        yard = Yard(args.data, REPOSITORY, args.size, TARGET / "peers")
+        yard = Yard(args.data, REPOSITORY, args.size, TARGET / "peers", args.rounds)
         yard.tools["portbook"] = peers.portbook(REPOSITORY)
         machine = report.machine(args.data)
         print(f"{machine}\n{yard.tools['portbook'].version}", flush=True)
@@ -46,22 +46,30 @@ def main() -> int:
             }
             for note in outcome.notes:
                 print(f"  note: {note}", flush=True)
+            if args.write:
+                # After each case: one that takes an hour does not take the others with it.
+                write(records)
             for scale in ("100k", "1m", "large"):
                 if not any(later.endswith(scale) for later in wanted[position + 1 :]):
                     yard.forget(scale)
     finally:
         if not args.keep:
             trees.remove(args.data)
-    records = {name: records[name] for name in CASES if name in records}
-    text = report.page(records)
     if args.write:
-        RAW.write_text(json.dumps(records, indent=1) + "\n")
-        RESULTS.write_text(text)
         print(f"written: {RESULTS}")
     else:
-        print(f"\n{text}")
+        print(f"\n{report.page(in_order(records))}")
     measured = all(any(s["tool"] == "portbook" for s in records[name]["series"]) for name in wanted if not name.startswith("ledger"))
     return 0 if measured else 1
+
+
+def in_order(records: dict) -> dict:
+    return {name: records[name] for name in CASES if name in records}
+
+
+def write(records: dict) -> None:
+    RAW.write_text(json.dumps(in_order(records), indent=1) + "\n")
+    RESULTS.write_text(report.page(in_order(records)))
 
 
 def arguments() -> argparse.Namespace:
@@ -73,6 +81,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--size", choices=SCALES, default="full", help="small is a trial of a minute [full]")
     parser.add_argument("--only", action="append", choices=CASES, metavar="CASE", help=f"one of {', '.join(CASES)}; may be repeated")
+    parser.add_argument("--rounds", type=int, metavar="N", help="no more than N rounds of each case; the page says how many")
     parser.add_argument("--write", action="store_true", help="write benches/RESULTS.md and benches/results.json")
     parser.add_argument("--data", type=lambda text: Path(text).resolve(), default=TARGET / "bench",
                         help="where the trees are made; emptied, and removed at the end [target/bench]")

@@ -55,7 +55,7 @@ fn upkeep_of_a_root_that_is_gone_is_no_error(world: &World) {
 fn activity_is_kept_as_long_as_the_book_says(world: &World) {
     world.write_many(1);
     sync(&world.mirror());
-    let lines = wait(world.session.activity(None, 100)).unwrap().len() as u64;
+    let lines = wait(world.session.activity(ActivityFilter::default(), None, 100)).unwrap().rows.len() as u64;
     assert!(lines > 0);
     let detaching = world.keeping(ActivityRetention { days: 40, expired: Expired::Detached });
     let deleting = world.keeping(ActivityRetention { days: 50, expired: Expired::Deleted });
@@ -71,7 +71,7 @@ fn activity_is_kept_as_long_as_the_book_says(world: &World) {
     assert_eq!(wait(deleting.maintain()).unwrap().activity, 0);
     world.clock.advance(10 * DAY);
     assert_eq!(wait(deleting.maintain()).unwrap().activity, lines - deleted);
-    assert!(wait(world.session.activity(None, 100)).unwrap().is_empty());
+    assert!(wait(world.session.activity(ActivityFilter::default(), None, 100)).unwrap().rows.is_empty());
     wait(detaching.shutdown());
     wait(deleting.shutdown());
 }

@@ -1,7 +1,8 @@
 //! Crashes, power losses and failing calls beneath the whole engine: nothing is lost, nothing is half there, and the
 //! next runs bring both sides into step.
 //!
-//! `PORTBOOK_CRASH_POINTS` is `full`, or how many points of each scenario are tried.
+//! `PORTBOOK_CRASH_POINTS` is `full`, or how many points of each scenario are tried; `PORTBOOK_CRASH_ONLY` is a part of
+//! the names of those that are. `PORTBOOK_CRASH_MINUTES` ends each test after so many minutes; what was not tried then is said.
 
 mod changing;
 mod damage;
@@ -10,6 +11,7 @@ mod decided;
 mod engine;
 mod faults;
 mod points;
+mod recovery;
 mod resume;
 mod scenarios;
 mod swaps;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portbook::operation::RunReport;
 use portbook::provider::simulation::Switch;
@@ -20,13 +20,43 @@ fn extent() -> (usize, u64) {
     }
 }
 
+/// When a test is to end, where somebody said so.
+#[derive(Clone, Copy)]
+pub struct Budget(Option<Instant>);
+
+impl Budget {
+    pub fn begin() -> Self {
+        let minutes = std::env::var("PORTBOOK_CRASH_MINUTES").ok();
+        let minutes = minutes.map(|n| n.parse().expect("PORTBOOK_CRASH_MINUTES is a number"));
+        Self(minutes.map(|n: u64| Instant::now() + Duration::from_secs(n * 60)))
+    }
+
+    /// The part of what is left for the first of so many.
+    pub fn share(self, among: usize) -> Self {
+        let now = Instant::now();
+        Self(self.0.map(|end| now + end.saturating_duration_since(now) / among.max(1) as u32))
+    }
+
+    pub fn is_spent(self) -> bool {
+        self.0.is_some_and(|end| Instant::now() >= end)
+    }
+}
+
+/// All of them in an order that jumps about, so that a beginning of it is spread over the whole.
+pub fn scattered(points: Vec<u64>) -> Vec<u64> {
+    let all = points.len();
+    let step =
+        (all * 5 / 8..).find(|step| (2..=all).all(|n| !all.is_multiple_of(n) || !step.is_multiple_of(n))).unwrap_or(1);
+    (0..all).map(|n| points[n * step % all]).collect()
+}
+
 /// A scenario up to the run that is to crash, and how it ends when it does not.
 pub struct Told {
     pub scenario: Scenario,
     pub world: World,
     pub agreed: [Items; 2],
     pub before: [Items; 2],
-    effects: u64,
+    pub effects: u64,
     pub end: [Items; 2],
 }
 
@@ -66,20 +96,12 @@ pub fn tell(scenario: Scenario) -> Result<Told, Vec<String>> {
     if wrong.is_empty() { Ok(told) } else { Err(wrong) }
 }
 
-/// What is wrong after a crash at this effect, this loss, and the runs that follow.
-fn crash(told: &Told, at: u64, seed: u64) -> Vec<String> {
-    let options = &told.scenario.options[1];
-    let twin = told.world.twin();
-    let switch = Arc::new(Switch::default());
-    switch.crash_at(at);
-    let engine = twin.engine_with(switch);
-    let told_end = engine.sync(options);
-    engine.end();
-    let after = twin.after_crash(seed);
+/// What is wrong in a world that was interrupted, now and after the runs that follow.
+pub fn finish(told: &Told, after: &World) -> Vec<String> {
     let mut wrong: Vec<String> = lost(&told.agreed, &told.before, &after.trees());
     wrong.iter_mut().for_each(|w| w.insert_str(0, "right after the crash: "));
     after.disk.advance(10_000_000_000);
-    if let Err(e) = after.converge(options) {
+    if let Err(e) = after.converge(&told.scenario.options[1]) {
         wrong.push(e);
     }
     let trees = after.trees();
@@ -92,7 +114,21 @@ fn crash(told: &Told, at: u64, seed: u64) -> Vec<String> {
     let heads = contents(&told.before);
     let gone = contents(&told.end).into_iter().filter(|c| heads.contains(c) && !kept.contains(c));
     wrong.extend(gone.map(|c| format!("kept without the crash: `{}`", c[..c.len().min(40)].escape_ascii())));
-    wrong.extend(at_rest(&after));
+    wrong.extend(at_rest(after));
+    wrong
+}
+
+/// What is wrong after a crash at this effect, this loss, and the runs that follow.
+fn crash(told: &Told, at: u64, seed: u64) -> Vec<String> {
+    let options = &told.scenario.options[1];
+    let twin = told.world.twin();
+    let switch = Arc::new(Switch::default());
+    switch.crash_at(at);
+    let engine = twin.engine_with(switch);
+    let told_end = engine.sync(options);
+    engine.end();
+    let after = twin.after_crash(seed);
+    let mut wrong = finish(told, &after);
     if !wrong.is_empty() {
         let end = told_end.map(|r| format!("{:?}", r.counts)).unwrap_or_else(|e| e.to_string());
         wrong.insert(
@@ -106,12 +142,14 @@ fn crash(told: &Told, at: u64, seed: u64) -> Vec<String> {
 fn campaign(pick: impl Fn(usize) -> bool) {
     let (most, losses) = extent();
     let only = std::env::var("PORTBOOK_CRASH_ONLY").unwrap_or_default();
+    let budget = Budget::begin();
     let mut failures: BTreeMap<&'static str, Vec<Vec<String>>> = BTreeMap::new();
-    for (number, scenario) in scenarios::all().into_iter().enumerate() {
-        if !pick(number) || !scenario.name.contains(&only) {
-            continue;
-        }
-        let begun = Instant::now();
+    let mut picked: Vec<(usize, Scenario)> = scenarios::all().into_iter().enumerate().collect();
+    picked.retain(|(number, scenario)| pick(*number) && scenario.name.contains(&only));
+    let mut left = picked.len();
+    for (number, scenario) in picked {
+        let (begun, budget) = (Instant::now(), budget.share(left));
+        left -= 1;
         let name = scenario.name;
         let told = match tell(scenario) {
             Ok(told) => told,
@@ -125,10 +163,15 @@ fn campaign(pick: impl Fn(usize) -> bool) {
         let all = told.effects as usize + 1;
         let step = (all / most.min(all)).max(1);
         let mut tried = 0;
-        for at in (1..=all).skip(number % step).step_by(step) {
+        let points: Vec<u64> = (1..=all as u64).skip(number % step).step_by(step).collect();
+        for (done, at) in scattered(points.clone()).into_iter().enumerate() {
+            if budget.is_spent() {
+                println!("NOT TRIED: {name}: {} of {} effects: the time was over", points.len() - done, points.len());
+                break;
+            }
             for loss in 0..losses {
                 tried += 1;
-                let wrong = crash(&told, at as u64, loss * 1_000 + at as u64 + number as u64);
+                let wrong = crash(&told, at, loss * 1_000 + at + number as u64);
                 if !wrong.is_empty() {
                     failures.entry(name).or_default().push(wrong);
                 }

@@ -17,7 +17,7 @@ use crate::engine::tree::{Item, Items, Tree, leftovers, visible};
 use crate::engine::{World, at_rest, confirmed, differences, lost, options};
 
 #[derive(Clone, Debug)]
-enum Edit {
+pub(crate) enum Edit {
     Write { dir: usize, name: usize, content: u8 },
     Overwrite { at: usize, content: u8 },
     Save { at: usize, content: u8 },
@@ -58,7 +58,7 @@ fn content(number: u8, unique: &AtomicU64) -> Vec<u8> {
     }
 }
 
-fn apply<D: Disk>(tree: &Tree<'_, D>, edit: &Edit, unique: &AtomicU64) {
+pub(crate) fn apply<D: Disk>(tree: &Tree<'_, D>, edit: &Edit, unique: &AtomicU64) {
     let items = visible(&tree.all());
     let of = |kind: Option<Kind>| -> Vec<&String> {
         items.iter().filter(|(_, i)| kind.is_none_or(|k| i.kind == k)).map(|(p, _)| p).collect()
@@ -134,20 +134,20 @@ fn apply<D: Disk>(tree: &Tree<'_, D>, edit: &Edit, unique: &AtomicU64) {
 }
 
 #[derive(Clone, Debug)]
-struct Round {
-    left: Vec<Edit>,
-    right: Vec<Edit>,
+pub(crate) struct Round {
+    pub(crate) left: Vec<Edit>,
+    pub(crate) right: Vec<Edit>,
     /// The run dies at an effect, and this is what the disk makes of it.
     crash: Option<(u64, u64)>,
 }
 
-fn round(crashes: bool) -> impl Strategy<Value = Round> {
+pub(crate) fn round(crashes: bool) -> impl Strategy<Value = Round> {
     let edits = || prop::collection::vec(edit(), 0..7);
     let crash = if crashes { prop::option::of((1..60u64, any::<u64>())).boxed() } else { Just(None).boxed() };
     (edits(), edits(), crash).prop_map(|(left, right, crash)| Round { left, right, crash })
 }
 
-fn how() -> impl Strategy<Value = ConduitOptions> {
+pub(crate) fn how() -> impl Strategy<Value = ConduitOptions> {
     use ConflictPolicy::{DestinationWins, KeepBoth, LatestWins, SourceWins};
     prop_oneof![
         2 => Just(options(SyncMode::Mirror, None)),
@@ -160,7 +160,7 @@ fn how() -> impl Strategy<Value = ConduitOptions> {
 }
 
 /// Syncs until a run has nothing to do; returns how many had. What waits for a person may wait.
-fn settle_down(world: &World, how: &ConduitOptions) -> Result<usize, String> {
+pub(crate) fn settle_down(world: &World, how: &ConduitOptions) -> Result<usize, String> {
     for run in 0..4 {
         let report = world.sync(how).map_err(|e| format!("run {run}: {e}"))?;
         world.disk.advance(10_000_000_000);
@@ -175,7 +175,7 @@ fn settle_down(world: &World, how: &ConduitOptions) -> Result<usize, String> {
 }
 
 /// Where both sides differ. Files that met with equal content keep their own times and permissions.
-fn apart(left: &Items, right: &Items) -> Vec<String> {
+pub(crate) fn apart(left: &Items, right: &Items) -> Vec<String> {
     let bare = |items: &Items| -> Items {
         items.iter().map(|(p, i)| (p.clone(), Item { mode: None, mtime: None, ..i.clone() })).collect()
     };
@@ -224,7 +224,7 @@ fn tell(how: &ConduitOptions, rounds: &[Round]) -> Result<(), TestCaseError> {
 }
 
 /// The same histories every time, and others when more of them are asked for.
-fn config(cases: u32) -> ProptestConfig {
+pub(crate) fn config(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
     ProptestConfig {
         cases: asked.unwrap_or(cases),

@@ -2,6 +2,9 @@
 
 mod aliases;
 mod beside;
+mod clocks;
 #[path = "../lib/engine/mod.rs"]
 mod engine;
+mod engines;
 mod histories;
+mod soak;

@@ -101,6 +101,7 @@ contract! {
     ledger::children_come_back_ordered_by_name_as_they_were_written;
     ledger::rows_of_one_name_are_told_apart_by_their_ids;
     ledger::a_directory_has_the_path_of_its_ancestors;
+    ledger::rows_that_hang_nowhere_go_with_those_beneath_them;
     ledger::an_intent_is_open_until_it_is_removed;
     ledger::a_conduit_takes_its_ledger_along;
     secrets::an_unsealed_secret_is_refused;

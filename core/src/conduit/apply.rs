@@ -325,6 +325,7 @@ impl Apply {
     /// One transaction: ledger rows, failures, the removal of the intent, the position in the plan.
     /// `closing` is what the outcomes bring to an end.
     pub(super) async fn commit(&mut self, closing: Vec<Write>, outcomes: Vec<Outcome>) -> Result<()> {
+        self.seen.look_at_clock(timestamp(self.clock.now()), self.clock.elapsed());
         let mut entries = Vec::with_capacity(outcomes.len());
         let mut writes = Vec::new();
         let mut last = None;
@@ -447,5 +448,6 @@ impl Apply {
 /// What a run begins with.
 pub(crate) fn seen_at(clock: &dyn Clock, scene: &Scene) -> Seen {
     let precision = |side: Side| scene.sides[side].capabilities().time_precision_ns;
-    Seen { at: timestamp(clock.now()), precision_ns: Sides::new(precision(Side::Left), precision(Side::Right)) }
+    let precision_ns = Sides::new(precision(Side::Left), precision(Side::Right));
+    Seen { at: timestamp(clock.now()), taken: clock.elapsed(), precision_ns }
 }

@@ -212,6 +212,11 @@ impl Baseline {
         self.ledger.remove_intent(id)
     }
 
+    /// Removes the rows that hang nowhere.
+    pub(crate) async fn remove_orphans(&self) -> Result<()> {
+        self.ledger.remove_orphans().await
+    }
+
     /// What runs that did not end have left.
     pub(crate) async fn open_intents(&self) -> Result<Vec<OpenIntent>> {
         let open = self.ledger.open_intents().await?;

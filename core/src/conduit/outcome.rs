@@ -1,5 +1,7 @@
 //! What became of a planned change, and what the ledger is to say of it.
 
+use std::time::Duration;
+
 use crate::delta::{Action, Change, Expect};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
@@ -46,6 +48,8 @@ pub(crate) enum Entry {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     pub(crate) at: Timestamp,
+    /// What the clock that never goes back showed when the time was taken.
+    pub(crate) taken: Duration,
     pub(crate) precision_ns: Sides<u64>,
 }
 
@@ -54,6 +58,15 @@ pub(crate) struct Seen {
 const TICK_NS: i128 = 20_000_000;
 
 impl Seen {
+    /// Notices that the time of day was set back since it was taken: what was written and observed after that bears
+    /// times of before.
+    pub(crate) fn look_at_clock(&mut self, now: Timestamp, elapsed: Duration) {
+        let as_if_taken = now.as_nanos() - elapsed.saturating_sub(self.taken).as_nanos() as i128;
+        if as_if_taken < self.at.as_nanos() {
+            self.at = Timestamp::from_nanos(as_if_taken);
+        }
+    }
+
     /// A file modified within the clock's granularity of the observation could be modified again without its times
     /// showing it: it is hashed next time.
     fn is_racy(&self, side: Side, node: &Node) -> bool {

@@ -225,27 +225,41 @@ async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
         .items
         .into_iter()
         .map(|(planned, result)| {
-            let result = result.and_then(|staged| {
-                let node = results.next().unwrap_or_else(|| Err(no_answer("publish")));
-                if node.is_err() {
-                    refused.push((staged.target.clone(), staged.tag.clone()));
+            let result = match result {
+                Ok(staged) => {
+                    let node = results.next().unwrap_or_else(|| Err(no_answer("publish")));
+                    if node.is_err() {
+                        refused.push((staged.target.clone(), staged.tag.clone()));
+                    }
+                    node.map(|node| done(side, staged, node))
                 }
-                Ok(done(side, staged, node?))
-            });
+                Err(error) => {
+                    // What a session owns is left to the run that continues it.
+                    if batch.session.is_none() {
+                        refused.push((planned.change.path_on(side).clone(), apply.tag(&planned)));
+                    }
+                    Err(error)
+                }
+            };
             Outcome { planned, result }
         })
         .collect();
-    if !refused.is_empty() {
-        // What could not be published is not left lying about; if this fails, the next run discards it by its intent.
-        let _ = apply.scene.sides[side].discard_staged(refused).await;
-    }
+    let is_tidy = refused.is_empty() || sweep(apply, side, refused).await.is_ok();
     let ledger = &apply.scene.ledger;
     // What was interrupted keeps its session; whatever else became of the file, nothing of it waits any more.
     let interrupted = |o: &Outcome| o.result.as_ref().is_err_and(is_interruption);
-    let ended = batch.session.filter(|_| !outcomes.iter().any(interrupted));
-    let mut closing = vec![ledger.remove_intent(batch.intent)];
+    let ended = batch.session.filter(|_| is_tidy && !outcomes.iter().any(interrupted));
+    // What may still stand under a temporary name is left to the next run.
+    let mut closing: Vec<Write> = is_tidy.then(|| ledger.remove_intent(batch.intent)).into_iter().collect();
     closing.extend(ended.map(|id| ledger.rows().end_transfer(id)));
     PublishedBatch { closing, side, outcomes }
+}
+
+/// Removes what was not published, for good: its intent goes next. (Staging that failed cleans up as far as it can.)
+async fn sweep(apply: &Apply, side: Side, refused: Vec<(RelPath, String)>) -> Result<()> {
+    let targets = refused.iter().map(|(target, _)| target.clone()).collect();
+    apply.scene.sides[side].discard_staged(refused).await?;
+    apply.scene.sides[side].flush(targets).await
 }
 
 fn done(side: Side, staged: Staged, node: Node) -> Done {

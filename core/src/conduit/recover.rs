@@ -4,7 +4,7 @@
 //! published and not recorded needs nothing here: the scan finds it equal on both sides and adopts it.
 
 use crate::delta::Expect;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::model::{Ident, Name, Node, RelPath, Side};
 use crate::provider::Move;
 use crate::store::{Store, Write};
@@ -30,18 +30,31 @@ pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::mod
             IntentItem::Aside { side, aside, from } => asides.push((*side, aside.clone(), from.clone())),
         }
     }
+    let mut is_tidy = true;
     for side in Side::BOTH {
         let items = std::mem::take(&mut staged[side as usize]);
-        if !items.is_empty() {
-            scene.sides[side].discard_staged(items).await?;
+        if items.is_empty() {
+            continue;
+        }
+        // Their names are gone for good before the intents are: nobody else knows of them.
+        let targets = items.iter().map(|(target, _)| target.clone()).collect();
+        match scene.sides[side].discard_staged(items).await {
+            Ok(()) => scene.sides[side].flush(targets).await?,
+            // A directory that is closed now keeps what is in it, and stops nobody else: the next run tries again.
+            Err(e) if e.code() == Code::Permission => is_tidy = false,
+            Err(e) => return Err(e),
         }
     }
     surface(scene, swaps).await?;
     for (side, aside, from) in asides {
         take_back(scene, side, aside, from).await?;
     }
-    let writes: Vec<Write> = open.iter().map(|intent| scene.ledger.remove_intent(intent.id)).collect();
-    store.write(tenant, writes).await?;
+    let is_staging = |item: &IntentItem| matches!(item, IntentItem::Staged { .. });
+    let done = open.iter().filter(|intent| is_tidy || !intent.items.iter().any(is_staging));
+    let writes: Vec<Write> = done.map(|intent| scene.ledger.remove_intent(intent.id)).collect();
+    if !writes.is_empty() {
+        store.write(tenant, writes).await?;
+    }
     Ok(open.len())
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::delta::{Settings, SideRules};
 use crate::error::{Code, Error, Result};
 use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, Verify};
-use crate::operation::clock::{micros, timestamp};
+use crate::operation::clock::{from_micros, micros, timestamp};
 use crate::operation::plan::{Extent, PlanReader, Position};
 use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
@@ -42,6 +42,8 @@ pub(super) struct Row {
     pub(super) generation: i64,
     pub(super) next_pair: PairId,
     pub(super) unclean: bool,
+    /// When the last run ended, by the clock of then.
+    ended_at: Option<DateTime<Utc>>,
     pub(super) identities: Sides<Option<String>>,
     /// Something waits for a person, or for its decision to be carried out.
     pub(super) has_conflicts: bool,
@@ -51,8 +53,8 @@ impl ConduitInner {
     pub(super) async fn row(&self) -> Result<Row> {
         let statement = Statement::new(
             "SELECT sync_generation, next_pair_id, unclean, source_root_identity, \
-             target_root_identity, (SELECT count(*) FROM sync_conflict WHERE conduit_id = ?2 AND resolved_at IS NULL) \
-             FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
+             target_root_identity, (SELECT count(*) FROM sync_conflict WHERE conduit_id = ?2 AND resolved_at IS NULL), \
+             last_sync_completed_at FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
             vec![Value::Uuid(self.tenant.0), Value::Int(self.id)],
         );
         let rows = self.book.store.query(self.tenant, statement).await?;
@@ -60,10 +62,12 @@ impl ConduitInner {
         let text = |column| if row.is_null(column) { Ok(None) } else { row.text(column).map(|t| Some(t.to_owned())) };
         let (source, target) = (text(3)?, text(4)?);
         let identities = if self.swapped { Sides::new(target, source) } else { Sides::new(source, target) };
+        let ended_at = if row.is_null(6) { None } else { Some(from_micros(row.int(6)?)) };
         Ok(Row {
             generation: row.int(0)?,
             next_pair: PairId(row.int(1)?),
             unclean: row.int(2)? != 0,
+            ended_at,
             identities,
             has_conflicts: row.int(5)? != 0,
         })
@@ -239,6 +243,9 @@ impl Voyage {
     async fn sail(&mut self, task: Task) -> Result<RunReport> {
         if recover(&self.scene, &*self.conduit.book.store, self.conduit.tenant).await? > 0 {
             self.row.unclean = true;
+        }
+        if self.row.unclean {
+            self.scene.ledger.remove_orphans().await?;
         }
         let Taken { preview, delta, summary, from, extent, seen, begin } = match task {
             Task::Sync(options) => self.make_plan(&options).await?,
@@ -537,8 +544,10 @@ impl Voyage {
         let _ = transfer::end(&self.scene, store, tenant, sessions).await;
     }
 
+    /// By the earlier of the times of this run and the last: a clock that is a year ahead for one run would empty all.
     async fn tend_trash(&self) {
-        let before = timestamp(self.conduit.book.clock.now() - chrono::Duration::days(TRASH_DAYS));
+        let Some(last) = self.row.ended_at else { return };
+        let before = timestamp(self.conduit.book.clock.now().min(last) - chrono::Duration::days(TRASH_DAYS));
         for side in Side::BOTH {
             // What could not be removed now is tried again at the end of the next run.
             let _ = self.scene.sides[side].empty_trash(before).await;

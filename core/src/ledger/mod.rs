@@ -20,7 +20,7 @@ pub use transfer::NewTransfer;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, Name, Pair, PairId, RelPath, Sides, TenantId};
-use crate::store::{Insert, OnConflict, Row, Rows, Statement, Store, Value, Write};
+use crate::store::{Insert, OnConflict, Row, Rows, Statement, Store, Value, Write, Written};
 
 const CHILDREN: &str = "SELECT id, name, kind, content, left_state, right_state FROM file_pair \
      WHERE conduit_id = ?1 AND parent_id = ?2 ORDER BY name";
@@ -37,6 +37,8 @@ const ANCESTORS: &str = "WITH RECURSIVE up (parent_id, name, depth) AS (\
      WHERE p.conduit_id = ?1 AND p.kind = 2 AND up.depth < 4096) \
      SELECT parent_id, name FROM up ORDER BY depth";
 const REMOVE: &str = "DELETE FROM file_pair WHERE conduit_id = ?1 AND parent_id = ?2 AND name = ?3 AND id = ?4";
+const ORPHANS: &str = "DELETE FROM file_pair WHERE conduit_id = ?1 AND parent_id <> 0 AND NOT EXISTS \
+     (SELECT 1 FROM file_pair d WHERE d.conduit_id = ?1 AND d.kind = 2 AND d.id = file_pair.parent_id)";
 const COLUMNS: &[&str] = &["conduit_id", "parent_id", "name", "id", "kind", "content", "left_state", "right_state"];
 
 /// The key of a row: its directory, its name there, its number.
@@ -150,6 +152,21 @@ impl Ledger {
     #[must_use]
     pub fn remove(&self, rows: &[PairKey]) -> Vec<Write> {
         rows.iter().map(|key| Write::Execute(Statement::new(REMOVE, self.key(key)))).collect()
+    }
+
+    /// Removes the rows whose directory has no row, and those beneath them: no scan comes to them any more. A run that
+    /// stopped between the removal of a directory and of what had vanished in it leaves such rows.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn remove_orphans(&self) -> Result<()> {
+        loop {
+            let orphans = Statement::new(ORPHANS, vec![Value::Int(self.conduit)]);
+            let written = self.store.write(self.tenant, vec![Write::Execute(orphans)]).await?;
+            if !matches!(written.first(), Some(Written::Changed(n)) if *n > 0) {
+                return Ok(());
+            }
+        }
     }
 
     fn key(&self, (parent, name, id): &PairKey) -> Vec<Value> {

@@ -112,6 +112,16 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// So many nanoseconds since 1970.
+    #[must_use]
+    pub fn from_nanos(nanos: i128) -> Self {
+        let secs = nanos.div_euclid(1_000_000_000);
+        Self {
+            secs: secs.clamp(i64::MIN.into(), i64::MAX.into()) as i64,
+            nanos: nanos.rem_euclid(1_000_000_000) as u32,
+        }
+    }
+
     /// Nanoseconds since 1970; saturates far outside of any real date.
     #[must_use]
     pub fn as_nanos(self) -> i128 {

@@ -3,12 +3,13 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub mod frozen;
+pub mod lens;
 pub mod tree;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -24,18 +25,19 @@ use portbook::{Book, BookOptions, Result, Session};
 use tempfile::TempDir;
 
 use frozen::Frozen;
+use lens::{Lens, View};
 use tree::{Items, Tree, contents, leftovers, visible};
 
 pub const LEFT: &str = "/left";
 pub const RIGHT: &str = "/right";
 const SECOND: u64 = 1_000_000_000;
 
-/// The disk's clock, as the engine's.
-struct DiskClock(ModelDisk);
+/// The disk's clock, as the engine's: right, or as far off as the world says.
+struct DiskClock(ModelDisk, Arc<AtomicI64>);
 
 impl Clock for DiskClock {
     fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_nanos(self.0.now_ns() as i64)
+        DateTime::from_timestamp_nanos(self.0.now_ns() as i64 + self.1.load(SeqCst))
     }
 
     fn elapsed(&self) -> Duration {
@@ -46,6 +48,10 @@ impl Clock for DiskClock {
 /// A disk with two roots, and a book.
 pub struct World {
     pub disk: ModelDisk,
+    /// How far the engine's time of day is ahead of the disk's.
+    pub ahead_ns: Arc<AtomicI64>,
+    /// How the engine reads the times of either side.
+    pub views: [Arc<View>; 2],
     /// How large files are cut.
     pub parts: Parts,
     dir: TempDir,
@@ -68,7 +74,13 @@ impl World {
         }
         // Only the right side folds and refuses names: on the left there is something to fold and to refuse.
         disk.widen(LEFT.as_bytes()).unwrap();
-        let world = Self { disk, parts: Parts::default(), dir: temporary() };
+        let world = Self {
+            disk,
+            ahead_ns: Arc::default(),
+            views: Default::default(),
+            parts: Parts::default(),
+            dir: temporary(),
+        };
         world.settle();
         world
     }
@@ -102,7 +114,13 @@ impl World {
         if seed % 4 == 3 {
             self.disk.settle();
         }
-        let twin = Self { disk: self.disk.crash(seed), parts: self.parts, dir: temporary() };
+        let twin = Self {
+            disk: self.disk.crash(seed),
+            ahead_ns: Arc::new(self.ahead_ns.load(SeqCst).into()),
+            views: self.views.each_ref().map(|view| Arc::new(View::clone(view))),
+            parts: self.parts,
+            dir: temporary(),
+        };
         for file in std::fs::read_dir(self.dir.path()).unwrap() {
             let file = file.unwrap();
             std::fs::copy(file.path(), twin.dir.path().join(file.file_name())).unwrap();
@@ -127,10 +145,11 @@ impl World {
     fn open(&self, disk: &ModelDisk, switch: Arc<Switch>) -> Engine {
         let store = SqliteStore::open(self.book(), SqliteOptions::default()).unwrap();
         let store = Arc::new(Frozen::new(Arc::new(store), switch.clone()));
-        let options = BookOptions::store(store.clone()).clock(Arc::new(DiskClock(disk.clone())));
+        let clock = DiskClock(disk.clone(), Arc::clone(&self.ahead_ns));
+        let options = BookOptions::store(store.clone()).clock(Arc::new(clock));
         let book = portbook::wait(Book::open(options)).unwrap();
         let disk = FaultDisk::with_switch(disk.clone(), switch);
-        Engine { book, store, disk, parts: self.parts }
+        Engine { book, store, disk, views: self.views.clone(), parts: self.parts }
     }
 
     /// Opens an engine, syncs once, and ends it.
@@ -174,6 +193,7 @@ pub struct Engine {
     pub book: Book,
     pub store: Arc<Frozen>,
     pub disk: FaultDisk<ModelDisk>,
+    views: [Arc<View>; 2],
     pub parts: Parts,
 }
 
@@ -183,11 +203,12 @@ impl Engine {
     }
 
     pub fn places(&self) -> Result<(Place, Place)> {
-        let open = |key: &str| {
-            let provider = Arc::new(Local::open_parts(Arc::new(self.disk.clone()), Path::new(key), self.parts)?);
+        let open = |key: &str, view: &Arc<View>| {
+            let disk = Lens { inner: self.disk.clone(), view: Arc::clone(view) };
+            let provider = Arc::new(Local::open_parts(Arc::new(disk), Path::new(key), self.parts)?);
             Ok(Place::Provider { key: key.to_owned(), provider })
         };
-        Ok((open(LEFT)?, open(RIGHT)?))
+        Ok((open(LEFT, &self.views[0])?, open(RIGHT, &self.views[1])?))
     }
 
     pub fn connect(&self, options: &ConduitOptions) -> Result<Conduit> {

@@ -74,9 +74,16 @@ pub(super) fn archive<D: Disk>(
 ) -> Result<Archived<D>> {
     let at = |e| Error::io(action, path, e);
     let ((bin, _), dirs) = open_bin(root, action, path, label)?;
+    let sync = |dir: &Vec<u8>| {
+        let mut cursor = Cursor::new(root);
+        let dir = cursor.dir(dir).map_err(at)?;
+        retry(|| root.disk.sync_dir(dir)).map_err(at)
+    };
     let linked = into_bin(name, |new_name| retry(|| root.disk.link(dir, name, &bin, new_name)));
     let (kept, moved) = match linked {
         Err(e) if e.kind() == ErrorKind::Unsupported => {
+            // It is to leave its name: what leads to its new one reaches the disk first.
+            dirs.iter().try_for_each(sync)?;
             (into_bin(name, |new_name| exclusive(root, (dir, name), (&bin, new_name))), true)
         }
         other => (other, false),
@@ -89,12 +96,7 @@ pub(super) fn archive<D: Disk>(
             return Err(stale(action, path, "it changed at the last moment"));
         }
         retry(|| root.disk.sync_dir(&archived.bin)).map_err(at)?;
-        let mut cursor = Cursor::new(root);
-        for dir in archived.dirs.iter().rev() {
-            let dir = cursor.dir(dir).map_err(at)?;
-            retry(|| root.disk.sync_dir(dir)).map_err(at)?;
-        }
-        Ok(())
+        archived.dirs.iter().rev().try_for_each(sync)
     })();
     match durable {
         Ok(()) => Ok(archived),

@@ -217,13 +217,15 @@ impl Disk for ModelDisk {
     }
 
     fn set_mtime(&self, file: &ModelFile, mtime: Timestamp) -> io::Result<()> {
-        self.world().edit(file.0)?.now.mtime = mtime;
+        let mut world = self.world();
+        let mtime = world.rounded(mtime);
+        world.edit(file.0)?.now.mtime = mtime;
         Ok(())
     }
 
     fn set_mtime_at(&self, dir: &ModelDir, name: &[u8], mtime: Timestamp) -> io::Result<()> {
         let mut world = self.world();
-        let id = world.find(dir.0, name)?;
+        let (id, mtime) = (world.find(dir.0, name)?, world.rounded(mtime));
         world.edit(id)?.now.mtime = mtime;
         Ok(())
     }

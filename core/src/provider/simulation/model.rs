@@ -16,7 +16,7 @@ use crate::provider::local::{Stat, windows_name};
 /// How a [`ModelDisk`] behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelOptions {
-    /// The granularity of its clock in nanoseconds; each change takes one microsecond.
+    /// The granularity of its clock and of the times it keeps, in nanoseconds; each change takes one microsecond.
     pub time_precision_ns: u64,
     /// Inode numbers of removed files are given out again.
     pub recycle_inodes: bool,
@@ -214,6 +214,12 @@ impl World {
         self.clock_ns += 1_000;
         let ns = self.clock_ns - self.clock_ns % self.options.time_precision_ns.max(1);
         Timestamp { secs: (ns / 1_000_000_000) as i64, nanos: (ns % 1_000_000_000) as u32 }
+    }
+
+    /// The time as it is kept: FAT, for one, cuts a time that is set like one that it stamps.
+    pub(super) fn rounded(&self, time: Timestamp) -> Timestamp {
+        let ns = time.as_nanos();
+        Timestamp::from_nanos(ns - ns.rem_euclid(i128::from(self.options.time_precision_ns.max(1))))
     }
 
     pub(super) fn add(&mut self, kind: Kind, mode: u32, data: Vec<u8>) -> Id {
