@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::delta::{Settings, SideRules};
 use crate::error::{Code, Error, Result};
@@ -12,7 +13,7 @@ use crate::operation::clock::{from_micros, micros, timestamp};
 use crate::operation::plan::{Extent, PlanReader, Position};
 use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
-use crate::operation::run::{Reporter, RunEvent, RunReport};
+use crate::operation::run::{Counts, Reporter, RunEvent, RunReport};
 use crate::provider::vacant::Vacant;
 use crate::provider::{Capabilities, Pace, Provider, RootIdentity, RootLock};
 use crate::store::{Statement, Value, Write};
@@ -248,7 +249,13 @@ impl Voyage {
             self.scene.ledger.remove_orphans().await?;
         }
         let Taken { preview, delta, summary, from, extent, seen, begin } = match task {
-            Task::Sync(options) => self.make_plan(&options).await?,
+            Task::Sync(options) => {
+                let id = PreviewId(Uuid::now_v7());
+                match self.make_plan(id, &options).await {
+                    Err(e) if e.code() == Code::Cancelled => return Ok(self.cancelled_before_it_began(id)),
+                    made => made?,
+                }
+            }
             Task::Apply(id) => self.take_plan(id).await?,
         };
         if let Some(guard) = delta.guards.iter().find(|guard| !self.options.confirm.contains(&guard.name)) {
@@ -360,6 +367,22 @@ impl Voyage {
         }
     }
 
+    /// A run that is cancelled ends with a report, wherever it was. The plan stays incomplete and goes with the others.
+    fn cancelled_before_it_began(&self, preview: PreviewId) -> RunReport {
+        RunReport {
+            generation: 0,
+            preview,
+            counts: Counts::default(),
+            stale: 0,
+            waiting: 0,
+            bytes: 0,
+            elapsed: self.conduit.book.clock.elapsed().saturating_sub(self.begun),
+            failures: Vec::new(),
+            verification: "unverified".to_owned(),
+            cancelled: true,
+        }
+    }
+
     fn report(
         &self,
         journal: &Journal,
@@ -446,7 +469,7 @@ impl Voyage {
         Ok(())
     }
 
-    async fn make_plan(&mut self, options: &PreviewOptions) -> Result<Taken> {
+    async fn make_plan(&mut self, id: PreviewId, options: &PreviewOptions) -> Result<Taken> {
         let clock = self.conduit.book.clock.clone();
         let mut meter = Meter::new();
         meter.begin(RunPhase::Scanning, 0, 0, clock.elapsed());
@@ -462,11 +485,11 @@ impl Voyage {
             }
         };
         let plan =
-            plan(&self.conduit, &self.row, &self.scene, &self.roots, options, Some(&self.reporter), watch).await?;
+            plan(&self.conduit, id, &self.row, &self.scene, &self.roots, options, Some(&self.reporter), watch).await?;
         let from = Position { ord: -1, seq: -1 };
         let begin = Begin { plan: Some((plan.writer, plan.last)), conduit: self.conduit.clone() };
         let extent = Extent { items: plan.delta.items, bytes: plan.delta.bytes, ..Extent::default() };
-        Ok(Taken { preview: plan.summary.id, delta: plan.delta, summary: plan.summary, from, extent, seen, begin })
+        Ok(Taken { preview: id, delta: plan.delta, summary: plan.summary, from, extent, seen, begin })
     }
 
     async fn take_plan(&mut self, id: PreviewId) -> Result<Taken> {

@@ -112,10 +112,12 @@ async fn walk(
             under_way.push_back(tokio::spawn(look(scene.clone(), settings.clone(), batch)));
         }
         let Some(next) = under_way.pop_front() else { return Ok(()) };
+        let batch = next.await.map_err(|e| Error::new(Code::Internal, "scan", "").because(e))??;
+        // After the look, so that what was asked for during the last one holds before anything is begun.
         if let Some(reporter) = reporter {
             reporter.gate().await?;
         }
-        for observed in next.await.map_err(|e| Error::new(Code::Internal, "scan", "").because(e))?? {
+        for observed in batch {
             let entries = entries_in(&observed);
             pace.saw(entries);
             seen(entries as u64);
