@@ -15,7 +15,7 @@ use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
 use crate::operation::run::{Counts, Reporter, RunEvent, RunReport};
 use crate::provider::vacant::Vacant;
-use crate::provider::{Capabilities, Pace, Provider, RootIdentity, RootLock};
+use crate::provider::{Capabilities, Pace, Provider, RootIdentity, RootLock, Writable};
 use crate::store::{Statement, Value, Write};
 
 use super::apply::{Applied, Apply, seen_at};
@@ -460,7 +460,13 @@ impl Voyage {
                 Side::Left => delta.writes_source,
                 Side::Right => delta.writes_target,
             };
-            if is_written && self.roots[side].as_ref().is_some_and(|root| !root.writable) {
+            let is_refused = match self.roots[side].as_ref().map(|root| root.writable) {
+                None | Some(Writable::Everywhere) => false,
+                // Directories in it have permissions of their own.
+                Some(Writable::Beneath) => delta.writes_root[side],
+                Some(Writable::Nowhere) => is_written,
+            };
+            if is_refused {
                 return Err(Error::new(Code::Permission, "write to", self.scene.sides[side].display())
                     .because("it is read-only, or its permissions do not allow it")
                     .advise("mount it for writing, or let this user write to it"));
