@@ -14,8 +14,8 @@ use crate::provider::RootIdentity;
 use crate::store::{Statement, Value, Write};
 
 use super::conflict::{self, Pending};
-use super::run::Row;
-use super::scan::{Scene, scan};
+use super::scan::scan;
+use super::scene::{Row, Scene};
 use super::{ConduitInner, PreviewOptions, guard};
 
 /// A preview that nobody applies yet.

@@ -13,7 +13,7 @@ use crate::provider::{Listing, Provider};
 use super::baseline::Baseline;
 use super::connect::{self, Place};
 use super::filter::{Filter, Filters};
-use super::scan::Scene;
+use super::scene::Scene;
 use super::{Conduit, ConduitInner, selection};
 
 /// How one item differs.
