@@ -13,6 +13,8 @@ mod months;
 mod opening;
 mod operations;
 mod outage;
+#[path = "../lib/own_server.rs"]
+mod own_server;
 mod records;
 mod schema;
 mod secrets;
