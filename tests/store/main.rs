@@ -9,6 +9,7 @@ mod attack_sql;
 mod batches;
 mod fixture;
 mod isolation;
+mod leaks;
 mod ledger;
 mod listings;
 mod months;
@@ -19,6 +20,8 @@ mod outage;
 mod own_server;
 mod records;
 mod schema;
+#[path = "../lib/search.rs"]
+mod search;
 mod secrets;
 #[path = "../lib/server.rs"]
 mod server;
@@ -159,9 +162,15 @@ contract! {
     listings::a_watch_sees_what_another_process_wrote;
     listings::a_preview_that_is_being_applied_stays;
     attack::a_foreign_id_is_as_one_that_does_not_exist;
+    leaks::no_secret_is_in_the_open;
     upkeep::a_book_goes_to_the_other_engine_and_back;
     upkeep::a_copy_that_was_cancelled_is_no_book;
     upkeep::a_sound_book_has_no_findings_and_a_broken_ledger_has;
     upkeep::a_backup_is_a_book_of_its_own;
     upkeep::a_damaged_page_is_found;
+}
+
+#[test]
+fn a_secret_is_found_in_any_spelling() {
+    leaks::a_secret_is_found_in_any_spelling();
 }
