@@ -20,7 +20,7 @@ fn database(book: &Book) -> &Database {
     }
 }
 
-async fn connect(url: &str) -> Client {
+pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client.batch_execute("SET search_path = portbook").await.unwrap();
