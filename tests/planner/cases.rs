@@ -102,6 +102,33 @@ fn an_empty_directory_is_made_and_removed_like_any_item() {
     assert!(!world.trees.right.is_dir(&path("d")));
 }
 
+/// What has its name later was not agreed on, and does not go for a deletion of long ago.
+#[test]
+fn a_file_that_went_while_a_directory_took_its_name_at_the_target_is_forgotten() {
+    for mode in [SyncMode::Mirror, SyncMode::Selective] {
+        for is_beneath in [false, true] {
+            let s = settings(mode, ConflictPolicy::KeepBoth);
+            let mut world = agreed();
+            let at = if is_beneath { "d/x" } else { "x" };
+            world.put(Side::Left, at, "agreed");
+            world.sync(&s);
+            world.trees.left.remove(&path(if is_beneath { "d" } else { "x" }));
+            let agreed = world.trees.right.items[&path(at)].clone();
+            world.trees.right.remove(&path(at));
+            world.dir(Side::Right, at);
+            world.put(Side::Right, &format!("{at}/in"), "by the target");
+            world.sync(&s);
+            assert!(world.trees.right.items.contains_key(&path(&format!("{at}/in"))), "{mode:?}");
+            assert!(world.ledger.values().all(|row| row.name.as_bytes() != b"x"), "{mode:?} {at}: {:?}", world.ledger);
+            assert!(effects(&world.plan(&s)).is_empty(), "{mode:?} {at}");
+            world.trees.right.remove(&path(at));
+            world.trees.right.items.insert(path(at), agreed);
+            world.sync(&s);
+            assert!(world.trees.right.items.contains_key(&path(at)), "{mode:?} {at}: what was put back stays");
+        }
+    }
+}
+
 #[test]
 fn a_folder_deleted_here_and_changed_there_is_one_conflict() {
     for policy in ConflictPolicy::ALL {

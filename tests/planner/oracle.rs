@@ -210,10 +210,9 @@ impl Table<'_> {
         }
         if mirror && has == Side::Right && !was_dir {
             if !self.rules.exact {
-                self.leave(at, base, is, out); // note a
-                return;
+                return self.leave(at, &Base::Absent, is, out); // note a: the file of this name is gone from both
             }
-            return self.remove_all(at, base, is, has, out);
+            return self.remove_all(at, is, has, out);
         }
         if !was_dir || (mirror && has == Side::Left) {
             // Rows 2 and 3, or a mirror that makes again what the target lost.
@@ -275,10 +274,10 @@ impl Table<'_> {
     }
 
     /// *Exact*: what the ledger never knew goes, except what is left out or cannot be seen.
-    fn remove_all(&self, at: &str, base: &Base, is: Sides<&Seen>, has: Side, out: &mut Expected) {
+    fn remove_all(&self, at: &str, is: Sides<&Seen>, has: Side, out: &mut Expected) {
         let Seen::Dir { children, sealed } = is[has] else { panic!("a directory") };
         if *sealed {
-            return self.leave(at, base, is, out);
+            return self.leave(at, &Base::Absent, is, out);
         }
         for (name, child) in children {
             let below = format!("{at}/{name}");
@@ -287,7 +286,7 @@ impl Table<'_> {
             } else if child.is_dir() {
                 let mut only = Sides::new(&Seen::Absent, &Seen::Absent);
                 only[has] = child;
-                self.remove_all(&below, &Base::Absent, only, has, out);
+                self.remove_all(&below, only, has, out);
             } else {
                 out.trash_all(child);
                 out.deleted += 1;
@@ -295,7 +294,6 @@ impl Table<'_> {
         }
         if out.holds_something(has, at) {
             out.trees[has].insert(at.to_owned(), (Kind::Dir, String::new()));
-            out.keep_rows(at, base);
         } else {
             out.deleted += 1;
         }

@@ -240,6 +240,11 @@ impl Reconciler {
                     (true, None, None) => {
                         parent.survives[on] = true;
                         self.take_back(item.row.as_ref());
+                        // A file of this name, which is gone from both sides.
+                        if let Some(row) = item.row.as_ref().filter(|row| row.kind != Kind::Dir && !present(on.other()))
+                        {
+                            self.emit_ledger(parent, &item, row.id, ChangeKind::Unchanged, Action::Forget, out);
+                        }
                     }
                     // Something in it could not go after all, and two items cannot have one name.
                     (true, Some(_), None) => self.emit_skip(parent, &item, SkipReason::NameCollision(on), out),
