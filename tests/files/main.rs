@@ -7,4 +7,5 @@ mod clocks;
 mod engine;
 mod engines;
 mod histories;
+mod leases;
 mod soak;
