@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use portbook::Code;
 use portbook::conduit::{ApplyOptions, ConduitOptions};
 use portbook::model::SyncMode;
-use portbook::operation::{ItemFailure, RunEvent, RunPhase};
+use portbook::operation::{ErrorFilter, ItemFailure, RunEvent, RunPhase};
 use portbook::provider::simulation::{ModelOptions, Op};
 
 use crate::engine::{World, confirmed, options};
@@ -40,6 +40,33 @@ fn what_may_not_be_read_is_a_matter_of_permission() {
     assert_eq!(codes, [("d1", Code::Permission)], "{report:?}");
     // The directory itself is there, with nothing in it.
     assert_eq!(world.right().all().len(), 2 * 11 + 1);
+}
+
+#[test]
+fn an_item_that_fails_again_is_one_failure_until_it_is_made_good() {
+    let world = world();
+    let engine = world.engine();
+    let errors = || {
+        let session = engine.session().unwrap();
+        portbook::wait(session.errors(ErrorFilter::default(), None, 10)).unwrap().rows
+    };
+    engine.disk.fail_when(|call| call.op == Op::OpenDir && call.name == b"d1", EACCES);
+    for tries in 0..3 {
+        engine.sync(&mirror()).unwrap();
+        let told = errors();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((told[0].retry_count, told[0].resolved_at), (tries, None));
+    }
+    engine.disk.heal();
+    assert!(engine.sync(&mirror()).unwrap().is_in_step());
+    let told = errors();
+    assert!(told.len() == 1 && told[0].resolved_at.is_some(), "{told:?}");
+    // What fails after that is another matter.
+    engine.disk.fail_when(|call| call.op == Op::OpenDir && call.name == b"d1", EACCES);
+    engine.sync(&mirror()).unwrap();
+    let told = errors();
+    assert_eq!(told.iter().map(|e| e.resolved_at.is_some()).collect::<Vec<_>>(), [false, true]);
+    engine.end();
 }
 
 #[test]
