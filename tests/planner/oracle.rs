@@ -336,6 +336,16 @@ impl Table<'_> {
         let (blocked, untracked) = self.holds_strange(base, is[folder]);
         let mirror = self.rules.mode != SyncMode::Bidirectional;
         let folder_is_new = !was_dir && base.equals(is[file]); // row 19
+        let named = match () {
+            () if mirror => Some(Side::Left),
+            () if folder_is_new => Some(folder),
+            () => self.rules.winner(),
+        };
+        // Who wins hangs on what it holds, and that cannot be seen.
+        let is_asked = named == Some(file) || was_dir && !(mirror && named == Some(folder));
+        if is_asked && self.holds_sealed(is[folder]) {
+            return self.leave(at, base, is, out);
+        }
         let file_is_new = was_dir && base.holds_all_of(is[folder]) && !blocked; // row 21
         // A mirror's own directory is as it was, whatever became of what it holds.
         let unopposed = folder_is_new || file_is_new || (mirror && was_dir && folder == Side::Left);
@@ -379,6 +389,13 @@ impl Table<'_> {
         } else {
             self.carry_children(at, is[folder], folder, out);
         }
+    }
+
+    /// Whether something in the directory cannot be listed, but for what is left out.
+    fn holds_sealed(&self, seen: &Seen) -> bool {
+        let Seen::Dir { children, sealed } = seen else { return false };
+        let mut seen = children.iter().filter(|(name, child)| !self.rules.excludes(name, child.is_dir()));
+        *sealed || seen.any(|(_, child)| self.holds_sealed(child))
     }
 
     /// Whether the directory holds what is left out or cannot be seen, and what the ledger never knew.

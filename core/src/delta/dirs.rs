@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::change::{Action, Change, ChangeKind, SkipReason, Step};
+use super::change::{Action, Change, ChangeKind, SkipReason, Step, Unreadable};
 use super::decision::Deciding;
 use super::emit::{Item, Order, build};
 use super::moves::Lineage;
@@ -49,14 +49,16 @@ pub(super) struct Clash {
 }
 
 /// What a probe found.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     /// Something that the ledger does not know, or knows otherwise.
     pub(super) changed: bool,
     /// Something the ledger never knew.
     pub(super) untracked: bool,
-    /// Something unknown or excluded.
+    /// Something excluded, or of a kind that is left alone.
     pub(super) blocked: bool,
+    /// Something could not be looked at, for this reason.
+    pub(super) unknown: Option<(Side, Unreadable)>,
 }
 
 /// A directory whose descendants are not all decided.
@@ -266,6 +268,7 @@ impl Reconciler {
                 parent.found.changed |= dir.found.changed;
                 parent.found.untracked |= dir.found.untracked;
                 parent.found.blocked |= dir.found.blocked;
+                parent.found.unknown = parent.found.unknown.take().or_else(|| dir.found.unknown.clone());
                 if !matches!(parent.fate, Fate::Probe { .. }) {
                     let before = self.next_dir_number();
                     self.resolve_clash(parent, parent_id, on, *clash, dir.found, out);

@@ -86,8 +86,8 @@ impl Reconciler {
     /// `?` blocks the removal of everything above it.
     pub(super) fn report_unknown(&mut self, dir: &mut Dir, side: Side, reason: Unreadable, out: &mut Vec<Change>) {
         dir.survives = Sides::new(true, true);
-        dir.found.blocked = true;
         if matches!(dir.fate, Fate::Probe { .. }) {
+            dir.found.unknown = dir.found.unknown.take().or(Some((side, reason)));
             return;
         }
         let change = Change {
