@@ -203,11 +203,8 @@ impl Session {
         let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
         let places = Sides::new(source, target);
         let look = async move {
-            let remembered = match options.filters {
-                Some(_) => None,
-                None => conduit::existing(book, tenant, user, places.clone()).await?,
-            };
-            conduit::verify(places, remembered.as_ref(), options).await
+            let conduit = conduit::existing(book, tenant, user, places.clone()).await?;
+            conduit::verify(places, conduit.as_ref(), options).await
         };
         self.book.run(look).await
     }

@@ -143,6 +143,41 @@ fn a_run_that_is_paused_while_it_scans_says_so() {
 }
 
 #[test]
+fn a_run_that_is_cancelled_while_it_scans_ends_with_a_report_too() {
+    let world = world();
+    let engine = world.engine();
+    let (reached, is_reached) = channel();
+    let (go, may_go) = channel::<()>();
+    let mut first = true;
+    engine.disk.rule(move |call| {
+        if call.op == Op::OpenDir && call.name == b"d1" && std::mem::take(&mut first) {
+            reached.send(()).unwrap();
+            may_go.recv().unwrap();
+        }
+        None
+    });
+    let conduit = engine.connect(&mirror()).unwrap();
+    let before = engine.effects_on_disk();
+    let run = conduit.sync(Default::default(), ApplyOptions::default());
+    is_reached.recv().unwrap();
+    run.cancel();
+    go.send(()).unwrap();
+    let report = portbook::wait(run.finish()).unwrap();
+    assert!(report.cancelled && !report.is_in_step(), "{report:?}");
+    assert_eq!((report.generation, report.counts.is_quiet(), report.verification.as_str()), (0, true, "unverified"));
+    assert_eq!(engine.effects_on_disk(), before);
+    let session = engine.session().unwrap();
+    assert!(portbook::wait(session.history(None, 10)).unwrap().is_empty());
+    // Its plan is not one that can be applied, and the next run is the first.
+    let refused = portbook::wait(conduit.apply(report.preview, ApplyOptions::default()).finish()).unwrap_err();
+    assert!([Code::NotFound, Code::Invalid].contains(&refused.code()), "{refused}");
+    let report = portbook::wait(conduit.sync(Default::default(), ApplyOptions::default()).finish()).unwrap();
+    assert_eq!((report.generation, report.is_in_step()), (1, true), "{report:?}");
+    drop(conduit);
+    engine.end();
+}
+
+#[test]
 fn a_resumed_run_knows_its_totals_and_counts_on() {
     let world = world();
     let engine = world.engine();

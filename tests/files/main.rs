@@ -8,4 +8,6 @@ mod engine;
 mod engines;
 mod histories;
 mod leases;
+#[path = "../lib/server.rs"]
+mod server;
 mod soak;
