@@ -39,6 +39,7 @@ pub struct BookOptions {
     clock: Option<Arc<dyn Clock>>,
     activity: ActivityRetention,
     key: Option<KeySource>,
+    machine: Option<String>,
 }
 
 #[derive(Clone)]
@@ -71,7 +72,7 @@ impl BookOptions {
     }
 
     fn at(location: Location) -> Self {
-        Self { location, clock: None, activity: ActivityRetention::default(), key: None }
+        Self { location, clock: None, activity: ActivityRetention::default(), key: None, machine: None }
     }
 
     /// How long lines of activity are kept; a year unless told otherwise.
@@ -85,6 +86,14 @@ impl BookOptions {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Names the machine among those that share the book, instead of what it says of itself. Two that may use the book at
+    /// the same time must not have one name: a machine takes over what a killed process of its own left behind.
+    #[must_use]
+    pub fn machine(mut self, name: impl Into<String>) -> Self {
+        self.machine = Some(name.into());
         self
     }
 
@@ -111,6 +120,8 @@ pub(crate) struct BookInner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) activity: ActivityRetention,
     pub(crate) vault: Arc<Vault>,
+    /// How this machine is named in leases.
+    pub(crate) machine: String,
     /// Told when a run of this process has written its progress.
     pub(crate) progress_written: Arc<Notify>,
     threads: Threads,
@@ -123,7 +134,7 @@ impl Book {
     /// `newer` when a newer version wrote it (it is left untouched), `corrupt` when it is not a book or damaged,
     /// `permission`, `quota`, `busy`, `storage`.
     pub async fn open(options: BookOptions) -> Result<Self> {
-        let BookOptions { location, clock, activity, key } = options;
+        let BookOptions { location, clock, activity, key, machine } = options;
         let threads = Threads::start()?;
         let runtime = threads.get()?;
         let store: Arc<dyn Store> = match location {
@@ -149,7 +160,8 @@ impl Book {
         let clock = clock.unwrap_or_else(SystemClock::shared);
         let vault = Arc::new(Vault::new(store.clone(), key));
         let progress_written = Arc::new(Notify::new());
-        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, vault, progress_written, threads }) })
+        let machine = machine.map_or_else(conduit::machine, |name| conduit::machine_named(&name));
+        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, vault, machine, progress_written, threads }) })
     }
 
     /// Waits for an operation of this book, on a thread that may block.

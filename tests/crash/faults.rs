@@ -268,3 +268,24 @@ fn an_unreadable_directory_keeps_everything_beneath_it() {
         assert!(gone.is_empty(), "{op:?}: deleted beneath what could not be read: {gone:?}");
     }
 }
+
+/// Where a file took the place of a directory, what the directory holds decides: one look at it that fails does not.
+#[test]
+fn a_directory_that_a_file_replaced_does_not_come_back_for_a_listing_that_failed_once() {
+    let told = story("both: kinds apart, keep both");
+    let mut failures = Vec::new();
+    for op in [Op::OpenDir, Op::ReadDir, Op::ReadEntry] {
+        for nth in 1..=16 {
+            let (_, wrong) = with_faults(&told, &format!("{op:?} number {nth} fails"), |disk| {
+                let mut seen = 0;
+                let is_nth = move |call: &Call<'_>| {
+                    seen += u32::from(call.op == op);
+                    call.op == op && seen == nth
+                };
+                disk.fail_when(is_nth, EIO);
+            });
+            failures.extend((!wrong.is_empty()).then_some(wrong));
+        }
+    }
+    assert!(failures.is_empty(), "{} failures, the first: {:#?}", failures.len(), &failures[..failures.len().min(3)]);
+}

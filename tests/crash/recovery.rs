@@ -75,7 +75,8 @@ fn fault(world: &World, told: &Told, at: u64, errno: i32) -> Vec<String> {
     engine.end();
     twin.disk.settle();
     let mut wrong = finish(told, &twin);
-    // Half of a swap whose old name is taken by then is brought to the nearest free one, and stays there.
+    // In the middle of a ring of moves the old name and the new one of an item can both be taken: then it is brought to the
+    // nearest free one, and stays there.
     wrong.retain(|w| !(w.contains("without the crash and with it") && w.contains(" (1): nothing and ")));
     if told.scenario.name.contains("moved apart") {
         // An unseen half of a move makes it a deletion and a new item: both places may have it in the end.

@@ -7,7 +7,6 @@ use portbook::conduit::{ConduitOptions, Filters};
 use portbook::model::{ConflictPolicy, SyncMode, Timestamp};
 use portbook::provider::local::Disk as _;
 use portbook::provider::simulation::{ModelOptions, Op};
-use portbook::store::{Statement, Value, Write};
 
 use crate::engine::tree::visible;
 use crate::engine::{Engine, RIGHT, World, at_rest, confirmed, options};
@@ -295,29 +294,4 @@ fn end(engine: Arc<Engine>) {
     if let Ok(engine) = Arc::try_unwrap(engine) {
         engine.end();
     }
-}
-
-fn lease(engine: &Engine, owner: &str, until: i64) {
-    let tenant = engine.session().unwrap().tenant();
-    let set = Statement::new(
-        "UPDATE sync_conduit SET lease_owner = ?1, lease_expires_at = ?2",
-        vec![Value::Text(owner.to_owned()), Value::Time(until)],
-    );
-    portbook::wait(engine.store.inner.write(tenant, vec![Write::Execute(set)])).unwrap();
-}
-
-#[test]
-fn the_lease_of_another_machine_is_respected_until_it_runs_out() {
-    let how = options(MIRROR, None);
-    let world = agreed(&how);
-    world.left().put("a", b"a, by the left");
-    world.settle();
-    let engine = world.engine();
-    let until = (world.disk.now_ns() / 1_000) as i64 + 60_000_000;
-    lease(&engine, "elsewhere/1/x", until);
-    assert_eq!(engine.sync(&how).unwrap_err().code(), Code::Busy);
-    assert_eq!(world.right().all()["a"].content, b"a, agreed", "nothing was done");
-    world.disk.advance(61_000_000_000);
-    assert!(engine.sync(&how).unwrap().is_in_step(), "it ran out");
-    engine.end();
 }

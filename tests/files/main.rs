@@ -7,6 +7,7 @@ mod clocks;
 mod engine;
 mod engines;
 mod histories;
+mod leases;
 #[path = "../lib/server.rs"]
 mod server;
 mod soak;

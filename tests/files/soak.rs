@@ -1,7 +1,8 @@
 //! Long lives: one pair of trees and one book through many rounds of edits, in each of which the run may crash, meet calls
 //! that fail or have its clock set. After each round nothing is lost and both sides come into step.
 //!
-//! `PORTBOOK_SOAK_MINUTES` is how long; without it, one short life that is the same every time.
+//! `PORTBOOK_SOAK_MINUTES` is how long; without it, one short life that is the same every time. `PORTBOOK_SOAK_LIFE` is the
+//! number of the first life, to live one again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -146,7 +147,9 @@ fn a_long_life_of_edits_crashes_and_faults_loses_nothing() {
     let minutes = minutes.map(|n| n.parse::<u64>().expect("PORTBOOK_SOAK_MINUTES is a number"));
     let until = minutes.map(|n| Instant::now() + Duration::from_secs(n * 60));
     // Others each time when there is time; the first is printed with what it failed with.
-    let first = until.map_or(0, |_| u64::from(std::process::id()) * 1_000_000);
+    let named = std::env::var("PORTBOOK_SOAK_LIFE").ok();
+    let named = named.map(|n| n.parse().expect("PORTBOOK_SOAK_LIFE is a number"));
+    let first = named.unwrap_or_else(|| until.map_or(0, |_| u64::from(std::process::id()) * 1_000_000));
     let mut lived = Lived::default();
     let begun = Instant::now();
     for number in first.. {

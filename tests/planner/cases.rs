@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portbook::delta::{Action, ChangeKind, Scope, Settings, SkipReason};
+use portbook::delta::{Action, Change, ChangeKind, Scope, Settings, SkipReason};
 use portbook::model::{ConflictPolicy, RelPath, Side, SyncMode};
 
 use crate::world::{World, effects, path, settings};
@@ -100,6 +100,58 @@ fn an_empty_directory_is_made_and_removed_like_any_item() {
     world.trees.left.remove(&path("d"));
     world.sync(&both());
     assert!(!world.trees.right.is_dir(&path("d")));
+}
+
+/// One look that fails is no reason to keep both, or to fill a directory again that somebody replaced.
+#[test]
+fn a_file_against_a_directory_that_cannot_be_looked_at_decides_nothing() {
+    for policy in ConflictPolicy::ALL {
+        let s = settings(SyncMode::Bidirectional, *policy);
+        for below in ["d", "d/e"] {
+            let mut world = agreed();
+            world.dir(Side::Left, "d/e");
+            world.put(Side::Left, "d/e/x", "agreed");
+            world.sync(&s);
+            world.trees.right.remove(&path("d"));
+            world.put(Side::Right, "d", "a file took its place");
+            world.trees.left.unreadable.push(path(below));
+            let plan = world.sync(&s);
+            assert!(effects(&plan).is_empty(), "{policy:?} {below}: {:#?}", effects(&plan));
+            let unknown = |c: &&Change| matches!(c.action, Action::Skip(SkipReason::Unknown(Side::Left, _)));
+            assert_eq!(plan.changes.iter().filter(unknown).count(), 1, "{policy:?} {below}: one failure");
+            world.trees.left.unreadable.clear();
+            world.sync(&s);
+            assert_eq!(world.trees.left.items[&path("d")].content, b"a file took its place", "{policy:?} {below}");
+            assert_eq!(world.trees.left.shape(), world.trees.right.shape(), "{policy:?} {below}");
+        }
+    }
+}
+
+/// What has its name later was not agreed on, and does not go for a deletion of long ago.
+#[test]
+fn a_file_that_went_while_a_directory_took_its_name_at_the_target_is_forgotten() {
+    for mode in [SyncMode::Mirror, SyncMode::Selective] {
+        for is_beneath in [false, true] {
+            let s = settings(mode, ConflictPolicy::KeepBoth);
+            let mut world = agreed();
+            let at = if is_beneath { "d/x" } else { "x" };
+            world.put(Side::Left, at, "agreed");
+            world.sync(&s);
+            world.trees.left.remove(&path(if is_beneath { "d" } else { "x" }));
+            let agreed = world.trees.right.items[&path(at)].clone();
+            world.trees.right.remove(&path(at));
+            world.dir(Side::Right, at);
+            world.put(Side::Right, &format!("{at}/in"), "by the target");
+            world.sync(&s);
+            assert!(world.trees.right.items.contains_key(&path(&format!("{at}/in"))), "{mode:?}");
+            assert!(world.ledger.values().all(|row| row.name.as_bytes() != b"x"), "{mode:?} {at}: {:?}", world.ledger);
+            assert!(effects(&world.plan(&s)).is_empty(), "{mode:?} {at}");
+            world.trees.right.remove(&path(at));
+            world.trees.right.items.insert(path(at), agreed);
+            world.sync(&s);
+            assert!(world.trees.right.items.contains_key(&path(at)), "{mode:?} {at}: what was put back stays");
+        }
+    }
 }
 
 #[test]

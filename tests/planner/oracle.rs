@@ -210,10 +210,9 @@ impl Table<'_> {
         }
         if mirror && has == Side::Right && !was_dir {
             if !self.rules.exact {
-                self.leave(at, base, is, out); // note a
-                return;
+                return self.leave(at, &Base::Absent, is, out); // note a: the file of this name is gone from both
             }
-            return self.remove_all(at, base, is, has, out);
+            return self.remove_all(at, is, has, out);
         }
         if !was_dir || (mirror && has == Side::Left) {
             // Rows 2 and 3, or a mirror that makes again what the target lost.
@@ -275,10 +274,10 @@ impl Table<'_> {
     }
 
     /// *Exact*: what the ledger never knew goes, except what is left out or cannot be seen.
-    fn remove_all(&self, at: &str, base: &Base, is: Sides<&Seen>, has: Side, out: &mut Expected) {
+    fn remove_all(&self, at: &str, is: Sides<&Seen>, has: Side, out: &mut Expected) {
         let Seen::Dir { children, sealed } = is[has] else { panic!("a directory") };
         if *sealed {
-            return self.leave(at, base, is, out);
+            return self.leave(at, &Base::Absent, is, out);
         }
         for (name, child) in children {
             let below = format!("{at}/{name}");
@@ -287,7 +286,7 @@ impl Table<'_> {
             } else if child.is_dir() {
                 let mut only = Sides::new(&Seen::Absent, &Seen::Absent);
                 only[has] = child;
-                self.remove_all(&below, &Base::Absent, only, has, out);
+                self.remove_all(&below, only, has, out);
             } else {
                 out.trash_all(child);
                 out.deleted += 1;
@@ -295,7 +294,6 @@ impl Table<'_> {
         }
         if out.holds_something(has, at) {
             out.trees[has].insert(at.to_owned(), (Kind::Dir, String::new()));
-            out.keep_rows(at, base);
         } else {
             out.deleted += 1;
         }
@@ -338,6 +336,16 @@ impl Table<'_> {
         let (blocked, untracked) = self.holds_strange(base, is[folder]);
         let mirror = self.rules.mode != SyncMode::Bidirectional;
         let folder_is_new = !was_dir && base.equals(is[file]); // row 19
+        let named = match () {
+            () if mirror => Some(Side::Left),
+            () if folder_is_new => Some(folder),
+            () => self.rules.winner(),
+        };
+        // Who wins hangs on what it holds, and that cannot be seen.
+        let is_asked = named == Some(file) || was_dir && !(mirror && named == Some(folder));
+        if is_asked && self.holds_sealed(is[folder]) {
+            return self.leave(at, base, is, out);
+        }
         let file_is_new = was_dir && base.holds_all_of(is[folder]) && !blocked; // row 21
         // A mirror's own directory is as it was, whatever became of what it holds.
         let unopposed = folder_is_new || file_is_new || (mirror && was_dir && folder == Side::Left);
@@ -381,6 +389,13 @@ impl Table<'_> {
         } else {
             self.carry_children(at, is[folder], folder, out);
         }
+    }
+
+    /// Whether something in the directory cannot be listed, but for what is left out.
+    fn holds_sealed(&self, seen: &Seen) -> bool {
+        let Seen::Dir { children, sealed } = seen else { return false };
+        let mut seen = children.iter().filter(|(name, child)| !self.rules.excludes(name, child.is_dir()));
+        *sealed || seen.any(|(_, child)| self.holds_sealed(child))
     }
 
     /// Whether the directory holds what is left out or cannot be seen, and what the ledger never knew.

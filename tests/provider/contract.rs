@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use portbook::delta::{Expect, Metadata};
 use portbook::identity::ContentHash;
 use portbook::model::{Entry, Kind, Name, Node, RelPath, Timestamp};
-use portbook::provider::{Listing, Move, Provider, Publish, Source, Stage, Staged, Trash};
+use portbook::provider::{Listing, Move, Provider, Publish, Source, Stage, Staged, TEMP_PREFIX, Trash};
 use portbook::{Code, Result};
 
 /// Runs every case.
@@ -168,7 +168,7 @@ async fn directories(p: &impl Provider) {
 async fn moves(p: &impl Provider) {
     let node = put(p, "from", b"moved", Expect::Absent).await.unwrap();
     put(p, "taken", b"stays", Expect::Absent).await.unwrap();
-    let go = |from: &str, to: &str, expect| Move { from: path(from), to: path(to), expect };
+    let go = |from: &str, to: &str, expect| Move { from: path(from), to: path(to), expect, through: None };
     let over = p.move_items(vec![go("from", "taken", Expect::Node(node.clone()))]).await.remove(0);
     assert_eq!(code(over), Code::Stale, "a move never overwrites");
     assert_eq!((content(p, "from").await, content(p, "taken").await), (b"moved".to_vec(), b"stays".to_vec()));
@@ -192,7 +192,12 @@ async fn folding(p: &impl Provider) {
         if folds {
             assert_eq!(code(put(p, to, b"other", Expect::Absent).await), Code::Stale, "{to} is taken by {from}");
         }
-        let go = Move { from: path(from), to: path(to), expect: Expect::Node(node) };
+        let through = Name::new(&[TEMP_PREFIX, b"fold-1"].concat()).unwrap();
+        let go = Move { from: path(from), to: path(to), expect: Expect::Node(node), through: Some(through) };
+        if folds {
+            let visible = p.move_items(vec![Move { through: None, ..go.clone() }]).await.remove(0);
+            assert_eq!(code(visible), Code::Stale, "it would stand under a visible name in between");
+        }
         p.move_items(vec![go]).await.remove(0).unwrap();
         let names = names(p, "").await;
         assert!(names.contains(&to.to_string()) && !names.contains(&from.to_string()), "{names:?}");

@@ -104,7 +104,8 @@ async fn moves_trash_and_directories_are_durable_after_a_flush() {
     place.flush(vec![path("a"), path("a/b")]).await.unwrap();
     let one = put(&place, "a/one", b"one", Expect::Absent).await.unwrap();
     let two = put(&place, "a/two", b"two", Expect::Absent).await.unwrap();
-    let to = portbook::provider::Move { from: path("a/one"), to: path("a/b/one"), expect: Expect::Node(one) };
+    let to =
+        portbook::provider::Move { from: path("a/one"), to: path("a/b/one"), expect: Expect::Node(one), through: None };
     place.move_items(vec![to]).await.remove(0).unwrap();
     let gone = portbook::provider::Trash { path: path("a/two"), expect: Expect::Node(two), label: "run".into() };
     place.trash(vec![gone]).await.remove(0).unwrap();

@@ -66,9 +66,9 @@ async fn no_link_leads_out_of_the_root() {
     assert!(contract::put_staged(&place, contract::new_file(&path("d/new"), b"new")).await.is_err());
     assert!(contract::publish(&place, staged, Expect::Any, None).await.is_err());
     assert!(place.make_dirs(vec![(path("d/sub"), Metadata::default())]).await.remove(0).is_err());
-    let into = Move { from: path("mine"), to: path("d/mine"), expect: Expect::Node(mine) };
+    let into = Move { from: path("mine"), to: path("d/mine"), expect: Expect::Node(mine), through: None };
     assert!(place.move_items(vec![into]).await.remove(0).is_err());
-    let out = Move { from: path("d/secret"), to: path("stolen"), expect: Expect::Any };
+    let out = Move { from: path("d/secret"), to: path("stolen"), expect: Expect::Any, through: None };
     assert!(place.move_items(vec![out]).await.remove(0).is_err());
     let gone = Trash { path: path("d/secret"), expect: Expect::Any, label: "run".into() };
     assert!(place.trash(vec![gone]).await.remove(0).is_err());

@@ -23,6 +23,7 @@ use crate::store::{Store, Write};
 use super::baseline::IntentItem;
 use super::conflict;
 use super::journal::Journal;
+use super::lease::Lease;
 use super::outcome::{self, Done, Outcome, Seen};
 use super::pipeline::{self, Pipeline};
 use super::recover;
@@ -43,6 +44,7 @@ pub(crate) struct Apply {
     pub(crate) scene: Scene,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reporter: Arc<Reporter>,
+    pub(crate) lease: Arc<Lease>,
     pub(crate) journal: Journal,
     pub(crate) meter: Meter,
     /// Names this run in the trash of the roots.
@@ -114,7 +116,7 @@ impl Apply {
                 let page = reader.page(at, until).await?;
                 let Some(last) = page.last() else { break };
                 at = last.at;
-                self.reporter.gate().await?;
+                self.gate().await?;
                 match step {
                     Step::Clear | Step::Delete => self.delete(page).await?,
                     Step::Structure => self.restructure(page).await?,
@@ -126,6 +128,7 @@ impl Apply {
             }
             match step {
                 Step::Structure => {
+                    self.lease.hold().await?;
                     let swaps = std::mem::take(&mut self.kept_intents);
                     if !(swaps.is_empty() || self.undone.is_empty()) {
                         // A second half may have been refused: nothing stays under a name that no scan shows.
@@ -135,6 +138,7 @@ impl Apply {
                 }
                 Step::Transfer => {
                     pipeline.drain(self).await?;
+                    self.lease.hold().await?;
                     let asides = std::mem::take(&mut self.aside_intents);
                     self.release(asides).await?;
                     self.narrow_dirs().await?;
@@ -143,6 +147,12 @@ impl Apply {
             }
         }
         Ok(())
+    }
+
+    /// Where the run may wait or stop; behind it the conduit is this run's own.
+    async fn gate(&self) -> Result<()> {
+        self.reporter.gate().await?;
+        self.lease.hold().await
     }
 
     /// Separates what is to be done to a side from what only the ledger learns and from what cannot be done any more:
@@ -185,7 +195,7 @@ impl Apply {
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
         let batches = pipeline::batches(page, self.pace.bytes_per_second(), |side, p| self.is_resumable(side, p));
         for (side, batch) in batches {
-            if let Err(stop) = self.reporter.gate().await {
+            if let Err(stop) = self.gate().await {
                 // What is under way is brought home, so that the next run need not do it again.
                 pipeline.drain(self).await?;
                 return Err(stop);

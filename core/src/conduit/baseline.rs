@@ -55,6 +55,8 @@ pub(crate) enum IntentItem {
         temporary: RelPath,
         /// Where it was.
         from: RelPath,
+        /// Where it is to be.
+        to: RelPath,
         /// What it is.
         ident: Ident,
         /// The directory that the temporary name is in, where that was there already.
@@ -233,8 +235,8 @@ impl Baseline {
         match item {
             IntentItem::Staged { side, target, tag } => IntentItem::Staged { side: self.side(side), target, tag },
             IntentItem::Carried { side, target, tag } => IntentItem::Carried { side: self.side(side), target, tag },
-            IntentItem::Swap { side, temporary, from, ident, holder } => {
-                IntentItem::Swap { side: self.side(side), temporary, from, ident, holder }
+            IntentItem::Swap { side, temporary, from, to, ident, holder } => {
+                IntentItem::Swap { side: self.side(side), temporary, from, to, ident, holder }
             }
             IntentItem::Aside { side, aside, from } => IntentItem::Aside { side: self.side(side), aside, from },
         }

@@ -42,6 +42,7 @@ use crate::operation::preview::{PREVIEW_LIFETIME, PreviewSummary};
 use crate::operation::run::Run;
 
 pub(crate) use connect::{connect, existing};
+pub(crate) use lease::{machine, machine_named};
 pub(crate) use run::of_other_places;
 pub(crate) use upkeep::maintain;
 pub(crate) use verify::verify;

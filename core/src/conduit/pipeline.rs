@@ -152,6 +152,7 @@ impl Pipeline {
 
     /// After a flush: records what was published, publishes what was staged.
     async fn advance(&mut self, apply: &mut Apply) -> Result<()> {
+        apply.lease.hold().await?;
         if let Some(batch) = self.published.take() {
             apply.commit(batch.closing, batch.outcomes).await?;
         }
@@ -200,7 +201,8 @@ async fn stage(
 /// Removes what a batch has staged. What cannot be removed now is removed by the next run, by the batch's intent; what a
 /// session owns is left to the run that continues it.
 async fn discard(apply: &Apply, batch: StagedBatch) {
-    if batch.session.is_some() {
+    // When another run has taken over, what stands under these names is its own.
+    if batch.session.is_some() || apply.lease.is_lost() {
         return;
     }
     let staged = batch.items.into_iter().filter_map(|(_, result)| result.ok());

@@ -63,6 +63,7 @@ struct Swap {
     side: Side,
     temporary: RelPath,
     from: RelPath,
+    to: RelPath,
     ident: Ident,
     holder: Option<Ident>,
 }
@@ -70,8 +71,8 @@ struct Swap {
 impl Swap {
     fn of(item: &IntentItem) -> Option<Self> {
         match item.clone() {
-            IntentItem::Swap { side, temporary, from, ident, holder } => {
-                Some(Self { side, temporary, from, ident, holder })
+            IntentItem::Swap { side, temporary, from, to, ident, holder } => {
+                Some(Self { side, temporary, from, to, ident, holder })
             }
             IntentItem::Staged { .. } | IntentItem::Carried { .. } | IntentItem::Aside { .. } => None,
         }
@@ -100,7 +101,7 @@ async fn surface(scene: &Scene, swaps: Vec<Swap>) -> Result<()> {
         let mut seen = scene.sides[swap.side].stat(paths).await.into_iter();
         let (item, holder) = (seen.next().transpose()?.flatten(), seen.next().transpose()?.flatten());
         match item {
-            Some(node) => rename(scene, swap.side, swap.temporary, swap.from, node).await?,
+            Some(node) => rename(scene, swap.side, swap.temporary, [swap.from, swap.to], node).await?,
             None if holder.map(|h| h.ident) == swap.holder => {}
             None => gone.push(swap),
         }
@@ -114,21 +115,30 @@ async fn surface(scene: &Scene, swaps: Vec<Swap>) -> Result<()> {
         for (path, node) in scene.sides[side].find_hidden(names).await? {
             let Some(swap) = gone.iter().find(|s| s.temporary.name() == path.name() && s.is(&node)) else { continue };
             let here = path.parent().unwrap_or_default();
+            // Where it was, and where it was to be when that is in the same directory.
             let from = swap.from.name().map_or_else(|| swap.from.clone(), |name| here.join(&name));
-            rename(scene, side, path, from, node).await?;
+            let stays = swap.to.parent() == swap.from.parent();
+            let to = swap.to.name().filter(|_| stays).map_or_else(|| swap.to.clone(), |name| here.join(&name));
+            rename(scene, side, path, [from, to], node).await?;
         }
     }
     Ok(())
 }
 
-/// Gives an item that stands under a temporary name this name, or the nearest free one.
-async fn rename(scene: &Scene, side: Side, temporary: RelPath, from: RelPath, node: Node) -> Result<()> {
+/// Gives an item that stands under a temporary name its old one, where another has taken that the one it was to have, and
+/// else the nearest free one. What fails otherwise ends the run: while the item is hidden it would look deleted.
+async fn rename(scene: &Scene, side: Side, temporary: RelPath, names: [RelPath; 2], node: Node) -> Result<()> {
     let provider = &scene.sides[side];
-    for attempt in 0..100 {
-        let to = if attempt == 0 { from.clone() } else { numbered(&from, attempt) };
-        let request = Move { from: temporary.clone(), to: to.clone(), expect: Expect::Node(node.clone()) };
-        if let Some(Ok(_)) = provider.move_items(vec![request]).await.pop() {
-            return provider.flush(vec![to]).await;
+    let others: Vec<RelPath> = (1..100).map(|number| numbered(&names[0], number)).collect();
+    for to in names.into_iter().chain(others) {
+        let expect = Expect::Node(node.clone());
+        let request = Move { from: temporary.clone(), to: to.clone(), expect, through: None };
+        match provider.move_items(vec![request]).await.pop() {
+            Some(Ok(_)) => return provider.flush(vec![to]).await,
+            // It is taken, or its directory is not there.
+            Some(Err(e)) if matches!(e.code(), Code::Stale | Code::NotFound | Code::Invalid) => {}
+            Some(Err(e)) => return Err(e),
+            None => {}
         }
     }
     Err(crate::Error::new(crate::Code::Storage, "bring back", &temporary)
@@ -146,7 +156,7 @@ async fn take_back(scene: &Scene, side: Side, aside: RelPath, from: RelPath) -> 
     let provider = &scene.sides[side];
     let there = provider.stat(vec![aside.clone()]).await.pop();
     let Some(node) = there.transpose()?.flatten() else { return Ok(()) };
-    let request = Move { from: aside.clone(), to: from.clone(), expect: Expect::Node(node) };
+    let request = Move { from: aside.clone(), to: from.clone(), expect: Expect::Node(node), through: None };
     match provider.move_items(vec![request]).await.pop() {
         Some(Ok(_)) => provider.flush(vec![from, aside]).await,
         // Something is at its place by now: the conflict was carried out that far, and its copy stays.

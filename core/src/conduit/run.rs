@@ -20,7 +20,7 @@ use super::apply::{Applied, Apply, seen_at};
 use super::conflict;
 use super::guard;
 use super::journal::{Ending, Journal};
-use super::lease::Lease;
+use super::lease::{Held, Lease};
 use super::plan::{Begin, plan};
 use super::recover::recover;
 use super::scene::{Row, Scene, lock};
@@ -92,18 +92,26 @@ pub(crate) async fn run(
     let is_renewed = guard::vacancy(&row.identities, &conduit.places.right, &options)?;
     let threads = options.transfers.unwrap_or(conduit.options.transfers).max(1);
     let (scene, roots) = conduit.scene(row.generation + 1, true, threads).await?;
-    let _locks = lock(&scene, writes_source).await?;
-    let lease = Lease::take(&conduit).await?;
+    let locks = lock(&scene, writes_source).await?;
+    // The target is never locked by two, whichever way a run goes.
+    let is_locked = locks.iter().all(Option::is_some);
+    let held = Held::take(&conduit, is_locked, reporter.control.stop.clone()).await?;
     // Whoever held the lease before may have moved on what was read before the lock.
-    let mut row = conduit.row().await?;
+    let mut row = match conduit.row().await {
+        Ok(row) => row,
+        Err(error) => {
+            held.end().await;
+            return Err(error);
+        }
+    };
     if is_renewed {
         row.identities.right = None;
     }
     let scene = Scene { ledger: conduit.ledger(row.generation + 1), ..scene };
     let mut voyage =
-        Voyage { conduit: conduit.clone(), row, scene, roots, options, reporter: Arc::new(reporter), begun };
+        Voyage { conduit, row, scene, roots, options, reporter: Arc::new(reporter), lease: held.lease.clone(), begun };
     let result = voyage.sail(task).await;
-    lease.end(&conduit).await;
+    held.end().await;
     result
 }
 
@@ -115,6 +123,7 @@ struct Voyage {
     roots: Sides<Option<RootIdentity>>,
     options: ApplyOptions,
     reporter: Arc<Reporter>,
+    lease: Arc<Lease>,
     begun: Duration,
 }
 
@@ -155,13 +164,16 @@ impl Voyage {
             swapped: self.conduit.swapped,
         };
         let now = self.conduit.book.clock.now();
-        let mut first = self.take_over(&journal, preview, &delta, now);
+        let mut first = vec![self.lease.fence()];
+        first.extend(self.take_over(&journal, preview, &delta, now));
         first.extend(journal.begin(preview, &extent, now));
         first.extend(conflict::begin(&self.conduit, journal.generation, &delta.decided));
         if delta.items == 0 && delta.waiting == 0 && delta.counts.is_quiet() {
             return self.end_quietly(begin, first, &journal, preview, &delta).await;
         }
-        begin.finish(first).await?;
+        if let Err(refused) = begin.finish(first).await {
+            return Err(self.lease.why(refused).await);
+        }
         self.apply(journal, preview, &delta, from, &extent, seen).await
     }
 
@@ -187,6 +199,7 @@ impl Voyage {
             scene: self.scene.clone(),
             clock: book.clock.clone(),
             reporter: self.reporter.clone(),
+            lease: self.lease.clone(),
             journal: journal.clone(),
             meter,
             label: format!("{}-{}", started.format("%Y%m%dT%H%M%SZ"), journal.generation),
@@ -204,7 +217,14 @@ impl Voyage {
             reached: from,
             failed_before: extent.failed,
         };
-        let outcome = apply.run(from).await;
+        let outcome = match apply.run(from).await {
+            Ok(()) => self.lease.hold().await,
+            stopped => stopped,
+        };
+        if self.lease.is_lost() {
+            // The run that has taken over writes the history from here on, and gives the lease back.
+            return Err(self.lease.taken_over());
+        }
         let applied = std::mem::take(&mut apply.tally);
         let (ending, error) = match outcome {
             Ok(()) if applied.counts.failed + applied.waiting > 0 => (Ending::CompletedWithErrors, None),
@@ -222,7 +242,7 @@ impl Voyage {
         };
         // The row may be a second behind, and what completes it is logged with its counts.
         let reached = apply.meter.read(book.clock.elapsed());
-        let mut last = vec![journal.progress(&reached, applied.counts.failed + extent.failed)];
+        let mut last = vec![self.lease.fence(), journal.progress(&reached, applied.counts.failed + extent.failed)];
         last.extend(journal.end(
             ending,
             &applied,
@@ -237,7 +257,9 @@ impl Voyage {
             self.tend_trash().await;
             self.tend_transfers(journal.generation).await;
         }
-        book.store.write(self.conduit.tenant, last).await?;
+        if let Err(refused) = book.store.write(self.conduit.tenant, last).await {
+            return Err(self.lease.why(refused).await);
+        }
         book.progress_written.notify_waiters();
         match error {
             Some(error) => Err(error),
@@ -303,7 +325,9 @@ impl Voyage {
         batch.extend(journal.end(Ending::Completed, &applied, delta.counts.unchanged, None, &verification, now));
         batch.push(set_state(&self.conduit, preview, "applied", false));
         batch.extend(self.close_conflicts(journal, preview, delta));
-        begin.finish(batch).await?;
+        if let Err(refused) = begin.finish(batch).await {
+            return Err(self.lease.why(refused).await);
+        }
         self.tend_transfers(journal.generation).await;
         Ok(self.report(journal, preview, delta, applied, verification, false))
     }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use crate::delta::{Action, Change, Expect, Metadata};
 use crate::error::{Code, Error, Result};
-use crate::model::{Ident, Kind, Node, Side};
+use crate::model::{Ident, Kind, Name, Node, RelPath, Side};
 use crate::operation::plan::Planned;
-use crate::provider::Move;
+use crate::provider::{Move, TEMP_PREFIX};
 use crate::store::Write;
 
 use super::apply::Apply;
@@ -93,6 +93,7 @@ impl Apply {
                         from: from.clone(),
                         to: p.change.path_on(side).clone(),
                         expect: p.change.expect[side].clone(),
+                        through: self.through(side, &p.change, from),
                     }),
                     _ => None,
                 });
@@ -154,6 +155,16 @@ impl Apply {
         self.commit(Vec::new(), outcomes).await
     }
 
+    /// The temporary name under which an item may stand while it gets a name that its place may not tell from the old one
+    /// (another case, another normal form).
+    fn through(&self, side: Side, change: &Change, from: &RelPath) -> Option<Name> {
+        let capabilities = self.scene.sides[side].capabilities();
+        let folds = capabilities.case_insensitive || capabilities.unicode_insensitive;
+        let is_rename = folds && !is_swap_step(change) && change.path_on(side).parent() == from.parent();
+        let name = [TEMP_PREFIX, format!("fold-{}", change.pair.0).as_bytes()].concat();
+        is_rename.then(|| Name::new(&name)).flatten()
+    }
+
     /// A move through a temporary name leaves an intent until the swap is complete, a version that goes aside until
     /// what takes its place has come.
     async fn intend_moves(&mut self, page: &[Planned]) -> Result<()> {
@@ -161,15 +172,21 @@ impl Apply {
         for change in page.iter().map(|p| &p.change) {
             let Action::Move { on: side, from, .. } = &change.action else { continue };
             let (side, from, to) = (*side, from.clone(), change.path_on(*side).clone());
-            if is_swap_step(change) {
+            let through = self.through(side, change, &from);
+            let above = to.parent().unwrap_or_default();
+            let hidden = through.map(|name| above.join(&name)).or_else(|| is_swap_step(change).then(|| to.clone()));
+            if let Some(temporary) = hidden {
                 let ident = match &change.expect[side] {
                     Expect::Node(node) => node.ident.clone(),
                     Expect::Absent | Expect::Any => Ident::None,
                 };
-                let above = to.parent().unwrap_or_default();
                 let holder = self.scene.sides[side].stat(vec![above]).await.pop().transpose()?.flatten();
-                swaps.push(IntentItem::Swap { side, temporary: to, from, ident, holder: holder.map(|h| h.ident) });
-            } else if change.expect[side.other()] == Expect::Absent {
+                // The first half of a swap says in its agreed path where the second half goes.
+                let goal = if is_swap_step(change) { change.path.clone() } else { to.clone() };
+                let (from, holder) = (from.clone(), holder.map(|h| h.ident));
+                swaps.push(IntentItem::Swap { side, temporary, from, to: goal, ident, holder });
+            }
+            if !is_swap_step(change) && change.expect[side.other()] == Expect::Absent {
                 asides.push(IntentItem::Aside { side, aside: to, from });
             }
         }

@@ -178,8 +178,13 @@ impl Reconciler {
         let Clash { item, policy_decides, file_is_settled, taken } = clash;
         let was_dir = item.row.as_ref().is_some_and(|r| r.kind == Kind::Dir);
         let mirrors = self.settings.mode != SyncMode::Bidirectional;
+        let is_unknown = found.unknown.is_some();
+        if let Some((side, reason)) = found.unknown.filter(|_| !mirrors) {
+            // Whether anything in it changed decides who wins; one look that failed must not.
+            return self.emit_skip(dir, &item, SkipReason::Unknown(side, reason), out);
+        }
         let is_untracked = found.untracked || item.row.is_none();
-        let stays = found.blocked || (mirrors && is_untracked && !self.settings.exact);
+        let stays = found.blocked || is_unknown || (mirrors && is_untracked && !self.settings.exact);
         let unopposed = was_dir && !found.changed && !found.blocked;
         if !mirrors && !unopposed && policy_decides {
             match self.rule().winner() {

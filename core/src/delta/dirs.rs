@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::change::{Action, Change, ChangeKind, SkipReason, Step};
+use super::change::{Action, Change, ChangeKind, SkipReason, Step, Unreadable};
 use super::decision::Deciding;
 use super::emit::{Item, Order, build};
 use super::moves::Lineage;
@@ -49,14 +49,16 @@ pub(super) struct Clash {
 }
 
 /// What a probe found.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     /// Something that the ledger does not know, or knows otherwise.
     pub(super) changed: bool,
     /// Something the ledger never knew.
     pub(super) untracked: bool,
-    /// Something unknown or excluded.
+    /// Something excluded, or of a kind that is left alone.
     pub(super) blocked: bool,
+    /// Something could not be looked at, for this reason.
+    pub(super) unknown: Option<(Side, Unreadable)>,
 }
 
 /// A directory whose descendants are not all decided.
@@ -240,6 +242,11 @@ impl Reconciler {
                     (true, None, None) => {
                         parent.survives[on] = true;
                         self.take_back(item.row.as_ref());
+                        // A file of this name, which is gone from both sides.
+                        if let Some(row) = item.row.as_ref().filter(|row| row.kind != Kind::Dir && !present(on.other()))
+                        {
+                            self.emit_ledger(parent, &item, row.id, ChangeKind::Unchanged, Action::Forget, out);
+                        }
                     }
                     // Something in it could not go after all, and two items cannot have one name.
                     (true, Some(_), None) => self.emit_skip(parent, &item, SkipReason::NameCollision(on), out),
@@ -261,6 +268,7 @@ impl Reconciler {
                 parent.found.changed |= dir.found.changed;
                 parent.found.untracked |= dir.found.untracked;
                 parent.found.blocked |= dir.found.blocked;
+                parent.found.unknown = parent.found.unknown.take().or_else(|| dir.found.unknown.clone());
                 if !matches!(parent.fate, Fate::Probe { .. }) {
                     let before = self.next_dir_number();
                     self.resolve_clash(parent, parent_id, on, *clash, dir.found, out);

@@ -86,8 +86,8 @@ impl Reconciler {
     /// `?` blocks the removal of everything above it.
     pub(super) fn report_unknown(&mut self, dir: &mut Dir, side: Side, reason: Unreadable, out: &mut Vec<Change>) {
         dir.survives = Sides::new(true, true);
-        dir.found.blocked = true;
         if matches!(dir.fate, Fate::Probe { .. }) {
+            dir.found.unknown = dir.found.unknown.take().or(Some((side, reason)));
             return;
         }
         let change = Change {
@@ -339,7 +339,13 @@ impl Reconciler {
                     Fate::Remove { on: Side::Right, step: Step::Delete, replaced: None },
                 ));
             }
-            return self.emit_skip(dir, &item, SkipReason::Untracked, out);
+            // The file of this name is gone from both sides; the directory is another item, which the ledger never knew.
+            let stranger = Spot { row: None, ..spot.clone() };
+            let stranger = stranger.item(dir, &self.settings).filter(|_| row.is_some() && spot.arrival.is_none());
+            if stranger.is_some() {
+                self.forget(dir, id, spot, false, out);
+            }
+            return self.emit_skip(dir, &stranger.unwrap_or(item), SkipReason::Untracked, out);
         }
         if was_dir && !restores && !(mirrors && missing == Side::Right) {
             let pair = self.pair_of(&item);

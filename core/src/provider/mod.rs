@@ -208,6 +208,9 @@ pub struct Move {
     pub to: RelPath,
     /// What must be at `from`.
     pub expect: Expect,
+    /// The reserved name beside `to` under which it may stand in between, where the place cannot tell its old name from
+    /// the new one. The caller looks for it there after a crash; without one such a move is refused (`stale`).
+    pub through: Option<Name>,
 }
 
 /// An item to be moved to the trash.

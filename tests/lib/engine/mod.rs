@@ -134,19 +134,27 @@ impl World {
 
     /// An engine with this world's book on the roots of another disk.
     pub fn engine_on(&self, disk: &ModelDisk) -> Engine {
-        self.open(disk, Arc::default())
+        self.open(disk, Arc::default(), None)
+    }
+
+    /// … of another machine, which has a clock of its own.
+    pub fn engine_elsewhere(&self, disk: &ModelDisk, machine: &str) -> Engine {
+        self.open(disk, Arc::default(), Some(machine))
     }
 
     /// An engine that dies by this switch.
     pub fn engine_with(&self, switch: Arc<Switch>) -> Engine {
-        self.open(&self.disk, switch)
+        self.open(&self.disk, switch, None)
     }
 
-    fn open(&self, disk: &ModelDisk, switch: Arc<Switch>) -> Engine {
+    fn open(&self, disk: &ModelDisk, switch: Arc<Switch>, machine: Option<&str>) -> Engine {
         let store = SqliteStore::open(self.book(), SqliteOptions::default()).unwrap();
         let store = Arc::new(Frozen::new(Arc::new(store), switch.clone()));
         let clock = DiskClock(disk.clone(), Arc::clone(&self.ahead_ns));
-        let options = BookOptions::store(store.clone()).clock(Arc::new(clock));
+        let mut options = BookOptions::store(store.clone()).clock(Arc::new(clock));
+        if let Some(machine) = machine {
+            options = options.machine(machine);
+        }
         let book = portbook::wait(Book::open(options)).unwrap();
         let disk = FaultDisk::with_switch(disk.clone(), switch);
         Engine { book, store, disk, views: self.views.clone(), parts: self.parts }

@@ -7,7 +7,7 @@ use super::root::{Cursor, Root, not_in_reserved, not_reserved, retry, same_moved
 use super::trash;
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
-use crate::model::{Kind, Node, RelPath};
+use crate::model::{Kind, Name, Node, RelPath};
 use crate::provider::{Move, Publish};
 
 /// Publishes one staged item. A new item never overwrites. A replaced one is swapped with its successor, looked at
@@ -156,16 +156,15 @@ pub(super) fn move_item<D: Disk>(root: &Root<D>, item: &Move) -> Result<Node> {
         return Err(stale(action, &item.from, "it is gone"));
     };
     match exclusive(root, (from, name), (to, new_name)) {
-        Err(e) if e.kind() == ErrorKind::AlreadyExists && folds(root, item, &old, to) => {
-            // Not a hidden name: after a crash in between the item is seen, under a strange name.
-            let temp = [&new_name[..new_name.len().min(240)], b".renaming"].concat();
-            exclusive(root, (from, name), (to, &temp)).map_err(at)?;
-            if let Err(e) = exclusive(root, (to, &temp), (to, new_name)) {
-                exclusive(root, (to, &temp), (from, name)).map_err(at)?;
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            let through = item.through.as_ref().filter(|_| folds(root, item, &old, to));
+            let Some(temp) = through.map(Name::as_bytes) else { return Err(taken(action, &item.to, e)) };
+            exclusive(root, (from, name), (to, temp)).map_err(at)?;
+            if let Err(e) = exclusive(root, (to, temp), (to, new_name)) {
+                exclusive(root, (to, temp), (from, name)).map_err(at)?;
                 return Err(taken(action, &item.to, e));
             }
         }
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(taken(action, &item.to, e)),
         Err(e) if e.kind() == ErrorKind::CrossesDevices => {
             let error = Error::new(Code::Unsupported, action, &item.from);
             return Err(error.because(format_args!("{} lies on another file system", item.to)));
