@@ -13,14 +13,14 @@ use crate::fixture::{At, Book, Tenancy};
 use crate::schema::fill;
 use crate::server::{Database, on};
 
-fn database(book: &Book) -> &Database {
+pub(crate) fn database(book: &Book) -> &Database {
     match &book.at {
         At::Server(database) => database,
         At::File(_) => panic!("row-level security is the server's"),
     }
 }
 
-async fn connect(url: &str) -> Client {
+pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client.batch_execute("SET search_path = portbook").await.unwrap();

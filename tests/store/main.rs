@@ -5,6 +5,7 @@
 //! and why.
 
 mod batches;
+mod conduits;
 mod fixture;
 mod isolation;
 mod ledger;
@@ -54,6 +55,10 @@ on_the_server! {
     isolation::a_role_that_bypasses_security_is_refused_unless_told_so;
     isolation::books_stand_side_by_side_in_one_database;
     isolation::a_temporary_table_shadows_none_of_the_book;
+    conduits::pairs_go_with_their_conduit_however_it_goes;
+    conduits::pairs_that_are_being_written_go_too;
+    conduits::no_pair_is_written_to_a_conduit_that_is_being_deleted;
+    conduits::a_pair_stays_with_its_conduit;
     months::this_month_and_three_more_are_there_after_opening;
     months::strays_move_to_their_month_when_it_is_made;
     months::months_that_are_over_are_detached_or_dropped_by_their_owner;
