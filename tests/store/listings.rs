@@ -9,7 +9,7 @@ use portbook::model::{
 };
 use portbook::operation::{ActivityFilter, ErrorFilter, PreviewFilter, ProgressFilter};
 use portbook::store::{Insert, Record, Value, Write};
-use portbook::{Book as FrontDoor, BookOptions, Code, Session};
+use portbook::{Book as FrontDoor, Code, Session};
 use uuid::Uuid;
 
 use crate::fixture::{Book, Tenancy, id};
@@ -19,7 +19,7 @@ const START: i64 = 1_700_000_000_000_000;
 
 async fn open(book: &Book) -> (Tenancy, Session) {
     let t = book.tenancy().await;
-    let door = FrontDoor::open(BookOptions::store(book.store.clone())).await.unwrap();
+    let door = FrontDoor::open(crate::tables::keyed(book)).await.unwrap();
     let session = door.session(t.tenant, UserId::new(t.user)).await.unwrap();
     (t, session)
 }

@@ -138,6 +138,7 @@ contract! {
     tables::a_row_comes_back_as_it_was_made;
     tables::what_may_be_left_out_is;
     tables::an_update_of_a_row_that_moved_on_is_stale;
+    tables::a_secret_stays_in_its_row;
     tables::a_deleted_row_is_gone_or_can_be_restored;
     tables::pages_go_through_a_list_once;
     tables::every_list_finds_its_rows;

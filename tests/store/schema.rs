@@ -8,8 +8,8 @@ use portbook::model::{
     Activity, Conduit, ConduitId, Conflict, ConflictPolicy, DataKey, EntryKind, EntryRow, Generation, GenerationStatus,
     IndexMode, KeyKind, Moment, NameClash, ObservedState, Outcome, Pin, PreviewChange, PreviewId, PreviewRow,
     PreviewState, RelPath, Resolution, Schedule, SelectionRule, SyncAction, SyncEntityType, SyncError, SyncErrorType,
-    SyncMode, SyncStatus, SyncType, TransferSession, TransferState, UserId, VaultKey, VerificationStatus, Verify,
-    WaitReason,
+    SyncMode, SyncStatus, SyncType, TenantId, TransferSession, TransferState, UserId, VaultKey, VerificationStatus,
+    Verify, WaitReason,
 };
 use portbook::store::{Insert, Record, Statement, Value, Write};
 
@@ -82,7 +82,9 @@ pub(crate) async fn records_come_back_as_they_were_written(book: Arc<Book>) {
         lanes: Some(4),
         check_value: vec![0, 255],
     };
+    book.act_as(TenantId::BOOK);
     let key = round_trip(&book, key, VaultKey::SELECT, |_, _| ()).await;
+    book.act_as(t.tenant);
     let newest = i64::from(u32::MAX);
     let data_key = DataKey { tenant_id: t.tenant, generation: newest, key_id: key.key_id, wrapped: vec![255, 0] };
     round_trip(&book, data_key, DataKey::SELECT, |_, _| ()).await;

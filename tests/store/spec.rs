@@ -8,7 +8,7 @@
 //! - `class`: `id`, `integer`, `number`, `flag`, `text`, `json`, `bytes`, `time`.
 //! - `null`: `yes`, `no`, or `?` where the page says nothing.
 //! - `default`: as [`live`] writes it (`now`, `now+1h`, `true`, `{}`, `active`); empty where the page says nothing; `none`
-//!   where it says that there is none; `uuid` is met by no default, because the book gives ids.
+//!   where it says that there is none (`'none'` is the text); `uuid` is met by no default, because the book gives ids.
 //! - `key`, several separated by `;`: `pk`, `unique`, `fk parent.column` and optionally `cascade`, `set_null` or `restrict`.
 //! - `columns` of an index are separated by blanks; `DESC` belongs to the column before it, or is `:desc` behind it. An index
 //!   or key may have the tenant in front, which the pages do not write, because uniqueness is per tenant. An index without
@@ -57,7 +57,7 @@ fn of_column(line: &ColumnLine, live: &Live) -> Vec<String> {
         "" => true,
         "uuid" => matches!(default_found, None | Some("gen_random_uuid()")),
         "none" => default_found.is_none(),
-        wanted => default_found.is_some_and(|d| is_same_value(d, &default(wanted, false))),
+        wanted => default_found.is_some_and(|d| is_same_value(d, &default(wanted.trim_matches('\''), false))),
     };
     if !is_default {
         found.push(format!("{place}: default {} wanted, {} found", line.default, default_found.unwrap_or("none")));

@@ -4,8 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use portbook::model::{ColumnInfo, Deletion, Rule, TABLES, TableInfo, TenantId, UserId, ValueKind};
-use portbook::table::PageKey;
+use portbook::model::{
+    ColumnInfo, Deletion, FtpEndpoint, FtpProtocol, FtpsMode, Rule, Secret, TABLES, TableInfo, TenantId, User, UserId,
+    ValueKind,
+};
+use portbook::table::{Filter, PageKey};
+use portbook::vault::KeySource;
 use portbook::{Code, Session};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
@@ -30,10 +34,15 @@ fn particulars(table: &str) -> Json {
     }
 }
 
+/// The book with the key of its secrets.
+pub(crate) fn keyed(book: &Book) -> portbook::BookOptions {
+    portbook::BookOptions::store(book.store.clone()).key(KeySource::raw(vec![7; 32].into()).unwrap())
+}
+
 /// A session of a new tenant.
 pub(crate) async fn session(book: &Arc<Book>) -> Session {
     let tenancy = book.tenancy().await;
-    let opened = portbook::Book::open(portbook::BookOptions::store(book.store.clone())).await.unwrap();
+    let opened = portbook::Book::open(keyed(book)).await.unwrap();
     opened.session(TenantId(tenancy.tenant.0), UserId::new(tenancy.user)).await.unwrap()
 }
 
@@ -131,7 +140,15 @@ pub(crate) async fn a_row_comes_back_as_it_was_made(book: Arc<Book>) {
         let given = sample(&session, table, 5).await;
         let made = rows.create(given.clone()).await.unwrap_or_else(|e| panic!("{}: {e}", table.name));
         for (column, value) in &given {
-            assert_eq!(&made[column], value, "{}.{column}", table.name);
+            let is_secret = table.column(column).unwrap().kind == ValueKind::Secret;
+            let shown = if is_secret { &json!(true) } else { value };
+            assert_eq!(&made[column], shown, "{}.{column}", table.name);
+            let revealed = rows.reveal(id(&made), column).await;
+            if is_secret {
+                assert_eq!(revealed.unwrap().unwrap().expose_text().unwrap(), value.as_str().unwrap());
+            } else {
+                assert_eq!(code(revealed), Code::Invalid);
+            }
         }
         assert_eq!(rows.get(id(&made)).await.unwrap(), made, "{}", table.name);
         assert_eq!(made["is_deleted"], json!(false));
@@ -168,6 +185,46 @@ pub(crate) async fn an_update_of_a_row_that_moved_on_is_stale(book: Arc<Book>) {
         assert_eq!(rows.get(id(&made)).await.unwrap(), changed);
         assert_eq!(code(rows.update(Uuid::now_v7(), &seen(&made), change(3)).await), Code::NotFound);
     }
+}
+
+pub(crate) async fn a_secret_stays_in_its_row(book: Arc<Book>) {
+    let session = session(&book).await;
+    let endpoints = session.rows::<FtpEndpoint>();
+    let row = FtpEndpoint {
+        host: "files.example".into(),
+        port: None,
+        protocol: FtpProtocol::Sftp,
+        ftps_mode: FtpsMode::None,
+        username: None,
+        password: Some(Secret::Plain("hush".into())),
+        key_path: None,
+        passphrase: None,
+        host_key: None,
+    };
+    let made = endpoints.create(row.clone()).await.unwrap();
+    // A row that is written back as it was read keeps its secret; one sealed elsewhere changes nothing.
+    let other = endpoints.create(FtpEndpoint { password: Some(Secret::Plain("other".into())), ..row }).await.unwrap();
+    let mut changed = made.clone();
+    changed.row.host = "elsewhere.example".into();
+    changed.row.password.clone_from(&other.row.password);
+    let changed = endpoints.update(changed).await.unwrap();
+    assert_eq!(changed.row.host, "elsewhere.example");
+    assert_eq!(endpoints.reveal(made.id, "password").await.unwrap(), Some("hush".into()));
+    assert_eq!(code(endpoints.create(other.row.clone()).await), Code::Invalid, "sealed for another row");
+    let mut renewed = changed;
+    renewed.row.password = Some(Secret::Plain("new".into()));
+    renewed.row.passphrase = Some(Secret::Plain("open".into()));
+    endpoints.update(renewed.clone()).await.unwrap();
+    assert_eq!(endpoints.reveal(made.id, "password").await.unwrap(), Some("new".into()));
+    assert_eq!(endpoints.reveal(made.id, "passphrase").await.unwrap(), Some("open".into()));
+    assert_eq!(endpoints.reveal(other.id, "passphrase").await.unwrap(), None);
+    // Without the key everything works but the secrets.
+    let keyless = portbook::Book::open(portbook::BookOptions::store(book.store.clone())).await.unwrap();
+    let users = session.rows::<User>().list(Filter::all(), None, 1).await.unwrap();
+    let keyless = keyless.session(session.tenant(), users.rows[0].id).await.unwrap().rows::<FtpEndpoint>();
+    assert_eq!(keyless.get(other.id).await.unwrap(), other);
+    assert_eq!(code(keyless.reveal(other.id, "password").await), Code::WrongKey);
+    assert_eq!(code(keyless.update(renewed).await), Code::WrongKey);
 }
 
 pub(crate) async fn a_deleted_row_is_gone_or_can_be_restored(book: Arc<Book>) {
@@ -288,6 +345,9 @@ pub(crate) async fn rows_of_another_tenant_are_not_there(book: Arc<Book>) {
         assert_eq!(code(their_rows.get(id).await), Code::NotFound, "{}", table.name);
         assert_eq!(code(their_rows.update(id, &seen(&made), Row::new()).await), Code::NotFound, "{}", table.name);
         assert_eq!(code(their_rows.delete(id).await), Code::NotFound, "{}", table.name);
+        for column in table.columns.iter().filter(|c| c.kind == ValueKind::Secret) {
+            assert_eq!(code(their_rows.reveal(id, column.name).await), Code::NotFound, "{}", table.name);
+        }
         if table.deletion != Deletion::Hard {
             assert_eq!(code(their_rows.restore(id).await), Code::NotFound, "{}", table.name);
         }

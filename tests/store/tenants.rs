@@ -5,14 +5,14 @@ use std::sync::Arc;
 use portbook::model::{TABLES, TenantId, User, UserId};
 use portbook::store::{Statement, Value};
 use portbook::table::Filter;
-use portbook::{Book as FrontDoor, BookOptions, Code};
+use portbook::{Book as FrontDoor, Code};
 use uuid::Uuid;
 
 use crate::fixture::{Book, id};
 use crate::tables::sample;
 
 async fn open(book: &Book) -> FrontDoor {
-    FrontDoor::open(BookOptions::store(book.store.clone())).await.unwrap()
+    FrontDoor::open(crate::tables::keyed(book)).await.unwrap()
 }
 
 fn named(name: &str) -> User {
