@@ -22,12 +22,24 @@ CREATE INDEX idx_file_pair_directory ON file_pair(conduit_id, id) WHERE kind = 2
 -- Conduits that get pairs are locked as a foreign key locks them: whoever deletes one waits for the pairs, and whoever
 -- comes after the deletion finds none.
 CREATE FUNCTION file_pair_needs_conduit() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    first_id bigint;
+    last_id bigint;
 BEGIN
-    PERFORM FROM sync_conduit WHERE id IN (SELECT conduit_id FROM added) ORDER BY id FOR KEY SHARE;
-    IF EXISTS (SELECT FROM added WHERE conduit_id NOT IN (SELECT id FROM sync_conduit)) THEN
-        RAISE EXCEPTION 'a pair needs a conduit' USING ERRCODE = 'foreign_key_violation';
+    SELECT min(conduit_id), max(conduit_id) INTO first_id, last_id FROM added;
+    IF first_id = last_id THEN
+        -- The batch of a run: one conduit.
+        PERFORM FROM sync_conduit WHERE id = first_id FOR KEY SHARE;
+        IF FOUND THEN
+            RETURN NULL;
+        END IF;
+    ELSE
+        PERFORM FROM sync_conduit WHERE id IN (SELECT conduit_id FROM added) ORDER BY id FOR KEY SHARE;
+        IF NOT EXISTS (SELECT FROM added WHERE conduit_id NOT IN (SELECT id FROM sync_conduit)) THEN
+            RETURN NULL;
+        END IF;
     END IF;
-    RETURN NULL;
+    RAISE EXCEPTION 'a pair needs a conduit' USING ERRCODE = 'foreign_key_violation';
 END;
 $$;
 

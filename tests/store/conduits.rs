@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use portbook::Code;
-use portbook::store::Value;
+use portbook::store::{Value, Written};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -80,7 +80,12 @@ pub(crate) async fn a_pair_stays_with_its_conduit(book: Arc<Book>) {
     let turned = "INSERT INTO sync_conduit (uuid, tenant_id, source_entry_id, target_entry_id, sync_mode) \
          SELECT ?1, tenant_id, target_entry_id, source_entry_id, sync_mode FROM sync_conduit";
     book.execute(turned, vec![Value::Uuid(crate::fixture::id())]).await.unwrap();
-    let moved = "UPDATE file_pair SET conduit_id = (SELECT max(id) FROM sync_conduit)";
+    // Rows of both in one statement.
+    let to_both = "INSERT INTO file_pair (conduit_id, parent_id, name, id, kind, left_state, right_state) \
+         SELECT id, 0, ?1, 9, 1, ?1, ?1 FROM sync_conduit";
+    let added = book.execute(to_both, vec![Value::Blob(b"y".to_vec())]).await.unwrap();
+    assert_eq!(added, [Written::Changed(2)]);
+    let moved = "UPDATE file_pair SET conduit_id = (SELECT max(id) FROM sync_conduit) WHERE id = 1";
     assert_eq!(book.code(moved, vec![]).await, Some(Code::Invalid));
     book.execute("UPDATE file_pair SET conduit_id = conduit_id, kind = 2", vec![]).await.unwrap();
 }
