@@ -27,7 +27,7 @@ def ledger(yard: Yard) -> Outcome:
 
 def ledger_postgres(yard: Yard) -> Outcome:
     """The same on a PostgreSQL server of its own, as a role that row-level security binds."""
-    rows = yard.scale["ledger"] // 10
+    rows = yard.scale["ledger"] // 20
     outcome = Outcome(
         f"The file ledger on PostgreSQL, {rows:,} rows, under row-level security, over loopback",
         "warm: rows are read right after they are written",
@@ -39,7 +39,7 @@ def ledger_postgres(yard: Yard) -> Outcome:
 
 
 def records(yard: Yard) -> Outcome:
-    rows = yard.scale["ledger"] // 10
+    rows = yard.scale["ledger"] // 50
     outcome = Outcome(
         f"`sync_ledger` on SQLite, {rows:,} rows of one definition by upserts of 10,000, sorted by hash, then all of them "
         "over again, then read as records",
@@ -50,7 +50,7 @@ def records(yard: Yard) -> Outcome:
 
 
 def records_postgres(yard: Yard) -> Outcome:
-    rows = yard.scale["ledger"] // 20
+    rows = yard.scale["ledger"] // 50
     outcome = Outcome(
         f"`sync_ledger` on PostgreSQL, {rows:,} rows, likewise", "warm: rows are read right after they are written"
     )
