@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::book::BookInner;
 use crate::conduit::{self, Conduit, ConduitOptions, Place, Upkeep, VerifyOptions, VerifyReport};
 use crate::error::{Code, Error, Result};
-use crate::model::{Activity, PreviewId, Progress, Sides, SyncError, TABLES, Table, TenantId, UserId};
+use crate::model::{Activity, PreviewId, Progress, Sides, SyncError, TABLES, Table, TenantId, UserId, ValueKind};
 use crate::operation::preview::Previews;
 use crate::operation::{
     ActivityFilter, ChangeFilter, ChangeId, ErrorFilter, GenerationSummary, Listing, PreviewChange, PreviewFilter,
@@ -15,6 +15,7 @@ use crate::operation::{
 };
 use crate::rows::{JsonRows, Rows};
 use crate::table::{PageKey, Tables};
+use crate::vault::SealedColumn;
 
 /// A book used by one user of one tenant. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +23,15 @@ pub struct Session {
     book: Arc<BookInner>,
     tenant: TenantId,
     user: UserId,
+}
+
+/// Every column of secrets that a tenant has.
+fn sealed_columns() -> Vec<SealedColumn> {
+    let columns = TABLES.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+    let secrets = columns.filter(|(_, column)| column.kind == ValueKind::Secret);
+    secrets
+        .map(|(table, column)| SealedColumn { table: table.name, tenant: table.tenant, key: "id", column: column.name })
+        .collect()
 }
 
 impl Session {
@@ -111,6 +121,22 @@ impl Session {
         Ok(JsonRows::new(self.book.clone(), self.tables(), info))
     }
 
+    /// Gives the tenant a new data key and seals all its secrets anew with it; returns how many. What older data keys
+    /// sealed in copies of the book still opens with the key of the book. To change the key of the book itself, which is
+    /// faster and concerns every tenant, see [`Book::rotate_key`](crate::Book::rotate_key).
+    ///
+    /// # Errors
+    /// `wrong_key` when the book was opened without its key; `corrupt` with the place of a secret that does not open:
+    /// those before it are sealed anew, and it may be called again.
+    pub async fn renew_data_key(&self) -> Result<u64> {
+        let (vault, tenant) = (self.book.vault.clone(), self.tenant);
+        let renew = async move {
+            vault.renew_data_key(tenant).await?;
+            vault.reseal(tenant, &sealed_columns()).await
+        };
+        self.book.run(renew).await
+    }
+
     fn tables(&self) -> Tables {
         self.book.tables(self.tenant)
     }
@@ -177,11 +203,8 @@ impl Session {
         let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
         let places = Sides::new(source, target);
         let look = async move {
-            let remembered = match options.filters {
-                Some(_) => None,
-                None => conduit::existing(book, tenant, user, places.clone()).await?,
-            };
-            conduit::verify(places, remembered.as_ref(), options).await
+            let conduit = conduit::existing(book, tenant, user, places.clone()).await?;
+            conduit::verify(places, conduit.as_ref(), options).await
         };
         self.book.run(look).await
     }

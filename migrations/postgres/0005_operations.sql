@@ -355,6 +355,9 @@ CREATE INDEX ix_cloud_sync_errors_generation
     ON cloud_sync_errors(tenant_id, generation_id) WHERE generation_id IS NOT NULL;
 CREATE INDEX ix_cloud_sync_errors_conduit
     ON cloud_sync_errors(tenant_id, conduit_id, created_at DESC) WHERE conduit_id IS NOT NULL;
+-- An item that fails again is told once: see `retry_count`.
+CREATE UNIQUE INDEX ix_cloud_sync_errors_item ON cloud_sync_errors(tenant_id, conduit_id, path)
+    WHERE conduit_id IS NOT NULL AND path IS NOT NULL AND resolved_at IS NULL AND NOT is_deleted;
 CREATE INDEX ix_cloud_sync_errors_connection
     ON cloud_sync_errors(tenant_id, connection_id, created_at DESC) WHERE connection_id IS NOT NULL;
 CREATE INDEX ix_cloud_sync_errors_volume

@@ -87,8 +87,8 @@ CREATE TABLE quota_reservation (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users(tenant_id, id) ON DELETE CASCADE
 ) STRICT;
 
-CREATE INDEX idx_quota_reservation_volume ON quota_reservation(tenant_id, volume_id);
-CREATE INDEX idx_quota_reservation_user ON quota_reservation(tenant_id, user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX idx_quota_reservation_volume ON quota_reservation(tenant_id, volume_id, id);
+CREATE INDEX idx_quota_reservation_user ON quota_reservation(tenant_id, user_id, id) WHERE user_id IS NOT NULL;
 CREATE INDEX idx_quota_reservation_expires ON quota_reservation(tenant_id, expires_at);
 
 CREATE TABLE s3_buckets (

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use portbook::Code;
 use portbook::conduit::{ApplyOptions, ConduitOptions};
 use portbook::model::SyncMode;
-use portbook::operation::{ItemFailure, RunEvent, RunPhase};
+use portbook::operation::{ErrorFilter, ItemFailure, RunEvent, RunPhase};
 use portbook::provider::simulation::{ModelOptions, Op};
 
 use crate::engine::{World, confirmed, options};
@@ -40,6 +40,33 @@ fn what_may_not_be_read_is_a_matter_of_permission() {
     assert_eq!(codes, [("d1", Code::Permission)], "{report:?}");
     // The directory itself is there, with nothing in it.
     assert_eq!(world.right().all().len(), 2 * 11 + 1);
+}
+
+#[test]
+fn an_item_that_fails_again_is_one_failure_until_it_is_made_good() {
+    let world = world();
+    let engine = world.engine();
+    let errors = || {
+        let session = engine.session().unwrap();
+        portbook::wait(session.errors(ErrorFilter::default(), None, 10)).unwrap().rows
+    };
+    engine.disk.fail_when(|call| call.op == Op::OpenDir && call.name == b"d1", EACCES);
+    for tries in 0..3 {
+        engine.sync(&mirror()).unwrap();
+        let told = errors();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((told[0].retry_count, told[0].resolved_at), (tries, None));
+    }
+    engine.disk.heal();
+    assert!(engine.sync(&mirror()).unwrap().is_in_step());
+    let told = errors();
+    assert!(told.len() == 1 && told[0].resolved_at.is_some(), "{told:?}");
+    // What fails after that is another matter.
+    engine.disk.fail_when(|call| call.op == Op::OpenDir && call.name == b"d1", EACCES);
+    engine.sync(&mirror()).unwrap();
+    let told = errors();
+    assert_eq!(told.iter().map(|e| e.resolved_at.is_some()).collect::<Vec<_>>(), [false, true]);
+    engine.end();
 }
 
 #[test]
@@ -112,6 +139,41 @@ fn a_run_that_is_paused_while_it_scans_says_so() {
     }
     assert!(portbook::wait(run.finish()).unwrap().is_in_step());
     assert_eq!(facts, ["paused", "resumed", "planned"]);
+    engine.end();
+}
+
+#[test]
+fn a_run_that_is_cancelled_while_it_scans_ends_with_a_report_too() {
+    let world = world();
+    let engine = world.engine();
+    let (reached, is_reached) = channel();
+    let (go, may_go) = channel::<()>();
+    let mut first = true;
+    engine.disk.rule(move |call| {
+        if call.op == Op::OpenDir && call.name == b"d1" && std::mem::take(&mut first) {
+            reached.send(()).unwrap();
+            may_go.recv().unwrap();
+        }
+        None
+    });
+    let conduit = engine.connect(&mirror()).unwrap();
+    let before = engine.effects_on_disk();
+    let run = conduit.sync(Default::default(), ApplyOptions::default());
+    is_reached.recv().unwrap();
+    run.cancel();
+    go.send(()).unwrap();
+    let report = portbook::wait(run.finish()).unwrap();
+    assert!(report.cancelled && !report.is_in_step(), "{report:?}");
+    assert_eq!((report.generation, report.counts.is_quiet(), report.verification.as_str()), (0, true, "unverified"));
+    assert_eq!(engine.effects_on_disk(), before);
+    let session = engine.session().unwrap();
+    assert!(portbook::wait(session.history(None, 10)).unwrap().is_empty());
+    // Its plan is not one that can be applied, and the next run is the first.
+    let refused = portbook::wait(conduit.apply(report.preview, ApplyOptions::default()).finish()).unwrap_err();
+    assert!([Code::NotFound, Code::Invalid].contains(&refused.code()), "{refused}");
+    let report = portbook::wait(conduit.sync(Default::default(), ApplyOptions::default()).finish()).unwrap();
+    assert_eq!((report.generation, report.is_in_step()), (1, true), "{report:?}");
+    drop(conduit);
     engine.end();
 }
 

@@ -1,7 +1,7 @@
 //! Names that one side cannot hold or tell apart, through the whole engine: the right side folds cases and takes only what
 //! Windows takes, the left one takes everything.
 
-use portbook::conduit::{ConduitOptions, PreviewOptions};
+use portbook::conduit::{ConduitOptions, Filters, PreviewOptions, VerifyOptions, VerifyReport};
 use portbook::model::{ConflictPolicy, NameClash, RelPath, Side, SyncMode};
 use portbook::operation::ChangeFilter;
 use portbook::provider::simulation::ModelOptions;
@@ -27,10 +27,23 @@ fn in_step(world: &World, how: &ConduitOptions) {
     let visible = |items: &crate::engine::tree::Items| crate::engine::tree::visible(items);
     let (left, right) = (visible(&left), visible(&right));
     assert_eq!((left.len(), right.len()), (ledger.len(), ledger.len()), "{left:#?}\n{right:#?}");
+    let verified = verify(world, None);
+    assert!(verified.is_in_step(), "{verified:#?}");
+    assert_eq!(verified.compared, ledger.len() as u64);
     for path in ledger.keys() {
         let item = |items: &crate::engine::tree::Items, side| items[&called(&ledger, path, side)].content.clone();
         assert_eq!(item(&left, Side::Left), item(&right, Side::Right), "{path}");
     }
+}
+
+/// Every content of both sides, compared by names alone.
+fn verify(world: &World, filters: Option<Filters>) -> VerifyReport {
+    let engine = world.engine();
+    let (left, right) = engine.places().unwrap();
+    let session = engine.session().unwrap();
+    let report = portbook::wait(session.verify(left, right, VerifyOptions { filters, checksum: true })).unwrap();
+    engine.end();
+    report
 }
 
 fn on_right(world: &World, path: &str) -> String {
@@ -67,6 +80,42 @@ fn every_name_arrives_and_the_preview_shows_what_it_is_called_there() {
         assert_eq!(on_right(&world, "Name"), "Name");
         assert_ne!(on_right(&world, "name"), "name");
     }
+}
+
+#[test]
+fn verify_finds_items_by_their_aliases_and_what_only_looks_like_one() {
+    let (world, how) = (narrow(), aliasing(SyncMode::Bidirectional));
+    hard(&world);
+    in_step(&world, &how);
+    let (colon, dir, twin) = (on_right(&world, "a:b"), on_right(&world, "d?"), on_right(&world, "name"));
+    let dot = on_right(&world, "d?/dot.");
+    world.right().put(&colon, b"a:b, AGREED");
+    world.right().put(&format!("{dir}/new"), b"new");
+    // The agreed name of one item, and the alias of another one where that has none.
+    world.right().remove("Name");
+    world.right().put("name", b"a stranger");
+    world.left().put(&twin, b"another stranger");
+    world.right().remove(&dot);
+    let found = |filters| {
+        let report = verify(&world, filters);
+        let mut lines: Vec<_> = report.differences.iter().map(|(path, how)| format!("{path}: {how}")).collect();
+        lines.sort();
+        lines
+    };
+    let mut expected = vec![
+        "Name: only at the source".to_owned(),
+        "a:b: another content".to_owned(),
+        "d?/dot.: only at the source".to_owned(),
+        "d?/new: only at the target".to_owned(),
+        "name: only at the target".to_owned(),
+        format!("{twin}: only at the source"),
+    ];
+    expected.sort();
+    assert_eq!(found(None), expected);
+    assert_eq!(found(Some(Filters::default())), expected, "filters of one's own change no name");
+    let only =
+        Filters { exclude: vec!["a:b".to_owned(), "d?/**".to_owned(), "[Nn]ame*".to_owned()], ..Filters::default() };
+    assert_eq!(found(Some(only)), Vec::<String>::new(), "filters know agreed names");
 }
 
 #[test]

@@ -9,11 +9,13 @@ use portbook::conduit::{ConduitOptions, Place};
 use portbook::model::SyncMode;
 use portbook::operation::RunReport;
 use portbook::provider::local::OsDisk;
+use portbook::store::PostgresOptions;
 use portbook::{Book, BookOptions, Code};
 use tempfile::TempDir;
 
 use crate::engine::tree::{Items, Tree, contents, leftovers, visible};
 use crate::engine::{confirmed, options};
+use crate::server::{self, APPLICATION, Database};
 
 const ROUNDS: usize = 12;
 
@@ -182,25 +184,22 @@ fn processes_that_share_a_book_in_a_file_run_two_conduits_beside_each_other() {
 }
 
 fn on_server(name: &str, claim: impl Fn(&At)) {
-    let Ok(url) = std::env::var("PORTBOOK_TEST_POSTGRES") else {
-        // Not println!, which the harness keeps to itself.
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "SKIPPED postgres::{name}: PORTBOOK_TEST_POSTGRES names no server").unwrap();
-        return;
+    let url = match server::url() {
+        Ok(url) => url,
+        Err(why) => {
+            // Not println!, which the harness keeps to itself.
+            writeln!(std::io::stdout().lock(), "SKIPPED postgres::{name}: {why}").unwrap();
+            return;
+        }
     };
-    let database = format!("t{}", uuid::Uuid::now_v7().simple());
-    let (server, _) = url.rsplit_once('/').unwrap();
-    let say = |sql: String| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
-            tokio::spawn(connection);
-            client.batch_execute(&sql).await.unwrap();
-        });
-    };
-    say(format!("CREATE DATABASE {database}"));
-    claim(&At(format!("{server}/{database}")));
-    say(format!("DROP DATABASE {database} WITH (FORCE)"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let database = runtime.block_on(Database::create(url));
+    // The owner makes the tables, the application uses them.
+    let grant = PostgresOptions { application_role: Some(APPLICATION.into()), ..PostgresOptions::default() };
+    let made = portbook::wait(Book::open(BookOptions::postgres_with(&database.owner, grant))).unwrap();
+    portbook::wait(made.shutdown());
+    claim(&At(database.application.clone()));
+    runtime.block_on(database.drop_it());
 }
 
 #[test]

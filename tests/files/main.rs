@@ -7,4 +7,6 @@ mod clocks;
 mod engine;
 mod engines;
 mod histories;
+#[path = "../lib/server.rs"]
+mod server;
 mod soak;

@@ -12,14 +12,23 @@ use portbook::delta::{Expect, Metadata};
 use portbook::model::{Kind, Node, RelPath};
 use portbook::provider::local::{Disk, Local, OsDisk};
 use portbook::provider::simulation::{FaultDisk, Op};
-use portbook::provider::{Listing, Move, Provider, Source, Stage, Staged, Trash};
+use portbook::provider::{Listing, Move, Pace, Provider, Source, Stage, Staged, Trash};
 
 use crate::contract::{self, content, path, put, stat};
 
 async fn copied<D: Disk>(from: &Local<D>, to: &Local<D>, name: &str, metadata: Metadata) -> portbook::Result<Staged> {
+    copied_at(from, to, name, metadata, Pace::default()).await
+}
+
+async fn copied_at<D: Disk>(
+    from: &Local<D>,
+    to: &Local<D>,
+    name: &str,
+    metadata: Metadata,
+    pace: Pace,
+) -> portbook::Result<Staged> {
     let expect = stat(from, name).await.unwrap();
-    let source =
-        Source::Native { source: from.native_source().unwrap(), path: path(name), expect, pace: Default::default() };
+    let source = Source::Native { source: from.native_source().unwrap(), path: path(name), expect, pace };
     let item = Stage {
         target: path(name),
         tag: "copy".into(),
@@ -117,6 +126,23 @@ async fn sparse_files_stay_sparse() {
         assert!(new.blocks() <= old.blocks() + 64, "{} blocks became {}", old.blocks(), new.blocks());
     }
     assert_eq!(left.hash(vec![path("s")]).await.remove(0).unwrap().content, staged.content);
+}
+
+/// With no content, that is. A file system that can share blocks hashes what it shared, and stops there.
+#[tokio::test]
+async fn a_cancelled_run_copies_no_holes() {
+    let (dir, other, left, right) = roots();
+    for mib in [1, 8, 300] {
+        fs::File::create(dir.path().join("s")).unwrap().set_len(mib << 20).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        for to in [&right, &left] {
+            let pace = Pace::new(None, Arc::clone(&stop));
+            stop.store(true, Ordering::Relaxed);
+            let staged = copied_at(&left, to, "s", Metadata::default(), pace).await;
+            assert_eq!(staged.unwrap_err().code(), Code::Cancelled, "{mib} MiB");
+        }
+        assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0, "nothing is left of it");
+    }
 }
 
 #[tokio::test]

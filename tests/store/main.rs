@@ -139,6 +139,7 @@ contract! {
     tables::what_may_be_left_out_is;
     tables::an_update_of_a_row_that_moved_on_is_stale;
     tables::a_secret_stays_in_its_row;
+    tables::secrets_of_every_table_move_to_a_new_data_key;
     tables::a_deleted_row_is_gone_or_can_be_restored;
     tables::pages_go_through_a_list_once;
     tables::every_list_finds_its_rows;

@@ -227,6 +227,26 @@ pub(crate) async fn a_secret_stays_in_its_row(book: Arc<Book>) {
     assert_eq!(code(keyless.update(renewed).await), Code::WrongKey);
 }
 
+pub(crate) async fn secrets_of_every_table_move_to_a_new_data_key(book: Arc<Book>) {
+    let session = session(&book).await;
+    let mut kept = Vec::new();
+    for table in TABLES.iter().filter(|t| t.columns.iter().any(|c| c.kind == ValueKind::Secret)) {
+        let rows = session.table(table.name).unwrap();
+        let given = sample(&session, table, 3).await;
+        let made = rows.create(given.clone()).await.unwrap();
+        kept.push((rows, id(&made), given));
+    }
+    let renewed = session.renew_data_key().await.unwrap();
+    assert!(renewed >= kept.len() as u64, "{renewed}");
+    for (rows, id, given) in &kept {
+        for column in rows.info().columns.iter().filter(|c| c.kind == ValueKind::Secret) {
+            let secret = rows.reveal(*id, column.name).await.unwrap().unwrap();
+            assert_eq!(secret.expose_text().unwrap(), given[column.name].as_str().unwrap());
+        }
+    }
+    assert_eq!(session.renew_data_key().await.unwrap(), renewed, "all of them, every time");
+}
+
 pub(crate) async fn a_deleted_row_is_gone_or_can_be_restored(book: Arc<Book>) {
     let session = session(&book).await;
     for table in TABLES {

@@ -65,16 +65,39 @@ fn place(word: &std::ffi::OsStr) -> Result<conduit::Place> {
     Ok(conduit::Place::Local(Place::parse(word)?.into_local()?))
 }
 
-fn options(plan: &args::Preview) -> ConduitOptions {
-    let filters = Filters { include: plan.include.clone(), exclude: plan.exclude.clone(), index_rules: false };
-    ConduitOptions { mode: plan.mode, conflict: plan.conflict, filters, exact: plan.exact, ..ConduitOptions::default() }
+type Places = (conduit::Place, conduit::Place);
+
+/// What the line asks for. What a line has no word for stays as the book remembers it, from a host that has one.
+fn options(session: &Session, places: &Places, plan: &args::Preview) -> Result<ConduitOptions> {
+    let before = match portbook::wait(session.conduit(places.0.clone(), places.1.clone())) {
+        Ok(conduit) => conduit.options().clone(),
+        Err(e) if e.code() == Code::NotFound => ConduitOptions::default(),
+        Err(e) => return Err(e),
+    };
+    let filters = Filters { include: plan.include.clone(), exclude: plan.exclude.clone(), ..before.filters };
+    // The usual limit of deletions: one that was named stands for a confirmation, of the run that it was named for.
+    let max_delete = None;
+    Ok(ConduitOptions { mode: plan.mode, conflict: plan.conflict, filters, exact: plan.exact, max_delete, ..before })
+}
+
+/// As [`options`], and what the line can say of a run.
+fn run_options(session: &Session, places: &Places, command: &args::Sync) -> Result<ConduitOptions> {
+    let usual = ConduitOptions::default();
+    Ok(ConduitOptions {
+        max_delete: command.max_delete,
+        bandwidth: command.bwlimit,
+        verify: command.verify.unwrap_or(usual.verify),
+        transfers: command.transfers.map_or(usual.transfers, |n| u32::from(n.get())),
+        ..options(session, places, &command.plan)?
+    })
 }
 
 fn preview(args: &Args, plan: &args::Preview) -> Result<u8> {
     let begun = Instant::now();
     let places = (place(&plan.src)?, place(&plan.dst)?);
     with_book(args, |session| {
-        let conduit = portbook::wait(session.connect(places.0, places.1, options(plan)))?;
+        let options = options(session, &places, plan)?;
+        let conduit = portbook::wait(session.connect(places.0, places.1, options))?;
         let summary = look(args, &conduit, asked(plan))?;
         show_preview(args, session, &summary, begun.elapsed())?;
         Ok(0)
@@ -194,19 +217,13 @@ fn counts(counts: &portbook::operation::Counts, bytes: u64, generation: i64, ela
 fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
     let plan = &command.plan;
     let places = (place(&plan.src)?, place(&plan.dst)?);
-    let mut options = options(plan);
-    options.max_delete = command.max_delete;
-    options.bandwidth = command.bwlimit;
-    if let Some(verify) = command.verify {
-        options.verify = verify;
-    }
-    if let Some(transfers) = command.transfers {
-        options.transfers = u32::from(transfers.get());
-    }
     with_book(args, |session| {
         let conduit = match command.preview {
             Some(id) => portbook::wait(session.conduit_of(id, places.0, places.1))?,
-            None => portbook::wait(session.connect(places.0, places.1, options))?,
+            None => {
+                let options = run_options(session, &places, command)?;
+                portbook::wait(session.connect(places.0, places.1, options))?
+            }
         };
         let can_ask = !args.json && io::stdin().is_terminal() && io::stderr().is_terminal();
         let mut apply = for_this_run(command);

@@ -26,7 +26,7 @@ use super::journal::Journal;
 use super::outcome::{self, Done, Outcome, Seen};
 use super::pipeline::{self, Pipeline};
 use super::recover;
-use super::scan::Scene;
+use super::scene::Scene;
 use super::structure::hangs_nowhere;
 
 /// Failures that a report lists; the book has all of them.

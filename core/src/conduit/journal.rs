@@ -162,12 +162,19 @@ impl Journal {
         )
     }
 
-    /// An item that could not be carried.
+    /// An item that could not be carried. One that failed in an earlier run, too, and was not made good since, is tried
+    /// once more by this one.
     pub(crate) fn failed(&self, change: &Change, error: &Error) -> Write {
         execute(
             "INSERT INTO cloud_sync_errors (id, tenant_id, conduit_id, generation_id, path, error_type, error_code, \
              error_message) SELECT ?1, tenant_id, conduit_id, id, ?4, ?5, ?6, ?7 FROM sync_generation \
-             WHERE tenant_id = ?2 AND conduit_id = ?3 AND generation = ?8",
+             WHERE tenant_id = ?2 AND conduit_id = ?3 AND generation = ?8 \
+             ON CONFLICT (tenant_id, conduit_id, path) WHERE conduit_id IS NOT NULL AND path IS NOT NULL \
+             AND resolved_at IS NULL AND NOT is_deleted DO UPDATE SET \
+             retry_count = cloud_sync_errors.retry_count \
+             + CASE WHEN cloud_sync_errors.generation_id = excluded.generation_id THEN 0 ELSE 1 END, \
+             generation_id = excluded.generation_id, error_type = excluded.error_type, \
+             error_code = excluded.error_code, error_message = excluded.error_message, updated_at = excluded.updated_at",
             vec![
                 Value::Uuid(Uuid::now_v7()),
                 Value::Uuid(self.tenant.0),
@@ -235,7 +242,7 @@ impl Journal {
             Ending::Cancelled => !self.after_unclean,
             Ending::Failed => false,
         };
-        vec![
+        let mut end = vec![
             execute(
                 "UPDATE sync_generation SET status = ?4, completed_at = ?5, files_copied = ?6, files_new = ?7, \
                  files_updated = ?8, files_deleted = ?9, files_moved = ?10, files_unchanged = ?11, files_skipped = ?12, \
@@ -287,7 +294,28 @@ impl Journal {
                     Value::Bool(!clean),
                 ],
             ),
-        ]
+        ];
+        if ending == Ending::Completed {
+            end.push(self.made_good(now));
+        }
+        end
+    }
+
+    /// A run in which nothing failed has made good what failed before.
+    fn made_good(&self, now: DateTime<Utc>) -> Write {
+        execute(
+            "UPDATE cloud_sync_errors SET resolved_at = ?4, updated_at = ?4, resolution_notes = ?5 \
+             WHERE tenant_id = ?1 AND conduit_id = ?2 AND path IS NOT NULL AND resolved_at IS NULL AND NOT is_deleted \
+             AND generation_id <> (SELECT id FROM sync_generation WHERE tenant_id = ?1 AND conduit_id = ?2 \
+             AND generation = ?3)",
+            vec![
+                Value::Uuid(self.tenant.0),
+                Value::Int(self.conduit),
+                Value::Int(self.generation),
+                Value::Time(micros(now)),
+                Value::Text(format!("run {} carried it, or had no need to", self.generation)),
+            ],
+        )
     }
 }
 

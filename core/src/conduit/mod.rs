@@ -17,6 +17,7 @@ mod plan;
 mod recover;
 mod run;
 mod scan;
+mod scene;
 mod selection;
 mod structure;
 mod transfer;

@@ -14,8 +14,8 @@ use crate::provider::RootIdentity;
 use crate::store::{Statement, Value, Write};
 
 use super::conflict::{self, Pending};
-use super::run::Row;
-use super::scan::{Scene, scan};
+use super::scan::scan;
+use super::scene::{Row, Scene};
 use super::{ConduitInner, PreviewOptions, guard};
 
 /// A preview that nobody applies yet.
@@ -23,7 +23,8 @@ pub(crate) async fn preview(conduit: &ConduitInner, options: &PreviewOptions) ->
     conduit.previews().clean(conduit.book.clock.now()).await?;
     let row = conduit.row().await?;
     let (scene, roots) = conduit.scene(row.generation, false, conduit.options.transfers).await?;
-    let plan = plan(conduit, &row, &scene, &roots, options, None, |_| {}).await?;
+    let id = PreviewId(Uuid::now_v7());
+    let plan = plan(conduit, id, &row, &scene, &roots, options, None, |_| {}).await?;
     let summary = plan.summary.clone();
     plan.writer.finish(plan.last).await?;
     Ok(summary)
@@ -37,8 +38,10 @@ pub(super) struct Plan {
     pub(super) summary: PreviewSummary,
 }
 
+#[allow(clippy::too_many_arguments)] // what is looked at, and who is told
 pub(super) async fn plan(
     conduit: &ConduitInner,
+    id: PreviewId,
     row: &Row,
     scene: &Scene,
     roots: &Sides<Option<RootIdentity>>,
@@ -48,7 +51,6 @@ pub(super) async fn plan(
 ) -> Result<Plan> {
     let book = &conduit.book;
     let now = book.clock.now();
-    let id = PreviewId(Uuid::now_v7());
     let lifetime = chrono::Duration::from_std(options.lifetime)
         .map_err(|e| Error::new(Code::Invalid, "set the lifetime of the preview", "").because(e))?;
     let expires_at = now + lifetime;

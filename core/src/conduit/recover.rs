@@ -10,7 +10,7 @@ use crate::provider::Move;
 use crate::store::{Store, Write};
 
 use super::baseline::IntentItem;
-use super::scan::Scene;
+use super::scene::Scene;
 
 /// Tidies up; returns how many intents were open.
 pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::model::TenantId) -> Result<usize> {

@@ -4,29 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
-use crate::delta::{Settings, SideRules};
 use crate::error::{Code, Error, Result};
-use crate::model::{PairId, PreviewId, Side, Sides, SyncMode, Verify};
-use crate::operation::clock::{from_micros, micros, timestamp};
+use crate::model::{PreviewId, Side, Sides, SyncMode, Verify};
+use crate::operation::clock::{micros, timestamp};
 use crate::operation::plan::{Extent, PlanReader, Position};
 use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
-use crate::operation::run::{Reporter, RunEvent, RunReport};
-use crate::provider::vacant::Vacant;
-use crate::provider::{Capabilities, Pace, Provider, RootIdentity, RootLock};
+use crate::operation::run::{Counts, Reporter, RunEvent, RunReport};
+use crate::provider::{Pace, RootIdentity, Writable};
 use crate::store::{Statement, Value, Write};
 
 use super::apply::{Applied, Apply, seen_at};
-use super::baseline::Baseline;
-use super::conflict::{self, Pending};
+use super::conflict;
 use super::guard;
 use super::journal::{Ending, Journal};
 use super::lease::Lease;
 use super::plan::{Begin, plan};
 use super::recover::recover;
-use super::scan::Scene;
-use super::{ApplyOptions, ConduitInner, PreviewOptions, connect, selection, transfer, verify};
+use super::scene::{Row, Scene, lock};
+use super::{ApplyOptions, ConduitInner, PreviewOptions, transfer, verify};
 
 /// How long the trash of a root keeps what was removed.
 pub(super) const TRASH_DAYS: i64 = 30;
@@ -37,50 +35,9 @@ pub(crate) enum Task {
     Apply(PreviewId),
 }
 
-/// The conduit's row as a run finds it.
-pub(super) struct Row {
-    pub(super) generation: i64,
-    pub(super) next_pair: PairId,
-    pub(super) unclean: bool,
-    /// When the last run ended, by the clock of then.
-    ended_at: Option<DateTime<Utc>>,
-    pub(super) identities: Sides<Option<String>>,
-    /// Something waits for a person, or for its decision to be carried out.
-    pub(super) has_conflicts: bool,
-}
-
 impl ConduitInner {
-    pub(super) async fn row(&self) -> Result<Row> {
-        let statement = Statement::new(
-            "SELECT sync_generation, next_pair_id, unclean, source_root_identity, \
-             target_root_identity, (SELECT count(*) FROM sync_conflict WHERE conduit_id = ?2 AND resolved_at IS NULL), \
-             last_sync_completed_at FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
-            vec![Value::Uuid(self.tenant.0), Value::Int(self.id)],
-        );
-        let rows = self.book.store.query(self.tenant, statement).await?;
-        let row = rows.first().ok_or_else(|| Error::new(Code::NotFound, "find the conduit", self.uuid))?;
-        let text = |column| if row.is_null(column) { Ok(None) } else { row.text(column).map(|t| Some(t.to_owned())) };
-        let (source, target) = (text(3)?, text(4)?);
-        let identities = if self.swapped { Sides::new(target, source) } else { Sides::new(source, target) };
-        let ended_at = if row.is_null(6) { None } else { Some(from_micros(row.int(6)?)) };
-        Ok(Row {
-            generation: row.int(0)?,
-            next_pair: PairId(row.int(1)?),
-            unclean: row.int(2)? != 0,
-            ended_at,
-            identities,
-            has_conflicts: row.int(5)? != 0,
-        })
-    }
-
     pub(super) fn previews(&self) -> Previews {
         Previews { store: self.book.store.clone(), tenant: self.tenant }
-    }
-
-    /// The ledger as the run of that generation sees it.
-    pub(super) fn ledger(&self, generation: i64) -> Arc<Baseline> {
-        let store = self.book.store.clone();
-        Arc::new(Baseline::new(store, self.tenant, self.id, generation, self.swapped))
     }
 
     /// The preview, if this conduit made it in this direction.
@@ -105,62 +62,6 @@ impl ConduitInner {
             _ => refuse("it was not completed", "preview again"),
         }
     }
-
-    /// Opens both ends. `create` makes a target that does not exist.
-    pub(super) async fn scene(
-        &self,
-        generation: i64,
-        create: bool,
-        threads: u32,
-    ) -> Result<(Scene, Sides<Option<RootIdentity>>)> {
-        let places = &self.places;
-        let missing = |side: Side| {
-            Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
-        };
-        let source = connect::open(&places.left, false, threads)?.ok_or_else(|| missing(Side::Left))?;
-        let source_root = source.root().await?;
-        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create, threads)? {
-            Some(target) => {
-                let root = target.root().await?;
-                (target, Some(root))
-            }
-            None => {
-                let capabilities: Capabilities = source.capabilities().clone();
-                (Arc::new(Vacant { display: places.right.display(), capabilities }), None)
-            }
-        };
-        let ledger = self.ledger(generation);
-        Ok((Scene { sides: Sides::new(source, target), ledger }, Sides::new(Some(source_root), target_root)))
-    }
-
-    pub(super) async fn settings(
-        &self,
-        scene: &Scene,
-        row: &Row,
-        checksum: bool,
-        pending: &Pending,
-    ) -> Result<Settings> {
-        let rules = |side: Side| rules(scene.sides[side].capabilities());
-        let selection = match self.options.mode {
-            SyncMode::Selective => Some(selection::load(self).await?),
-            SyncMode::Mirror | SyncMode::Bidirectional => None,
-        };
-        Ok(Settings {
-            mode: self.options.mode,
-            policy: self.options.policy(),
-            name_clash: self.options.name_clash,
-            exact: self.options.exact,
-            checksum,
-            rules: Sides::new(rules(Side::Left), rules(Side::Right)),
-            scope: Arc::new(self.options.filters.compile(selection.as_ref())?),
-            stamp: self.book.clock.now().format("%Y-%m-%d %H%M%S").to_string(),
-            tolerance_ns: 2_000_000_000,
-            unclean_stop: row.unclean,
-            first_new_pair: row.next_pair,
-            move_limit: MOVE_LIMIT,
-            decisions: pending.decisions.clone(),
-        })
-    }
 }
 
 fn refused(id: PreviewId, reason: &str, advice: &'static str) -> Error {
@@ -170,23 +71,6 @@ fn refused(id: PreviewId, reason: &str, advice: &'static str) -> Error {
 /// The error of naming places that a preview was not made of.
 pub(crate) fn of_other_places(id: PreviewId) -> Error {
     refused(id, "it is of another pair of places", "name the places that it was made of")
-}
-
-/// Vanished or appeared items a side keeps in memory for pairing moves: about 10 MB.
-const MOVE_LIMIT: usize = 50_000;
-
-fn rules(c: &Capabilities) -> SideRules {
-    SideRules {
-        case_insensitive: c.case_insensitive,
-        unicode_insensitive: c.unicode_insensitive,
-        windows_names: c.windows_names,
-        unicode_names: c.unicode_names,
-        max_name_bytes: c.max_name_bytes,
-        mode: c.mode,
-        set_mtime: c.set_mtime,
-        symlinks: c.symlinks,
-        time_precision_ns: c.time_precision_ns,
-    }
 }
 
 /// Runs a task and writes its end into the book, whatever the end is.
@@ -223,11 +107,6 @@ pub(crate) async fn run(
     result
 }
 
-/// The locks on both roots: what is only read is shared, what is written is held alone.
-async fn lock(scene: &Scene, writes_source: bool) -> Result<[Option<RootLock>; 2]> {
-    Ok([scene.sides.left.lock(writes_source).await?, scene.sides.right.lock(true).await?])
-}
-
 /// A run under way.
 struct Voyage {
     conduit: Arc<ConduitInner>,
@@ -248,7 +127,13 @@ impl Voyage {
             self.scene.ledger.remove_orphans().await?;
         }
         let Taken { preview, delta, summary, from, extent, seen, begin } = match task {
-            Task::Sync(options) => self.make_plan(&options).await?,
+            Task::Sync(options) => {
+                let id = PreviewId(Uuid::now_v7());
+                match self.make_plan(id, &options).await {
+                    Err(e) if e.code() == Code::Cancelled => return Ok(self.cancelled_before_it_began(id)),
+                    made => made?,
+                }
+            }
             Task::Apply(id) => self.take_plan(id).await?,
         };
         if let Some(guard) = delta.guards.iter().find(|guard| !self.options.confirm.contains(&guard.name)) {
@@ -360,6 +245,22 @@ impl Voyage {
         }
     }
 
+    /// A run that is cancelled ends with a report, wherever it was. The plan stays incomplete and goes with the others.
+    fn cancelled_before_it_began(&self, preview: PreviewId) -> RunReport {
+        RunReport {
+            generation: 0,
+            preview,
+            counts: Counts::default(),
+            stale: 0,
+            waiting: 0,
+            bytes: 0,
+            elapsed: self.conduit.book.clock.elapsed().saturating_sub(self.begun),
+            failures: Vec::new(),
+            verification: "unverified".to_owned(),
+            cancelled: true,
+        }
+    }
+
     fn report(
         &self,
         journal: &Journal,
@@ -437,7 +338,13 @@ impl Voyage {
                 Side::Left => delta.writes_source,
                 Side::Right => delta.writes_target,
             };
-            if is_written && self.roots[side].as_ref().is_some_and(|root| !root.writable) {
+            let is_refused = match self.roots[side].as_ref().map(|root| root.writable) {
+                None | Some(Writable::Everywhere) => false,
+                // Directories in it have permissions of their own.
+                Some(Writable::Beneath) => delta.writes_root[side],
+                Some(Writable::Nowhere) => is_written,
+            };
+            if is_refused {
                 return Err(Error::new(Code::Permission, "write to", self.scene.sides[side].display())
                     .because("it is read-only, or its permissions do not allow it")
                     .advise("mount it for writing, or let this user write to it"));
@@ -446,7 +353,7 @@ impl Voyage {
         Ok(())
     }
 
-    async fn make_plan(&mut self, options: &PreviewOptions) -> Result<Taken> {
+    async fn make_plan(&mut self, id: PreviewId, options: &PreviewOptions) -> Result<Taken> {
         let clock = self.conduit.book.clock.clone();
         let mut meter = Meter::new();
         meter.begin(RunPhase::Scanning, 0, 0, clock.elapsed());
@@ -462,11 +369,11 @@ impl Voyage {
             }
         };
         let plan =
-            plan(&self.conduit, &self.row, &self.scene, &self.roots, options, Some(&self.reporter), watch).await?;
+            plan(&self.conduit, id, &self.row, &self.scene, &self.roots, options, Some(&self.reporter), watch).await?;
         let from = Position { ord: -1, seq: -1 };
         let begin = Begin { plan: Some((plan.writer, plan.last)), conduit: self.conduit.clone() };
         let extent = Extent { items: plan.delta.items, bytes: plan.delta.bytes, ..Extent::default() };
-        Ok(Taken { preview: plan.summary.id, delta: plan.delta, summary: plan.summary, from, extent, seen, begin })
+        Ok(Taken { preview: id, delta: plan.delta, summary: plan.summary, from, extent, seen, begin })
     }
 
     async fn take_plan(&mut self, id: PreviewId) -> Result<Taken> {

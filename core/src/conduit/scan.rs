@@ -16,9 +16,9 @@ use crate::identity::ContentHash;
 use crate::model::{Name, Pair, PairId, RelPath, Side, Sides};
 use crate::operation::plan::PlanWriter;
 use crate::operation::run::Reporter;
-use crate::provider::{Listing, Provider};
+use crate::provider::Listing;
 
-use super::baseline::Baseline;
+use super::scene::Scene;
 
 /// Batches under way at once: one being listed by each thread of a side, one waiting.
 const BATCHES: usize = 4;
@@ -28,13 +28,6 @@ const ENTRIES_UNDER_WAY: usize = 2048;
 
 /// The most directories in one batch; more brings nothing.
 const MAX_DIRS: usize = 64;
-
-/// What a scan looks at.
-#[derive(Clone)]
-pub(crate) struct Scene {
-    pub(crate) sides: Sides<Arc<dyn Provider>>,
-    pub(crate) ledger: Arc<Baseline>,
-}
 
 /// A finished scan.
 pub(crate) struct Scanned {
@@ -112,10 +105,12 @@ async fn walk(
             under_way.push_back(tokio::spawn(look(scene.clone(), settings.clone(), batch)));
         }
         let Some(next) = under_way.pop_front() else { return Ok(()) };
+        let batch = next.await.map_err(|e| Error::new(Code::Internal, "scan", "").because(e))??;
+        // After the look, so that what was asked for during the last one holds before anything is begun.
         if let Some(reporter) = reporter {
             reporter.gate().await?;
         }
-        for observed in next.await.map_err(|e| Error::new(Code::Internal, "scan", "").because(e))?? {
+        for observed in batch {
             let entries = entries_in(&observed);
             pace.saw(entries);
             seen(entries as u64);

@@ -19,7 +19,7 @@ use crate::store::{Store, Write};
 
 use super::apply::Apply;
 use super::baseline::IntentItem;
-use super::scan::Scene;
+use super::scene::Scene;
 
 /// How long what was carried of a file waits for the run that continues it.
 pub(super) const KEPT_DAYS: i64 = 30;

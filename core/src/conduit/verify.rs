@@ -1,17 +1,19 @@
 //! Looking at both sides and saying where they differ: after a run at what it carried, on request at everything.
-//! Nothing here believes the ledger.
+//! Nothing here believes the ledger, but for which names are one item's: an alias leads back by it alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::delta::{Action, Scope, Step};
 use crate::error::{Code, Error, Result};
-use crate::model::{Entry, Kind, Name, Node, PreviewId, RelPath, Side, Sides, SyncMode};
+use crate::model::{Kind, Name, Node, Pair, PairId, PreviewId, RelPath, Side, Sides, SyncMode};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::provider::{Listing, Provider};
 
+use super::baseline::Baseline;
 use super::connect::{self, Place};
 use super::filter::{Filter, Filters};
-use super::scan::Scene;
+use super::scene::Scene;
 use super::{Conduit, ConduitInner, selection};
 
 /// How one item differs.
@@ -98,7 +100,7 @@ impl VerifyReport {
 /// Compares both trees: as the conduit of the two remembers it, unless the options say what takes part.
 pub(crate) async fn verify(
     places: Sides<Place>,
-    remembered: Option<&Conduit>,
+    conduit: Option<&Conduit>,
     options: VerifyOptions,
 ) -> Result<VerifyReport> {
     let places = Sides::new(places.left.canonical()?, places.right.canonical()?);
@@ -108,9 +110,13 @@ pub(crate) async fn verify(
         })
     };
     let sides = Sides::new(open(Side::Left)?, open(Side::Right)?);
+    let ledger = match conduit {
+        Some(conduit) => Some(conduit.inner.ledger(conduit.inner.row().await?.generation)),
+        None => None,
+    };
     let mut report = VerifyReport::default();
     let mut selection = None;
-    match (options.filters, remembered) {
+    match (options.filters, conduit) {
         (Some(filters), _) => report.filters = filters,
         (None, Some(conduit)) => {
             report.mode = Some(conduit.inner.options.mode);
@@ -123,15 +129,20 @@ pub(crate) async fn verify(
     }
     let filter = report.filters.compile(selection.as_ref())?;
     let part = Part { filter, is_selective: selection.is_some() };
-    let mut stack = vec![RelPath::root()];
+    let mut stack = vec![Dir::root()];
     while !stack.is_empty() {
         let dirs = stack.split_off(stack.len().saturating_sub(32));
-        let (left, right) = futures_util::join!(sides.left.list(dirs.clone()), sides.right.list(dirs.clone()));
+        let at = |side: Side| dirs.iter().map(|dir| dir.at[side].clone()).collect();
+        let (left, right, pairs) = futures_util::join!(
+            sides.left.list(at(Side::Left)),
+            sides.right.list(at(Side::Right)),
+            pairs(&ledger, &dirs)
+        );
         let mut same = Vec::new();
-        for ((dir, left), right) in dirs.into_iter().zip(left).zip(right) {
-            let Some(left) = entries(&mut report, &dir, Side::Left, left) else { continue };
-            let Some(right) = entries(&mut report, &dir, Side::Right, right) else { continue };
-            compare(&mut report, &part, &dir, left, right, &mut stack, &mut same);
+        for (((dir, pairs), left), right) in dirs.iter().zip(pairs?).zip(left).zip(right) {
+            let Some(left) = entries(&mut report, dir, &pairs, Side::Left, left) else { continue };
+            let Some(right) = entries(&mut report, dir, &pairs, Side::Right, right) else { continue };
+            compare(&mut report, &part, dir, left, right, &mut stack, &mut same);
         }
         if options.checksum {
             for batch in same.chunks(BATCH) {
@@ -140,6 +151,31 @@ pub(crate) async fn verify(
         }
     }
     Ok(report)
+}
+
+/// A directory to be compared.
+struct Dir {
+    /// Its agreed path, which is what the report and the filters know it by.
+    path: RelPath,
+    at: Sides<RelPath>,
+    /// Its row of the ledger.
+    pair: Option<PairId>,
+}
+
+impl Dir {
+    fn root() -> Self {
+        let root = RelPath::root;
+        Self { path: root(), at: Sides::new(root(), root()), pair: Some(PairId::ROOT) }
+    }
+}
+
+/// What the ledger has of each of these directories.
+async fn pairs(ledger: &Option<Arc<Baseline>>, dirs: &[Dir]) -> Result<Vec<Vec<Pair>>> {
+    let none = || dirs.iter().map(|_| Vec::new()).collect();
+    let Some(ledger) = ledger else { return Ok(none()) };
+    let known: Vec<PairId> = dirs.iter().filter_map(|dir| dir.pair).collect();
+    let mut rows = ledger.children(&known).await?.into_iter();
+    Ok(dirs.iter().map(|dir| dir.pair.and_then(|_| rows.next()).unwrap_or_default()).collect())
 }
 
 /// Which items take part.
@@ -154,31 +190,65 @@ impl Part {
     }
 }
 
+/// What tells items of a directory apart: the agreed name, and whether the item only happens to be called as another one
+/// was agreed to be (on the side where that one has an alias).
+type Key = (Name, bool);
+
+/// An item as one side shows it.
+struct Found {
+    /// Its name there.
+    name: Name,
+    node: Node,
+    /// What it is called on the other side, if it is there.
+    other_name: Name,
+    /// Its row of the ledger.
+    pair: Option<PairId>,
+}
+
 /// What a listing shows, by the names that both sides agree on.
-fn entries(report: &mut VerifyReport, dir: &RelPath, side: Side, listing: Listing) -> Option<BTreeMap<Name, Node>> {
-    let named = |list: Vec<Entry>| list.into_iter().map(|entry| (entry.name, entry.node)).collect();
-    match listing {
-        Listing::Complete(list) => Some(named(list)),
+fn entries(
+    report: &mut VerifyReport,
+    dir: &Dir,
+    pairs: &[Pair],
+    side: Side,
+    listing: Listing,
+) -> Option<BTreeMap<Key, Found>> {
+    let list = match listing {
+        Listing::Complete(list) => list,
         Listing::Partial(_, error) | Listing::Unknown(error) => {
-            report.differs(dir.clone(), Difference::Unreadable(side, error.to_string()));
-            None
+            report.differs(dir.path.clone(), Difference::Unreadable(side, error.to_string()));
+            return None;
         }
-        Listing::Absent => Some(BTreeMap::new()),
-    }
+        Listing::Absent => Vec::new(),
+    };
+    let rows: HashMap<&Name, &Pair> = pairs.iter().map(|pair| (pair.name_on(side), pair)).collect();
+    let agreed: HashSet<&Name> = pairs.iter().map(|pair| &pair.name).collect();
+    let found = list.into_iter().map(|entry| match rows.get(&entry.name) {
+        Some(pair) => {
+            let (other_name, pair, key) = (pair.name_on(side.other()).clone(), Some(pair.id), pair.name.clone());
+            ((key, false), Found { name: entry.name, node: entry.node, other_name, pair })
+        }
+        None => {
+            let (name, is_taken) = (entry.name.clone(), agreed.contains(&entry.name));
+            ((name.clone(), is_taken), Found { name: entry.name, node: entry.node, other_name: name, pair: None })
+        }
+    });
+    Some(found.collect())
 }
 
 fn compare(
     report: &mut VerifyReport,
     part: &Part,
-    dir: &RelPath,
-    left: BTreeMap<Name, Node>,
-    mut right: BTreeMap<Name, Node>,
-    stack: &mut Vec<RelPath>,
-    same: &mut Vec<(Sides<RelPath>, u64)>,
+    dir: &Dir,
+    left: BTreeMap<Key, Found>,
+    mut right: BTreeMap<Key, Found>,
+    stack: &mut Vec<Dir>,
+    same: &mut Vec<Same>,
 ) {
-    for (name, node) in left {
-        let path = dir.join(&name);
-        let other = right.remove(&name);
+    for (key, found) in left {
+        let path = dir.path.join(&key.0);
+        let other = right.remove(&key);
+        let node = found.node;
         if node.kind == Kind::Other {
             continue;
         }
@@ -186,11 +256,14 @@ fn compare(
             report.left_out += 1;
             continue;
         }
+        let there = other.as_ref().map_or(&found.other_name, |other| &other.name);
+        let at = Sides::new(dir.at.left.join(&found.name), dir.at.right.join(there));
         let is_dir = node.kind == Kind::Dir;
+        let pair = found.pair.filter(|_| is_dir);
         if other.is_none() && part.is_selective {
             // A directory is held for what is held in it.
             if is_dir {
-                stack.push(path);
+                stack.push(Dir { path, at, pair });
                 continue;
             }
             if !part.filter.selects(&path) {
@@ -199,20 +272,20 @@ fn compare(
             }
         }
         report.compared += 1;
-        match other {
+        match other.map(|other| other.node) {
             None => report.differs(path, Difference::OnlyOn(Side::Left)),
             Some(other) if other.kind != node.kind => report.differs(path, Difference::Kind),
-            Some(_) if is_dir => stack.push(path),
+            Some(_) if is_dir => stack.push(Dir { path, at, pair }),
             Some(other) if other.token.size != node.token.size => report.differs(path, Difference::Size),
-            Some(_) => same.push((Sides::new(path.clone(), path), node.token.size)),
+            Some(_) => same.push((path, at, node.token.size)),
         }
     }
-    for (name, node) in right {
-        let path = dir.join(&name);
-        if node.kind == Kind::Other {
+    for ((name, _), found) in right {
+        let path = dir.path.join(&name);
+        if found.node.kind == Kind::Other {
             continue;
         }
-        if !part.takes(&path, &node) {
+        if !part.takes(&path, &found.node) {
             report.left_out += 1;
             continue;
         }
@@ -221,14 +294,13 @@ fn compare(
     }
 }
 
-async fn contents(
-    report: &mut VerifyReport,
-    sides: &Sides<std::sync::Arc<dyn Provider>>,
-    batch: &[(Sides<RelPath>, u64)],
-) {
-    let paths = |side: Side| batch.iter().map(|(at, _)| at[side].clone()).collect();
+/// A file to be read on both sides: its agreed path, its paths, its size.
+type Same = (RelPath, Sides<RelPath>, u64);
+
+async fn contents(report: &mut VerifyReport, sides: &Sides<Arc<dyn Provider>>, batch: &[Same]) {
+    let paths = |side: Side| batch.iter().map(|(_, at, _)| at[side].clone()).collect();
     let (left, right) = futures_util::join!(sides.left.hash(paths(Side::Left)), sides.right.hash(paths(Side::Right)));
-    for (((Sides { left: path, .. }, size), left), right) in batch.iter().zip(left).zip(right) {
+    for (((path, _, size), left), right) in batch.iter().zip(left).zip(right) {
         report.bytes += size;
         match (left, right) {
             (Ok(left), Ok(right)) if left.content == right.content => {}
@@ -274,7 +346,7 @@ async fn look(scene: &Scene, batch: &[&Planned], checksum: bool) -> u64 {
             differing += 1;
         } else if planned.change.item != Kind::Dir {
             let at = |side: Side| planned.change.path_on(side).clone();
-            same.push((Sides::new(at(Side::Left), at(Side::Right)), planned.change.bytes));
+            same.push((planned.change.path.clone(), Sides::new(at(Side::Left), at(Side::Right)), planned.change.bytes));
         }
     }
     if checksum {

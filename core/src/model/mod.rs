@@ -69,6 +69,7 @@ pub const TABLES: &[&TableInfo] = &[
     &LocalPath::INFO,
     &UserQuota::INFO,
     &AppQuota::INFO,
+    &QuotaReservation::INFO,
     &S3Bucket::INFO,
     &S3Credential::INFO,
     &HttpEndpoint::INFO,

@@ -222,30 +222,26 @@ table! {
     }
 }
 
-record! {
-    /// A row of `quota_reservation`: room that a transfer under way has been promised. Not a host's to write.
-    QuotaReservation = "quota_reservation", numbered: false,
+table! {
+    /// A row of `quota_reservation`: room that a transfer under way has been promised.
+    QuotaReservation = "quota_reservation", tenant: "tenant_id", order: "id", deletion: Deletion::Hard,
+    lists: {
+        "idx_quota_reservation_volume": ["volume_id"];
+        "idx_quota_reservation_user": ["user_id"];
+    },
     {
-        /// Its id.
-        id: Uuid,
-        /// Whose it is.
-        tenant_id: TenantId,
         /// The volume.
         volume_id: VolumeId,
         /// The user whose quota it counts against, if one does.
         user_id: Option<Id<User>>,
         /// The app whose quota it counts against, if one does.
-        app_id: Option<String>,
+        app_id: Option<String> [Rule::NotEmpty, Rule::MaxChars(100)],
         /// Bytes promised.
-        bytes: i64,
-        /// The process or run that holds it, 1 to 255 characters.
-        owner: String,
+        bytes: i64 [Rule::NotNegative],
+        /// The process or run that holds it.
+        owner: String [Rule::NotEmpty, Rule::MaxChars(255)],
         /// When it counts no longer, whatever its owner does.
         expires_at: Moment,
-        /// When it was made.
-        created_at: Moment,
-        /// When it was last changed.
-        updated_at: Moment,
     }
 }
 

@@ -70,6 +70,9 @@ pub(crate) struct Delta {
     /// It changes the target.
     #[serde(default)]
     pub(crate) writes_target: bool,
+    /// It changes what is directly in the root of that side, the trash included.
+    #[serde(default)]
+    pub(crate) writes_root: Sides<bool>,
     /// The decisions of a person that it carries out.
     #[serde(default)]
     pub(crate) decided: Vec<Decided>,
@@ -343,6 +346,20 @@ impl Delta {
         }
         self.writes_source |= change.action.changes() == Some(Side::Left);
         self.writes_target |= change.action.changes() == Some(Side::Right);
+        if let Some(side) = change.action.changes() {
+            self.writes_root[side] |= writes_root(change, side);
+        }
+    }
+}
+
+/// Whether the change puts something into the root or takes it from there. What goes to the trash does.
+fn writes_root(change: &Change, side: Side) -> bool {
+    let is_in_root = |path: &RelPath| path.depth() <= 1;
+    match &change.action {
+        Action::MakeDir { .. } | Action::Transfer { archive: false, .. } => is_in_root(change.path_on(side)),
+        Action::Move { from, .. } => is_in_root(from) || is_in_root(change.path_on(side)),
+        Action::Transfer { archive: true, .. } | Action::Delete { .. } => true,
+        Action::SetMetadata { .. } | Action::Record | Action::Forget | Action::Skip(_) => false,
     }
 }
 

@@ -99,9 +99,10 @@ impl Counts {
 /// The outcome of a run.
 #[derive(Clone, Debug)]
 pub struct RunReport {
-    /// Which execution of the conduit it was, from 1.
+    /// Which execution of the conduit it was, from 1. 0 when it was cancelled while it looked at the places: nothing was
+    /// begun, and the history has no line of it.
     pub generation: i64,
-    /// The preview that was applied.
+    /// The preview that was applied; one that cannot be, when the run was cancelled before it was complete.
     pub preview: PreviewId,
     /// What was done.
     pub counts: Counts,

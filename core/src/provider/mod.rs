@@ -87,8 +87,19 @@ pub struct RootIdentity {
     pub ident: String,
     /// Bytes that can still be written, where that is known.
     pub free_bytes: Option<u64>,
-    /// The root can be written.
-    pub writable: bool,
+    /// Whether and where it can be written.
+    pub writable: Writable,
+}
+
+/// Where in a root this user may write, as far as that can be asked before trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writable {
+    /// Wherever the permissions of each directory allow.
+    Everywhere,
+    /// As that, but nothing can be put into the root itself or taken from it, and no trash be made in it.
+    Beneath,
+    /// Nowhere: it is read-only as a whole.
+    Nowhere,
 }
 
 /// What a directory shows.

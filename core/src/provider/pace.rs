@@ -75,6 +75,14 @@ impl Pace {
         Err(stopped())
     }
 
+    /// Whether to go on, where nothing passes.
+    ///
+    /// # Errors
+    /// `cancelled` once the run was stopped.
+    pub fn check(&self) -> Result<()> {
+        if self.is_stopped() { Err(stopped()) } else { Ok(()) }
+    }
+
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

@@ -136,16 +136,17 @@ mod tests {
         rules: &[Rule::NotEmpty, Rule::MaxChars(3)],
     };
 
+    const TABLE: TableInfo = TableInfo {
+        name: "t",
+        tenant: "tenant_id",
+        order: "id",
+        deletion: crate::model::Deletion::Hard,
+        columns: &[],
+        lists: &[],
+    };
+
     fn refusal(column: &ColumnInfo, mut value: Value) -> Option<String> {
-        let table = TableInfo {
-            name: "t",
-            tenant: "tenant_id",
-            order: "id",
-            deletion: crate::model::Deletion::Hard,
-            columns: &[],
-            lists: &[],
-        };
-        check_one(&table, column, &mut value).err().map(|e| e.to_string())
+        check_one(&TABLE, column, &mut value).err().map(|e| e.to_string())
     }
 
     #[test]
@@ -168,16 +169,8 @@ mod tests {
     fn numbers_are_rounded_to_the_digits_their_column_keeps() {
         let column =
             ColumnInfo { kind: ValueKind::Number, rules: &[Rule::Decimals(2), Rule::Between(0, 100)], ..COLUMN };
-        let table = TableInfo {
-            name: "t",
-            tenant: "tenant_id",
-            order: "id",
-            deletion: crate::model::Deletion::Hard,
-            columns: &[],
-            lists: &[],
-        };
         let mut value = Value::Real(12.3456);
-        check_one(&table, &column, &mut value).unwrap();
+        check_one(&TABLE, &column, &mut value).unwrap();
         assert_eq!(value, Value::Real(12.35));
         assert!(refusal(&column, Value::Real(100.5)).is_some());
         assert!(refusal(&column, Value::Real(f64::NAN)).is_some());

@@ -206,10 +206,40 @@ fn a_target_that_may_not_be_written_is_said_and_left_as_it_is() {
     std::fs::set_permissions(world.path("b"), std::fs::Permissions::from_mode(0o555)).expect("a mode can be set");
     let (status, out, err) = as_nobody(&world, &["sync", "a", "b"]);
     assert_eq!(status, 1, "{out}{err}");
-    assert!(err.lines().all(|line| line.ends_with("[permission]")), "{err}");
+    assert!(out.is_empty() && err.lines().count() == 1 && err.ends_with("[permission]\n"), "{out}{err}");
     assert!(world.tree("b").is_empty());
     std::fs::set_permissions(world.path("b"), std::fs::Permissions::from_mode(0o755)).expect("a mode can be set");
     assert_eq!(as_nobody(&world, &["sync", "a", "b"]).0, 0);
+}
+
+#[test]
+fn a_target_that_may_not_be_written_itself_takes_what_goes_into_its_directories() {
+    const CLAIM: &str = "a_target_that_may_not_be_written_itself_takes_what_goes_into_its_directories";
+    let Some(()) = unprivileged(CLAIM) else { return };
+    let world = World::with(&["open/x", "open/y"]);
+    own(&world, ".");
+    let run = |words: &[&str]| as_nobody(&world, words);
+    assert_eq!(run(&["sync", "a", "b"]).0, 0);
+    let mode = |mode| std::fs::set_permissions(world.path("b"), std::fs::Permissions::from_mode(mode)).expect("a mode");
+    mode(0o555);
+    world.write("a/open/x", "edited");
+    world.write("a/open/new", "new");
+    own(&world, "a");
+    let (status, out, err) = run(&["sync", "a", "b", "--json"]);
+    assert_eq!((status, err.as_str()), (0, ""), "{out}");
+    assert_eq!(world.read("b/open/new").as_deref(), Some("new"));
+    assert_eq!(world.read("b/open/x").as_deref(), Some("edited"));
+    // What goes to the trash of the root, and what stands in it, is one error for all of them.
+    for name in ["open/x", "open/y"] {
+        world.remove(&format!("a/{name}"));
+        let (status, out, err) = run(&["sync", "a", "b"]);
+        assert_eq!((status, out.as_str(), err.lines().count()), (1, "", 1), "{err}");
+        assert!(err.ends_with("[permission]\n"), "{err}");
+    }
+    assert_eq!(world.tree("b"), ["open", "open/new", "open/x", "open/y"]);
+    mode(0o755);
+    assert_eq!(run(&["sync", "a", "b", "--max-delete", "9"]).0, 0);
+    assert_eq!(world.tree("b"), ["open", "open/new"]);
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Every mode, policy and option once, end to end.
 
+use portbook::conduit::{ConduitOptions, Filters, Place};
+use portbook::model::{ConflictPolicy, NameClash, SyncMode, Verify};
+use portbook::{Book, BookOptions, wait};
+
 use crate::world::{World, done};
 
 const TWO_WAY: [&str; 5] = ["sync", "a", "b", "--mode", "bidirectional"];
@@ -196,4 +200,41 @@ fn limits_of_speed_and_of_transfers_change_nothing_but_the_pace() {
     world.ends(0, &["sync", "a", "c", "--transfers", "16"]);
     assert_eq!(world.tree("b"), world.tree("a"));
     assert_eq!(world.tree("c"), world.tree("a"));
+}
+
+#[test]
+fn what_the_line_has_no_word_for_stays_as_a_host_has_set_it() {
+    let world = World::with(&["x"]);
+    let conduit = |connect: Option<ConduitOptions>| {
+        let book = wait(Book::open(BookOptions::sqlite(world.path("book.db")))).expect("the book opens");
+        let session = wait(book.default_session()).expect("a session");
+        let [a, b] = ["a", "b"].map(|name| Place::Local(world.path(name)));
+        let conduit = match connect {
+            Some(options) => wait(session.connect(a, b, options)),
+            None => wait(session.conduit(a, b)),
+        };
+        let options = conduit.expect("the conduit").options().clone();
+        wait(book.shutdown());
+        options
+    };
+    let host = ConduitOptions {
+        mode: SyncMode::Bidirectional,
+        name_clash: NameClash::Alias,
+        filters: Filters { index_rules: true, ..Filters::default() },
+        verify: Verify::Checksum,
+        transfers: 7,
+        bandwidth: Some(1_000_000),
+        ..ConduitOptions::default()
+    };
+    conduit(Some(host.clone()));
+    // A preview has words for what is planned, a sync for how it is carried as well.
+    world.ends(0, &["preview", "a", "b", "--exclude", "y"]);
+    let exclude = vec!["y".to_owned()];
+    let filters = Filters { exclude, ..host.filters };
+    let before = ConduitOptions { mode: SyncMode::Mirror, conflict: Some(ConflictPolicy::SourceWins), filters, ..host };
+    assert_eq!(conduit(None), before);
+    world.ends(0, &["sync", "a", "b", "--transfers", "2"]);
+    let filters = Filters { exclude: Vec::new(), ..before.filters };
+    let after = ConduitOptions { filters, transfers: 2, verify: Verify::Size, bandwidth: None, ..before };
+    assert_eq!(conduit(None), after);
 }

@@ -10,7 +10,7 @@ use std::sync::mpsc::{channel, sync_channel};
 
 use super::disk::{Disk, Stat};
 use super::pool::Scratch;
-use super::pump::{Begun, Marks, Reading, pump, read_full};
+use super::pump::{Begun, Marks, Piece, Reading, pump, read_full};
 use super::resume::Session;
 use super::root::{Root, retry, stale};
 use crate::error::{Code, Error, Result};
@@ -50,14 +50,17 @@ pub(super) fn copy<D: Disk>(
         return Ok(ContentHash::of(bytes));
     }
     if to.begun.offset == 0 && root.disk.reflink(from.file, new).is_ok() {
-        return hash_content(from, scratch);
+        return hash_content(from, scratch, Some(pace));
     }
     if from.is_sparse() {
         retry(|| root.disk.set_len(new, stat.size)).map_err(at)?;
     }
-    let write = |bytes: &[u8], offset| {
-        pace.take(bytes.len() as u64)?;
-        write_all(root, new, bytes, offset).map_err(at)
+    let write = |piece: Piece<'_>| match piece {
+        Piece::Data { bytes, offset } => {
+            pace.take(bytes.len() as u64)?;
+            write_all(root, new, bytes, offset).map_err(at)
+        }
+        Piece::Hole => pace.check(),
     };
     if stat.size < 2 * root.parts.step() {
         return pump(from, to.begun, None, write);
@@ -104,11 +107,16 @@ fn beside_flushes<D: Disk>(
     })
 }
 
-pub(super) fn hash_content<D: Disk>(from: &Reading<'_, D>, scratch: &mut Scratch) -> Result<ContentHash> {
+/// The hash of a file's content. With a pace it ends when the run does.
+pub(super) fn hash_content<D: Disk>(
+    from: &Reading<'_, D>,
+    scratch: &mut Scratch,
+    pace: Option<&Pace>,
+) -> Result<ContentHash> {
     if from.stat.size <= SMALL {
         return Ok(ContentHash::of(read_small(from, scratch)?));
     }
-    pump(from, Begun::default(), None, |_, _| Ok(()))
+    pump(from, Begun::default(), None, |_| pace.map_or(Ok(()), Pace::check))
 }
 
 /// Reads a whole small file into the thread's buffer.

@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use crate::model::{Ident, Kind, Node, Timestamp, Token};
+use crate::provider::Writable;
 
 /// What a disk says of one item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +86,8 @@ pub struct Traits {
     pub symlinks: bool,
     /// The granularity of its clock in nanoseconds.
     pub time_precision_ns: u64,
-    /// It can be written.
-    pub writable: bool,
+    /// Whether and where it can be written.
+    pub writable: Writable,
 }
 
 /// An extended attribute: its name and value.

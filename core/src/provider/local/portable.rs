@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::disk::{Disk, Rename, Stat, Traits};
 use crate::model::{Kind, Timestamp};
+use crate::provider::Writable;
 
 /// A disk behind the standard library.
 #[derive(Debug, Default)]
@@ -196,7 +197,10 @@ impl Disk for PortableDisk {
             symlinks: cfg!(unix),
             // The clock of Windows ticks 64 times a second.
             time_precision_ns: if windows { 16_000_000 } else { 10_000_000 },
-            writable: !fs::metadata(&dir.0)?.permissions().readonly() || windows,
+            writable: match fs::metadata(&dir.0)?.permissions().readonly() && !windows {
+                true => Writable::Beneath,
+                false => Writable::Everywhere,
+            },
         })
     }
 

@@ -48,12 +48,28 @@ pub(super) struct Marks {
     pub(super) written: SyncSender<u64>,
 }
 
-/// Reads a file through `write`, hashing beside it. Holes are hashed and not written.
+/// A piece of a file that is read.
+pub(super) enum Piece<'a> {
+    Data {
+        bytes: &'a [u8],
+        offset: u64,
+    },
+    /// Nothing to be written.
+    Hole,
+}
+
+impl<'a> Piece<'a> {
+    fn new(bytes: &'a [u8], offset: u64, is_data: bool) -> Self {
+        if is_data { Self::Data { bytes, offset } } else { Self::Hole }
+    }
+}
+
+/// Reads a file, hashing it and handing every piece to `take` beside it. What `take` refuses ends it.
 pub(super) fn pump<D: Disk>(
     from: &Reading<'_, D>,
     begun: Begun,
     marks: Option<&Marks>,
-    mut write: impl FnMut(&[u8], u64) -> Result<()>,
+    mut take: impl FnMut(Piece<'_>) -> Result<()>,
 ) -> Result<ContentHash> {
     let Begun { offset, mut hasher } = begun;
     let piece = marks.map_or(CHUNK as u64, |marks| marks.every.min(CHUNK as u64));
@@ -80,9 +96,7 @@ pub(super) fn pump<D: Disk>(
         while let Some((start, data)) = place.next(from)? {
             let buf = &mut buf[..place.length(start)];
             fill(from, buf, start, data)?;
-            if data {
-                write(buf, start)?;
-            }
+            take(Piece::new(buf, start, data))?;
             hasher.update(buf);
             if is_mark(place.offset) {
                 tell(&hasher);
@@ -121,9 +135,7 @@ pub(super) fn pump<D: Disk>(
             fill(from, buf, start, data)?;
             let mark = is_mark(place.offset);
             send.send((Arc::clone(shared), mark)).map_err(|_| lost())?;
-            if data {
-                write(shared, start)?;
-            }
+            take(Piece::new(shared, start, data))?;
             if mark {
                 reach(place.offset)?;
             }

@@ -32,7 +32,7 @@ pub(super) fn hash<D: Disk>(
         Kind::File => {
             let file = retry(|| root.disk.open_read(dir, name)).map_err(at)?;
             let before = retry(|| root.disk.stat_file(&file)).map_err(at)?;
-            let content = hash_content(&Reading { root, file: &file, stat: &before, path }, scratch)?;
+            let content = hash_content(&Reading { root, file: &file, stat: &before, path }, scratch, None)?;
             unchanged(root, &file, &before, path)?;
             Ok(Hashed { node: before.node(), content })
         }

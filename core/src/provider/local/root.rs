@@ -9,7 +9,7 @@ use super::resume::Parts;
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Node, RelPath};
-use crate::provider::{Capabilities, RESERVED_DIR, TEMP_PREFIX, is_reserved};
+use crate::provider::{Capabilities, RESERVED_DIR, TEMP_PREFIX, Writable, is_reserved};
 
 /// A root on a disk. Shared with providers of the same disk as their native source.
 pub(super) struct Root<D: Disk> {
@@ -17,7 +17,7 @@ pub(super) struct Root<D: Disk> {
     pub(super) dir: D::Dir,
     pub(super) dev: u64,
     pub(super) capabilities: Capabilities,
-    pub(super) writable: bool,
+    pub(super) writable: Writable,
     pub(super) display: String,
     pub(super) pending: Pending,
     pub(super) parts: Parts,

@@ -6,6 +6,7 @@ use rustix::fs::{self, Access, AtFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 
 use super::disk::Traits;
+use crate::provider::Writable;
 
 /// The clock that stamps files ticks with the kernel's timer, 100 to 1,000 times a second, however many digits the
 /// file system keeps.
@@ -27,7 +28,10 @@ pub(super) fn of(root: &OwnedFd) -> rustix::io::Result<Traits> {
         mode: true,
         symlinks: true,
         time_precision_ns: TICK_NS,
-        writable: !vfs.f_flag.contains(StatVfsMountFlags::RDONLY) && is_permitted(root),
+        writable: match vfs.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            true => Writable::Nowhere,
+            false => permitted(root),
+        },
     };
     // ext4 and f2fs fold by the Unicode tables, which make normal forms equal too.
     t.unicode_insensitive = t.case_insensitive;
@@ -56,8 +60,11 @@ pub(super) fn of(root: &OwnedFd) -> rustix::io::Result<Traits> {
     Ok(t)
 }
 
-/// Whether this user may put things into the directory. What cannot be asked is found out by trying.
-fn is_permitted(root: &OwnedFd) -> bool {
-    let wanted = Access::WRITE_OK | Access::EXEC_OK;
-    !matches!(fs::accessat(root, c".", wanted, AtFlags::EACCESS), Err(Errno::ACCESS | Errno::PERM | Errno::ROFS))
+/// Whether this user may put things into the root. What cannot be asked is found out by trying.
+fn permitted(root: &OwnedFd) -> Writable {
+    match fs::accessat(root, c".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
+        Err(Errno::ROFS) => Writable::Nowhere,
+        Err(Errno::ACCESS | Errno::PERM) => Writable::Beneath,
+        Ok(()) | Err(_) => Writable::Everywhere,
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::model::{ModelDir, ModelDisk, ModelFile, ModelLock, ROOT, errno};
 use crate::model::{Kind, Timestamp};
+use crate::provider::Writable;
 use crate::provider::local::{Attribute, Disk, Rename, Stat, Traits};
 
 impl Disk for ModelDisk {
@@ -29,7 +30,7 @@ impl Disk for ModelDisk {
             mode: true,
             symlinks: true,
             time_precision_ns: o.time_precision_ns,
-            writable: o.writable,
+            writable: if o.writable { Writable::Everywhere } else { Writable::Nowhere },
         })
     }
 
