@@ -2,13 +2,13 @@
 //! carried to the other side.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 use portbook::conduit::{Choice, ConduitOptions};
 use portbook::identity::ContentHash;
 use portbook::model::{Kind, Side, SyncMode, WaitReason};
-use portbook::operation::RunEvent;
 use portbook::provider::local::Disk;
-use portbook::provider::simulation::{ModelOptions, Switch};
+use portbook::provider::simulation::{ModelOptions, Op, Switch};
 
 use crate::engine::tree::Tree;
 use crate::engine::{World, options};
@@ -113,12 +113,20 @@ fn a_cancelled_run_does_not_make_the_unclean_stop_forgotten() {
     damage(&world.left(), "f2", Damage::Zeros);
     world.settle();
     let engine = world.engine();
-    let run = engine.connect(&options).unwrap().sync(Default::default(), crate::engine::confirmed());
-    while let Some(event) = portbook::wait(run.next_event()) {
-        if matches!(event, RunEvent::Planned(_)) {
-            run.cancel();
+    let (reached, is_reached) = channel();
+    let (go, may_go) = channel::<()>();
+    let mut first = true;
+    engine.disk.rule(move |call| {
+        if call.op == Op::ReadDir && std::mem::take(&mut first) {
+            reached.send(()).unwrap();
+            may_go.recv().unwrap();
         }
-    }
+        None
+    });
+    let run = engine.connect(&options).unwrap().sync(Default::default(), crate::engine::confirmed());
+    is_reached.recv().unwrap();
+    run.cancel();
+    go.send(()).unwrap();
     assert!(portbook::wait(run.finish()).unwrap().cancelled);
     engine.end();
     world.sync(&options).unwrap();

@@ -4,18 +4,25 @@
 //! `tests/lib/postgres.sh start DIR` provides one). Without it the PostgreSQL half says on stdout that it was skipped,
 //! and why.
 
+mod attack;
+mod attack_sql;
 mod batches;
 mod conduits;
 mod fixture;
 mod isolation;
+mod leaks;
 mod ledger;
 mod listings;
 mod months;
 mod opening;
 mod operations;
 mod outage;
+#[path = "../lib/own_server.rs"]
+mod own_server;
 mod records;
 mod schema;
+#[path = "../lib/search.rs"]
+mod search;
 mod secrets;
 #[path = "../lib/server.rs"]
 mod server;
@@ -59,6 +66,9 @@ on_the_server! {
     conduits::pairs_that_are_being_written_go_too;
     conduits::no_pair_is_written_to_a_conduit_that_is_being_deleted;
     conduits::a_pair_stays_with_its_conduit;
+    attack_sql::no_statement_of_the_application_reaches_another_tenant;
+    attack_sql::the_application_gets_no_role_and_no_file;
+    attack_sql::nothing_of_the_book_runs_as_its_owner_unseen;
     months::this_month_and_three_more_are_there_after_opening;
     months::strays_move_to_their_month_when_it_is_made;
     months::months_that_are_over_are_detached_or_dropped_by_their_owner;
@@ -156,9 +166,16 @@ contract! {
     listings::pages_of_one_moment_lose_nothing;
     listings::a_watch_sees_what_another_process_wrote;
     listings::a_preview_that_is_being_applied_stays;
+    attack::a_foreign_id_is_as_one_that_does_not_exist;
+    leaks::no_secret_is_in_the_open;
     upkeep::a_book_goes_to_the_other_engine_and_back;
     upkeep::a_copy_that_was_cancelled_is_no_book;
     upkeep::a_sound_book_has_no_findings_and_a_broken_ledger_has;
     upkeep::a_backup_is_a_book_of_its_own;
     upkeep::a_damaged_page_is_found;
+}
+
+#[test]
+fn a_secret_is_found_in_any_spelling() {
+    leaks::a_secret_is_found_in_any_spelling();
 }

@@ -1,6 +1,5 @@
 //! A server that is down, restarts, takes no writes, is too busy, or whose answers are lost on the way.
 
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::{Client, NoTls};
 
 use crate::fixture::{At, Book, Tenancy, id};
+use crate::own_server::Server;
 use crate::server::{APPLICATION, Database, on};
 
 fn database(book: &Book) -> &Database {
@@ -306,39 +306,6 @@ pub(crate) async fn what_keeps_a_book_from_opening_has_its_code(book: Arc<Book>)
     assert_eq!(open(&url, soon).await.err().unwrap().code(), Code::Offline);
 }
 
-/// A server of the test's own.
-struct Server {
-    directory: tempfile::TempDir,
-    url: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let url = Self::run("start", &directory);
-        Self { directory, url: url.trim().to_owned() }
-    }
-
-    fn run(what: &str, directory: &tempfile::TempDir) -> String {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lib/postgres.sh");
-        let ran = Command::new(script).arg(what).arg(directory.path()).output().unwrap();
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-        String::from_utf8(ran.stdout).unwrap()
-    }
-
-    /// Where its data is.
-    fn data(&self) -> std::path::PathBuf {
-        let home = std::fs::read_to_string(self.directory.path().join("home")).unwrap();
-        std::path::Path::new(home.trim()).join("data")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        Self::run("stop", &self.directory);
-    }
-}
-
 pub(crate) async fn a_server_that_dies_mid_transaction_is_waited_for(_: Arc<Book>) {
     let server = Server::start();
     let database = Database::create(server.url.clone()).await;
@@ -351,7 +318,7 @@ pub(crate) async fn a_server_that_dies_mid_transaction_is_waited_for(_: Arc<Book
     let write = store.write(t.tenant, vec![rule(&t, 1), rule(&t, 1)]);
     let crash = async {
         someone_waits(&database.owner).await;
-        tokio::task::block_in_place(|| Server::run("crash", &server.directory));
+        tokio::task::block_in_place(|| server.crash());
     };
     let written = futures_util::future::join(write, crash).await.0.unwrap();
     assert_eq!(written.len(), 2);
@@ -365,8 +332,9 @@ pub(crate) async fn a_server_that_dies_mid_transaction_is_waited_for(_: Arc<Book
 pub(crate) async fn certificates_are_verified_as_far_as_the_mode_says(_: Arc<Book>) {
     let server = Server::start();
     let authority = Authority::new("ours");
-    let trusted = server.directory.path().join("ca.pem");
-    let foreign = server.directory.path().join("foreign.pem");
+    let directory = tempfile::tempdir().unwrap();
+    let trusted = directory.path().join("ca.pem");
+    let foreign = directory.path().join("foreign.pem");
     std::fs::write(&trusted, &authority.pem).unwrap();
     std::fs::write(&foreign, Authority::new("theirs").pem).unwrap();
     let database = Database::create(server.url.clone()).await;
@@ -430,7 +398,7 @@ impl Authority {
         let key = rcgen::KeyPair::generate().unwrap();
         let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let data = server.data();
+        let data = server.home().join("data");
         let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&data).unwrap());
         for (file, text) in [("server.crt", certificate.pem()), ("server.key", key.serialize_pem())] {
             let path = data.join(file);

@@ -6,4 +6,7 @@ mod modes;
 mod names;
 mod preview;
 mod question;
+#[path = "../../../../tests/lib/search.rs"]
+mod search;
+mod secrets;
 mod world;
