@@ -1,8 +1,5 @@
 """What is measured: each case is a function from a yard to the runs of every tool in it."""
 
-import json
-import os
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -266,47 +263,6 @@ def large_copy(yard: Yard) -> Outcome:
     return outcome
 
 
-def ledger(yard: Yard) -> Outcome:
-    """The file ledger by itself. The program prints one JSON object as its last line: bytes_per_row, rows_in_per_s and
-    rows_out_per_s, each also with the suffix _full at the largest number of rows."""
-    rows = yard.scale["ledger"]
-    outcome = Outcome(f"The file ledger on SQLite, up to {rows:,} rows", "warm: rows are read right after they are written")
-    measure_ledger(yard, outcome, ["--rows", str(rows)])
-    return outcome
-
-
-def ledger_postgres(yard: Yard) -> Outcome:
-    """The same on a PostgreSQL server of its own, as a role that row-level security binds."""
-    rows = yard.scale["ledger"] // 10
-    outcome = Outcome(
-        f"The file ledger on PostgreSQL, {rows:,} rows, under row-level security, over loopback; the server is durable "
-        "(fsync) and as it comes otherwise",
-        "warm: rows are read right after they are written",
-    )
-    script, home = yard.repository / "tests/lib/postgres.sh", yard.root / "postgres"
-    environment = {**os.environ, "PORTBOOK_POSTGRES_OPTIONS": "-c fsync=on -c full_page_writes=on"}
-    started = subprocess.run([script, "start", home], env=environment, capture_output=True, text=True)
-    try:
-        if started.returncode != 0:
-            outcome.notes.append(f"Not measured: no server: {started.stderr.strip()[-300:]}")
-        else:
-            measure_ledger(yard, outcome, ["--rows", str(rows), "--postgres", started.stdout.strip()])
-    finally:
-        subprocess.run([script, "stop", home], check=False)
-    return outcome
-
-
-def measure_ledger(yard: Yard, outcome: Outcome, arguments: list[str]) -> None:
-    done = subprocess.run(
-        ["cargo", "bench", "-q", "-p", "portbook", "--bench", "ledger", "--", *arguments],
-        cwd=yard.repository, capture_output=True, text=True,
-    )
-    if done.returncode != 0:
-        outcome.notes.append(f"Failed: {done.stderr.strip()[-500:]}")
-    else:
-        outcome.figures = {k: float(v) for k, v in json.loads(done.stdout.strip().splitlines()[-1]).items()}
-
-
 # In this order, so that the trees of a scale are together on the disk no longer than needed.
 CASES: dict[str, Callable[[Yard], Outcome]] = {
     "first-100k": lambda yard: first_sync(yard, "100k", ROUNDS, with_peers=True),
@@ -317,6 +273,4 @@ CASES: dict[str, Callable[[Yard], Outcome]] = {
     "first-1m": lambda yard: first_sync(yard, "1m", 1, with_peers=False),
     "quiet-1m": lambda yard: nothing_to_do(yard, "1m", with_rclone=False),
     "adopt-1m": lambda yard: two_way(yard, "1m", adopting=True, rounds=ROUNDS_SLOW),
-    "ledger": ledger,
-    "ledger-postgres": ledger_postgres,
 }

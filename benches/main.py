@@ -8,16 +8,19 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
+import cases
+import metastore
 import peers
 import report
 import trees
-from cases import CASES, SCALES, Yard
+from cases import SCALES, Yard
 from measure import launcher_peak_kib
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")).resolve()
 RESULTS = REPOSITORY / "benches" / "RESULTS.md"
 RAW = REPOSITORY / "benches" / "results.json"
+CASES = {**cases.CASES, **metastore.CASES}
 
 
 def main() -> int:
@@ -26,12 +29,15 @@ def main() -> int:
     trees.empty(args.data)
     try:
         yard = Yard(args.data, REPOSITORY, args.size, TARGET / "peers", args.rounds)
-        yard.tools["portbook"] = peers.portbook(REPOSITORY)
-        machine = report.machine(args.data)
-        print(f"{machine}\n{yard.tools['portbook'].version}", flush=True)
         wanted = [name for name in CASES if not args.only or name in args.only]
+        if any(name in cases.CASES for name in wanted):
+            yard.tools["portbook"] = peers.portbook(REPOSITORY)
+            print(yard.tools["portbook"].version)
+        machine = report.machine(args.data)
+        print(machine, flush=True)
         for position, name in enumerate(wanted):
             print(name, flush=True)
+            machine = report.machine(args.data)
             outcome = CASES[name](yard)
             records[name] = {
                 **dataclasses.asdict(outcome),
@@ -44,6 +50,8 @@ def main() -> int:
                 "missing": dict(yard.missing),
                 "peak_floor_kib": launcher_peak_kib(),
             }
+            for figure, value in outcome.figures.items():
+                print(f"  {figure}: {value:,.3f}", flush=True)
             for note in outcome.notes:
                 print(f"  note: {note}", flush=True)
             if args.write:
@@ -59,7 +67,9 @@ def main() -> int:
         print(f"written: {RESULTS}")
     else:
         print(f"\n{report.page(in_order(records))}")
-    measured = all(any(s["tool"] == "portbook" for s in records[name]["series"]) for name in wanted if not name.startswith("ledger"))
+    measured = all(
+        records[name]["figures"] or any(s["tool"] == "portbook" for s in records[name]["series"]) for name in wanted
+    )
     return 0 if measured else 1
 
 

@@ -3,9 +3,10 @@
 -- Keyed by directory, so that one range read gives a directory's children in the order of their names. The
 -- states are in the binary form of the ledger's codec. The id is in the key because two rows may have one name for a
 -- while, in the middle of a swap. It has no tenant column: its conduit has one, and 16 bytes a
--- row are a tenth of the ledger.
+-- row are a tenth of the ledger. It refers to its conduit without a foreign key, which would ask and lock for each row of a
+-- batch; triggers below do that once per statement.
 CREATE TABLE file_pair (
-    conduit_id bigint NOT NULL REFERENCES sync_conduit(id) ON DELETE CASCADE,
+    conduit_id bigint NOT NULL,
     parent_id bigint NOT NULL,
     name bytea NOT NULL CHECK (length(name) > 0),
     id bigint NOT NULL CHECK (id > 0),
@@ -17,6 +18,55 @@ CREATE TABLE file_pair (
 );
 
 CREATE INDEX idx_file_pair_directory ON file_pair(conduit_id, id) WHERE kind = 2;
+
+-- Conduits that get pairs are locked as a foreign key locks them: whoever deletes one waits for the pairs, and whoever
+-- comes after the deletion finds none.
+CREATE FUNCTION file_pair_needs_conduit() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    first_id bigint;
+    last_id bigint;
+BEGIN
+    SELECT min(conduit_id), max(conduit_id) INTO first_id, last_id FROM added;
+    IF first_id = last_id THEN
+        -- The batch of a run: one conduit.
+        PERFORM FROM sync_conduit WHERE id = first_id FOR KEY SHARE;
+        IF FOUND THEN
+            RETURN NULL;
+        END IF;
+    ELSE
+        PERFORM FROM sync_conduit WHERE id IN (SELECT conduit_id FROM added) ORDER BY id FOR KEY SHARE;
+        IF NOT EXISTS (SELECT FROM added WHERE conduit_id NOT IN (SELECT id FROM sync_conduit)) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'a pair needs a conduit' USING ERRCODE = 'foreign_key_violation';
+END;
+$$;
+
+CREATE TRIGGER file_pair_needs_conduit AFTER INSERT ON file_pair REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION file_pair_needs_conduit();
+
+-- After the row: the policies come first and say whose conduit may be named.
+CREATE FUNCTION file_pair_keeps_conduit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a pair stays with its conduit' USING ERRCODE = 'foreign_key_violation';
+END;
+$$;
+
+CREATE TRIGGER file_pair_keeps_conduit AFTER UPDATE OF conduit_id ON file_pair
+    FOR EACH ROW WHEN (OLD.conduit_id <> NEW.conduit_id) EXECUTE FUNCTION file_pair_keeps_conduit();
+
+-- Before the conduit goes, not after: the policies show the pairs of a conduit that is there, and nobody's else. The row
+-- is locked by then, so that pairs that were being written are there, too.
+CREATE FUNCTION sync_conduit_takes_pairs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM file_pair WHERE conduit_id = OLD.id;
+    RETURN OLD;
+END;
+$$;
+
+CREATE TRIGGER sync_conduit_takes_pairs BEFORE DELETE ON sync_conduit
+    FOR EACH ROW EXECUTE FUNCTION sync_conduit_takes_pairs();
 
 -- What is about to be done, durable before the first effect: a range of a preview's changes, or a list of its own.
 CREATE TABLE file_intent (

@@ -13,7 +13,7 @@ use crate::fixture::{At, Book, Tenancy};
 use crate::schema::fill;
 use crate::server::{Database, on};
 
-fn database(book: &Book) -> &Database {
+pub(crate) fn database(book: &Book) -> &Database {
     match &book.at {
         At::Server(database) => database,
         At::File(_) => panic!("row-level security is the server's"),

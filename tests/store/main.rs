@@ -7,6 +7,7 @@
 mod attack;
 mod attack_sql;
 mod batches;
+mod conduits;
 mod fixture;
 mod isolation;
 mod leaks;
@@ -61,6 +62,10 @@ on_the_server! {
     isolation::a_role_that_bypasses_security_is_refused_unless_told_so;
     isolation::books_stand_side_by_side_in_one_database;
     isolation::a_temporary_table_shadows_none_of_the_book;
+    conduits::pairs_go_with_their_conduit_however_it_goes;
+    conduits::pairs_that_are_being_written_go_too;
+    conduits::no_pair_is_written_to_a_conduit_that_is_being_deleted;
+    conduits::a_pair_stays_with_its_conduit;
     attack_sql::no_statement_of_the_application_reaches_another_tenant;
     attack_sql::the_application_gets_no_role_and_no_file;
     attack_sql::nothing_of_the_book_runs_as_its_owner_unseen;

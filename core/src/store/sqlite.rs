@@ -73,38 +73,49 @@ impl SqliteStore {
     /// left byte for byte), `permission`, `quota`, `busy`, `storage`.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let path = path.as_ref();
-        open::look(path)?;
-        let mut writer = open::connect(path, &options, Role::Writer)?;
-        open::migrate(&mut writer, path)?;
-        let readers = (0..options.readers.max(1))
-            .map(|_| open::connect(path, &options, Role::Reader))
-            .collect::<Result<Vec<_>>>()?;
+        // Later connections are opened by it, wherever the program is by then.
+        let path = std::path::absolute(path).map_err(|e| Error::io("open the book", path.display().to_string(), e))?;
+        open::look(&path)?;
+        let mut first = open::connect(&path, &options, Role::Writer)?;
+        open::migrate(&mut first, &path)?;
+        open::become_reader(&first, &path)?;
 
         let (alive, ended) = ended::channel(1);
         let (write_jobs, written) = channel();
         let (read_jobs, read) = channel();
         let read = Arc::new(Mutex::new(read));
-        let mark = alive.clone();
         let (reading, readers_ended) = channel::<()>();
+        let (others_reading, others_ended) = channel::<()>();
+        // Whoever closes last carries the log into the file: the writer if there was one, else the first reader. Two that
+        // close at once each find the other still there, and neither does. Nothing is ever sent on these channels: they
+        // end when the others have closed their connections.
+        let (mark, mut writer) = (alive.clone(), Opener::new(&path, &options, Role::Writer));
         spawn("portbook-writer", move || {
-            run_writer(&writer, &written);
-            // Nothing is ever sent: this returns when the last reader has closed its connection. Two that close at once
-            // each find the other still there, and neither carries the log into the file.
+            run_writer(&mut writer, &written);
             let _ = readers_ended.recv();
             drop(writer);
             drop(mark);
         })?;
-        for connection in readers {
-            let (read, mark) = (Arc::clone(&read), (alive.clone(), reading.clone()));
+        let (mut reader, jobs) = (Opener::new(&path, &options, Role::Reader), Arc::clone(&read));
+        reader.connection = Some(first);
+        spawn("portbook-reader", move || {
+            run_reader(&mut reader, &jobs);
+            let _ = others_ended.recv();
+            drop(reader);
+            drop((reading, alive));
+        })?;
+        for _ in 1..options.readers {
+            let (mut reader, jobs) = (Opener::new(&path, &options, Role::Reader), Arc::clone(&read));
+            let mark = others_reading.clone();
             spawn("portbook-reader", move || {
-                run_reader(&connection, &read);
-                drop(connection);
+                run_reader(&mut reader, &jobs);
+                drop(reader);
                 drop(mark);
             })?;
         }
         let threads = Threads { writer: write_jobs, reader: read_jobs };
         let (threads, ended) = (Mutex::new(Some(threads)), tokio::sync::Mutex::new(ended));
-        Ok(Self { threads, ended, path: path.to_owned(), options })
+        Ok(Self { threads, ended, path, options })
     }
 
     /// Runs long work on a connection and a thread of its own, beside the book's.
@@ -180,13 +191,36 @@ fn shut_down() -> Error {
     Error::new(Code::Storage, "use", "the book").because("it has been shut down")
 }
 
-fn run_reader(connection: &Connection, jobs: &Mutex<Receiver<ReadJob>>) {
+/// A connection that is opened when it is first needed. Each parses the whole schema, which is most of what opening a book
+/// takes, so a book opens with one.
+struct Opener {
+    path: PathBuf,
+    options: SqliteOptions,
+    role: Role,
+    connection: Option<Connection>,
+}
+
+impl Opener {
+    fn new(path: &Path, options: &SqliteOptions, role: Role) -> Self {
+        Self { path: path.to_owned(), options: options.clone(), role, connection: None }
+    }
+
+    fn get(&mut self) -> Result<&Connection> {
+        let connection = match self.connection.take() {
+            Some(open) => open,
+            None => open::connect(&self.path, &self.options, self.role)?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+}
+
+fn run_reader(connection: &mut Opener, jobs: &Mutex<Receiver<ReadJob>>) {
     loop {
         // One reader waits in the channel, the others for the lock.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         // A caller that has gone away needs no answer.
-        let _ = job.reply.send(read(connection, &job.statements));
+        let _ = job.reply.send(connection.get().and_then(|c| read(c, &job.statements)));
     }
 }
 
@@ -202,7 +236,7 @@ fn read(connection: &Connection, statements: &[Statement]) -> Result<Vec<Rows>> 
     rows
 }
 
-fn run_writer(connection: &Connection, jobs: &Receiver<WriteJob>) {
+fn run_writer(connection: &mut Opener, jobs: &Receiver<WriteJob>) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -211,7 +245,11 @@ fn run_writer(connection: &Connection, jobs: &Receiver<WriteJob>) {
             group.push(next);
         }
         let (batches, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|j| (j.batch, j.reply)).unzip();
-        for (reply, outcome) in replies.into_iter().zip(commit(connection, &batches)) {
+        let outcomes = match connection.get() {
+            Ok(connection) => commit(connection, &batches),
+            Err(error) => batches.iter().map(|_| Err(error.clone())).collect(),
+        };
+        for (reply, outcome) in replies.into_iter().zip(outcomes) {
             // A caller that has gone away needs no answer; its batch is committed all the same.
             let _ = reply.send(outcome);
         }
@@ -242,6 +280,13 @@ fn run_batches(connection: &Connection, batches: &[Vec<Write>]) -> Result<Vec<Re
         let ran = connection.prepare_cached(sql).and_then(|mut s| s.raw_execute());
         ran.map(drop).map_err(|e| error_of("write to", "the book", e))
     };
+    if let [alone] = batches {
+        // It needs no savepoint: the transaction is all there is to undo. Under a savepoint SQLite keeps the former pages of
+        // the whole batch in a list, which it walks for each row that replaces one.
+        let written = alone.iter().map(|part| execute::write(connection, part)).collect::<Result<Vec<_>>>()?;
+        run("COMMIT")?;
+        return Ok(vec![Ok(written)]);
+    }
     let mut outcomes = Vec::with_capacity(batches.len());
     for batch in batches {
         run("SAVEPOINT batch")?;

@@ -51,6 +51,10 @@ const REFERENCES: &str = "SELECT c.relname::text, a.attname::text, p.relname::te
      WHERE f.contype = 'f' AND f.connamespace = current_schema()::regnamespace AND NOT c.relispartition \
      ORDER BY c.relname, f.conname, a.attnum";
 
+/// References that triggers keep, not foreign keys: table, column, parent, its key. `file_pair` is written by the hundred
+/// thousand rows, and a foreign key asks and locks for each.
+const KEPT_BY_TRIGGERS: &[[&str; 4]] = &[["file_pair", "conduit_id", "sync_conduit", "id"]];
+
 struct Reference {
     column: String,
     parent: String,
@@ -93,6 +97,9 @@ pub(super) async fn read(postgres: &dyn Store) -> Result<Vec<Shape>> {
     for row in references.iter() {
         let reference = Reference { column: text(row, 1)?, parent: text(row, 2)?, key: text(row, 3)? };
         refers.entry(text(row, 0)?).or_default().push(reference);
+    }
+    for [table, column, parent, key] in KEPT_BY_TRIGGERS.iter().map(|r| r.map(str::to_owned)) {
+        refers.entry(table).or_default().push(Reference { column, parent, key });
     }
     let tenants: BTreeMap<String, String> =
         shapes.values().filter_map(|s| Some((s.name.clone(), tenant_column(s)?))).collect();

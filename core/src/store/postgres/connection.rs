@@ -241,10 +241,11 @@ impl Connection {
         for (i, column) in insert.columns.iter().enumerate() {
             let missing =
                 || Error::new(Code::Internal, "write to", &insert.table).because(format!("no column {column}"));
-            arrays.push(format!("${}::{}[]", i + 1, types.get(column.as_ref()).ok_or_else(missing)?));
+            arrays.push(format!("unnest(${}::{}[])", i + 1, types.get(column.as_ref()).ok_or_else(missing)?));
         }
+        // In the list of what is selected: in FROM each array would be laid out as rows first, a seventh of a bulk load.
         let sql = format!(
-            "INSERT INTO {} ({}) SELECT * FROM unnest({}){}",
+            "INSERT INTO {} ({}) SELECT {}{}",
             insert.table,
             insert.columns.join(", "),
             arrays.join(", "),

@@ -75,6 +75,13 @@ pub(super) fn connect(path: &Path, options: &SqliteOptions, role: Role) -> Resul
     Ok(connection)
 }
 
+const READER: &str = "PRAGMA cache_size = -2048; PRAGMA query_only = ON;";
+
+/// Makes the connection that opened the book, and has its schema, one that reads.
+pub(super) fn become_reader(connection: &Connection, path: &Path) -> Result<()> {
+    connection.execute_batch(READER).map_err(|e| error_of(OPEN, path.display(), e))
+}
+
 fn set_up(connection: &Connection, options: &SqliteOptions, role: Role, shown: &str) -> Result<()> {
     let fail = |e| error_of(OPEN, shown, e);
     connection.busy_timeout(options.busy_timeout).map_err(fail)?;
@@ -89,7 +96,7 @@ fn set_up(connection: &Connection, options: &SqliteOptions, role: Role, shown: &
         Role::Writer => {
             "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 16777216;"
         }
-        Role::Reader => "PRAGMA cache_size = -2048; PRAGMA query_only = ON;",
+        Role::Reader => READER,
     };
     connection
         .execute_batch(&format!(
