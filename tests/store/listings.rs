@@ -113,7 +113,8 @@ fn failure(t: &Tenancy, second: i64) -> SyncError {
         conduit_id: Some(t.conduit),
         generation_id: None,
         file_id: None,
-        path: Some(RelPath::root()),
+        // An item has one failure that is not made good.
+        path: RelPath::parse(format!("f{second}").as_bytes()),
         error_type: SyncErrorType::Network,
         error_code: Some("ECONNRESET".into()),
         error_message: "connection reset".into(),
