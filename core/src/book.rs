@@ -360,7 +360,8 @@ impl Book {
     ///
     /// # Errors
     /// `conflict` when the other book is not empty, or this one was written meanwhile; `busy` while a run is under way;
-    /// `unsupported` when both are on the same engine; `cancelled`; as for opening, of either.
+    /// `unsupported` when both are on the same engine; `permission` when the role that opened a book on PostgreSQL to copy
+    /// into does not own its tables; `cancelled`; as for opening, of either.
     pub async fn copy_into(&self, other: &Book, copying: &Copying) -> Result<CopyReport> {
         let (from, to, copying) = (self.inner.store.clone(), other.inner.store.clone(), copying.clone());
         self.inner.run(async move { upkeep::copy::copy(&*from, &*to, &copying).await }).await
