@@ -53,7 +53,23 @@ macro_rules! on_the_server {
     };
 }
 
+/// Claims about a book in a file alone.
+macro_rules! in_a_file {
+    ($($module:ident :: $claim:ident;)*) => {
+        mod file_only {
+            $(#[test] fn $claim() { crate::fixture::on_sqlite(crate::$module::$claim); })*
+        }
+    };
+}
+
+in_a_file! {
+    upkeep::a_damaged_page_is_found;
+}
+
 on_the_server! {
+    upkeep::a_book_goes_to_the_other_engine_and_back;
+    upkeep::a_copy_that_was_cancelled_is_no_book;
+    secrets::a_copied_book_opens_its_secrets;
     isolation::every_table_forces_policies_for_every_command;
     isolation::a_tenant_reaches_no_row_of_another;
     isolation::nothing_is_written_in_the_name_of_another;
@@ -129,7 +145,6 @@ contract! {
     secrets::eight_first_secrets_make_one_key;
     secrets::a_rotation_wraps_anew_and_touches_no_sealed_value;
     secrets::a_book_changes_its_key_and_needs_none_to_open;
-    secrets::a_copied_book_opens_its_secrets;
     secrets::a_process_with_the_old_key_is_told;
     secrets::a_rotation_beside_first_secrets_leaves_none_behind;
     secrets::the_key_is_not_removed_while_it_is_needed;
@@ -168,11 +183,8 @@ contract! {
     listings::a_preview_that_is_being_applied_stays;
     attack::a_foreign_id_is_as_one_that_does_not_exist;
     leaks::no_secret_is_in_the_open;
-    upkeep::a_book_goes_to_the_other_engine_and_back;
-    upkeep::a_copy_that_was_cancelled_is_no_book;
     upkeep::a_sound_book_has_no_findings_and_a_broken_ledger_has;
     upkeep::a_backup_is_a_book_of_its_own;
-    upkeep::a_damaged_page_is_found;
 }
 
 #[test]

@@ -285,11 +285,8 @@ pub(crate) async fn a_book_changes_its_key_and_needs_none_to_open(book: Arc<Book
     assert_eq!(code(open(&vault(&book, raw(2)), t.tenant, 1, &sealed).await), Some(Code::WrongKey));
 }
 
-/// On PostgreSQL only: a copy goes from one engine to the other.
+/// Begins with a book on PostgreSQL: a copy goes from one engine to the other.
 pub(crate) async fn a_copied_book_opens_its_secrets(server: Arc<Book>) {
-    if server.is_sqlite() {
-        return;
-    }
     let directory = tempfile::tempdir().unwrap();
     let at = At::File(directory.path().join("book"));
     let here = Arc::new(Book::new(at.open().await.unwrap(), at));
