@@ -52,6 +52,8 @@ mod session;
 pub mod store;
 pub mod table;
 mod tenants;
+#[allow(dead_code, reason = "its first user follows")]
+mod tls;
 pub mod upkeep;
 pub mod vault;
 
@@ -59,6 +61,7 @@ pub use book::{Book, BookOptions};
 pub use error::{Code, Error, Result};
 pub use rows::{JsonRows, Rows};
 pub use session::Session;
+pub use tls::Trust;
 
 /// Waits for an operation of a book on the calling thread. Not to be called from inside of an executor.
 pub fn wait<T>(operation: impl std::future::Future<Output = T>) -> T {

@@ -1,12 +1,15 @@
 //! The contract of [`Provider`], generic over how one is opened. The two roots are empty at the start, and places of
 //! the same kind, so that the native copy between them is tried where there is one.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use portbook::delta::{Expect, Metadata};
 use portbook::identity::ContentHash;
 use portbook::model::{Entry, Kind, Name, Node, RelPath, Timestamp};
-use portbook::provider::{Listing, Move, Provider, Publish, Source, Stage, Staged, TEMP_PREFIX, Trash};
+use portbook::provider::{Feed, Listing, Move, Opened, Provider, Publish, Source, Stage, Staged, TEMP_PREFIX, Trash};
 use portbook::{Code, Result};
 
 /// Runs every case.
@@ -36,9 +39,49 @@ pub(crate) fn path(text: &str) -> RelPath {
     RelPath::parse(text.as_bytes()).unwrap()
 }
 
+/// A source that gives its content in pieces of a size, whatever size it declares.
+struct Pieces {
+    content: Vec<u8>,
+    piece: usize,
+    declared: u64,
+}
+
+#[async_trait]
+impl Feed for Pieces {
+    fn size(&self) -> u64 {
+        self.declared
+    }
+
+    async fn open(&self, offset: u64, length: Option<u64>) -> Result<Opened> {
+        let end = length.map_or(self.content.len(), |length| self.content.len().min((offset + length) as usize));
+        let part = self.content.get(offset as usize..end).unwrap_or_default();
+        let pieces: Vec<_> = part.chunks(self.piece.max(1)).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
+        Ok(Opened { bytes: stream::iter(pieces).boxed(), mtime: None })
+    }
+}
+
+/// A source of so many bytes that cannot be read to its end.
+struct Broken(u64);
+
+#[async_trait]
+impl Feed for Broken {
+    fn size(&self) -> u64 {
+        self.0
+    }
+
+    async fn open(&self, offset: u64, _: Option<u64>) -> Result<Opened> {
+        let half = usize::try_from((self.0 / 2).saturating_sub(offset)).unwrap();
+        let broken = portbook::Error::new(Code::Permission, "read", "the source");
+        Ok(Opened { bytes: stream::iter(vec![Ok(Bytes::from(vec![1; half])), Err(broken)]).boxed(), mtime: None })
+    }
+}
+
 fn pieces(content: &[u8], size: usize) -> Source {
-    let pieces: Vec<Result<Bytes>> = content.chunks(size.max(1)).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
-    Source::Stream { bytes: stream::iter(pieces).boxed(), size: content.len() as u64 }
+    declared(content, size, content.len())
+}
+
+fn declared(content: &[u8], piece: usize, declared: usize) -> Source {
+    Source::Feed(Arc::new(Pieces { content: content.to_vec(), piece, declared: declared as u64 }))
 }
 
 fn stage(target: &RelPath, source: Source, kind: Kind) -> Stage {
@@ -75,7 +118,7 @@ pub(crate) async fn stat(p: &impl Provider, at: &str) -> Option<Node> {
 }
 
 pub(crate) async fn content(p: &impl Provider, at: &str) -> Vec<u8> {
-    p.read(&path(at), 0, None).await.unwrap().try_collect::<Vec<_>>().await.unwrap().concat()
+    p.read(&path(at), None, 0, None).await.unwrap().bytes.try_collect::<Vec<_>>().await.unwrap().concat()
 }
 
 pub(crate) async fn listed(p: &impl Provider, at: &str) -> Vec<Entry> {
@@ -135,15 +178,12 @@ async fn preconditions(p: &impl Provider) {
 /// Bytes read are bytes declared, or nothing arrives.
 async fn sources_that_lie(p: &impl Provider) {
     for size in [10, 3 << 20] {
-        for declared in [0, size - 1, size + 1] {
-            let Source::Stream { bytes, .. } = pieces(&vec![7; size], 65_536) else { unreachable!() };
-            let item = stage(&path("liar"), Source::Stream { bytes, size: declared as u64 }, Kind::File);
-            assert_eq!(code(put_staged(p, item).await), Code::Stale, "{size} bytes declared as {declared}");
+        for told in [0, size - 1, size + 1] {
+            let item = stage(&path("liar"), declared(&vec![7; size], 65_536, told), Kind::File);
+            assert_eq!(code(put_staged(p, item).await), Code::Stale, "{size} bytes declared as {told}");
         }
-        let broken = portbook::Error::new(Code::Offline, "read", "the source");
-        let bytes = stream::iter(vec![Ok(Bytes::from(vec![1; size / 2])), Err(broken)]).boxed();
-        let item = stage(&path("liar"), Source::Stream { bytes, size: size as u64 }, Kind::File);
-        assert_eq!(code(put_staged(p, item).await), Code::Offline);
+        let item = stage(&path("liar"), Source::Feed(Arc::new(Broken(size as u64))), Kind::File);
+        assert_eq!(code(put_staged(p, item).await), Code::Permission);
     }
     assert_eq!(stat(p, "liar").await, None);
 }
@@ -243,11 +283,32 @@ async fn ranges(p: &impl Provider) {
     for (offset, length) in
         [(0, None), (1, Some(1)), (1_048_575, Some(1_048_578)), (2_999_999, None), (3_000_000, None)]
     {
-        let got = p.read(&path("ranges"), offset, length).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+        let got =
+            p.read(&path("ranges"), None, offset, length).await.unwrap().bytes.try_collect::<Vec<_>>().await.unwrap();
         let end = length.map_or(bytes.len(), |l| (offset + l) as usize);
         assert_eq!(got.concat(), bytes[offset as usize..end], "{offset} {length:?}");
     }
-    assert_eq!(code(p.read(&path("absent"), 0, None).await.map(|_| ())), Code::NotFound);
+    assert_eq!(code(p.read(&path("absent"), None, 0, None).await.map(|_| ())), Code::NotFound);
+    versions(p).await;
+}
+
+/// What is read is the version that was expected, or nothing.
+async fn versions(p: &impl Provider) {
+    let first = put(p, "version", b"first", Expect::Absent).await.unwrap();
+    let read = |expect: Node| async move {
+        let opened = p.read(&path("version"), Some(&expect), 1, Some(3)).await?;
+        opened.bytes.try_collect::<Vec<_>>().await.map(|pieces| pieces.concat())
+    };
+    assert_eq!(read(first.clone()).await.unwrap(), b"irs");
+    let second = put(p, "version", b"second", Expect::Node(first.clone())).await.unwrap();
+    assert_eq!(code(read(first).await), Code::Stale);
+    assert_eq!(read(second.clone()).await.unwrap(), b"eco");
+    p.trash(vec![Trash { path: path("version"), expect: Expect::Node(second.clone()), label: "v".into() }])
+        .await
+        .remove(0)
+        .unwrap();
+    assert_eq!(code(read(second).await), Code::Stale, "it is gone");
+    p.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap();
 }
 
 /// A directory that only an interrupted run has left something in goes; what it left does not.
@@ -339,7 +400,7 @@ async fn links(p: &impl Provider) {
     p.flush(vec![target.clone()]).await.unwrap();
     assert_eq!(node.kind, Kind::Symlink);
     assert_eq!(p.hash(vec![target]).await.remove(0).unwrap().content, ContentHash::of(b"../../etc"));
-    assert!(p.read(&path("link"), 0, None).await.is_err(), "a link is not read through");
+    assert_eq!(content(p, "link").await, b"../../etc", "a link is not read through");
     assert!(matches!(p.list(vec![path("link")]).await.remove(0), Listing::Absent), "a link is no directory");
     let through = p.make_dirs(vec![(path("link/inside"), Metadata::default())]).await.remove(0);
     assert!(through.is_err(), "a link is never followed");

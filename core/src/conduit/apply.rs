@@ -193,7 +193,8 @@ impl Apply {
     }
 
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
-        let batches = pipeline::batches(page, self.pace.bytes_per_second(), |side, p| self.is_resumable(side, p));
+        let most = |side| pipeline::batch_bytes(self.scene.sides[side].capabilities(), self.pace.bytes_per_second());
+        let batches = pipeline::batches(page, most, |side, p| self.is_resumable(side, p));
         for (side, batch) in batches {
             if let Err(stop) = self.gate().await {
                 // What is under way is brought home, so that the next run need not do it again.
@@ -436,7 +437,7 @@ impl Apply {
     ) -> Vec<(Planned, Result<Stage>)> {
         let mut requests = Vec::with_capacity(batch.len());
         for planned in batch {
-            let mut request = pipeline::request(self, side, &planned).await;
+            let mut request = pipeline::request(self, side, &planned);
             if let (Ok(stage), Some((tag, resumable))) = (&mut request, resume.take()) {
                 (stage.tag, stage.resume) = (tag, Some(resumable));
             }

@@ -5,13 +5,15 @@
 //! intent on disk, data on disk, rename, rename on disk, ledger. While the disk flushes, the next batch is being
 //! staged.
 
-use futures_util::{StreamExt as _, join};
+use std::sync::Arc;
+
+use futures_util::join;
 
 use crate::delta::{Action, Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Node, RelPath, Side};
 use crate::operation::plan::Planned;
-use crate::provider::{Keeper, Publish, Resumable, Source, Stage, Staged, is_interruption};
+use crate::provider::{Capabilities, Keeper, OfPlace, Publish, Resumable, Source, Stage, Staged, is_interruption};
 use crate::store::Write;
 
 use super::apply::Apply;
@@ -40,14 +42,19 @@ struct PublishedBatch {
     outcomes: Vec<Outcome>,
 }
 
-/// Cuts a page of transfers into batches of one target side. Under a bandwidth limit a batch is what passes in about a
-/// second, so that items go on arriving. A file that stands `alone` is a batch of its own.
+/// The most bytes in one batch for a place. Under a bandwidth limit a batch is what passes in about a second, so that
+/// items go on arriving.
+pub(super) fn batch_bytes(place: &Capabilities, bytes_per_second: Option<u64>) -> u64 {
+    BATCH_BYTES.min(bytes_per_second.unwrap_or(u64::MAX)).min(place.staged_bytes.unwrap_or(u64::MAX))
+}
+
+/// Cuts a page of transfers into batches of one target side, with at most so many bytes where that is more than one
+/// file. A file that stands `alone` is a batch of its own.
 pub(super) fn batches(
     page: Vec<Planned>,
-    bytes_per_second: Option<u64>,
+    most: impl Fn(Side) -> u64,
     alone: impl Fn(Side, &Planned) -> bool,
 ) -> Vec<(Side, Vec<Planned>)> {
-    let most = BATCH_BYTES.min(bytes_per_second.unwrap_or(BATCH_BYTES));
     let mut out: Vec<(Side, Vec<Planned>)> = Vec::new();
     let mut bytes = 0;
     let mut after_alone = false;
@@ -56,7 +63,7 @@ pub(super) fn batches(
         let is_alone = alone(to, &planned);
         let apart = std::mem::replace(&mut after_alone, is_alone) || is_alone;
         let fits = |batch: &(Side, Vec<Planned>)| {
-            !apart && batch.0 == to && batch.1.len() < BATCH_ITEMS && bytes + planned.change.bytes <= most
+            !apart && batch.0 == to && batch.1.len() < BATCH_ITEMS && bytes + planned.change.bytes <= most(to)
         };
         match out.last_mut() {
             Some(batch) if fits(batch) => {
@@ -276,7 +283,7 @@ fn no_answer(action: &'static str) -> Error {
 }
 
 /// The request to stage one planned transfer.
-pub(super) async fn request(apply: &Apply, side: Side, planned: &Planned) -> Result<Stage> {
+pub(super) fn request(apply: &Apply, side: Side, planned: &Planned) -> Result<Stage> {
     let change = &planned.change;
     let from = side.other();
     let path = change.path_on(from).clone();
@@ -285,25 +292,18 @@ pub(super) async fn request(apply: &Apply, side: Side, planned: &Planned) -> Res
     };
     let source = match apply.native_source(side) {
         Some(source) => Source::Native { source, path, expect: expect.clone(), pace: apply.pace.clone() },
-        None => {
-            let bytes = apply.scene.sides[from].read(&path, 0, None).await?;
-            let pace = apply.pace.clone();
-            let paced = bytes.then(move |piece| {
-                let pace = pace.clone();
-                async move {
-                    let piece = piece?;
-                    pace.take_async(piece.len() as u64).await?;
-                    Ok(piece)
-                }
-            });
-            Source::Stream { bytes: paced.boxed(), size: expect.token.size }
-        }
+        None => Source::Feed(Arc::new(OfPlace {
+            place: Arc::clone(&apply.scene.sides[from]),
+            path,
+            expect: expect.clone(),
+            pace: apply.pace.clone(),
+        })),
     };
     let capabilities = apply.scene.sides[side].capabilities();
     let metadata = match expect.kind {
         Kind::File => Metadata {
             mode: expect.token.mode.filter(|_| capabilities.mode),
-            mtime: expect.token.mtime.filter(|_| capabilities.set_mtime),
+            mtime: expect.token.mtime.filter(|_| capabilities.write_mtime),
         },
         Kind::Symlink | Kind::Dir | Kind::NativeDoc | Kind::Other => Metadata::default(),
     };

@@ -20,17 +20,19 @@ mod pace;
 mod resume;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod source;
+pub mod traffic;
 pub(crate) mod vacant;
+#[allow(dead_code, reason = "its first user follows")]
+pub(crate) mod web;
 
 pub use pace::Pace;
 pub use resume::{Checkpoint, Keeper, Report, Resumable, is_interruption};
+pub use source::{Feed, InMemory, NativeSource, OfPlace, Opened, Source};
 
 use std::any::Any;
-use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
 
 use crate::delta::{Expect, Metadata};
 use crate::error::Result;
@@ -66,8 +68,10 @@ pub struct Capabilities {
     pub max_name_bytes: usize,
     /// Permission bits can be read and set.
     pub mode: bool,
-    /// The modified time can be set.
+    /// The modified time of what is there can be set.
     pub set_mtime: bool,
+    /// A file can be given its modified time when it is written, whether or not listings show it.
+    pub write_mtime: bool,
     /// Symbolic links can be held.
     pub symlinks: bool,
     /// The granularity of modified times in nanoseconds.
@@ -78,6 +82,9 @@ pub struct Capabilities {
     pub native_copy: bool,
     /// Files of at least this size are staged with a session, so that a later process can continue; none: never.
     pub resumable_bytes: Option<u64>,
+    /// The most bytes of small files that may be staged and not yet published: what is staged is kept in memory; none:
+    /// it is kept at the place.
+    pub staged_bytes: Option<u64>,
 }
 
 /// What tells a root from another one that was put in its place.
@@ -124,34 +131,8 @@ pub struct Hashed {
     pub content: ContentHash,
 }
 
-/// Where staged bytes come from.
-pub enum Source {
-    /// A stream of exactly `size` bytes.
-    Stream {
-        /// The bytes in order.
-        bytes: BoxStream<'static, Result<Bytes>>,
-        /// How many there must be: fewer or more is an error (`stale`).
-        size: u64,
-    },
-    /// Straight from another provider, without the bytes passing through the engine.
-    Native {
-        /// What [`Provider::native_source`] of the other side gave.
-        source: NativeSource,
-        /// The path there.
-        path: RelPath,
-        /// The state it must have, before and after.
-        expect: Node,
-        /// Asked as the bytes pass.
-        pace: Pace,
-    },
-}
-
 /// The lock on a root; it ends when this is dropped, or with the process.
 pub struct RootLock(pub Box<dyn Any + Send + Sync>);
-
-/// A provider's own handle that a provider of the same kind can take files from.
-#[derive(Clone)]
-pub struct NativeSource(pub Arc<dyn Any + Send + Sync>);
 
 /// A file or link to be written under a temporary name.
 pub struct Stage {
@@ -261,12 +242,14 @@ pub trait Provider: Send + Sync {
     /// Hashes the content of files and links. A file that changes while it is read is `stale`.
     async fn hash(&self, paths: Vec<RelPath>) -> Vec<Result<Hashed>>;
 
-    /// Reads bytes from `offset` to the end, or `length` bytes.
+    /// Opens a file at `offset`, to its end or for `length` bytes. A link's bytes are its target.
+    ///
+    /// With `expect` every byte is of that version: a file that is another one is `stale` at once, one that changes while
+    /// it is read is `stale` in the place of its last piece.
     ///
     /// # Errors
-    /// `not_found`, `permission`, `storage` …
-    async fn read(&self, path: &RelPath, offset: u64, length: Option<u64>)
-    -> Result<BoxStream<'static, Result<Bytes>>>;
+    /// `not_found`, `permission`, `stale`, `storage`, `offline` …
+    async fn read(&self, path: &RelPath, expect: Option<&Node>, offset: u64, length: Option<u64>) -> Result<Opened>;
 
     /// What a provider of the same kind can take files from without the bytes passing through the engine.
     fn native_source(&self) -> Option<NativeSource> {

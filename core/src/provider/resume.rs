@@ -62,6 +62,16 @@ impl Keeper {
         self.0.blocking_send(Report { checkpoint, kept }).map_err(|_| unheard())?;
         is_kept.blocking_recv().unwrap_or_else(|_| Err(unheard()))
     }
+
+    /// As [`keep`](Self::keep), for code that may not block.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn keep_async(&self, checkpoint: Checkpoint) -> Result<()> {
+        let (kept, is_kept) = oneshot::channel();
+        self.0.send(Report { checkpoint, kept }).await.map_err(|_| unheard())?;
+        is_kept.await.unwrap_or_else(|_| Err(unheard()))
+    }
 }
 
 fn unheard() -> Error {

@@ -2,10 +2,8 @@
 //! run would make shows what would be carried without making it.
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
 
-use super::{Capabilities, Hashed, Listing, Move, Provider, Publish, RootIdentity, Stage, Staged, Trash};
+use super::{Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash};
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Name, Node, RelPath, Timestamp};
@@ -54,7 +52,7 @@ impl Provider for Vacant {
         self.each(&paths)
     }
 
-    async fn read(&self, _: &RelPath, _: u64, _: Option<u64>) -> Result<BoxStream<'static, Result<Bytes>>> {
+    async fn read(&self, _: &RelPath, _: Option<&Node>, _: u64, _: Option<u64>) -> Result<Opened> {
         Err(self.missing())
     }
 

@@ -19,6 +19,7 @@ mod portable;
 mod publish;
 mod pump;
 mod read;
+mod receive;
 mod resume;
 mod root;
 mod stage;
@@ -33,8 +34,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 pub use disk::{Attribute, Disk, Rename, Stat, Traits};
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -52,8 +53,8 @@ use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Name, Node, RelPath, Timestamp};
 use crate::provider::{
-    Capabilities, Hashed, Listing, Move, NativeSource, Pace, Provider, Publish, RootIdentity, RootLock, Source, Stage,
-    Staged, Trash, is_reserved,
+    Capabilities, Feed, Hashed, Listing, Move, NativeSource, Opened, Pace, Provider, Publish, RootIdentity, RootLock,
+    Source, Stage, Staged, Trash, is_reserved,
 };
 
 /// Threads for local work: the disk is kept busy, the other cores are left to the engine.
@@ -116,10 +117,12 @@ impl<D: Disk> Local<D> {
             max_name_bytes: traits.max_name_bytes,
             mode: traits.mode,
             set_mtime: true,
+            write_mtime: true,
             symlinks: traits.symlinks,
             time_precision_ns: traits.time_precision_ns,
             create_is_exclusive: true,
             native_copy: true,
+            staged_bytes: None,
             resumable_bytes: Some(parts.resumable_bytes),
         };
         let root = Root {
@@ -175,16 +178,13 @@ impl<D: Disk> Local<D> {
         }
     }
 
-    async fn stage_stream(
-        &self,
-        target: Target,
-        kind: Kind,
-        mut stream: BoxStream<'static, Result<Bytes>>,
-        size: u64,
-    ) -> Result<Staged> {
-        if size <= copy::SMALL || kind == Kind::Symlink {
+    async fn stage_fed(&self, mut target: Target, kind: Kind, feed: Arc<dyn Feed>) -> Result<Staged> {
+        let size = feed.size();
+        if (size <= copy::SMALL && target.resume.is_none()) || kind == Kind::Symlink {
+            let Opened { mut bytes, mtime } = feed.open(0, None).await?;
+            target.metadata.mtime = target.metadata.mtime.or(mtime);
             let mut content = Vec::new();
-            while let Some(piece) = stream.next().await {
+            while let Some(piece) = bytes.next().await {
                 content.extend_from_slice(&piece?);
                 if content.len() as u64 > size.min(copy::SMALL) {
                     return Err(stage::wrong_size(&target.path));
@@ -205,13 +205,13 @@ impl<D: Disk> Local<D> {
             return self.pool.run(work).await;
         }
         // A thread of its own: a slow sender must not hold one of the pool.
-        let (send, mut receive) = tokio::sync::mpsc::channel::<Result<Bytes>>(4);
+        let (receive::Sender { begin, opened, pieces }, receiver) = receive::channel();
         let (answer, answered) = tokio::sync::oneshot::channel();
         let root = Arc::clone(&self.root);
         let path = target.path.clone();
         let work = move || {
             let mut cursor = Cursor::new(&*root);
-            let staged = stage::stage_pieces(&root, &mut cursor, &target, size, || receive.blocking_recv());
+            let staged = receive::stage_received(&root, &mut cursor, &target, size, receiver, &Pace::default());
             // Nobody listens when the caller was dropped; the temporary file is found by its name.
             let _ = answer.send(staged);
         };
@@ -219,21 +219,22 @@ impl<D: Disk> Local<D> {
             .name("portbook-stream".into())
             .spawn(work)
             .map_err(|e| Error::io("start a thread for", &path, e))?;
-        while let Some(piece) = stream.next().await {
-            // The writer stops listening when it has failed; its answer says why.
-            if send.send(piece).await.is_err() {
-                break;
+        // A writer that does not listen has failed; its answer says why.
+        if let Ok(offset) = begin.await {
+            match feed.open(offset, None).await {
+                Ok(Opened { mut bytes, mtime }) => {
+                    let _ = opened.send(Ok(mtime));
+                    while let Some(piece) = bytes.next().await {
+                        if pieces.send(piece).await.is_err() {
+                            break;
+                        }
+                    }
+                    drop(pieces);
+                }
+                Err(e) => drop(opened.send(Err(e))),
             }
         }
-        drop((send, stream));
         answered.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "write", &path)))
-    }
-
-    async fn stage_one(&self, target: Target, kind: Kind, source: Source) -> Result<Staged> {
-        match source {
-            Source::Stream { bytes, size } => self.stage_stream(target, kind, bytes, size).await,
-            Source::Native { .. } => Err(Error::new(Code::Internal, "write", &target.path)),
-        }
     }
 }
 
@@ -290,25 +291,19 @@ impl<D: Disk> Provider for Local<D> {
         self.each(paths, |root, cursor, scratch, path| read::hash(root, cursor, scratch, &path)).await
     }
 
-    async fn read(
-        &self,
-        path: &RelPath,
-        offset: u64,
-        length: Option<u64>,
-    ) -> Result<BoxStream<'static, Result<Bytes>>> {
-        let (root, path) = (Arc::clone(&self.root), path.clone());
+    async fn read(&self, path: &RelPath, expect: Option<&Node>, offset: u64, length: Option<u64>) -> Result<Opened> {
+        let root = Arc::clone(&self.root);
+        let part = read::Part { path: path.clone(), expect: expect.cloned(), offset, length };
         let (send, receive) = tokio::sync::mpsc::channel::<Result<Bytes>>(2);
         let (opened, is_open) = tokio::sync::oneshot::channel();
-        let subject = path.clone();
         // A thread of its own: a slow receiver must not hold one of the pool.
         std::thread::Builder::new()
             .name("portbook-read".into())
-            .spawn(move || {
-                read::send_content(&root, &path, offset, length, opened, |piece| send.blocking_send(piece).is_ok())
-            })
-            .map_err(|e| Error::io("start a thread for", &subject, e))?;
-        is_open.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "read", &subject)))?;
-        Ok(stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|p| (p, receive)) }).boxed())
+            .spawn(move || read::send_content(&root, &part, opened, |piece| send.blocking_send(piece).is_ok()))
+            .map_err(|e| Error::io("start a thread for", path, e))?;
+        is_open.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "read", path)))?;
+        let bytes = stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|p| (p, receive)) });
+        Ok(Opened { bytes: bytes.boxed(), mtime: None })
     }
 
     fn native_source(&self) -> Option<NativeSource> {
@@ -324,7 +319,7 @@ impl<D: Disk> Provider for Local<D> {
 
     async fn stage(&self, items: Vec<Stage>) -> Vec<Result<Staged>> {
         let mut results: Vec<Option<Result<Staged>>> = std::iter::repeat_with(|| None).take(items.len()).collect();
-        let (mut native, mut streams) = (Vec::new(), Vec::new());
+        let (mut native, mut fed) = (Vec::new(), Vec::new());
         for (i, item) in items.into_iter().enumerate() {
             let Stage { target: path, tag, source, kind, metadata, replaces, resume } = item;
             let target = Target { path, tag, metadata, replaces, resume };
@@ -336,7 +331,7 @@ impl<D: Disk> Provider for Local<D> {
                         results[i] = Some(Err(error.because("the source is of another kind")));
                     }
                 },
-                Source::Stream { .. } => streams.push((i, target, kind, source)),
+                Source::Feed(feed) => fed.push((i, target, kind, feed)),
             }
         }
         let order: Vec<usize> = native.iter().map(|n| n.0).collect();
@@ -360,10 +355,10 @@ impl<D: Disk> Provider for Local<D> {
             }
             staged
         };
-        let received = stream::iter(streams)
-            .map(|(i, target, kind, source)| async move { (i, self.stage_one(target, kind, source).await) })
-            .buffer_unordered(STREAMS)
-            .collect::<Vec<_>>();
+        let receiving = fed
+            .into_iter()
+            .map(|(i, target, kind, feed)| async move { (i, self.stage_fed(target, kind, feed).await) }.boxed());
+        let received = stream::iter(receiving.collect::<Vec<_>>()).buffer_unordered(STREAMS).collect::<Vec<_>>();
         let (copied, received) = futures_util::join!(self.pool.spread(native, work), received);
         for (i, result) in order.into_iter().zip(copied).chain(received) {
             results[i] = Some(result);

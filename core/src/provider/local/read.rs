@@ -1,13 +1,13 @@
 //! Reading: hashes and streams.
 
 use super::copy::{hash_content, unchanged};
-use super::disk::Disk;
+use super::disk::{Disk, Stat};
 use super::pool::Scratch;
 use super::pump::{CHUNK, Reading};
-use super::root::{Cursor, Root, retry, stale};
+use super::root::{Cursor, Root, retry, same, stale};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
-use crate::model::{Kind, RelPath};
+use crate::model::{Kind, Node, RelPath};
 use crate::provider::Hashed;
 
 /// Hashes a file or link.
@@ -42,29 +42,33 @@ pub(super) fn hash<D: Disk>(
     }
 }
 
-/// Opens a file, says so, and sends its content until the receiver has enough.
+/// What of a file is asked for.
+pub(super) struct Part {
+    pub(super) path: RelPath,
+    /// The version it has to be.
+    pub(super) expect: Option<Node>,
+    pub(super) offset: u64,
+    pub(super) length: Option<u64>,
+}
+
+/// Opens a file or link, says so, and sends its content until the receiver has enough.
 pub(super) fn send_content<D: Disk>(
     root: &Root<D>,
-    path: &RelPath,
-    offset: u64,
-    length: Option<u64>,
+    part: &Part,
     opened: tokio::sync::oneshot::Sender<Result<()>>,
     mut send: impl FnMut(Result<bytes::Bytes>) -> bool,
 ) {
-    let at = |e| Error::io("read", path, e);
-    let file = (|| {
-        let mut cursor = Cursor::new(root);
-        let (dir, name) = cursor.parent("read", path)?;
-        let file = retry(|| root.disk.open_read(dir, name)).map_err(at)?;
-        match retry(|| root.disk.stat_file(&file)).map_err(at)?.kind {
-            Kind::File => Ok(file),
-            Kind::Dir | Kind::Symlink | Kind::NativeDoc | Kind::Other => {
-                Err(Error::new(Code::Unsupported, "read", path).because("it is no file"))
+    let (file, before) = match open(root, part) {
+        Ok(Open::File(file, before)) => (file, before),
+        Ok(Open::Link(points_to)) => {
+            let start = usize::try_from(part.offset).unwrap_or(usize::MAX).min(points_to.len());
+            let length = part.length.and_then(|l| usize::try_from(l).ok()).unwrap_or(usize::MAX);
+            let wanted = points_to.into_iter().skip(start).take(length).collect::<Vec<u8>>();
+            if opened.send(Ok(())).is_ok() {
+                send(Ok(wanted.into()));
             }
+            return;
         }
-    })();
-    let file = match file {
-        Ok(file) => file,
         Err(e) => {
             // A caller that is gone needs no answer.
             let _ = opened.send(Err(e));
@@ -74,12 +78,12 @@ pub(super) fn send_content<D: Disk>(
     if opened.send(Ok(())).is_err() {
         return;
     }
-    let mut place = offset;
-    let mut left = length.unwrap_or(u64::MAX);
+    let mut place = part.offset;
+    let mut left = part.length.unwrap_or(u64::MAX);
     while left > 0 {
         let mut buf = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
         match retry(|| root.disk.read_at(&file, &mut buf, place)) {
-            Ok(0) => return,
+            Ok(0) => break,
             Ok(n) => {
                 buf.truncate(n);
                 place += n as u64;
@@ -89,9 +93,52 @@ pub(super) fn send_content<D: Disk>(
                 }
             }
             Err(e) => {
-                send(Err(at(e)));
+                send(Err(Error::io("read", &part.path, e)));
                 return;
             }
+        }
+    }
+    if part.expect.is_some()
+        && let Err(e) = unchanged(root, &file, &before, &part.path)
+    {
+        send(Err(e));
+    }
+}
+
+enum Open<D: Disk> {
+    File(D::File, Stat),
+    /// What it points to.
+    Link(Vec<u8>),
+}
+
+/// Opens what is there, if it is the version that is expected.
+fn open<D: Disk>(root: &Root<D>, part: &Part) -> Result<Open<D>> {
+    let path = &part.path;
+    let at = |e| Error::io("read", path, e);
+    let is_expected = |stat: &Stat| part.expect.as_ref().is_none_or(|expect| same(expect, stat));
+    let changed = || stale("read", path, "it has changed");
+    let mut cursor = Cursor::new(root);
+    let (dir, name) = cursor.parent("read", path)?;
+    let seen = match root.look(dir, name).map_err(at)? {
+        Some(seen) => seen,
+        None if part.expect.is_some() => return Err(stale("read", path, "it is gone")),
+        None => return Err(at(std::io::ErrorKind::NotFound.into())),
+    };
+    match seen.kind {
+        Kind::Symlink => {
+            let points_to = retry(|| root.disk.read_link(dir, name)).map_err(at)?;
+            if !is_expected(&seen) || root.look(dir, name).map_err(at)? != Some(seen) {
+                return Err(changed());
+            }
+            Ok(Open::Link(points_to))
+        }
+        Kind::File => {
+            let file = retry(|| root.disk.open_read(dir, name)).map_err(at)?;
+            let before = retry(|| root.disk.stat_file(&file)).map_err(at)?;
+            if is_expected(&before) { Ok(Open::File(file, before)) } else { Err(changed()) }
+        }
+        Kind::Dir | Kind::NativeDoc | Kind::Other => {
+            Err(Error::new(Code::Unsupported, "read", path).because("it is neither a file nor a link"))
         }
     }
 }

@@ -11,7 +11,7 @@ use super::root::{Cursor, Root, not_reserved, retry, same, stale, temp_name};
 use crate::delta::Metadata;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
-use crate::model::{Kind, Node, RelPath};
+use crate::model::{Kind, Node, RelPath, Timestamp};
 use crate::provider::{Pace, Resumable, Staged, is_interruption};
 
 const STAGE: &str = "write";
@@ -58,13 +58,13 @@ fn mode_of<D: Disk>(root: &Root<D>, dir: &D::Dir, name: &[u8], target: &Target) 
 }
 
 /// Creates the temporary file, or takes up the one that an earlier attempt left; hands it to `fill` with what is in it,
-/// and gives it its attributes.
-fn stage_file<D: Disk, T>(
+/// and gives it its attributes. `fill` answers with the modified time, where only reading showed it.
+pub(super) fn stage_file<D: Disk, T>(
     root: &Root<D>,
     cursor: &mut Cursor<'_, D>,
     target: &Target,
     pace: &Pace,
-    fill: impl FnOnce(&D::File, &D::Dir, Begun) -> Result<T>,
+    fill: impl FnOnce(&D::File, &D::Dir, Begun) -> Result<(T, Option<Timestamp>)>,
 ) -> Result<T> {
     let path = &target.path;
     not_reserved(STAGE, path)?;
@@ -83,14 +83,14 @@ fn stage_file<D: Disk, T>(
         None => (create_anew(root, dir, &temp, first).map_err(io_at(path))?, Begun::default()),
     };
     let mut guard = Temp { root, dir, name: &temp, complete: false };
-    let filled = fill(&file, dir, begun).inspect_err(|e| {
+    let (filled, mtime) = fill(&file, dir, begun).inspect_err(|e| {
         // What arrived is for a later run.
         guard.complete = target.resume.is_some() && is_interruption(e);
     })?;
     if let Some(mode) = mode {
         retry(|| root.disk.set_mode(&file, mode)).map_err(io_at(path))?;
     }
-    if let Some(mtime) = target.metadata.mtime {
+    if let Some(mtime) = target.metadata.mtime.or(mtime) {
         retry(|| root.disk.set_mtime(&file, mtime)).map_err(io_at(path))?;
     }
     let dev = retry(|| root.disk.stat_dir(dir)).map_err(io_at(path))?.dev;
@@ -187,7 +187,7 @@ pub(super) fn stage_native<D: Disk>(
         let content = copy(&reading, filling, scratch, pace)?;
         attributes(source, &file, root, new).map_err(io_at(&target.path))?;
         unchanged(source, &file, &before, path)?;
-        Ok((content, resumed))
+        Ok(((content, resumed), None))
     })?;
     Ok(Staged {
         target: target.path.clone(),
@@ -208,48 +208,15 @@ pub(super) fn stage_bytes<D: Disk>(
 ) -> Result<Staged> {
     stage_file(root, cursor, target, &Pace::default(), |new, _, _| {
         write_all(root, new, bytes, 0).map_err(io_at(&target.path))?;
-        Ok(Staged {
+        let staged = Staged {
             target: target.path.clone(),
             tag: target.tag.clone(),
             content: ContentHash::of(bytes),
             size: bytes.len() as u64,
             resumed: 0,
             source: None,
-        })
-    })
-}
-
-/// Stages a large file whose bytes arrive piece by piece; `next` gives `None` at their end.
-pub(super) fn stage_pieces<D: Disk>(
-    root: &Root<D>,
-    cursor: &mut Cursor<'_, D>,
-    target: &Target,
-    size: u64,
-    mut next: impl FnMut() -> Option<Result<bytes::Bytes>>,
-) -> Result<Staged> {
-    stage_file(root, cursor, target, &Pace::default(), |new, _, _| {
-        let mut hasher = blake3::Hasher::new();
-        let mut offset = 0;
-        while let Some(piece) = next() {
-            let piece = piece?;
-            if offset + piece.len() as u64 > size {
-                return Err(wrong_size(&target.path));
-            }
-            write_all(root, new, &piece, offset).map_err(io_at(&target.path))?;
-            hasher.update(&piece);
-            offset += piece.len() as u64;
-        }
-        if offset != size {
-            return Err(wrong_size(&target.path));
-        }
-        Ok(Staged {
-            target: target.path.clone(),
-            tag: target.tag.clone(),
-            content: ContentHash(*hasher.finalize().as_bytes()),
-            size,
-            resumed: 0,
-            source: None,
-        })
+        };
+        Ok((staged, None))
     })
 }
 

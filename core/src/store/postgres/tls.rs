@@ -6,13 +6,13 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::options::TlsMode;
 use crate::error::{Code, Error, Result};
+use crate::tls::verifier;
 
 /// What makes TLS connections of that mode. Trust comes from the file, or from the system where none is named.
 pub(super) fn connector(mode: TlsMode, ca_file: Option<&Path>) -> Result<MakeRustlsConnect> {
@@ -22,9 +22,9 @@ pub(super) fn connector(mode: TlsMode, ca_file: Option<&Path>) -> Result<MakeRus
             Arc::new(Lenient { issuer: None, provider: Arc::clone(&provider) })
         }
         TlsMode::VerifyCa => {
-            Arc::new(Lenient { issuer: Some(webpki(ca_file, &provider)?), provider: Arc::clone(&provider) })
+            Arc::new(Lenient { issuer: Some(verifier(ca_file, &provider)?), provider: Arc::clone(&provider) })
         }
-        TlsMode::VerifyFull => webpki(ca_file, &provider)?,
+        TlsMode::VerifyFull => verifier(ca_file, &provider)?,
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -33,31 +33,6 @@ pub(super) fn connector(mode: TlsMode, ca_file: Option<&Path>) -> Result<MakeRus
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
-}
-
-fn webpki(ca_file: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
-    let mut roots = RootCertStore::empty();
-    match ca_file {
-        Some(file) => {
-            let unread = |why: &dyn std::fmt::Display| {
-                let name = file.display().to_string();
-                Error::new(Code::Invalid, "read the certificates in", name.escape_debug()).because(why)
-            };
-            for certificate in CertificateDer::pem_file_iter(file).map_err(|e| unread(&e))? {
-                roots.add(certificate.map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
-            }
-            if roots.is_empty() {
-                return Err(unread(&"there is none"));
-            }
-        }
-        // A certificate of the system's that cannot be read vouches for nobody; the others still do.
-        None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-    }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build().map_err(|e| {
-        Error::new(Code::Invalid, "trust a certificate for", "the book")
-            .because(e)
-            .advise("name the authority's certificates with sslrootcert=FILE")
-    })
 }
 
 /// Verifies less than a name: the issuer only (`verify-ca`), or nothing but that the peer holds its key.

@@ -1,0 +1,119 @@
+//! TLS to other machines, by rustls.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::error::{Code, Error, Result};
+
+/// Which servers are believed to be who they say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Those with a certificate of an authority that this machine trusts.
+    #[default]
+    System,
+    /// Those with a certificate of an authority in this PEM file.
+    Authorities(PathBuf),
+    /// The one whose certificate has this SHA-256, whatever its name and whoever issued it.
+    Certificate([u8; 32]),
+}
+
+/// A configuration that believes these servers. `tls12_only` for servers whose data connections have to resume the
+/// session of the control connection and cannot by TLS 1.3.
+pub(crate) fn config(trust: &Trust, tls12_only: bool) -> Result<ClientConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::System => verifier(None, &provider)?,
+        Trust::Authorities(file) => verifier(Some(file), &provider)?,
+        Trust::Certificate(sha256) => Arc::new(Pinned { sha256: *sha256, provider: Arc::clone(&provider) }),
+    };
+    let versions: &[&rustls::SupportedProtocolVersion] =
+        if tls12_only { &[&rustls::version::TLS12] } else { rustls::ALL_VERSIONS };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .map_err(|e| Error::new(Code::Internal, "set up TLS", "").because(e))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// Verifies issuer and name. Trust comes from the file, or from the system where none is named.
+pub(crate) fn verifier(ca_file: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
+    let mut roots = RootCertStore::empty();
+    match ca_file {
+        Some(file) => {
+            let unread = |why: &dyn std::fmt::Display| {
+                let name = file.display().to_string();
+                Error::new(Code::Invalid, "read the certificates in", name.escape_debug()).because(why)
+            };
+            for certificate in CertificateDer::pem_file_iter(file).map_err(|e| unread(&e))? {
+                roots.add(certificate.map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
+            }
+            if roots.is_empty() {
+                return Err(unread(&"there is none"));
+            }
+        }
+        // A certificate of the system's that cannot be read vouches for nobody; the others still do.
+        None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
+    }
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build().map_err(|e| {
+        Error::new(Code::Invalid, "trust a certificate", "")
+            .because(e)
+            .advise("name a file with the certificates of the authority")
+    })
+}
+
+/// Believes one certificate.
+#[derive(Debug)]
+struct Pinned {
+    sha256: [u8; 32],
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        let shown: [u8; 32] = Sha256::digest(end_entity.as_ref()).into();
+        if shown.ct_eq(&self.sha256).into() {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
