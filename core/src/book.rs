@@ -13,6 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{Stored, Tenant, TenantId, User, UserId};
 use crate::operation::clock::micros;
 use crate::operation::{Clock, SystemClock};
+use crate::provider::{Bandwidth, Limit};
 use crate::rows::Rows;
 use crate::session::Session;
 use crate::store::{
@@ -40,6 +41,7 @@ pub struct BookOptions {
     activity: ActivityRetention,
     key: Option<KeySource>,
     machine: Option<String>,
+    bandwidth: Option<Bandwidth>,
 }
 
 #[derive(Clone)]
@@ -72,7 +74,14 @@ impl BookOptions {
     }
 
     fn at(location: Location) -> Self {
-        Self { location, clock: None, activity: ActivityRetention::default(), key: None, machine: None }
+        Self {
+            location,
+            clock: None,
+            activity: ActivityRetention::default(),
+            key: None,
+            machine: None,
+            bandwidth: None,
+        }
     }
 
     /// How long lines of activity are kept; a year unless told otherwise.
@@ -94,6 +103,13 @@ impl BookOptions {
     #[must_use]
     pub fn machine(mut self, name: impl Into<String>) -> Self {
         self.machine = Some(name.into());
+        self
+    }
+
+    /// Limits what all runs of this process may carry together, beside the limits of each.
+    #[must_use]
+    pub fn bandwidth(mut self, bandwidth: Bandwidth) -> Self {
+        self.bandwidth = Some(bandwidth);
         self
     }
 
@@ -122,6 +138,8 @@ pub(crate) struct BookInner {
     pub(crate) vault: Arc<Vault>,
     /// How this machine is named in leases.
     pub(crate) machine: String,
+    /// What all runs of this process may carry together.
+    pub(crate) limit: Option<Arc<Limit>>,
     /// Told when a run of this process has written its progress.
     pub(crate) progress_written: Arc<Notify>,
     threads: Threads,
@@ -134,7 +152,7 @@ impl Book {
     /// `newer` when a newer version wrote it (it is left untouched), `corrupt` when it is not a book or damaged,
     /// `permission`, `quota`, `busy`, `storage`.
     pub async fn open(options: BookOptions) -> Result<Self> {
-        let BookOptions { location, clock, activity, key, machine } = options;
+        let BookOptions { location, clock, activity, key, machine, bandwidth } = options;
         let threads = Threads::start()?;
         let runtime = threads.get()?;
         let store: Arc<dyn Store> = match location {
@@ -161,7 +179,9 @@ impl Book {
         let vault = Arc::new(Vault::new(store.clone(), key));
         let progress_written = Arc::new(Notify::new());
         let machine = machine.map_or_else(conduit::machine, |name| conduit::machine_named(&name));
-        Ok(Self { inner: Arc::new(BookInner { store, clock, activity, vault, machine, progress_written, threads }) })
+        let limit = bandwidth.map(Limit::new);
+        let inner = BookInner { store, clock, activity, vault, machine, limit, progress_written, threads };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Waits for an operation of this book, on a thread that may block.

@@ -23,6 +23,7 @@ CREATE TABLE sync_conduit (
     index_mode_override text COLLATE "C" CHECK (index_mode_override IN ('shallow', 'content', 'deep')),
     parallel_transfers bigint NOT NULL DEFAULT 3 CHECK (parallel_transfers > 0),
     bandwidth_limit_mbps bigint CHECK (bandwidth_limit_mbps > 0),
+    bandwidth_timetable text COLLATE "C" CHECK (bandwidth_timetable <> ''),
     source_root_identity text COLLATE "C",
     target_root_identity text COLLATE "C",
     next_pair_id bigint NOT NULL DEFAULT 1 CHECK (next_pair_id > 0),

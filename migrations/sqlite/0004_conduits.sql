@@ -23,6 +23,7 @@ CREATE TABLE sync_conduit (
     index_mode_override TEXT CHECK (index_mode_override IN ('shallow', 'content', 'deep')),
     parallel_transfers INTEGER NOT NULL DEFAULT 3 CHECK (parallel_transfers > 0),
     bandwidth_limit_mbps INTEGER CHECK (bandwidth_limit_mbps > 0),
+    bandwidth_timetable TEXT CHECK (bandwidth_timetable <> ''),
     source_root_identity TEXT,
     target_root_identity TEXT,
     next_pair_id INTEGER NOT NULL DEFAULT 1 CHECK (next_pair_id > 0),

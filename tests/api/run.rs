@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use portbook::conduit::{ApplyOptions, PreviewOptions};
 use portbook::operation::{Run, RunEvent, RunPhase};
+use portbook::provider::Bandwidth;
 use portbook::wait;
 
 use crate::world::{World, apply, claims, sync};
@@ -33,7 +34,7 @@ fn events(run: &Run, mut take: impl FnMut(&RunEvent)) -> Vec<RunEvent> {
 }
 
 fn limited(bytes_per_second: u64) -> ApplyOptions {
-    ApplyOptions { bandwidth: Some(bytes_per_second), ..ApplyOptions::default() }
+    ApplyOptions { bandwidth: Some(Bandwidth::constant(bytes_per_second)), ..ApplyOptions::default() }
 }
 
 fn totals_are_known_before_the_first_byte_and_progress_never_goes_back(world: &World) {

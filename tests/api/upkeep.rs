@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use portbook::conduit::{ApplyOptions, Upkeep};
 use portbook::operation::ActivityFilter;
+use portbook::provider::Bandwidth;
 use portbook::store::{ActivityRetention, Engine, Expired};
 use portbook::wait;
 
@@ -81,7 +82,7 @@ fn what_was_carried_of_a_large_file_waits_for_thirty_days(world: &World) {
     for _ in 0..130 {
         file.write_all(&[7; 1 << 20]).unwrap();
     }
-    let slow = ApplyOptions { bandwidth: Some(4 << 20), ..ApplyOptions::default() };
+    let slow = ApplyOptions { bandwidth: Some(Bandwidth::constant(4 << 20)), ..ApplyOptions::default() };
     let run = world.mirror().sync(Default::default(), slow);
     let temporary = || std::fs::read_dir(world.path("b")).ok()?.flatten().next();
     let begun = Instant::now();

@@ -136,7 +136,7 @@ async fn a_cancelled_run_copies_no_holes() {
         fs::File::create(dir.path().join("s")).unwrap().set_len(mib << 20).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         for to in [&right, &left] {
-            let pace = Pace::new(None, Arc::clone(&stop));
+            let pace = Pace::new([], Arc::clone(&stop));
             stop.store(true, Ordering::Relaxed);
             let staged = copied_at(&left, to, "s", Metadata::default(), pace).await;
             assert_eq!(staged.unwrap_err().code(), Code::Cancelled, "{mib} MiB");

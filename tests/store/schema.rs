@@ -211,6 +211,7 @@ fn conduit(t: &Tenancy, source: i64) -> Conduit {
         index_mode_override: Some(IndexMode::Deep),
         parallel_transfers: 7,
         bandwidth_limit_mbps: Some(100),
+        bandwidth_timetable: None,
         source_root_identity: Some("dev inode".into()),
         target_root_identity: None,
         next_pair_id: 12,

@@ -10,6 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use portbook::conduit::MaxDelete;
 use portbook::model::{ConflictPolicy, PreviewId, SyncMode, Verify as VerifyMode};
+use portbook::provider::Bandwidth;
 
 /// Preview what would change between two places, apply exactly that, prove what was carried.
 #[derive(Debug, Parser)]
@@ -94,9 +95,9 @@ pub(crate) struct Sync {
     #[arg(long, value_name = "N")]
     pub(crate) transfers: Option<NonZeroU16>,
 
-    /// Bytes per second, with k, M or G for powers of 1024
-    #[arg(long, value_name = "RATE", value_parser = rate)]
-    pub(crate) bwlimit: Option<u64>,
+    /// Bytes per second, with k, M or G for powers of 1024, or a timetable such as "08:00,512k 19:00,off"
+    #[arg(long, value_name = "RATE", value_parser = bandwidth)]
+    pub(crate) bwlimit: Option<Bandwidth>,
 
     /// What is compared after the run [default: size; local copies are hashed while they move]
     #[arg(long, value_name = "HOW", value_parser = verify_mode())]
@@ -147,23 +148,8 @@ fn max_delete(text: &str) -> Result<MaxDelete, String> {
     }
 }
 
-/// Bytes per second of `500k`, `10M`, `1.5G` or a plain number; units are powers of 1024.
-fn rate(text: &str) -> Result<u64, String> {
-    let wrong = || format!("expected bytes per second such as 500k or 10M, not '{text}'");
-    let (number, unit) = match text.char_indices().next_back().ok_or_else(wrong)? {
-        (at, 'k' | 'K') => (&text[..at], 1_u64 << 10),
-        (at, 'm' | 'M') => (&text[..at], 1 << 20),
-        (at, 'g' | 'G') => (&text[..at], 1 << 30),
-        _ => (text, 1),
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let whole = digits(whole).and_then(|n| n.checked_mul(unit)).ok_or_else(wrong)?;
-    digits(fraction).ok_or_else(wrong)?;
-    let fraction: f64 = format!("0.{fraction}").parse().map_err(|_| wrong())?;
-    match whole.saturating_add((fraction * unit as f64) as u64) {
-        0 => Err("a limit of nothing would never finish".into()),
-        bytes => Ok(bytes),
-    }
+fn bandwidth(text: &str) -> Result<Bandwidth, String> {
+    text.parse().map_err(|e: portbook::Error| e.to_string())
 }
 
 /// A number written in digits only: no sign, no space.
@@ -212,20 +198,6 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_in_powers_of_1024() {
-        for (text, bytes) in
-            [("1", 1), ("500k", 512_000), ("10M", 10 << 20), ("2G", 2 << 30), ("1.5K", 1536), ("0.25m", 1 << 18)]
-        {
-            assert_eq!(rate(text), Ok(bytes), "{text}");
-        }
-        for text in
-            ["", "0", "0.0M", "k", "-1", "+1", "1x", "1 k", "1.k.k", ".5M", "1.M", "99999999999999999999G", "5µ"]
-        {
-            assert!(rate(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn deletion_limits_are_items_or_a_share() {
         assert_eq!(max_delete("0"), Ok(MaxDelete::Count(0)));
         assert_eq!(max_delete("250"), Ok(MaxDelete::Count(250)));
@@ -271,7 +243,7 @@ mod tests {
         assert!(all.plan.exact && all.plan.checksum && all.yes);
         assert_eq!(all.preview.map(|p| p.to_string()).as_deref(), Some(id));
         assert_eq!(all.transfers.map(NonZeroU16::get), Some(8));
-        assert_eq!(all.bwlimit, Some(10 << 20));
+        assert_eq!(all.bwlimit, "10M".parse().ok());
         assert_eq!(all.verify, Some(VerifyMode::Checksum));
         assert_eq!(all.max_delete, Some(MaxDelete::Percent(5)));
     }

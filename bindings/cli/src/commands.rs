@@ -85,7 +85,7 @@ fn run_options(session: &Session, places: &Places, command: &args::Sync) -> Resu
     let usual = ConduitOptions::default();
     Ok(ConduitOptions {
         max_delete: command.max_delete,
-        bandwidth: command.bwlimit,
+        bandwidth: command.bwlimit.clone(),
         verify: command.verify.unwrap_or(usual.verify),
         transfers: command.transfers.map_or(usual.transfers, |n| u32::from(n.get())),
         ..options(session, places, &command.plan)?
@@ -258,7 +258,7 @@ fn agreed_with(summary: &PreviewSummary, command: &args::Sync) -> Vec<String> {
 /// What the line says of this run alone, whatever its plan is.
 fn for_this_run(command: &args::Sync) -> ApplyOptions {
     ApplyOptions {
-        bandwidth: command.bwlimit,
+        bandwidth: command.bwlimit.clone(),
         transfers: command.transfers.map(|n| u32::from(n.get())),
         verify: command.verify,
         ..ApplyOptions::default()

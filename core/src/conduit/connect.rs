@@ -11,8 +11,8 @@ use crate::error::{Code, Error, Result};
 use crate::model::shown;
 use crate::model::{self, ConduitId, ConflictPolicy, NameClash, Side, Sides, SyncMode, TenantId, UserId, Verify};
 use crate::operation::clock::micros;
-use crate::provider::Provider;
 use crate::provider::local::Local;
+use crate::provider::{Bandwidth, Provider};
 use crate::store::{Record, Statement, Value, Write, select};
 
 use super::filter::Filters;
@@ -104,8 +104,8 @@ pub struct ConduitOptions {
     pub verify: Verify,
     /// Transfers at once.
     pub transfers: u32,
-    /// Bytes per second at most.
-    pub bandwidth: Option<u64>,
+    /// How many bytes may pass in a second; a rate is remembered in whole megabits, rounded up.
+    pub bandwidth: Option<Bandwidth>,
 }
 
 impl Default for ConduitOptions {
@@ -199,7 +199,7 @@ async fn remembered(book: &BookInner, tenant: TenantId, id: i64) -> Result<Condu
         verify: row.verify,
         name_clash: row.name_clash,
         transfers: u32::try_from(row.parallel_transfers).unwrap_or(1).max(1),
-        bandwidth: row.bandwidth_limit_mbps.and_then(|m| u64::try_from(m).ok()).map(|m| m.saturating_mul(MEGABIT)),
+        bandwidth: bandwidth(&row)?,
     })
 }
 
@@ -333,6 +333,8 @@ async fn create(book: &BookInner, tenant: TenantId, left: i64, right: i64, optio
 /// Writes the attributes that differ from what the conduit remembers; a quiet run writes nothing here.
 async fn remember(book: &BookInner, tenant: TenantId, id: i64, options: &ConduitOptions) -> Result<()> {
     let failed = |e| Error::new(Code::Internal, "encode the filters", "").caused_by(e);
+    let megabits = options.bandwidth.as_ref().and_then(Bandwidth::as_constant);
+    let timetable = options.bandwidth.as_ref().filter(|_| megabits.is_none());
     let attributes = vec![
         Value::Text(options.mode.as_str().to_owned()),
         Value::Text(options.policy().as_str().to_owned()),
@@ -342,15 +344,17 @@ async fn remember(book: &BookInner, tenant: TenantId, id: i64, options: &Conduit
         Value::Text(max_delete(options)),
         Value::Bool(options.filters.index_rules),
         Value::Int(i64::from(options.transfers.max(1))),
-        options.bandwidth.map_or(Value::Null, |b| Value::Int(i64::try_from(b.div_ceil(MEGABIT)).unwrap_or(i64::MAX))),
+        megabits.map_or(Value::Null, |b| Value::Int(i64::try_from(b.div_ceil(MEGABIT)).unwrap_or(i64::MAX))),
         Value::Text(options.name_clash.as_str().to_owned()),
+        timetable.map_or(Value::Null, |t| Value::Text(t.to_string())),
     ];
     let mut params = vec![Value::Uuid(tenant.0), Value::Int(id)];
     params.extend(attributes);
     let same = Statement::new(
         "SELECT 1 FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2 AND sync_mode = ?3 AND conflict_policy = ?4 \
          AND exact = ?6 AND verify = ?7 AND max_delete = ?8 AND use_index_rules = ?9 AND parallel_transfers = ?10 \
-         AND coalesce(bandwidth_limit_mbps, 0) = coalesce(?11, 0) AND name_clash = ?12 AND filters = ?5",
+         AND coalesce(bandwidth_limit_mbps, 0) = coalesce(?11, 0) AND name_clash = ?12 AND filters = ?5 \
+         AND coalesce(bandwidth_timetable, '') = coalesce(?13, '')",
         params.clone(),
     );
     if !book.store.query(tenant, same).await?.is_empty() {
@@ -360,10 +364,18 @@ async fn remember(book: &BookInner, tenant: TenantId, id: i64, options: &Conduit
     let update = Statement::new(
         "UPDATE sync_conduit SET sync_mode = ?3, conflict_policy = ?4, filters = ?5, exact = ?6, verify = ?7, \
          max_delete = ?8, use_index_rules = ?9, parallel_transfers = ?10, bandwidth_limit_mbps = ?11, name_clash = ?12, \
-         updated_at = ?13 WHERE tenant_id = ?1 AND id = ?2",
+         bandwidth_timetable = ?13, updated_at = ?14 WHERE tenant_id = ?1 AND id = ?2",
         params,
     );
     book.store.write(tenant, vec![Write::Expect(update, 1)]).await.map(|_| ())
+}
+
+fn bandwidth(row: &model::Conduit) -> Result<Option<Bandwidth>> {
+    if let Some(timetable) = &row.bandwidth_timetable {
+        return timetable.parse().map(Some);
+    }
+    let megabits = row.bandwidth_limit_mbps.and_then(|m| u64::try_from(m).ok());
+    Ok(megabits.map(|m| Bandwidth::constant(m.saturating_mul(MEGABIT))))
 }
 
 /// `sync_conduit.max_delete`: a number or a share.

@@ -40,6 +40,7 @@ use crate::error::Result;
 use crate::model::{ConduitId, PreviewId, RelPath, TenantId, UserId, Verify};
 use crate::operation::preview::{PREVIEW_LIFETIME, PreviewSummary};
 use crate::operation::run::Run;
+use crate::provider::Bandwidth;
 
 pub(crate) use connect::{connect, existing};
 pub(crate) use lease::{machine, machine_named};
@@ -86,8 +87,8 @@ impl Default for PreviewOptions {
 pub struct ApplyOptions {
     /// Guards that a person has seen and confirmed for this plan, by their names.
     pub confirm: Vec<String>,
-    /// Bytes per second at most, instead of the conduit's limit.
-    pub bandwidth: Option<u64>,
+    /// How many bytes may pass in a second, instead of the conduit's limit.
+    pub bandwidth: Option<Bandwidth>,
     /// Transfers at once, instead of the conduit's number.
     pub transfers: Option<u32>,
     /// What is looked at after the run, instead of the conduit's setting.

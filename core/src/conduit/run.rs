@@ -13,7 +13,7 @@ use crate::operation::plan::{Extent, PlanReader, Position};
 use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
 use crate::operation::progress::{Meter, RunPhase};
 use crate::operation::run::{Counts, Reporter, RunEvent, RunReport};
-use crate::provider::{Pace, RootIdentity, Writable};
+use crate::provider::{Limit, Pace, RootIdentity, Writable};
 use crate::store::{Statement, Value, Write};
 
 use super::apply::{Applied, Apply, seen_at};
@@ -191,7 +191,8 @@ impl Voyage {
         let mut meter = Meter::new();
         meter.begin(RunPhase::Applying, extent.items, extent.bytes, book.clock.elapsed());
         meter.go_on(extent.items_done, extent.bytes_done);
-        let bandwidth = self.options.bandwidth.or(self.conduit.options.bandwidth);
+        let own = self.options.bandwidth.as_ref().or(self.conduit.options.bandwidth.as_ref());
+        let limits = book.limit.iter().cloned().chain(own.cloned().map(Limit::new));
         let mut apply = Apply {
             store: book.store.clone(),
             tenant: self.conduit.tenant,
@@ -203,7 +204,7 @@ impl Voyage {
             journal: journal.clone(),
             meter,
             label: format!("{}-{}", started.format("%Y%m%dT%H%M%SZ"), journal.generation),
-            pace: Pace::new(bandwidth, self.reporter.control.stop.clone()),
+            pace: Pace::new(limits, self.reporter.control.stop.clone()),
             seen,
             tally: Applied::default(),
             undone: Default::default(),

@@ -294,6 +294,8 @@ record! {
         parallel_transfers: i64,
         /// Megabits per second; none for no limit.
         bandwidth_limit_mbps: Option<i64>,
+        /// The limits by the time of the week, where they change with it; instead of the one above.
+        bandwidth_timetable: Option<String>,
         /// The source's root as last seen.
         source_root_identity: Option<String>,
         /// The target's root as last seen.

@@ -1,44 +1,44 @@
-//! How fast a run's bytes may pass, and whether they still may.
+//! How fast bytes may pass, and whether they still may.
 //!
-//! One pace is shared by everything that a run carries. It is asked where the bytes pass, a piece at a time, so that a
-//! limit holds within a large file too and a cancelled run does not wait for the end of one.
+//! One pace is shared by everything that a run carries, and a limit by every run that it is for: the book's, the volume's,
+//! the conduit's. It is asked where the bytes pass, a piece at a time, so that a limit holds within a large file too and a
+//! cancelled run does not wait for the end of one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Bandwidth;
 use crate::error::{Code, Error, Result};
 
 /// How long a wait goes on before it looks whether the run was cancelled.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A bandwidth limit and a stop flag. Cheap to clone; clones share both.
+/// Limits and a stop flag. Cheap to clone; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
     stop: Arc<AtomicBool>,
-    limit: Option<Arc<Limit>>,
+    limits: Arc<[Arc<Limit>]>,
 }
 
+/// A bandwidth limit that everything which holds it shares.
 #[derive(Debug)]
-struct Limit {
-    bytes_per_second: u64,
+pub struct Limit {
+    bandwidth: Bandwidth,
     free_at: Mutex<Instant>,
 }
 
 impl Pace {
-    /// No limit for `None` or 0. Once `stop` is set, nothing passes any more.
+    /// All of these limits hold. Once `stop` is set, nothing passes any more.
     #[must_use]
-    pub fn new(bytes_per_second: Option<u64>, stop: Arc<AtomicBool>) -> Self {
-        let limit = bytes_per_second
-            .filter(|rate| *rate > 0)
-            .map(|bytes_per_second| Arc::new(Limit { bytes_per_second, free_at: Mutex::new(Instant::now()) }));
-        Self { stop, limit }
+    pub fn new(limits: impl IntoIterator<Item = Arc<Limit>>, stop: Arc<AtomicBool>) -> Self {
+        Self { stop, limits: limits.into_iter().collect() }
     }
 
-    /// The limit in bytes per second.
+    /// The least of the limits as they are now, in bytes per second.
     #[must_use]
     pub fn bytes_per_second(&self) -> Option<u64> {
-        self.limit.as_ref().map(|limit| limit.bytes_per_second)
+        self.limits.iter().filter_map(|limit| limit.bandwidth.now()).min()
     }
 
     /// Takes the right to let these bytes pass, waiting for it on a thread that may block.
@@ -88,18 +88,23 @@ impl Pace {
     }
 
     fn spend(&self, bytes: u64) -> Duration {
-        match &self.limit {
-            Some(limit) => limit.spend(bytes, Instant::now()),
-            None => Duration::ZERO,
-        }
+        let now = Instant::now();
+        self.limits.iter().map(|limit| limit.spend(bytes, limit.bandwidth.now(), now)).max().unwrap_or_default()
     }
 }
 
 impl Limit {
+    /// A limit that is shared with its clones' holders.
+    #[must_use]
+    pub fn new(bandwidth: Bandwidth) -> Arc<Self> {
+        Arc::new(Self { bandwidth, free_at: Mutex::new(Instant::now()) })
+    }
+
     /// Gives the bytes their time; returns how long it is until their turn. Idle time is not saved up.
-    fn spend(&self, bytes: u64, now: Instant) -> Duration {
+    fn spend(&self, bytes: u64, bytes_per_second: Option<u64>, now: Instant) -> Duration {
+        let Some(rate) = bytes_per_second else { return Duration::ZERO };
         let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let time = Duration::try_from_secs_f64(bytes as f64 / self.bytes_per_second as f64).unwrap_or(Duration::MAX);
+        let time = Duration::try_from_secs_f64(bytes as f64 / rate as f64).unwrap_or(Duration::MAX);
         let turn = (*free_at).max(now);
         *free_at = turn.checked_add(time).unwrap_or(turn);
         turn.saturating_duration_since(now)
@@ -114,31 +119,47 @@ fn stopped() -> Error {
 mod tests {
     use super::*;
 
+    fn constant(bytes_per_second: u64) -> Arc<Limit> {
+        Limit::new(Bandwidth::constant(bytes_per_second))
+    }
+
     #[test]
     fn bytes_have_their_time_and_idle_time_is_not_saved_up() {
-        let pace = Pace::new(Some(1000), Arc::default());
-        let limit = pace.limit.as_ref().unwrap();
+        let limit = constant(1000);
         let start = Instant::now() + Duration::from_secs(1);
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(limit.spend(5000, at(0)), Duration::ZERO);
-        assert_eq!(limit.spend(1000, at(2)), Duration::from_secs(3));
-        assert_eq!(limit.spend(1000, at(60)), Duration::ZERO);
-        assert_eq!(limit.spend(1, at(60)), Duration::from_secs(1));
+        assert_eq!(limit.spend(5000, Some(1000), at(0)), Duration::ZERO);
+        assert_eq!(limit.spend(1000, Some(1000), at(2)), Duration::from_secs(3));
+        assert_eq!(limit.spend(1000, None, at(2)), Duration::ZERO);
+        assert_eq!(limit.spend(1000, Some(1000), at(60)), Duration::ZERO);
+        assert_eq!(limit.spend(1, Some(1000), at(60)), Duration::from_secs(1));
     }
 
     #[test]
     fn without_a_limit_nothing_waits() {
-        for limit in [None, Some(0)] {
-            let pace = Pace::new(limit, Arc::default());
-            pace.take(u64::MAX).unwrap();
-            pace.take(1).unwrap();
-        }
+        let pace = Pace::new([], Arc::default());
+        pace.take(u64::MAX).unwrap();
+        pace.take(1).unwrap();
+        assert_eq!(pace.bytes_per_second(), None);
+    }
+
+    #[test]
+    fn of_several_limits_the_least_holds() {
+        let (wide, narrow) = (constant(1_000_000), constant(1000));
+        let stop = Arc::new(AtomicBool::new(false));
+        let both = Pace::new([Arc::clone(&wide), narrow], Arc::clone(&stop));
+        assert_eq!(both.bytes_per_second(), Some(1000));
+        both.take(1_000_000).unwrap();
+        assert!(both.spend(0) > Duration::from_secs(900));
+        let other = Pace::new([wide], stop);
+        assert!(other.spend(0) > Duration::ZERO, "what one run takes of a shared limit, another waits for");
+        assert!(other.spend(0) <= Duration::from_secs(1));
     }
 
     #[test]
     fn a_cancelled_run_does_not_wait_for_its_turn() {
         let stop = Arc::new(AtomicBool::new(false));
-        let pace = Pace::new(Some(1), stop.clone());
+        let pace = Pace::new([constant(1)], stop.clone());
         pace.take(1_000_000).unwrap();
         stop.store(true, Ordering::Relaxed);
         assert_eq!(pace.take(1).unwrap_err().code(), Code::Cancelled);

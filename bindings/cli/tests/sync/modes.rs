@@ -2,6 +2,7 @@
 
 use portbook::conduit::{ConduitOptions, Filters, Place};
 use portbook::model::{ConflictPolicy, NameClash, SyncMode, Verify};
+use portbook::provider::Bandwidth;
 use portbook::{Book, BookOptions, wait};
 
 use crate::world::{World, done};
@@ -223,7 +224,7 @@ fn what_the_line_has_no_word_for_stays_as_a_host_has_set_it() {
         filters: Filters { index_rules: true, ..Filters::default() },
         verify: Verify::Checksum,
         transfers: 7,
-        bandwidth: Some(1_000_000),
+        bandwidth: Some(Bandwidth::constant(1_000_000)),
         ..ConduitOptions::default()
     };
     conduit(Some(host.clone()));
