@@ -15,6 +15,7 @@
 //!    the ledger to the trash, and renames the staged file over the target in one atomic step.
 //! 4. [`flush`](Provider::flush) makes the renames durable. Only then does the ledger say that it happened.
 
+mod address;
 mod bandwidth;
 pub mod local;
 mod pace;
@@ -27,6 +28,7 @@ pub(crate) mod vacant;
 #[allow(dead_code, reason = "its first user follows")]
 pub(crate) mod web;
 
+pub use address::{Address, Server, Web};
 pub use bandwidth::Bandwidth;
 pub use pace::{Limit, Pace};
 pub use resume::{Checkpoint, Keeper, Report, Resumable, is_interruption};
