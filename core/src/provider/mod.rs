@@ -20,12 +20,12 @@ mod bandwidth;
 pub mod local;
 mod pace;
 mod resume;
+pub mod s3;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod source;
 pub mod traffic;
 pub(crate) mod vacant;
-#[allow(dead_code, reason = "its first user follows")]
 pub(crate) mod web;
 
 pub use address::{Address, Server, Web};
