@@ -17,6 +17,7 @@
 
 mod address;
 mod bandwidth;
+pub mod ftp;
 pub mod local;
 mod pace;
 mod resume;

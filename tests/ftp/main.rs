@@ -1,0 +1,9 @@
+//! FTP servers: one in this process, some that nobody here wrote, and one that lies.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+#[path = "../provider/contract.rs"]
+mod contract;
+mod places;
+#[path = "../servers/service.rs"]
+mod service;
