@@ -19,6 +19,7 @@ mod bandwidth;
 pub mod local;
 mod pace;
 mod resume;
+pub mod sftp;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod source;
