@@ -22,6 +22,7 @@ pub mod local;
 mod pace;
 mod resume;
 pub mod s3;
+pub mod sftp;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod source;
