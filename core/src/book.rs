@@ -15,7 +15,7 @@ use crate::operation::clock::micros;
 use crate::operation::{Clock, SystemClock};
 use crate::provider::{Bandwidth, Limit};
 use crate::rows::Rows;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::store::{
     ActivityRetention, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Statement, Store, Value, Write,
 };
@@ -295,11 +295,13 @@ impl Book {
             .run(async move {
                 let mut sum = Upkeep::default();
                 for tenant in book.store.tenants().await? {
-                    let Upkeep { previews, trashed, activity, transfers } = conduit::maintain(&book, tenant).await?;
+                    let Upkeep { previews, trashed, activity, transfers, reservations } =
+                        session::upkeep(&book, tenant).await?;
                     sum.previews += previews;
                     sum.trashed += trashed;
                     sum.activity += activity;
                     sum.transfers += transfers;
+                    sum.reservations += reservations;
                 }
                 book.store.tend_activity(micros(book.clock.now()), book.activity).await?;
                 Ok(sum)

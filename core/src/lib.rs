@@ -27,6 +27,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`conduit`] | file sync: scan, delta, transfer, ledger, verification |
+//! | [`volume`] | files of saved volumes: paths, versions, quotas |
 //! | [`operation`] | previews, runs, progress, history |
 //! | [`provider`] | one file per storage service behind one trait |
 //! | [`table`] | rows of the tables that hosts read and write |
@@ -55,6 +56,7 @@ mod tenants;
 mod tls;
 pub mod upkeep;
 pub mod vault;
+pub mod volume;
 
 pub use book::{Book, BookOptions};
 pub use error::{Code, Error, Result};

@@ -13,9 +13,11 @@ use crate::operation::{
     ActivityFilter, ChangeFilter, ChangeId, ErrorFilter, GenerationSummary, Listing, PreviewChange, PreviewFilter,
     PreviewSummary, ProgressFilter, ProgressWatch, StoredPreview, failures, history, watch,
 };
+use crate::provider::Provider;
 use crate::rows::{JsonRows, Rows};
 use crate::table::{PageKey, Tables};
 use crate::vault::SealedColumn;
+use crate::volume::{self, Naming, Volume};
 
 /// A book used by one user of one tenant. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +34,13 @@ fn sealed_columns() -> Vec<SealedColumn> {
     secrets
         .map(|(table, column)| SealedColumn { table: table.name, tenant: table.tenant, key: "id", column: column.name })
         .collect()
+}
+
+/// Upkeep of what a tenant has.
+pub(crate) async fn upkeep(book: &Arc<BookInner>, tenant: TenantId) -> Result<Upkeep> {
+    let tended = volume::maintain(book, tenant).await?;
+    let upkeep = conduit::maintain(book, tenant).await?;
+    Ok(Upkeep { reservations: tended.reservations, trashed: upkeep.trashed + tended.trashed, ..upkeep })
 }
 
 impl Session {
@@ -86,6 +95,25 @@ impl Session {
             found.inner.made(preview).await.map(|_| found)
         };
         self.book.run(find).await
+    }
+
+    /// Opens a saved volume by its name, or by its id. See [`Volume`] for what can be done with it.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid` when it is not active or its row cannot be used as it stands; `permission` when its directory is in
+    /// none of the tenant's `local_paths`; `unsupported` for a driver that is not there; as the place.
+    pub async fn volume(&self, name_or_id: impl Into<String>) -> Result<Volume> {
+        let (book, tenant, user, name) = (self.book.clone(), self.tenant, self.user, Naming(name_or_id.into()));
+        self.book.run(async move { volume::open(book, tenant, user, &name, None).await }).await
+    }
+
+    /// As [`volume`](Self::volume), on a provider that the host brings in the place of the one its row names.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn volume_on(&self, name_or_id: impl Into<String>, place: Arc<dyn Provider>) -> Result<Volume> {
+        let (book, tenant, user, name) = (self.book.clone(), self.tenant, self.user, Naming(name_or_id.into()));
+        self.book.run(async move { volume::open(book, tenant, user, &name, Some(place)).await }).await
     }
 
     /// The rows of a table, of this session's tenant.
@@ -314,13 +342,14 @@ impl Session {
     }
 
     /// Removes what has outlived its time: previews that have expired, what has been in the trash of a directory of
-    /// this machine for 30 days, lines of activity older than the book keeps them (a year unless told otherwise). Runs
-    /// tend most of this by themselves; this is for conduits that rest.
+    /// this machine for 30 days, lines of activity older than the book keeps them (a year unless told otherwise), and
+    /// promises of room on volumes whose process died, with what they left there. Runs tend most of this by themselves;
+    /// this is for conduits and volumes that rest.
     ///
     /// # Errors
     /// `storage`, `busy`. A trash that cannot be tended now is no error.
     pub async fn maintain(&self) -> Result<Upkeep> {
         let (book, tenant) = (self.book.clone(), self.tenant);
-        self.book.run(async move { conduit::maintain(&book, tenant).await }).await
+        self.book.run(async move { upkeep(&book, tenant).await }).await
     }
 }

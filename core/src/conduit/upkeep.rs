@@ -24,6 +24,8 @@ pub struct Upkeep {
     pub activity: u64,
     /// Large files whose transfer nobody has continued for 30 days.
     pub transfers: u64,
+    /// Promises of room on volumes that had expired, with what was left of the tasks they were for.
+    pub reservations: u64,
 }
 
 /// Tends what this tenant has.
@@ -43,7 +45,7 @@ pub(crate) async fn maintain(book: &Arc<BookInner>, tenant: TenantId) -> Result<
         trashed += root.empty_trash(before).await.unwrap_or_default();
     }
     let transfers = end_transfers(book, tenant).await?;
-    Ok(Upkeep { previews, trashed, activity, transfers })
+    Ok(Upkeep { previews, trashed, activity, transfers, reservations: 0 })
 }
 
 /// Removes what was carried of large files and has waited too long, with the sessions.

@@ -41,7 +41,7 @@ use std::any::Any;
 use async_trait::async_trait;
 
 use crate::delta::{Expect, Metadata};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Entry, Name, Node, RelPath, Timestamp};
 
@@ -50,6 +50,10 @@ pub const TEMP_PREFIX: &[u8] = b".portbook-tmp-";
 
 /// The directory at the root that holds trash and versions: never listed, at any depth.
 pub const RESERVED_DIR: &[u8] = b".portbook";
+
+/// The directory in [`RESERVED_DIR`] that holds what a volume has taken out of sight and may give back. Unlike the trash
+/// it is never emptied for its age.
+pub const KEPT_DIR: &[u8] = b"kept";
 
 /// Whether a name belongs to the engine and is hidden from every listing.
 #[must_use]
@@ -307,6 +311,22 @@ pub trait Provider: Send + Sync {
     /// The first failure; the rest is removed all the same.
     async fn empty_trash(&self, older_than: Timestamp) -> Result<u64>;
 
+    /// Moves files to or from `.portbook/kept/`, or there from `.portbook/trash/`: as [`move_items`](Self::move_items),
+    /// and directories beneath `.portbook/kept/` are made as needed. What lies there is looked at, read and hashed by its
+    /// path like any file, and flushed by its new path.
+    async fn move_kept(&self, items: Vec<Move>) -> Vec<Result<Node>> {
+        items.iter().map(|item| Err(keeps_nothing("keep", &item.from))).collect()
+    }
+
+    /// Removes files beneath `.portbook/kept/` for good. One that is gone already is no error.
+    async fn remove_kept(&self, paths: Vec<RelPath>) -> Vec<Result<()>> {
+        paths.iter().map(|path| Err(keeps_nothing("remove", path))).collect()
+    }
+
     /// Whether the place can hold this name as it is.
     fn can_hold(&self, name: &Name) -> bool;
+}
+
+fn keeps_nothing(action: &'static str, path: &RelPath) -> Error {
+    Error::new(Code::Unsupported, action, path).because("this place cannot keep files out of sight")
 }

@@ -11,6 +11,7 @@
 mod copy;
 mod disk;
 mod flush;
+mod kept;
 mod list;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod os;
@@ -403,6 +404,14 @@ impl<D: Disk> Provider for Local<D> {
     async fn empty_trash(&self, older_than: Timestamp) -> Result<u64> {
         let root = Arc::clone(&self.root);
         self.pool.run(move |_| trash::empty(&root, older_than)).await
+    }
+
+    async fn move_kept(&self, items: Vec<Move>) -> Vec<Result<Node>> {
+        self.in_order(items, |root, _, item| kept::move_item(root, &item)).await
+    }
+
+    async fn remove_kept(&self, paths: Vec<RelPath>) -> Vec<Result<()>> {
+        self.in_order(paths, |root, cursor, path| kept::remove(root, cursor, &path)).await
     }
 
     fn can_hold(&self, name: &Name) -> bool {
