@@ -29,12 +29,18 @@ mod source;
 pub mod traffic;
 pub(crate) mod vacant;
 pub(crate) mod web;
+mod web_auth;
+mod web_etag;
+mod web_get;
+mod web_site;
+pub mod webdav;
 
 pub use address::{Address, Server, Web};
 pub use bandwidth::Bandwidth;
 pub use pace::{Limit, Pace};
 pub use resume::{Checkpoint, Keeper, Report, Resumable, is_interruption};
 pub use source::{Feed, InMemory, NativeSource, OfPlace, Opened, Source};
+pub use web_auth::WebAuth;
 
 use std::any::Any;
 
