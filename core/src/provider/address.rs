@@ -103,6 +103,30 @@ impl Address {
     }
 }
 
+impl Address {
+    /// The directory above, and the name in it; none for what has no directory above, or cannot be made.
+    pub(crate) fn split(&self) -> Option<(Self, Vec<u8>)> {
+        let mut above = self.clone();
+        let name = match &mut above {
+            Self::S3 { .. } | Self::Http(_) => return None,
+            Self::Sftp(server) | Self::Ftp(server) | Self::Ftps(server) => pop(&mut server.path)?.into_bytes(),
+            Self::WebDav(web) => percent_decode_str(&pop(&mut web.path)?).collect(),
+        };
+        Some((above, name))
+    }
+}
+
+/// Takes the last component from a path, absolute or not.
+fn pop(path: &mut String) -> Option<String> {
+    let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = name.to_owned();
+    if name.is_empty() {
+        return None;
+    }
+    *path = if path.starts_with('/') && above.is_empty() { "/".to_owned() } else { above.to_owned() };
+    Some(name)
+}
+
 impl Web {
     /// The URL that requests go to, without the user.
     #[must_use]
@@ -146,6 +170,11 @@ impl fmt::Display for Server {
         }
         write!(f, "{}", utf8_percent_encode(&self.path, PATH))
     }
+}
+
+/// Components of a path as they stand in a URL.
+pub(super) fn encoded_path(path: &str) -> String {
+    utf8_percent_encode(path, PATH).to_string()
 }
 
 fn encoded_user(user: &str) -> impl fmt::Display + '_ {
@@ -308,6 +337,23 @@ mod tests {
         assert_eq!((web.url().as_str(), web.user), ("https://host:8443/a%20b", me));
         let Address::Http(web) = "http://h/x?y=1".parse().unwrap() else { panic!() };
         assert_eq!(web.url(), "http://h/x?y=1");
+    }
+
+    #[test]
+    fn a_path_is_taken_apart_from_its_end() {
+        let above = |text: &str| {
+            let split = text.parse::<Address>().unwrap().split();
+            split.map(|(above, name)| (above.to_string(), String::from_utf8(name).unwrap()))
+        };
+        let is = |above: &str, name: &str| Some((above.to_owned(), name.to_owned()));
+        assert_eq!(above("sftp://h/a/b"), is("sftp://h/a", "b"));
+        assert_eq!(above("sftp://h/a"), is("sftp://h/", "a"));
+        assert_eq!(above("sftp://h/"), None);
+        assert_eq!(above("sftp://h/~/a"), is("sftp://h/~/", "a"));
+        assert_eq!(above("sftp://h/~/"), None);
+        assert_eq!(above("dav://h/a/b%20c"), is("dav://h/a", "b c"));
+        assert_eq!(above("dav://h/"), None);
+        assert_eq!(above("s3://bucket/a"), None);
     }
 
     #[test]

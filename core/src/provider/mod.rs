@@ -15,6 +15,7 @@
 //!    the ledger to the trash, and renames the staged file over the target in one atomic step.
 //! 4. [`flush`](Provider::flush) makes the renames durable. Only then does the ledger say that it happened.
 
+mod access;
 mod address;
 mod bandwidth;
 pub mod ftp;
@@ -35,6 +36,7 @@ mod web_get;
 mod web_site;
 pub mod webdav;
 
+pub use access::Access;
 pub use address::{Address, Server, Web};
 pub use bandwidth::Bandwidth;
 pub use pace::{Limit, Pace};
