@@ -1,5 +1,6 @@
 //! The trash of a root: `.portbook/trash/LABEL/PATH`. An item is copied there by the server, and removed where it was when
-//! the copy stands. The time of a label is that of its youngest object.
+//! the copy stands. The time of a label is that of its youngest object; each batch leaves one of its own there, since some
+//! servers give a copy the time of the file.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -47,6 +48,9 @@ impl<'c> Bin<'c> {
         let text = std::str::from_utf8(path.as_bytes()).map_err(|_| refuse("its name is not UTF-8"))?;
         let mut dirs = self.dirs.lock().await;
         let mut key = format!("{}{label}/", root_of_trash(&self.client.site.prefix));
+        if !dirs.contains_key(&key) {
+            self.client.touch_label(path, &key).await?;
+        }
         let mut names = text.split('/').peekable();
         while let Some(name) = names.next() {
             let is_dir = names.peek().is_some();
@@ -203,6 +207,12 @@ async fn keep_dir(client: &Client, dir: &RelPath, gone: &[RelPath]) -> Result<()
 }
 
 impl Client {
+    /// Leaves the time of now at a label.
+    async fn touch_label(&self, path: &RelPath, label: &str) -> Result<()> {
+        let key = format!("{label}{}added", String::from_utf8_lossy(TEMP_PREFIX));
+        self.put_empty(path, &key, &[], &Expect::Any).await
+    }
+
     /// Writes the object that makes a directory exist while nothing is in it.
     pub(super) async fn put_marker(&self, path: &RelPath, key: &str, expect: &Expect) -> Result<crate::model::Node> {
         let headers = [("content-type", "application/x-directory".to_owned())];
@@ -232,7 +242,8 @@ pub(super) async fn empty(client: &Client, older_than: Timestamp) -> Result<u64>
     let (gone, removed) = client.delete_all(EMPTY, &keys).await;
     let aborted = abort_abandoned(client, &subject, limit).await;
     removed.and(aborted)?;
-    Ok(gone.iter().filter(|key| !key.ends_with('/')).count() as u64)
+    let temp = format!("/{}", String::from_utf8_lossy(TEMP_PREFIX));
+    Ok(gone.iter().filter(|key| !key.ends_with('/') && !key.contains(&temp)).count() as u64)
 }
 
 /// An upload of this root that was begun before the limit, and at least a day ago.
