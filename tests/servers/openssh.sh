@@ -1,6 +1,6 @@
 #!/bin/sh
 # OpenSSH's sshd: openssh.sh start DIR [LINE-OF-CONFIGURATION...] serves sftp and prints its port, its user, and whether
-# the password `password` works too. DIR/data is for files. DIR/host_ed25519 is its key; DIR/user_ed25519, DIR/user_ecdsa
+# the password `password` works too. DIR/data is for files. DIR/host_TYPE are its keys; DIR/user_ed25519, DIR/user_ecdsa
 # and DIR/user_rsa are keys that it accepts, DIR/locked is the first of them under the passphrase `passphrase`.
 #
 # sshd can log in no other user than the one it runs as, unless it is started by root. Then it wants a system user and a
@@ -25,6 +25,8 @@ start() {
     cat >"$dir/sshd_config" <<END
 ListenAddress 127.0.0.1:$port
 HostKey $dir/host_ed25519
+HostKey $dir/host_ecdsa
+HostKey $dir/host_rsa
 PidFile none
 AuthorizedKeysFile $dir/authorized_keys
 StrictModes no

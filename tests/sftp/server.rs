@@ -67,12 +67,15 @@ pub(crate) struct Rclone {
 
 impl Rclone {
     pub(crate) fn start() -> Option<Self> {
-        let service = Service::start("rclone", &["sftp", "--vfs-cache-mode", "writes"])?;
+        let service = Service::start("rclone", &["sftp", "--vfs-cache-mode", "writes", "--no-unicode-normalization"])?;
+        // Before it has looked: it remembers for minutes what a directory held.
+        for root in ["left", "right"] {
+            std::fs::create_dir(service.directory().join("data").join(root)).unwrap();
+        }
         Some(Self { service })
     }
 
     pub(crate) fn options(&self, root: &str) -> SftpOptions {
-        let _ = std::fs::create_dir(self.service.directory().join("data").join(root));
         let auth = SftpAuth::Password("password".into());
         let mut options = SftpOptions::new("127.0.0.1", "user", auth).port(self.service.port()).root(root);
         (options.modes, options.symlinks) = (false, false);

@@ -1,7 +1,7 @@
 //! The one moment in which a staged file becomes the item, and the other changes of names and attributes.
 //!
-//! A new item never overwrites: it gets a second name (`hardlink@openssh.com`), or OpenSSH's RENAME, which fails where
-//! the name is taken; a server that has neither is asked right before. A replaced item is looked at and then replaced by
+//! A new item never overwrites: it gets a second name (`hardlink@openssh.com`) before it loses its first; a server without
+//! such is asked right before whether the name is free, as some rename over what has it. A replaced item is looked at and then replaced by
 //! `posix-rename@openssh.com`, which is atomic. SFTP cannot swap two names, so that an edit by somebody else between
 //! that look and that rename is lost; it is in the trash all the same when an old version was to be kept.
 //!
@@ -10,11 +10,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::fault::{Fault, status};
-use super::packet::{Attributes, Request, kind};
+use super::packet::{Attributes, Request, kind, open as how};
 use super::pool::Lease;
+use super::read::File;
 use super::root::{Batch, Root, not_in_reserved, not_reserved, same, stale};
 use super::session::Session;
-use super::stage::seconds;
+use super::stage::{hash_to, seconds};
 use super::trash;
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
@@ -55,7 +56,7 @@ async fn publish_by(
     batch.enter(root, &lease, PUBLISH, path).await?;
     let full = root.full(path);
     if tried.begun.load(Ordering::Relaxed)
-        && let Some(node) = published(root, &lease, tried, temp, &full).await.map_err(at)?
+        && let Some(node) = published(root, &lease, item, tried, temp).await?
     {
         return Ok(node);
     }
@@ -99,20 +100,28 @@ fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Whether the attempt before has put it in place: the temporary name is gone, or a second name is left of it.
-async fn published(
-    root: &Root,
-    session: &Session,
-    tried: &Tried,
-    temp: &[u8],
-    full: &[u8],
-) -> std::result::Result<Option<Node>, Fault> {
+/// Whether the attempt before has put it in place: the temporary name is gone, or a second name is left of it. What looks
+/// like that may have been made by somebody else meanwhile: then it has another content.
+async fn published(root: &Root, session: &Session, item: &Publish, tried: &Tried, temp: &[u8]) -> Result<Option<Node>> {
+    let path = &item.staged.target;
+    let at = |fault: Fault| fault.at(PUBLISH, path);
+    let full = root.full(path);
     let Some(staged) = lock(&tried.staged).clone() else { return Ok(None) };
-    let (left, there) = (session.look(temp).await?, session.look(full).await?);
-    let Some(there) = there.map(|a| root.node(&a)).filter(|there| same(&staged, there)) else { return Ok(None) };
-    if left.is_some() {
-        session.remove(temp).done().await?;
+    let there = session.look(&full).await.map_err(at)?.map(|a| root.node(&a));
+    let Some(there) = there.filter(|there| same(&staged, there)) else { return Ok(None) };
+    if session.look(temp).await.map_err(at)?.is_none() {
+        return Ok(Some(there));
     }
+    if there.kind != Kind::File {
+        return Ok(None);
+    }
+    let file = File::open(root.pool.lease().await?, &full, how::READ, None).await.map_err(at)?;
+    let mut hasher = blake3::Hasher::new();
+    let is_whole = hash_to(&file, root.piece, item.staged.size, &mut hasher).await.map_err(at)?;
+    if !is_whole || *hasher.finalize().as_bytes() != item.staged.content.0 {
+        return Ok(None);
+    }
+    session.remove(temp).done().await.map_err(at)?;
     Ok(Some(there))
 }
 

@@ -36,11 +36,11 @@ const ATTEMPTS: u32 = 3;
 /// The longest target of a link.
 const LONGEST_LINK: usize = 64 << 10;
 
-/// A failure, and whose it is.
+/// A failure of an attempt.
 enum Failed {
-    /// The server's: another attempt may help.
+    /// Of the transfer: another attempt may help.
     Here(Error),
-    /// The source's, or the book's.
+    /// Of the source, of the book, or of what was attempted often enough already.
     There(Error),
 }
 
@@ -199,7 +199,7 @@ impl<'a> Writing<'a> {
     }
 
     async fn attempt(&self) -> std::result::Result<Staged, Failed> {
-        let Begun { file, offset, mut hasher } = self.begin().await.map_err(Failed::Here)?;
+        let Begun { file, offset, mut hasher } = self.begin().await.map_err(Failed::There)?;
         self.resumed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(offset);
         let Opened { mut bytes, mtime } = self.feed.open(offset, None).await.map_err(Failed::There)?;
         let mut out = Out { writing: self, file: &file, sent: VecDeque::new(), piece: BytesMut::new(), at: offset };
@@ -210,11 +210,15 @@ impl<'a> Writing<'a> {
             if passed > size {
                 return Err(Failed::There(wrong_size(self.item)));
             }
-            hasher.update(&piece);
-            out.take(&piece).await?;
-            if self.item.resume.is_some() && passed >= mark && passed < size {
-                out.mark(ContentHash(*hasher.finalize().as_bytes())).await?;
-                mark = passed + STEP;
+            // A source may give all of it as one piece.
+            for part in piece.chunks(self.root.piece) {
+                hasher.update(part);
+                out.take(part).await?;
+                let at = out.at + out.piece.len() as u64;
+                if self.item.resume.is_some() && at >= mark && at < size {
+                    out.mark(ContentHash(*hasher.finalize().as_bytes())).await?;
+                    mark = at + STEP;
+                }
             }
         }
         if passed != size {
@@ -341,7 +345,12 @@ impl<'a> Writing<'a> {
 }
 
 /// Hashes a file up to an offset; `false` where it ends before.
-async fn hash_to(file: &File, piece: usize, end: u64, hasher: &mut blake3::Hasher) -> std::result::Result<bool, Fault> {
+pub(super) async fn hash_to(
+    file: &File,
+    piece: usize,
+    end: u64,
+    hasher: &mut blake3::Hasher,
+) -> std::result::Result<bool, Fault> {
     let (mut asked, mut read) = (0, 0);
     let mut ahead = VecDeque::new();
     while read < end {
