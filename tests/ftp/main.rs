@@ -4,6 +4,11 @@
 
 #[path = "../provider/contract.rs"]
 mod contract;
+mod engine;
+mod liar;
+mod lies;
 mod places;
+mod resume;
 #[path = "../servers/service.rs"]
 mod service;
+mod trust;

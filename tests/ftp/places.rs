@@ -22,11 +22,13 @@ pub(crate) fn options(port: u16, root: &str) -> FtpOptions {
 
 /// Two directories of a server, made before.
 async fn keeps_the_contract(data: &Path, options: impl Fn(&str) -> FtpOptions) {
-    for root in ["left", "right"] {
+    // What folds is found out by these names, as nothing is written to find out.
+    let [left, right] = ["left-\u{e9}", "right-\u{e9}"];
+    for root in [left, right] {
         std::fs::create_dir(data.join(root)).unwrap();
         open_to_all(&data.join(root));
     }
-    let (left, right) = (Ftp::open(options("left")).await.unwrap(), Ftp::open(options("right")).await.unwrap());
+    let (left, right) = (Ftp::open(options(left)).await.unwrap(), Ftp::open(options(right)).await.unwrap());
     contract::run(|| left.clone(), || right.clone()).await;
 }
 
@@ -66,7 +68,7 @@ async fn proftpd_keeps_the_contract() {
 }
 
 /// A server with TLS, and the options that believe its certificate.
-fn secured(words: &str, security: FtpSecurity) -> Option<(Arc<Service>, impl Fn(&str) -> FtpOptions)> {
+pub(crate) fn secured(words: &str, security: FtpSecurity) -> Option<(Arc<Service>, impl Fn(&str) -> FtpOptions)> {
     let server = Arc::new(Service::start("proftpd", &[words])?);
     let (port, authority) = (server.port(), server.directory().join("certificate.pem"));
     let options = move |root: &str| FtpOptions {
@@ -96,4 +98,20 @@ async fn rclone_keeps_the_contract() {
     let Some(server) = Service::start("rclone", &["ftp", "--vfs-cache-mode", "writes"]) else { return };
     let port = server.port();
     keeps_the_contract(&server.directory().join("data"), |root| options(port, root)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pyftpdlib_keeps_the_contract() {
+    let Some(server) = Service::start("pyftpdlib", &[]) else { return };
+    let port = server.port();
+    keeps_the_contract(&server.directory().join("data"), |root| options(port, root)).await;
+}
+
+/// It has neither MLSD nor MFMT.
+#[tokio::test(flavor = "multi_thread")]
+async fn vsftpd_keeps_the_contract() {
+    let Some(server) = Service::start("vsftpd", &[]) else { return };
+    let port = server.port();
+    let anonymous = |root: &str| FtpOptions { user: "anonymous".into(), ..options(port, root) };
+    keeps_the_contract(&server.directory().join("data"), anonymous).await;
 }

@@ -12,7 +12,7 @@ group() { [ "$(id -g)" -eq 0 ] && echo 65534 || id -g; }
 certificate() {
     command -v openssl >/dev/null || cannot "openssl is needed for a certificate"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
-        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:TRUE \
+        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE \
         -keyout "$dir/key.pem" -out "$dir/certificate.pem" >"$dir/openssl.log" 2>&1 || cannot "openssl made no certificate"
 }
 
@@ -68,6 +68,7 @@ start() {
     echo "user:$hash:$(owner):$(group)::$dir/data:/bin/sh" >"$dir/passwd"
     chmod 600 "$dir/passwd"
     {
+        configuration
         case $security in
         plain) ;;
         explicit | implicit)
@@ -76,7 +77,6 @@ start() {
             ;;
         *) cannot "it is plain, explicit or implicit" ;;
         esac
-        configuration
         for directive in "$@"; do echo "$directive"; done
     } >"$dir/proftpd.conf"
     if [ "$(id -u)" -eq 0 ]; then

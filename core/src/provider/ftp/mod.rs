@@ -38,6 +38,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
+use unicode_normalization::UnicodeNormalization as _;
 
 pub use options::{FtpOptions, FtpSecurity};
 
@@ -96,7 +97,7 @@ impl Ftp {
     /// [`root`](Provider::root).
     pub async fn open(options: FtpOptions) -> Result<Self> {
         let server = Server::new(options)?;
-        let (base, is_folding) = server
+        let (base, folding) = server
             .traffic
             .send(Repeat::Safe, || async {
                 let mut lease = server.take().await?;
@@ -105,7 +106,7 @@ impl Ftp {
             .await?;
         let features = server.features();
         let display = format!("{}{}", server.subject, escaped(base.as_bytes()));
-        let capabilities = capabilities(&features, is_folding);
+        let capabilities = capabilities(&features, &folding);
         Ok(Self(Arc::new(Place { server, base, capabilities, display, bins: Bins::default() })))
     }
 
@@ -119,7 +120,7 @@ impl Ftp {
 }
 
 /// The root's path, and whether names fold there.
-async fn explore(server: &Server, lease: &mut Lease) -> Result<(Base, bool)> {
+async fn explore(server: &Server, lease: &mut Lease) -> Result<(Base, Folding)> {
     let action = "find the directory of";
     let reply = lease.ask(action, "PWD", None).await?;
     let login = if reply.code == 257 { quoted(reply.text()) } else { None };
@@ -132,33 +133,51 @@ async fn explore(server: &Server, lease: &mut Lease) -> Result<(Base, bool)> {
     if !server.features().mlst {
         server.set_list_all(lease.lists_all(&base).await?);
     }
-    let is_folding = server.features().windows || folds(lease, &base).await;
-    Ok((base, is_folding))
-}
-
-/// Whether a name of the root is found in another case as well. Without a name that tells, it is not assumed.
-async fn folds(lease: &mut Lease, base: &Base) -> bool {
-    let root = RelPath::root();
-    let Ok(Seen::All(items)) = lease.list(base, &root).await else { return false };
-    let swapped = |name: &Name| {
-        let bytes = name.as_bytes().iter();
-        let other: Vec<u8> = bytes
-            .map(|b| if b.is_ascii_lowercase() { b.to_ascii_uppercase() } else { b.to_ascii_lowercase() })
-            .collect();
-        Name::new(&other).filter(|other| other != name)
+    let folding = Folding {
+        case: server.features().windows || folds(lease, &base, swapped_case).await,
+        unicode: folds(lease, &base, other_form).await,
     };
-    let found = items.iter().find_map(|item| swapped(&item.name).map(|other| (item, other)));
-    let Some((item, other)) = found else { return false };
-    if items.iter().any(|item| item.name == other) {
-        return false;
-    }
-    matches!(lease.look("look at", base, &root.join(&other)).await, Ok(Look::There(node)) if root::same(&node, &item.node))
+    Ok((base, folding))
 }
 
-fn capabilities(features: &Features, is_folding: bool) -> Capabilities {
+/// Which names are the same name.
+struct Folding {
+    case: bool,
+    unicode: bool,
+}
+
+fn swapped_case(name: &[u8]) -> Vec<u8> {
+    let swap = |b: &u8| if b.is_ascii_lowercase() { b.to_ascii_uppercase() } else { b.to_ascii_lowercase() };
+    name.iter().map(swap).collect()
+}
+
+fn other_form(name: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(name) else { return name.to_vec() };
+    let composed: String = text.nfc().collect();
+    if composed == text { text.nfd().collect::<String>().into_bytes() } else { composed.into_bytes() }
+}
+
+/// Whether a name is found in its other form as well: one of the root's, or the root's own. Without a name that tells it is
+/// not assumed, as nothing is written to find out.
+async fn folds(lease: &mut Lease, base: &Base, other: fn(&[u8]) -> Vec<u8>) -> bool {
+    let root = RelPath::root();
+    for base in [Some(base.clone()), base.parent()].into_iter().flatten() {
+        let Ok(Seen::All(items)) = lease.list(&base, &root).await else { continue };
+        let is_other = |item: &look::Item| Name::new(&other(item.name.as_bytes())).filter(|other| *other != item.name);
+        let Some((item, other)) = items.iter().find_map(|item| is_other(item).map(|other| (item, other))) else {
+            continue;
+        };
+        return !items.iter().any(|item| item.name == other)
+            && matches!(lease.look("look at", &base, &root.join(&other)).await,
+                Ok(Look::There(node)) if root::same(&node, &item.node));
+    }
+    false
+}
+
+fn capabilities(features: &Features, folding: &Folding) -> Capabilities {
     Capabilities {
-        case_insensitive: is_folding,
-        unicode_insensitive: false,
+        case_insensitive: folding.case,
+        unicode_insensitive: folding.unicode,
         windows_names: features.windows,
         unicode_names: features.utf8,
         max_name_bytes: 255,
@@ -309,7 +328,8 @@ impl Provider for Ftp {
     }
 
     async fn find_hidden(&self, names: Vec<Name>) -> Result<Vec<(RelPath, Node)>> {
-        if names.is_empty() || !self.0.capabilities.case_insensitive {
+        let c = &self.0.capabilities;
+        if names.is_empty() || !(c.case_insensitive || c.unicode_insensitive) {
             return Ok(Vec::new());
         }
         let (mut found, mut dirs) = (Vec::new(), vec![RelPath::root()]);

@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::Place;
 use super::facts::{self, bare};
 use super::look::{Look, Names, Seen};
@@ -240,11 +242,15 @@ async fn moved(place: &Place, lease: &mut Lease, (from, to): (&RelPath, &RelPath
     })
 }
 
-/// Whether the taken name is the item's own in another case.
+/// Whether the taken name is the item's own in another case or normal form.
 fn folds(place: &Place, item: &Move) -> bool {
-    let (from, to) = (item.from.as_bytes(), item.to.as_bytes());
-    place.capabilities.case_insensitive
-        && String::from_utf8_lossy(from).to_lowercase() == String::from_utf8_lossy(to).to_lowercase()
+    let c = &place.capabilities;
+    let folded = |path: &RelPath| {
+        let text = String::from_utf8_lossy(path.as_bytes());
+        let text = if c.case_insensitive { text.to_lowercase() } else { text.into_owned() };
+        if c.unicode_insensitive { text.nfc().collect() } else { text }
+    };
+    folded(&item.from) == folded(&item.to)
 }
 
 pub(super) async fn set_metadata(

@@ -48,7 +48,7 @@ pub(super) async fn open(
     offset: u64,
     length: Option<u64>,
 ) -> Result<Opened> {
-    let reading = place.server.traffic.send(Repeat::Safe, || async {
+    let first = place.server.traffic.send(Repeat::Safe, || async {
         let mut lease = place.server.take().await?;
         let node = current(place, &mut lease, path, expect).await?;
         let size = node.token.size;
@@ -69,13 +69,14 @@ pub(super) async fn open(
         };
         let (path, expect) = (path.clone(), expect.cloned());
         let left = end - offset;
-        let place = Arc::clone(place);
-        let wire = Some(wire);
-        Ok::<_, Refusal>(Some(Reading { place, lease, wire, path, expect, skip, left, to_end: end == size }))
+        let (place, wire) = (Arc::clone(place), Some(wire));
+        let reading = Reading { place, lease, wire, path, expect, skip, left, to_end: end == size };
+        // A small file is read within its turn, and again where the connection broke.
+        Ok::<_, Refusal>(next(Some(reading)).await?)
     });
-    let bytes = match reading.await? {
+    let bytes = match first.await? {
         None => stream::empty().boxed(),
-        Some(reading) => stream::try_unfold(Some(reading), next).boxed(),
+        Some((piece, rest)) => stream::once(async { Ok(piece) }).chain(stream::try_unfold(rest, next)).boxed(),
     };
     Ok(Opened { bytes, mtime: None })
 }

@@ -27,6 +27,12 @@ impl Base {
         }
     }
 
+    /// The directory above; none for `/`.
+    pub(super) fn parent(&self) -> Option<Self> {
+        let cut = self.0.iter().rposition(|b| *b == b'/')?;
+        Some(Self(self.0[..cut].to_vec()))
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         if self.0.is_empty() { b"/" } else { &self.0 }
     }
@@ -83,6 +89,9 @@ fn refuse(action: &'static str, path: &RelPath, is_refused: fn(&[u8]) -> bool) -
     }
     if path.is_root() {
         return Err(Error::new(Code::Invalid, action, path).because("this is the root itself"));
+    }
+    if path.as_bytes().iter().any(|b| matches!(b, b'\r' | b'\n')) {
+        return Err(Error::new(Code::Invalid, action, path).because("FTP cannot say a name with a line break"));
     }
     Ok(())
 }

@@ -160,10 +160,11 @@ async fn send(
     };
     let closed = timeout(SILENCE, wire.shutdown()).await;
     let reply = match closed {
-        // The connection stays open until the server has confirmed: its last words could reset it.
+        // The connection stays open until the server has confirmed: unread bytes in it would reset it.
         Ok(Ok(())) => lease.finish(STAGE).await?,
         Ok(Err(_)) | Err(_) => broken(lease, target, "the connection broke").await?,
     };
+    wire.farewell().await;
     if reply.is_done() { Ok(content) } else { Err(reply.error(STAGE, target).into()) }
 }
 

@@ -187,8 +187,11 @@ async fn remove_empty(
     }
     for item in items {
         let leftover = path.join(&item.name);
-        let kept = bin(place, lease, action, label, &leftover).await?;
-        move_aside(place, lease, action, (&leftover, &kept), &item.node).await?;
+        // What is hidden is listed without its time where that costs a command.
+        if let Look::There(node) = lease.look(action, &place.base, &leftover).await? {
+            let kept = bin(place, lease, action, label, &leftover).await?;
+            move_aside(place, lease, action, (&leftover, &kept), &node).await?;
+        }
     }
     remove_dir(place, lease, action, path).await
 }

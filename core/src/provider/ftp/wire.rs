@@ -25,6 +25,8 @@ use crate::tls;
 pub(super) const CONNECT: Duration = Duration::from_secs(20);
 /// How long a server may be silent before it counts as gone.
 pub(super) const SILENCE: Duration = Duration::from_secs(60);
+/// How long a server may take to close a data connection after it confirmed the transfer.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Routers forget connections that say nothing; a control connection does while a long transfer runs.
 const KEEPALIVE: Duration = Duration::from_secs(45);
 
@@ -114,6 +116,15 @@ impl Wire {
         match self {
             Self::Plain(stream) => Some(stream),
             Self::Tls(_) => None,
+        }
+    }
+
+    /// Reads what a server says that only receives: tickets of TLS 1.3. Each is good for one further data connection, and
+    /// a server that insists on them refuses the next when there is none left.
+    pub(super) async fn farewell(&mut self) {
+        if matches!(self, Self::Tls(_)) {
+            // It has confirmed the transfer; how the connection ends says nothing more.
+            let _ = timeout(FAREWELL, tokio::io::copy(self, &mut tokio::io::sink())).await;
         }
     }
 }
