@@ -327,7 +327,7 @@ impl Inner {
         for (made, dir) in self.place.make_dirs(made).await.into_iter().zip(&missing) {
             // Another task may have made it meanwhile.
             if let Err(e) = made
-                && !self.look(dir).await?.is_some_and(|node| node.kind == Kind::Dir)
+                && self.look(dir).await?.is_none_or(|node| node.kind != Kind::Dir)
             {
                 return Err(e);
             }
