@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use portbook::model::{AutoPathStrategy, Json, Kind, RelPath, StorageVolume, Stored, StoredFile, VersioningMode};
 use portbook::provider::local::{Disk as _, Local};
-use portbook::provider::simulation::{FaultDisk, ModelDisk, Op, Switch};
+use portbook::provider::simulation::{FaultDisk, ModelDisk, ModelOptions, Op, Switch};
 use portbook::provider::{Provider, TEMP_PREFIX};
 use portbook::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 use portbook::table::Filter;
@@ -21,6 +21,8 @@ claims! {
     a_new_file_is_there_or_not
     a_file_is_replaced_or_not
     a_file_becomes_a_version_or_not
+    a_file_becomes_a_version_or_not_without_second_names
+    a_file_is_replaced_or_not_without_exchanges
     every_state_of_the_source_is_kept_or_not
     a_version_comes_back_or_not
     a_shared_content_is_there_or_not
@@ -53,6 +55,16 @@ fn a_file_is_replaced_or_not(world: &World) {
 
 fn a_file_becomes_a_version_or_not(world: &World) {
     crashes(world, "target", old, replace);
+}
+
+fn a_file_becomes_a_version_or_not_without_second_names(world: &World) {
+    let options = ModelOptions { links: false, rename_flags: false, ..ModelOptions::default() };
+    crashes_on(world, options, "target", old, replace);
+}
+
+fn a_file_is_replaced_or_not_without_exchanges(world: &World) {
+    let options = ModelOptions { rename_flags: false, recycle_inodes: true, ..ModelOptions::default() };
+    crashes_on(world, options, "none", old, replace);
 }
 
 fn every_state_of_the_source_is_kept_or_not(world: &World) {
@@ -137,8 +149,13 @@ fn on(disk: &ModelDisk) -> Arc<dyn Provider> {
 }
 
 fn crashes(world: &World, kind: &str, before: Before, task: Task) {
+    crashes_on(world, ModelOptions::default(), kind, before, task);
+}
+
+fn crashes_on(world: &World, options: ModelOptions, kind: &str, before: Before, task: Task) {
+    let prepared = |name: String| prepared(world, options, name, kind, before);
     // How it ends when nothing happens.
-    let (disk, volume, id) = prepared(world, "calm".into(), kind, before);
+    let (disk, volume, id) = prepared("calm".into());
     let start = state(world, &volume);
     task(&volume, id).unwrap();
     let end = state(world, &volume);
@@ -146,7 +163,7 @@ fn crashes(world: &World, kind: &str, before: Before, task: Task) {
     holds(world, &volume, &disk, "calm");
     let mut points = 0;
     for point in 1.. {
-        let (disk, volume, id) = prepared(world, format!("p{point}"), kind, before);
+        let (disk, volume, id) = prepared(format!("p{point}"));
         let name = volume.row().row.name.clone();
         let switch = Arc::new(Switch::default());
         let frozen = Arc::new(Frozen::new(store(world), switch.clone()));
@@ -187,8 +204,14 @@ fn crashes(world: &World, kind: &str, before: Before, task: Task) {
     println!("CRASHES: {kind}: {points} points");
 }
 
-fn prepared(world: &World, name: String, kind: &str, before: Before) -> (ModelDisk, Volume, Option<FileId>) {
-    let disk = ModelDisk::default();
+fn prepared(
+    world: &World,
+    options: ModelOptions,
+    name: String,
+    kind: &str,
+    before: Before,
+) -> (ModelDisk, Volume, Option<FileId>) {
+    let disk = ModelDisk::new(options);
     wait(world.session.rows().create(row(world, name.clone(), kind))).unwrap();
     let volume = wait(world.session.volume_on(name, on(&disk))).unwrap();
     let id = before(&volume);
@@ -263,7 +286,7 @@ fn files(disk: &ModelDisk) -> Vec<RelPath> {
 fn a_full_disk_leaves_nothing(world: &World) {
     let ops = [Op::Create, Op::Write, Op::SyncFile, Op::SyncDir, Op::MakeDir, Op::Rename];
     for (i, op) in ops.into_iter().enumerate() {
-        let (disk, volume, _) = prepared(world, format!("f{i}"), "target", old);
+        let (disk, volume, _) = prepared(world, ModelOptions::default(), format!("f{i}"), "target", old);
         let start = state(world, &volume);
         let faulty = FaultDisk::new(disk.clone());
         faulty.fail_when(move |call| call.op == op, 28);
