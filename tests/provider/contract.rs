@@ -22,6 +22,7 @@ pub(crate) async fn run<P: Provider>(open: impl Fn() -> P, open_other: impl Fn()
     moves(&place).await;
     folding(&place).await;
     trash(&place).await;
+    kept(&place).await;
     ranges(&place).await;
     leftovers(&place).await;
     leftovers_in_a_directory(&place).await;
@@ -275,6 +276,47 @@ async fn trash(p: &impl Provider) {
     p.trash(vec![throw("took", Expect::Node(empty))]).await.remove(0).unwrap();
     assert_eq!(stat(p, "took").await, None);
     p.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap();
+}
+
+/// What a volume takes out of sight, and gives back.
+async fn kept(p: &impl Provider) {
+    const AWAY: &str = ".portbook/kept/volume/00/file";
+    let shift = async |from: &str, to: &str, expect: &Node| {
+        let item = Move { from: path(from), to: path(to), expect: Expect::Node(expect.clone()), through: None };
+        p.move_kept(vec![item]).await.remove(0)
+    };
+    let node = put(p, "kept", b"kept", Expect::Absent).await.unwrap();
+    let away = match shift("kept", AWAY, &node).await {
+        Err(e) if e.code() == Code::Unsupported => {
+            println!("skipped what is kept out of sight: {e}");
+            return;
+        }
+        moved => moved.unwrap(),
+    };
+    p.flush(vec![path(AWAY)]).await.unwrap();
+    assert!(listed(p, "").await.iter().all(|e| e.name.as_bytes() != b"kept" && e.name.as_bytes() != b".portbook"));
+    assert_eq!((stat(p, "kept").await, stat(p, AWAY).await), (None, Some(away.clone())));
+    assert_eq!(content(p, AWAY).await, b"kept");
+    let other = put(p, "kept", b"another", Expect::Absent).await.unwrap();
+    assert_eq!(code(shift("kept", AWAY, &other).await), Code::Stale, "nothing is overwritten there");
+    assert_eq!(code(shift(AWAY, "kept", &away).await), Code::Stale, "nor here");
+    assert_eq!(code(shift("kept", ".portbook/kept/volume/00/other", &node).await), Code::Stale);
+    for (from, to) in
+        [("kept", "elsewhere"), ("kept", ".portbook/other/x"), (AWAY, ".portbook-tmp-x"), ("kept", ".portbook/kept")]
+    {
+        assert!(shift(from, to, if from == AWAY { &away } else { &other }).await.is_err(), "{from} {to}");
+    }
+    let back = shift(AWAY, "back", &away).await.unwrap();
+    p.flush(vec![path("back")]).await.unwrap();
+    assert_eq!((content(p, "back").await, stat(p, AWAY).await), (b"kept".to_vec(), None));
+    shift("back", AWAY, &back).await.unwrap();
+    for removed in p.remove_kept(vec![path(AWAY), path(AWAY), path(".portbook/kept/never/was")]).await {
+        removed.unwrap();
+    }
+    p.flush(vec![path(AWAY)]).await.unwrap();
+    assert_eq!(stat(p, AWAY).await, None);
+    assert!(p.remove_kept(vec![path("kept")]).await.remove(0).is_err(), "only what is kept");
+    assert_eq!(content(p, "kept").await, b"another");
 }
 
 async fn ranges(p: &impl Provider) {

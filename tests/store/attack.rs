@@ -9,13 +9,15 @@ use portbook::conduit::{
     ApplyOptions, Choice, Conduit, ConduitOptions, Filters, Place, PreviewOptions, SelectionRule, VerifyOptions,
 };
 use portbook::model::{
-    ConduitId, Deletion, FtpEndpoint, FtpProtocol, FtpsMode, Id, PreviewId, RelPath, Secret, SharepointSite, SyncMode,
-    TABLES, Table, TableInfo, UserId, ValueKind, VolumeId,
+    AutoPathStrategy, ConduitId, Deletion, Driver, FtpEndpoint, FtpProtocol, FtpsMode, Id, Json, LocalPath, PreviewId,
+    RelPath, Secret, SharepointSite, StorageVolume, SyncMode, TABLES, Table, TableInfo, UserId, ValueKind,
+    VersioningMode, VolumeId,
 };
 use portbook::operation::{ActivityFilter, ChangeFilter, ChangeId, ErrorFilter, PreviewFilter, ProgressFilter};
 use portbook::provider::local::Local;
 use portbook::provider::simulation::{ModelDisk, ModelOptions};
 use portbook::table::Filter;
+use portbook::volume::{Content, FileFilter, FileId, NewFile};
 use portbook::{Book as FrontDoor, BookOptions, Code, Result, Session};
 use serde_json::{Map, json};
 use uuid::Uuid;
@@ -25,15 +27,16 @@ use crate::schema::fill;
 use crate::tables::{keyed, sample};
 
 /// Where the calls of a host are.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     include_str!("../../core/src/book.rs"),
     include_str!("../../core/src/session.rs"),
     include_str!("../../core/src/conduit/mod.rs"),
     include_str!("../../core/src/rows.rs"),
     include_str!("../../core/src/operation/watch.rs"),
+    include_str!("../../core/src/volume/mod.rs"),
 ];
 
-const TYPES: [&str; 6] = ["Book", "Session", "Conduit", "Rows", "JsonRows", "ProgressWatch"];
+const TYPES: [&str; 7] = ["Book", "Session", "Conduit", "Rows", "JsonRows", "ProgressWatch", "Volume"];
 
 /// Calls that name no row of a tenant.
 const NAME_NOTHING: &[&str] = &[
@@ -58,6 +61,10 @@ const NAME_NOTHING: &[&str] = &[
     "Conduit::options",
     "Conduit::preview",
     "Conduit::sync",
+    "Volume::row",
+    "Volume::promising",
+    "Volume::path_of",
+    "Volume::recompute_quotas",
 ];
 
 /// Calls of whoever keeps the book, for whom every tenant is there.
@@ -175,6 +182,7 @@ pub(crate) async fn a_foreign_id_is_as_one_that_does_not_exist(book: Arc<Book>) 
     previews(&mut attack, &ours, &theirs).await;
     lists(&mut attack, &ours, &theirs).await;
     conflicts(&mut attack, &ours, &theirs).await;
+    volumes(&mut attack, &ours, &theirs, &root).await;
     typed_rows(&mut attack, &ours, &theirs).await;
     for table in TABLES {
         json_rows(&mut attack, &ours, &theirs, table).await;
@@ -416,6 +424,69 @@ async fn typed_rows(attack: &mut Attack, ours: &Side, theirs: &Side) {
     let absent = (sites.create(site.clone()).await, sites.create_all(vec![site]).await);
     attack.refused("Rows::create", (taken.0, connection), (absent.0, nothing));
     attack.refused("Rows::create_all", (taken.1, connection), (absent.1, nothing));
+}
+
+/// Volumes and files by name, id and path.
+async fn volumes(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
+    let make = async |side: &Side, name: &str| {
+        let path = root.join(name).to_str().unwrap().to_owned();
+        std::fs::create_dir(&path).unwrap();
+        let path = side.session.rows().create(LocalPath { path, description: None }).await.unwrap();
+        let row = StorageVolume {
+            name: name.into(),
+            driver: Driver::Local,
+            config: Json(json!({ "local_path_id": path.id })),
+            default_prefix: None,
+            enforce_hierarchy: true,
+            path_delimiter: "/".into(),
+            use_query_params: false,
+            auto_path_strategy: AutoPathStrategy::None,
+            versioning_mode: VersioningMode::Target,
+            quota_limit: None,
+            quota_used: 0,
+            is_active: true,
+        };
+        side.session.rows().create(row).await.unwrap();
+        side.session.volume(name).await.unwrap()
+    };
+    let (mine, foreign) = (make(ours, "volume of ours").await, make(theirs, "volume of theirs").await);
+    let place = || Arc::new(Local::open(&root.join("volume of theirs")).unwrap());
+    let absent = Uuid::now_v7();
+    for (theirs, none) in
+        [("volume of theirs".into(), "volume of none".into()), (foreign.row().id.to_string(), absent.to_string())]
+    {
+        let open = async |name: &String| ours.session.volume(name).await.map(drop);
+        attack.refused("Session::volume", (open(&theirs).await, &theirs), (open(&none).await, &none));
+        let open = async |name: &String| ours.session.volume_on(name, place()).await.map(drop);
+        attack.refused("Session::volume_on", (open(&theirs).await, &theirs), (open(&none).await, &none));
+    }
+    let content = |text: &'static str| Content::Bytes(text.as_bytes().into());
+    let (file, none) = (foreign.put(NewFile::at("THEIRS", content("one"))).await.unwrap().id, FileId::new(absent));
+    foreign.put(NewFile { is_public: true, ..NewFile::at("THEIRS", content("two")) }).await.unwrap();
+    let version = foreign.versions(file).await.unwrap()[0].id;
+    let deleted = foreign.put(NewFile::at("b", content("three")).of_app("chat")).await.unwrap().id;
+    foreign.delete(deleted).await.unwrap();
+    for id in [file, version, deleted] {
+        attack.refused("Volume::stat", (mine.stat(id).await, id), (mine.stat(none).await, none));
+        let get = async |id: FileId| mine.get(id, 0, None).await.map(drop);
+        attack.refused("Volume::get", (get(id).await, id), (get(none).await, none));
+        attack.refused("Volume::delete", (mine.delete(id).await, id), (mine.delete(none).await, none));
+        attack.refused("Volume::restore", (mine.restore(id).await, id), (mine.restore(none).await, none));
+        attack.refused("Volume::versions", (mine.versions(id).await, id), (mine.versions(none).await, none));
+        let restore = async |id: FileId| mine.restore_version(id).await;
+        attack.refused("Volume::restore_version", (restore(id).await, id), (restore(none).await, none));
+        attack.refused("Volume::purge", (mine.purge(id).await, id), (mine.purge(none).await, none));
+    }
+    attack.refused("Volume::stat", (mine.stat("THEIRS").await, "THEIRS"), (mine.stat("NOBODYS").await, "NOBODYS"));
+    let list = async |filter| mine.list(filter, None, 10).await.map(|page| page.files);
+    let of_app = FileFilter { app_id: Some("chat".into()), ..FileFilter::default() };
+    attack.finds_nothing("Volume::list", list(FileFilter::default()).await, list(of_app).await);
+    let deleted = mine.list_deleted(None, 10).await.map(|page| page.files);
+    attack.finds_nothing("Volume::list_deleted", deleted, Ok(Vec::new()));
+    // What we put in the same place is ours alone.
+    mine.put(NewFile::at("THEIRS", content("ours"))).await.unwrap();
+    attack.0.insert("Volume::put".into());
+    assert_eq!(foreign.stat("THEIRS").await.unwrap().row.version_no, 2);
 }
 
 async fn json_rows(attack: &mut Attack, ours: &Side, theirs: &Side, table: &'static TableInfo) {

@@ -1,5 +1,9 @@
 //! The files of volumes as a host uses them, on a book of each engine.
 
+mod crash;
+#[path = "../lib/engine/frozen.rs"]
+mod frozen;
+mod processes;
 mod quota;
 mod rules;
 #[path = "../lib/server.rs"]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portbook::model::{AutoPathStrategy, StorageVolume, Stored, StoredFile};
+use portbook::model::{AutoPathStrategy, StorageVolume, Stored, StoredFile, VersioningMode};
 use portbook::volume::{NewFile, Volume};
 use portbook::{Code, wait};
 
@@ -16,7 +16,8 @@ claims! {
 }
 
 fn hashed(world: &World) -> Volume {
-    world.make(StorageVolume { auto_path_strategy: AutoPathStrategy::Hash, ..world.row() })
+    let versioning_mode = VersioningMode::Target;
+    world.make(StorageVolume { auto_path_strategy: AutoPathStrategy::Hash, versioning_mode, ..world.row() })
 }
 
 fn put(volume: &Volume, name: &str, content: &str) -> Stored<StoredFile> {
@@ -79,6 +80,7 @@ fn a_damaged_content_is_put_anew(world: &World) {
     std::fs::write(world.root().join(&first.row.storage_path), "SAME").unwrap();
     let second = put(&volume, "2", "same");
     assert_eq!((read(&volume, first.id).unwrap(), read(&volume, second.id).unwrap()), ("same".into(), "same".into()));
+    assert_eq!(world.kept(), []);
     world.settled(&volume);
 }
 

@@ -27,7 +27,6 @@ pub struct World {
     pub book: Book,
     pub session: Session,
     pub clock: Arc<Ahead>,
-    pub options: BookOptions,
     /// Where the book is, for other processes.
     pub at: String,
 }
@@ -99,10 +98,10 @@ impl World {
     fn open(dir: TempDir, options: BookOptions, at: &str) -> Self {
         let clock = Arc::new(Ahead { start: Instant::now(), seconds: AtomicI64::new(0) });
         let options = options.clock(clock.clone());
-        let book = wait(Book::open(options.clone())).unwrap();
+        let book = wait(Book::open(options)).unwrap();
         let session = wait(book.default_session()).unwrap();
         std::fs::create_dir(dir.path().join("v")).unwrap();
-        Self { dir, book, session, clock, options, at: at.to_owned() }
+        Self { dir, book, session, clock, at: at.to_owned() }
     }
 
     /// Where volumes are.
@@ -175,7 +174,15 @@ impl World {
     /// What holds whenever nobody is at work: rows and contents agree, nothing else is there, and all of it is counted.
     pub fn settled(&self, volume: &Volume) {
         assert_eq!(self.reservations(), [], "no promise is left");
-        let rows = wait(self.session.rows::<StoredFile>().list(Filter::all().with_deleted(), None, 1000)).unwrap().rows;
+        let (mut rows, mut after) = (Vec::new(), None);
+        loop {
+            let page = wait(self.session.rows::<StoredFile>().list(Filter::all().with_deleted(), after, 1000)).unwrap();
+            rows.extend(page.rows);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
         let shared = volume.row().row.auto_path_strategy == AutoPathStrategy::Hash;
         let (mut seen, mut kept) = (Vec::new(), Vec::new());
         for file in &rows {

@@ -327,7 +327,7 @@ impl Inner {
         for (made, dir) in self.place.make_dirs(made).await.into_iter().zip(&missing) {
             // Another task may have made it meanwhile.
             if let Err(e) = made
-                && !self.look(dir).await?.is_some_and(|node| node.kind == Kind::Dir)
+                && self.look(dir).await?.is_none_or(|node| node.kind != Kind::Dir)
             {
                 return Err(e);
             }
@@ -342,7 +342,8 @@ impl Inner {
         let published = only(self.place.publish(vec![item]).await, &plan.target);
         published.map_err(|e| if e.code() == Code::Stale { taken(&plan.target).caused_by(e) } else { e })?;
         let mut touched = vec![plan.target.clone()];
-        if replaces && self.row.row.versioning_mode != VersioningMode::None {
+        // At a content's address is only what was damaged; that has no versions.
+        if replaces && plan.digest.is_none() && self.row.row.versioning_mode != VersioningMode::None {
             let from = archived(plan.id, &plan.target)?;
             let old =
                 self.look(&from).await?.ok_or_else(|| Error::new(Code::Internal, "keep what was at", &plan.target))?;

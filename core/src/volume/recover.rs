@@ -1,4 +1,5 @@
-//! What a task that failed or died has left: everything goes back to what it was before.
+//! What a task that failed or died has left: everything goes back to what it was before, but for a purge, which is
+//! finished.
 //!
 //! A reservation and the row of the same id say what was meant. Which step was reached is seen at the place: what a put
 //! replaced is in the trash or in `.portbook/kept/` under the put's id, and what it published has the digest of its
@@ -37,12 +38,18 @@ impl Inner {
     pub(super) async fn recover(&self, id: FileId, owner: &str) -> Result<()> {
         let Some((_, task)) = task_of(owner) else { return self.forget(id, owner).await };
         let Some(held) = self.take_over(id, owner).await? else { return Ok(()) };
-        self.undo(id, task).await?;
-        let meant = match task {
-            Task::Put => self.row_of(id).await?.filter(|row| row.is_deleted).map(|_| self.remove(id)),
-            Task::Delete | Task::Restore | Task::Purge => None,
-        };
-        self.release(&held, meant.into_iter().collect()).await
+        let row = self.row_of(id).await?;
+        match (task, row) {
+            (Task::Purge, Some(row)) => self.purge_held(&held, &row).await,
+            (Task::Put, Some(row)) if row.is_deleted => {
+                self.undo(id, task).await?;
+                self.release(&held, vec![self.remove(id)]).await
+            }
+            (Task::Put | Task::Delete | Task::Restore | Task::Purge, _) => {
+                self.undo(id, task).await?;
+                self.release(&held, Vec::new()).await
+            }
+        }
     }
 
     /// A reservation of the host's own that has expired.
@@ -99,8 +106,11 @@ impl Inner {
             };
         };
         match here {
-            // A second name of what was never replaced.
-            Some(here) if here.ident != Ident::None && here.ident == old.ident => return Ok(()),
+            // A second name of what was never replaced. In the trash it does no harm.
+            Some(here) if here.ident != Ident::None && here.ident == old.ident => {
+                only(self.place.remove_kept(vec![kept.clone()]).await, &kept)?;
+                return self.place.flush(vec![kept]).await;
+            }
             Some(_) if self.is_ours(target, digest).await?.is_some() => self.discard(id, target, digest).await?,
             // Somebody has put something else there; what was replaced stays in the trash.
             Some(_) => return Ok(()),

@@ -1,12 +1,12 @@
 //! What is out of sight: deleted, brought back, kept as a version, removed for good.
 //!
 //! A content moves first and the row says so in the next step; between both stands the task's reservation, from which
-//! [`recover`](super::recover) knows which way back. Files that share a content by its address leave it where it is, for
+//! [`recover`](super::recover) knows the way back. A purge has none: it is finished. Files that share a content by its address leave it where it is, for
 //! the last of them to remove.
 
 use super::path::{self, address, on_place};
 use super::put::only;
-use super::quota::{Counted, Promised, Task, Wanted, holders};
+use super::quota::{Counted, Promised, Task, Wanted};
 use super::rows::PAGE;
 use super::{FileId, FileRef, Inner};
 use crate::delta::Expect;
@@ -111,6 +111,10 @@ impl Inner {
 
     pub(super) async fn versions(&self, id: FileId) -> Result<Vec<Stored<StoredFile>>> {
         self.own(&FileRef::Id(id)).await?;
+        self.kept_versions(id).await
+    }
+
+    async fn kept_versions(&self, id: FileId) -> Result<Vec<Stored<StoredFile>>> {
         let rest = "version_of = ?3 ORDER BY version_no DESC LIMIT ?4";
         self.files(rest, [Value::Uuid(id.0), Value::Int(PAGE as i64)]).await
     }
@@ -123,16 +127,14 @@ impl Inner {
                 .advise("delete it first"));
         }
         let held = self.hold(Task::Purge, &found).await?;
-        match self.renewing(&held, false, self.purge_held(&held, &found)).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.give_up(&held, Task::Purge, error).await),
-        }
+        // What fails half-way cannot go back. It is finished by whoever comes when the reservation has run out.
+        self.renewing(&held, false, self.purge_held(&held, &found)).await
     }
 
-    /// The contents go before the rows: what is cut in between is purged again.
-    async fn purge_held(&self, held: &Promised, file: &Stored<StoredFile>) -> Result<()> {
+    /// The contents go before the rows, so that no content is left that no row names.
+    pub(super) async fn purge_held(&self, held: &Promised, file: &Stored<StoredFile>) -> Result<()> {
         loop {
-            let versions = self.versions(file.id).await?;
+            let versions = self.kept_versions(file.id).await?;
             let is_last = versions.len() < PAGE;
             let mut gone: Vec<&Stored<StoredFile>> = versions.iter().collect();
             if is_last {
@@ -141,8 +143,8 @@ impl Inner {
             let mut counted = Vec::new();
             for gone in &gone {
                 self.remove_content(gone).await?;
-                let (_, app) = holders(&super::path::Area::User(self.user), gone.row.app_id.as_ref());
-                counted.push(Counted { user: gone.row.user_id, app, bytes: -gone.row.size });
+                let (user, app) = (gone.row.user_id, gone.row.app_id.clone());
+                counted.push(Counted { user, app, bytes: -gone.row.size });
             }
             let rows = gone.iter().map(|gone| self.remove(gone.id)).collect();
             if is_last {
