@@ -25,9 +25,9 @@ impl Server {
         Some(Self { service: Service::start("moto", &[])?, is_moto: true })
     }
 
-    /// rclone: signatures, no conditions.
+    /// rclone: signatures, no conditions. It would take names of another normal form for the same.
     pub fn rclone() -> Option<Self> {
-        Some(Self { service: Service::start("rclone", &["s3"])?, is_moto: false })
+        Some(Self { service: Service::start("rclone", &["s3", "--no-unicode-normalization"])?, is_moto: false })
     }
 
     pub fn address(&self) -> String {
@@ -49,11 +49,15 @@ impl Server {
     }
 }
 
-/// An answer to a request that nobody signed.
+/// An answer to a request whose signature is none, which moto does not mind.
 pub fn said(address: &str, method: &str, target: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
+    let who = match target.contains("X-Amz-Signature") {
+        true => "",
+        false => "Authorization: AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, Signature=0\r\n",
+    };
     let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "{method} {target} HTTP/1.1\r\nHost: {address}\r\n{who}Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
@@ -62,28 +66,31 @@ pub fn said(address: &str, method: &str, target: &str, body: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-async fn keeps_the_contract(server: &Server, prefix: &str) {
+/// moto finds no route for a path with a line feed.
+const UNHELD_BY_MOTO: &[&[u8]] = &[b"new\nline"];
+
+async fn keeps_the_contract(server: &Server, prefix: &str, unheld: &[&[u8]]) {
     let (left, right) = (server.bucket("left"), server.bucket("right"));
     let open = |options: &S3Options| S3::open(S3Options { prefix: prefix.into(), ..options.clone() }).unwrap();
-    contract::run(|| open(&left), || open(&right)).await;
+    contract::run_without(unheld, || open(&left), || open(&right)).await;
 }
 
 #[tokio::test]
 async fn moto_keeps_the_contract() {
     let Some(server) = Server::moto() else { return };
-    keeps_the_contract(&server, "").await;
+    keeps_the_contract(&server, "", UNHELD_BY_MOTO).await;
 }
 
 #[tokio::test]
 async fn a_directory_of_a_bucket_keeps_the_contract() {
     let Some(server) = Server::moto() else { return };
-    keeps_the_contract(&server, "odd + prefix/\u{fc}%20").await;
+    keeps_the_contract(&server, "odd + prefix/\u{fc}%20", UNHELD_BY_MOTO).await;
 }
 
 #[tokio::test]
 async fn rclone_keeps_the_contract() {
     let Some(server) = Server::rclone() else { return };
-    keeps_the_contract(&server, "").await;
+    keeps_the_contract(&server, "", &[]).await;
 }
 
 #[tokio::test]

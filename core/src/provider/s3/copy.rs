@@ -74,12 +74,8 @@ impl Client {
         source: &[(&'static str, String)],
     ) -> Result<Node> {
         // Parts bring no metadata along.
-        let head = Request::new(action, path, Method::HEAD, Some(from)).accepts(&[404]);
-        let head = self.send(Repeat::Safe, &head).await?;
-        if head.status == 404 {
-            return Err(stale(action, path, GONE));
-        }
-        let kept = |name: &'static str| text(&head.headers, name).map(|value| (name, value.to_owned()));
+        let (_, stored) = self.head(action, path, from).await?.ok_or_else(|| stale(action, path, GONE))?;
+        let kept = |name: &'static str| text(&stored, name).map(|value| (name, value.to_owned()));
         let headers = ["content-type", time::MTIME].into_iter().filter_map(kept).collect();
         let id = self.begin_upload(path, to, headers).await?;
         let upload = Upload { path, key: to, id: &id };

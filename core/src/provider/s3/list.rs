@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use reqwest::Method;
+use reqwest::header::HeaderMap;
 
 use super::page::{Ask, Cursor, MOST, Object, Page};
 use super::request::{Client, Request};
@@ -64,6 +65,16 @@ pub(super) fn compare(
 impl Client {
     /// Looks at an object; `None` is a definite absence of it, not of a directory of its name.
     pub(super) async fn look_at_object(&self, action: &'static str, path: &RelPath, key: &str) -> Result<Option<Node>> {
+        Ok(self.head(action, path, key).await?.map(|(node, _)| node))
+    }
+
+    /// As [`look_at_object`](Self::look_at_object), with what the object was stored with.
+    pub(super) async fn head(
+        &self,
+        action: &'static str,
+        path: &RelPath,
+        key: &str,
+    ) -> Result<Option<(Node, HeaderMap)>> {
         let request = Request::new(action, path, Method::HEAD, Some(key)).accepts(&[404]);
         let answer = self.send(Repeat::Safe, &request).await?;
         if answer.status == 404 {
@@ -71,7 +82,7 @@ impl Client {
         }
         let size =
             answer.size().ok_or_else(|| request.error(Code::Storage, "the server does not say how long it is"))?;
-        Ok(Some(file_node(size, answer.revision().as_deref())))
+        Ok(Some((file_node(size, answer.revision().as_deref()), answer.headers)))
     }
 
     /// Looks at a path; `None` is a definite absence.

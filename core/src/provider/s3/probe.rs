@@ -7,6 +7,7 @@ use reqwest::Method;
 use tokio::sync::OnceCell;
 
 use super::options::Site;
+use super::page::Ask;
 use super::request::{Answer, Body, Client, Request};
 use super::sign::hex;
 use crate::error::{Code, Error, Result};
@@ -24,6 +25,8 @@ pub(super) struct Traits {
     pub(super) delete: bool,
     /// The ETag of an object that was put as a whole is its MD5.
     pub(super) md5: bool,
+    /// An object can be named `dir/`, beside everything that is in the directory.
+    pub(super) markers: bool,
 }
 
 const PROBE: &str = "find out what the server can do with";
@@ -57,13 +60,28 @@ impl Client {
         getrandom::fill(&mut random).map_err(|e| Error::new(Code::Internal, PROBE, self.site.display()).because(e))?;
         let temp = String::from_utf8_lossy(TEMP_PREFIX);
         let key = format!("{}{temp}probe-{}", self.site.prefix, hex(&random));
-        let traits = self.probe_with(&key).await;
-        // Whatever was found out, nothing stays.
-        let delete = self.scratch(Method::DELETE, &key).accepts(&[404]);
-        let removed = self.send(Repeat::Safe, &delete).await;
-        let traits = traits?;
+        let dir = format!("{key}-dir");
+        let marker = format!("{dir}/");
+        let traits = self.probe_conditions(&key).await;
+        let markers = self.probe_markers(&dir, &marker).await;
+        // Whatever was found out, nothing stays. Where the two are one, the second may be gone already.
+        let mut removed = Ok(());
+        for key in [&key, &marker, &dir] {
+            let delete = self.scratch(Method::DELETE, key).accepts(&[404]);
+            removed = removed.and(self.send(Repeat::Safe, &delete).await.map(drop));
+        }
+        let traits = Traits { markers: markers?, ..traits? };
         removed?;
         Ok(traits)
+    }
+
+    async fn probe_markers(&self, dir: &str, marker: &str) -> Result<bool> {
+        let put = self.write(marker, &Body::new(""));
+        let answer = self.send(Repeat::Safe, &put).await?;
+        let other = self.send(Repeat::Safe, &self.scratch(Method::HEAD, dir)).await?;
+        let subject = self.site.display();
+        let ask = Ask { action: PROBE, subject: &subject, prefix: marker, is_shallow: false, most: 1 };
+        Ok(is_done(&answer) && other.status == 404 && self.is_any(&ask).await?)
     }
 
     fn scratch<'k>(&self, method: Method, key: &'k str) -> Request<'k> {
@@ -74,11 +92,10 @@ impl Client {
         self.scratch(Method::PUT, key).body(body.clone())
     }
 
-    async fn probe_with(&self, key: &str) -> Result<Traits> {
+    async fn probe_conditions(&self, key: &str) -> Result<Traits> {
         let body = Body::new(CONTENT);
         let ask = async |request: Request<'_>| self.send(Repeat::Safe, &request).await;
         let refuses = |answer: &Answer| matches!(answer.status, 304 | 412);
-        let is_done = |answer: &Answer| (200..300).contains(&answer.status);
         let quoted = |etag: &str| format!("\"{etag}\"");
         let plain = self.write(key, &body).accepts(&[]);
         let etag = ask(plain).await?.revision().unwrap_or_default();
@@ -96,6 +113,11 @@ impl Client {
             replace: refuses(&other) && is_done(&own),
             delete: can_delete,
             md5: etag == body.etag(),
+            markers: false,
         })
     }
+}
+
+fn is_done(answer: &Answer) -> bool {
+    (200..300).contains(&answer.status)
 }

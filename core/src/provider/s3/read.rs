@@ -55,12 +55,11 @@ pub(super) async fn open(
     let is_empty = length == Some(0) || expect.is_some_and(|node| offset >= node.token.size);
     let begun = if is_empty { None } else { begin(client, path, &key, expect, offset, length).await? };
     let Some(Begun { node, mtime, response }) = begun else {
-        let seen = client.look_at_object(READ, path, &key).await?;
-        return match (expect, seen) {
-            (Some(expect), Some(seen)) if !same(expect, &seen) => Err(stale(READ, path, CHANGED)),
-            (_, Some(_)) => Ok(Opened { bytes: stream::empty().boxed(), mtime: None }),
+        return match (expect, client.head(READ, path, &key).await?) {
+            (Some(expect), Some((seen, _))) if !same(expect, &seen) => Err(stale(READ, path, CHANGED)),
+            (_, Some((_, headers))) => Ok(Opened { bytes: stream::empty().boxed(), mtime: time::mtime(&headers) }),
             (Some(_), None) => Err(stale(READ, path, GONE)),
-            (None, None) => Err(Error::new(Code::NotFound, READ, path).because("there is no such object")),
+            (None, None) => Err(absent(path)),
         };
     };
     let size = node.token.size;
@@ -74,6 +73,10 @@ pub(super) async fn open(
             |mut reading| async move { Ok(reading.next().await?.map(|piece| (piece, reading))) },
         );
     Ok(Opened { bytes: bytes.boxed(), mtime })
+}
+
+fn absent(path: &RelPath) -> Error {
+    Error::new(Code::NotFound, READ, path).because("there is no such object")
 }
 
 /// Asks for the bytes; none where the object has none there.
@@ -101,7 +104,7 @@ async fn begin(
             return match (answer.status, expect) {
                 (416, _) => Ok(None),
                 (404, Some(_)) => Err(stale(READ, path, GONE)),
-                (404, None) => Err(Error::new(Code::NotFound, READ, path).because("there is no such object")),
+                (404, None) => Err(absent(path)),
                 (_, _) => Err(stale(READ, path, CHANGED)),
             };
         }

@@ -125,7 +125,9 @@ impl Answer {
     pub(super) fn document(&self, request: &Request<'_>, root: &str) -> Result<Element> {
         let malformed = |why: String| request.error(Code::Storage, format!("the answer cannot be understood: {why}"));
         let document = xml::parse(&self.body).map_err(malformed)?;
-        if document.name != root {
+        // Not every server names its answers as they are named in the reference.
+        let bare = |name: &str| name.trim_end_matches("Result").trim_end_matches("Response").to_owned();
+        if bare(&document.name) != bare(root) {
             return Err(malformed(format!("it is a {} and no {root}", document.name.escape_debug())));
         }
         Ok(document)
@@ -322,10 +324,11 @@ impl Client {
         }
         // Content is what is stored, not what some coding makes of it.
         sent = sent.header(ACCEPT_ENCODING, "identity");
-        if let Some(body) = &request.body {
-            sent = sent.body(body.bytes.clone());
-        } else if matches!(request.method, Method::PUT | Method::POST) {
-            sent = sent.header(CONTENT_LENGTH, "0");
+        match &request.body {
+            Some(body) if !body.bytes.is_empty() => sent = sent.body(body.bytes.clone()),
+            // A length is wanted of every PUT and POST (`MissingContentLength`).
+            _ if matches!(request.method, Method::PUT | Method::POST) => sent = sent.header(CONTENT_LENGTH, "0"),
+            _ => {}
         }
         sent.send().await.map_err(|e| web::unanswered(request.action, &request.subject, &e).into())
     }

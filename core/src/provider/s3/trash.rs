@@ -213,10 +213,16 @@ impl Client {
         self.put_empty(path, &key, &[], &Expect::Any).await
     }
 
-    /// Writes the object that makes a directory exist while nothing is in it.
+    /// Writes the object that makes a directory exist while nothing is in it: `dir/`, and where the server cannot hold
+    /// that, a reserved name in it.
     pub(super) async fn put_marker(&self, path: &RelPath, key: &str, expect: &Expect) -> Result<crate::model::Node> {
         let headers = [("content-type", "application/x-directory".to_owned())];
-        self.put_empty(path, key, &headers, expect).await?;
+        if self.traits().await?.markers {
+            self.put_empty(path, key, &headers, expect).await?;
+        } else {
+            let key = format!("{key}{}dir", String::from_utf8_lossy(TEMP_PREFIX));
+            self.put_empty(path, &key, &headers, expect).await?;
+        }
         Ok(dir_node())
     }
 }
