@@ -21,9 +21,23 @@ async fn openssh_keeps_the_contract() {
 
 #[tokio::test]
 async fn rclone_keeps_the_contract() {
-    let Some(server) = Rclone::start() else { return };
+    rclone(&["--no-unicode-normalization"], false, false).await;
+}
+
+#[tokio::test]
+async fn a_server_that_folds_names_keeps_the_contract() {
+    // It folds normal forms by default.
+    rclone(&["--vfs-case-insensitive"], true, true).await;
+}
+
+async fn rclone(flags: &[&str], case_insensitive: bool, unicode_insensitive: bool) {
+    let Some(server) = Rclone::with(flags) else { return };
     let pinned = HostKey::Fingerprint(fingerprint(&server.options("left")).await);
-    let options = |root| server.options(root).host_key(pinned.clone());
+    let options = |root| {
+        let mut options = server.options(root).host_key(pinned.clone());
+        (options.case_insensitive, options.unicode_insensitive) = (case_insensitive, unicode_insensitive);
+        options
+    };
     let one = std::cell::Cell::new(Some(open(options("left")).await));
     let other = std::cell::Cell::new(Some(open(options("right")).await));
     let again = std::cell::Cell::new(Some(open(options("right")).await));

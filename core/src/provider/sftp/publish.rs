@@ -259,26 +259,35 @@ pub(super) async fn move_item(root: &Root, item: &Move) -> Result<Node> {
         batch.enter(root, &lease, action, &item.to).await?;
         let (from, to) = (root.full(&item.from), root.full(&item.to));
         let before = lock(tried).clone();
-        if let Some(before) = before {
-            let (left, there) = (lease.look(&from).await.map_err(at)?, lease.look(&to).await.map_err(at)?);
-            if let Some(there) = there.map(|a| root.node(&a)).filter(|there| same(&before, there)) {
-                // Two names of a file: the attempt before came half-way.
-                if left.is_some() && there.kind == Kind::File {
-                    lease.remove(&from).done().await.map_err(at)?;
-                }
-                if left.is_none() || there.kind == Kind::File {
-                    return Ok(there);
-                }
-            }
+        if let Some(before) = before
+            && lease.look(&from).await.map_err(at)?.is_none()
+            && let Some(there) = lease.look(&to).await.map_err(at)?.map(|a| root.node(&a))
+            && same(&before, &there)
+        {
+            return Ok(there);
         }
+        // An attempt that came half-way leaves two names of a file. Nobody can tell them from two files, so both stay.
         let Some(old) = root.check(&lease, action, &item.from, &item.expect).await? else {
             return Err(stale(action, &item.from, "it is gone"));
         };
-        if lease.look(&to).await.map_err(at)?.is_some() {
+        let taken = lease.look(&to).await.map_err(at)?.map(|a| root.node(&a));
+        let through = item.through.as_ref().filter(|_| taken.as_ref().is_some_and(|t| folds(root, item, &old, t)));
+        if taken.is_some() && through.is_none() {
             return Err(stale(action, &item.to, "something is there by now"));
         }
         *lock(tried) = Some(old.clone());
-        exclusive(root, &lease, &from, &to, old.kind).await.map_err(|e| e.at(action, &item.to))?;
+        let refused = |e: Taken| e.at(action, &item.to);
+        match through {
+            None => exclusive(root, &lease, &from, &to, old.kind).await.map_err(refused)?,
+            Some(through) => {
+                let hidden = root.full(&item.to.parent().unwrap_or_default().join(through));
+                exclusive(root, &lease, &from, &hidden, old.kind).await.map_err(refused)?;
+                if let Err(e) = exclusive(root, &lease, &hidden, &to, old.kind).await {
+                    exclusive(root, &lease, &hidden, &from, old.kind).await.map_err(refused)?;
+                    return Err(refused(e));
+                }
+            }
+        }
         let there = lease.look(&to).await.map_err(at)?.map(|a| root.node(&a));
         match there.filter(|there| same(&old, there)) {
             Some(there) => Ok(there),
@@ -289,6 +298,13 @@ pub(super) async fn move_item(root: &Root, item: &Move) -> Result<Node> {
     root.touch(&item.from);
     root.touch(&item.to);
     Ok(node)
+}
+
+/// Whether the taken name may be the item's own in another case or normal form. If it is another item's after all, the
+/// second of the two renames finds it still there and the first is undone.
+fn folds(root: &Root, item: &Move, old: &Node, taken: &Node) -> bool {
+    let folding = root.capabilities.case_insensitive || root.capabilities.unicode_insensitive;
+    folding && item.from.parent() == item.to.parent() && same(old, taken)
 }
 
 pub(super) async fn set_metadata(
