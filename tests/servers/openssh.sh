@@ -30,9 +30,10 @@ UsePAM no
 KbdInteractiveAuthentication no
 MaxStartups 100
 LogLevel VERBOSE
-Subsystem sftp internal-sftp
 END
+    # What comes first holds.
     for line in "$@"; do echo "$line" >>"$dir/sshd_config"; done
+    grep -q '^Subsystem' "$dir/sshd_config" || echo 'Subsystem sftp internal-sftp' >>"$dir/sshd_config"
     if [ "$(id -u)" = 0 ]; then
         as_root
     else

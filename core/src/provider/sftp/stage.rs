@@ -458,9 +458,10 @@ pub(super) async fn discard(root: &Root, batch: &Batch, target: &crate::model::R
             other => other?,
         }
         match lease.remove(temp).done().await {
-            Err(fault) if !fault.is_absence() => Err(fault.at(action, target)),
-            Ok(()) | Err(_) => Ok(()),
+            Err(fault) if !fault.is_absence() => return Err(fault.at(action, target)),
+            Ok(()) | Err(_) => {}
         }
+        super::publish::restore(root, &lease, temp, &root.full(target)).await.map_err(|f| f.at(action, target))
     })
     .await
 }
