@@ -15,13 +15,9 @@ start() {
     port=$(free_port)
     export LD_LIBRARY_PATH
     LD_LIBRARY_PATH=$(libraries)
-    for type in ed25519 ecdsa rsa; do
-        "$keygen" -q -t "$type" -N '' -f "$dir/host_$type"
-        "$keygen" -q -t "$type" -N '' -C test -f "$dir/user_$type"
-        cat "$dir/user_$type.pub" >>"$dir/authorized_keys"
-    done
-    cp "$dir/user_ed25519" "$dir/locked"
-    "$keygen" -q -p -P '' -N passphrase -f "$dir/locked" >/dev/null
+    keys
+    cp -p "$servers/ssh-keys/"* "$dir"
+    cat "$dir"/user_*.pub >"$dir/authorized_keys"
     cat >"$dir/sshd_config" <<END
 ListenAddress 127.0.0.1:$port
 HostKey $dir/host_ed25519
@@ -34,9 +30,10 @@ UsePAM no
 KbdInteractiveAuthentication no
 MaxStartups 100
 LogLevel VERBOSE
-Subsystem sftp internal-sftp
 END
+    # What comes first holds.
     for line in "$@"; do echo "$line" >>"$dir/sshd_config"; done
+    grep -q '^Subsystem' "$dir/sshd_config" || echo 'Subsystem sftp internal-sftp' >>"$dir/sshd_config"
     if [ "$(id -u)" = 0 ]; then
         as_root
     else
@@ -44,6 +41,25 @@ END
         answers "$port"
         echo "$port $(id -un)"
     fi
+}
+
+# Keys are made once: those of RSA take their time.
+keys() {
+    mkdir -p "$servers"
+    (
+        flock 9
+        [ ! -d "$servers/ssh-keys" ] || exit 0
+        made=$servers/ssh-keys.new
+        rm -rf "$made"
+        mkdir "$made"
+        for type in ed25519 ecdsa rsa; do
+            "$keygen" -q -t "$type" -N '' -f "$made/host_$type"
+            "$keygen" -q -t "$type" -N '' -C test -f "$made/user_$type"
+        done
+        cp "$made/user_ed25519" "$made/locked"
+        "$keygen" -q -p -P '' -N passphrase -f "$made/locked" >/dev/null
+        mv "$made" "$servers/ssh-keys"
+    ) 9>"$servers/ssh-keys.lock"
 }
 
 as_root() {

@@ -8,6 +8,7 @@ mod contract;
 mod engine;
 mod interrupted;
 mod measure;
+mod odd;
 mod places;
 mod proxy;
 mod server;

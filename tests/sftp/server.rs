@@ -67,7 +67,11 @@ pub(crate) struct Rclone {
 
 impl Rclone {
     pub(crate) fn start() -> Option<Self> {
-        let service = Service::start("rclone", &["sftp", "--vfs-cache-mode", "writes", "--no-unicode-normalization"])?;
+        Self::with(&["--no-unicode-normalization"])
+    }
+
+    pub(crate) fn with(flags: &[&str]) -> Option<Self> {
+        let service = Service::start("rclone", &[&["sftp", "--vfs-cache-mode", "writes"], flags].concat())?;
         // Before it has looked: it remembers for minutes what a directory held.
         for root in ["left", "right"] {
             std::fs::create_dir(service.directory().join("data").join(root)).unwrap();

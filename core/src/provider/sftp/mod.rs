@@ -152,8 +152,8 @@ fn shown(options: &SftpOptions) -> String {
 
 fn capabilities(options: &SftpOptions) -> Capabilities {
     Capabilities {
-        case_insensitive: false,
-        unicode_insensitive: false,
+        case_insensitive: options.case_insensitive,
+        unicode_insensitive: options.unicode_insensitive,
         windows_names: false,
         unicode_names: false,
         max_name_bytes: 255,
@@ -258,10 +258,7 @@ impl Provider for Sftp {
 
     async fn hash(&self, paths: Vec<RelPath>) -> Vec<Result<Hashed>> {
         let root = &self.root;
-        let hash = |path: RelPath| async move {
-            let _turn = root.large.acquire().await.ok();
-            read::hash(root, &path).await
-        };
+        let hash = |path: RelPath| async move { read::hash(root, &path).await };
         each(paths, hash).await
     }
 

@@ -35,6 +35,10 @@ pub struct SftpOptions {
     pub times: bool,
     /// Symbolic links are held. To be switched off for servers that make none.
     pub symlinks: bool,
+    /// The server does not tell names apart that differ only in case, as those of Windows and macOS. SFTP cannot be asked.
+    pub case_insensitive: bool,
+    /// The server does not tell names apart that differ only in Unicode normalisation, as those of macOS and rclone.
+    pub unicode_insensitive: bool,
 }
 
 impl SftpOptions {
@@ -51,6 +55,8 @@ impl SftpOptions {
             modes: true,
             times: true,
             symlinks: true,
+            case_insensitive: false,
+            unicode_insensitive: false,
         }
     }
 

@@ -8,6 +8,7 @@
 //! When the connection is lost in between, nobody knows whether the server acted: the next attempt looks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fault::{Fault, status};
 use super::packet::{Attributes, Request, kind, open as how};
@@ -23,6 +24,7 @@ use crate::model::{Kind, Node, RelPath};
 use crate::provider::{Move, Publish, TEMP_PREFIX};
 
 const PUBLISH: &str = "put in place";
+const MOVE: &str = "move";
 
 /// Publishes one staged item.
 pub(super) async fn publish(root: &Root, batch: &Batch, item: &Publish) -> Result<Node> {
@@ -39,7 +41,7 @@ pub(super) async fn publish(root: &Root, batch: &Batch, item: &Publish) -> Resul
 struct Tried {
     begun: AtomicBool,
     /// The temporary file as it was before.
-    staged: std::sync::Mutex<Option<Node>>,
+    staged: Mutex<Option<Node>>,
     is_archived: AtomicBool,
 }
 
@@ -55,6 +57,9 @@ async fn publish_by(
     let at = |fault: Fault| fault.at(PUBLISH, path);
     batch.enter(root, &lease, PUBLISH, path).await?;
     let full = root.full(path);
+    if tried.begun.load(Ordering::Relaxed) {
+        restore(root, &lease, temp, &full).await.map_err(at)?;
+    }
     if tried.begun.load(Ordering::Relaxed)
         && let Some(node) = published(root, &lease, item, tried, temp).await?
     {
@@ -96,8 +101,8 @@ async fn publish_by(
     now(root, &lease, path, &full).await
 }
 
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether the attempt before has put it in place: the temporary name is gone, or a second name is left of it. What looks
@@ -189,8 +194,8 @@ async fn replace(root: &Root, session: &Session, from: &[u8], to: &[u8]) -> std:
     if root.features.posix_rename {
         return session.posix_rename(from, to).done().await;
     }
-    // Without it the old version steps aside for a moment; a crash in this moment leaves it under this name.
-    let aside = [from, b"-old"].concat();
+    // Without it the old version steps aside for a moment. Where this ends in between, `restore` finds it.
+    let aside = aside(from);
     session.rename(to, &aside).done().await?;
     match session.rename(from, to).done().await {
         Ok(()) => session.remove(&aside).done().await,
@@ -198,6 +203,30 @@ async fn replace(root: &Root, session: &Session, from: &[u8], to: &[u8]) -> std:
             session.rename(&aside, to).done().await?;
             Err(fault)
         }
+    }
+}
+
+fn aside(temp: &[u8]) -> Vec<u8> {
+    [temp, b"-old"].concat()
+}
+
+/// Gives a version that stepped aside its name back; one whose successor is there goes.
+pub(super) async fn restore(
+    root: &Root,
+    session: &Session,
+    temp: &[u8],
+    full: &[u8],
+) -> std::result::Result<(), Fault> {
+    if root.features.posix_rename {
+        return Ok(());
+    }
+    let aside = aside(temp);
+    if session.look(&aside).await?.is_none() {
+        return Ok(());
+    }
+    match session.look(full).await? {
+        None => session.rename(&aside, full).done().await,
+        Some(_) => session.remove(&aside).done().await,
     }
 }
 
@@ -247,48 +276,65 @@ pub(super) async fn make_dir(root: &Root, batch: &Batch, path: &RelPath, metadat
 }
 
 pub(super) async fn move_item(root: &Root, item: &Move) -> Result<Node> {
-    let action = "move";
-    not_in_reserved(action, &item.from)?;
-    not_in_reserved(action, &item.to)?;
-    let tried: &std::sync::Mutex<Option<Node>> = &std::sync::Mutex::default();
-    let go = |lease: Lease| async move {
-        let at = |fault: Fault| fault.at(action, &item.from);
-        // What was moved before may have changed what is on the way.
-        let batch = Batch::default();
-        batch.enter(root, &lease, action, &item.from).await?;
-        batch.enter(root, &lease, action, &item.to).await?;
-        let (from, to) = (root.full(&item.from), root.full(&item.to));
-        let before = lock(tried).clone();
-        if let Some(before) = before {
-            let (left, there) = (lease.look(&from).await.map_err(at)?, lease.look(&to).await.map_err(at)?);
-            if let Some(there) = there.map(|a| root.node(&a)).filter(|there| same(&before, there)) {
-                // Two names of a file: the attempt before came half-way.
-                if left.is_some() && there.kind == Kind::File {
-                    lease.remove(&from).done().await.map_err(at)?;
-                }
-                if left.is_none() || there.kind == Kind::File {
-                    return Ok(there);
-                }
-            }
-        }
-        let Some(old) = root.check(&lease, action, &item.from, &item.expect).await? else {
-            return Err(stale(action, &item.from, "it is gone"));
-        };
-        if lease.look(&to).await.map_err(at)?.is_some() {
-            return Err(stale(action, &item.to, "something is there by now"));
-        }
-        *lock(tried) = Some(old.clone());
-        exclusive(root, &lease, &from, &to, old.kind).await.map_err(|e| e.at(action, &item.to))?;
-        let there = lease.look(&to).await.map_err(at)?.map(|a| root.node(&a));
-        match there.filter(|there| same(&old, there)) {
-            Some(there) => Ok(there),
-            None => Err(stale(action, &item.to, "something else is there by now")),
-        }
-    };
-    let node = root.ask(go).await?;
+    not_in_reserved(MOVE, &item.from)?;
+    not_in_reserved(MOVE, &item.to)?;
+    let tried = &Mutex::default();
+    let node = root.ask(|lease| move_by(root, item, tried, lease)).await?;
     root.touch(&item.from);
     root.touch(&item.to);
     Ok(node)
+}
+
+/// `tried` is the item as an earlier attempt began to move it, whose connection was lost.
+async fn move_by(root: &Root, item: &Move, tried: &Mutex<Option<Node>>, lease: Lease) -> Result<Node> {
+    let at = |fault: Fault| fault.at(MOVE, &item.from);
+    // What was moved before may have changed what is on the way.
+    let batch = Batch::default();
+    batch.enter(root, &lease, MOVE, &item.from).await?;
+    batch.enter(root, &lease, MOVE, &item.to).await?;
+    let (from, to) = (root.full(&item.from), root.full(&item.to));
+    let before = lock(tried).clone();
+    if let Some(before) = before
+        && lease.look(&from).await.map_err(at)?.is_none()
+        && let Some(there) = lease.look(&to).await.map_err(at)?.map(|a| root.node(&a))
+        && same(&before, &there)
+    {
+        return Ok(there);
+    }
+    // An attempt that came half-way leaves two names of a file. Nobody can tell them from two files, so both stay.
+    let Some(old) = root.check(&lease, MOVE, &item.from, &item.expect).await? else {
+        return Err(stale(MOVE, &item.from, "it is gone"));
+    };
+    let taken = lease.look(&to).await.map_err(at)?.map(|a| root.node(&a));
+    let through = item.through.as_ref().filter(|_| taken.as_ref().is_some_and(|t| folds(root, item, &old, t)));
+    if taken.is_some() && through.is_none() {
+        return Err(stale(MOVE, &item.to, "something is there by now"));
+    }
+    *lock(tried) = Some(old.clone());
+    let refused = |e: Taken| e.at(MOVE, &item.to);
+    match through {
+        None => exclusive(root, &lease, &from, &to, old.kind).await.map_err(refused)?,
+        Some(through) => {
+            let hidden = root.full(&item.to.parent().unwrap_or_default().join(through));
+            exclusive(root, &lease, &from, &hidden, old.kind).await.map_err(refused)?;
+            if let Err(e) = exclusive(root, &lease, &hidden, &to, old.kind).await {
+                exclusive(root, &lease, &hidden, &from, old.kind).await.map_err(refused)?;
+                return Err(refused(e));
+            }
+        }
+    }
+    let there = lease.look(&to).await.map_err(at)?.map(|a| root.node(&a));
+    match there.filter(|there| same(&old, there)) {
+        Some(there) => Ok(there),
+        None => Err(stale(MOVE, &item.to, "something else is there by now")),
+    }
+}
+
+/// Whether the taken name may be the item's own in another case or normal form. If it is another item's after all, the
+/// second of the two renames finds it still there and the first is undone.
+fn folds(root: &Root, item: &Move, old: &Node, taken: &Node) -> bool {
+    let folding = root.capabilities.case_insensitive || root.capabilities.unicode_insensitive;
+    folding && item.from.parent() == item.to.parent() && same(old, taken)
 }
 
 pub(super) async fn set_metadata(
@@ -308,7 +354,9 @@ pub(super) async fn set_metadata(
             // The attempt before may have changed what was expected.
             Err(e) if e.code() == Code::Stale && tried.load(Ordering::Relaxed) => {
                 let seen = lease.look(&full).await.map_err(at)?.map(|a| root.node(&a));
-                let is_done = |seen: &Node| metadata.mtime.is_none_or(|wanted| is_set(seen, wanted));
+                let has_mode =
+                    |seen: &Node| metadata.mode.is_none_or(|m| seen.token.mode.is_none_or(|now| now == m & 0o7777));
+                let is_done = |seen: &Node| has_mode(seen) && metadata.mtime.is_none_or(|wanted| is_set(seen, wanted));
                 return seen.filter(is_done).ok_or(e);
             }
             other => other?.ok_or_else(|| stale(action, path, "it is gone"))?,

@@ -58,6 +58,7 @@ pub(super) async fn hash(root: &Arc<Root>, path: &RelPath) -> Result<Hashed> {
     match find(root, path, None).await? {
         Open::Link(node, points_to) => Ok(Hashed { node, content: ContentHash::of(&points_to) }),
         Open::File(mut content) => {
+            let _turn = root.turn(content.node.token.size).await;
             content.is_checked = true;
             content.go_to(0, None);
             let mut hasher = blake3::Hasher::new();

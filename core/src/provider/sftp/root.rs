@@ -21,6 +21,9 @@ use crate::provider::{Capabilities, RESERVED_DIR, TEMP_PREFIX, is_reserved};
 /// Looks at directories that are under way at once.
 const LOOKS: usize = 64;
 
+/// Larger files take turns, so that what is under way of all of them stays within bounds.
+const LARGE: u64 = 1 << 20;
+
 /// A directory of a server.
 pub(super) struct Root {
     pub(super) pool: Pool,
@@ -53,6 +56,15 @@ impl Root {
             work(lease).await.map_err(Refusal::from)
         };
         self.traffic.send(Repeat::Safe, attempt).await
+    }
+
+    /// The turn of a file of this size; small ones need none.
+    pub(super) async fn turn(&self, size: u64) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        if size <= LARGE {
+            return None;
+        }
+        // It is never closed.
+        self.large.acquire().await.ok()
     }
 
     /// The path on the server.

@@ -29,8 +29,6 @@ const STAGE: &str = "write";
 pub(super) const PART: u64 = 8 << 20;
 /// Bytes between two checkpoints. So much may be acknowledged and not flushed yet, and as much may be under way.
 const STEP: u64 = PART / 2;
-/// Larger files take their turn, so that what is under way of all of them stays within bounds.
-const LARGE: u64 = 1 << 20;
 /// Attempts that bring a file no further.
 const ATTEMPTS: u32 = 3;
 /// The longest target of a link.
@@ -57,10 +55,7 @@ pub(super) async fn stage(root: &Arc<Root>, batch: &Batch, item: Stage) -> Resul
     match item.kind {
         Kind::Symlink => stage_link(root, batch, &item, &temp, &*feed).await,
         Kind::File => {
-            let _turn = match feed.size() > LARGE {
-                true => root.large.acquire().await.ok(),
-                false => None,
-            };
+            let _turn = root.turn(feed.size()).await;
             Writing::new(root, batch, &item, temp, &*feed).run().await
         }
         Kind::Dir | Kind::NativeDoc | Kind::Other => {
@@ -463,9 +458,10 @@ pub(super) async fn discard(root: &Root, batch: &Batch, target: &crate::model::R
             other => other?,
         }
         match lease.remove(temp).done().await {
-            Err(fault) if !fault.is_absence() => Err(fault.at(action, target)),
-            Ok(()) | Err(_) => Ok(()),
+            Err(fault) if !fault.is_absence() => return Err(fault.at(action, target)),
+            Ok(()) | Err(_) => {}
         }
+        super::publish::restore(root, &lease, temp, &root.full(target)).await.map_err(|f| f.at(action, target))
     })
     .await
 }
