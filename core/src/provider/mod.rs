@@ -16,6 +16,7 @@
 //! 4. [`flush`](Provider::flush) makes the renames durable. Only then does the ledger say that it happened.
 
 mod bandwidth;
+pub mod http;
 pub mod local;
 mod pace;
 mod resume;
