@@ -221,8 +221,9 @@ impl Server {
             &Ask::new(Method::GET, url, "look at", path).with(RANGE.as_str(), HeaderValue::from_static("bytes=0-0"));
         let once = || async move {
             let mut response = self.site.ask(ask).await?;
-            // Some servers answer no HEAD.
-            if matches!(response.status().as_u16(), 403 | 405 | 501) {
+            // Some servers answer no HEAD, or leave the length out of it (Apache, of an empty file).
+            let is_untold = response.status().is_success() && Shown::by(&response).size.is_none() && !is_dir(&response);
+            if is_untold || matches!(response.status().as_u16(), 403 | 405 | 501) {
                 response = self.site.ask(first).await?;
             }
             let is_empty = response.status().as_u16() == 416 && Shown::by(&response).size == Some(0);

@@ -121,10 +121,13 @@ async fn list(server: &Server, dir: &RelPath) -> Listing {
         Ok(Some(found)) => found,
         Ok(None) => return Listing::Absent,
         // What is no directory cannot be listed, which each server says in its own way.
-        Err(e) => match server.look_at(dir).await {
-            Ok(Some(node)) if node.kind != Kind::Dir => return Listing::Absent,
-            Ok(_) | Err(_) => return Listing::Unknown(e),
-        },
+        Err(e) if matches!(e.code(), Code::Invalid | Code::Unsupported | Code::Conflict | Code::Storage) => {
+            return match server.look_at(dir).await {
+                Ok(Some(node)) if node.kind != Kind::Dir => Listing::Absent,
+                Ok(_) | Err(_) => Listing::Unknown(e),
+            };
+        }
+        Err(e) => return Listing::Unknown(e),
     };
     let error = |why: &'static str| Error::new(Code::Storage, "list the directory", dir).because(why);
     let mut trouble = found.trouble;

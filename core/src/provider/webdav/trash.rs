@@ -172,7 +172,7 @@ async fn remove(server: &Server, action: &'static str, path: &RelPath, is_dir: b
     let files = held.iter().filter(|(_, node)| node.kind != Kind::Dir).count() as u64;
     match server.delete(action, path, is_dir).await {
         Ok(()) => return Ok(if is_dir { files } else { 1 }),
-        Err(e) if !is_dir || held.is_empty() => return Err(e),
+        Err(e) if !is_dir => return Err(e),
         // There are servers that remove no directory while there is something in it.
         Err(_) => {}
     }
