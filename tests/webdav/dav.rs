@@ -44,6 +44,10 @@ pub fn basic() -> WebAuth {
     WebAuth::Basic { user: "user".into(), password: "password".into() }
 }
 
+pub fn digest() -> WebAuth {
+    WebAuth::Digest { user: "user".into(), password: "password".into() }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_in_this_process_keeps_the_contract() {
     let (left, right) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -53,8 +57,26 @@ async fn a_server_in_this_process_keeps_the_contract() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_keeps_the_contract() {
-    let words = ["webdav", "--vfs-cache-mode", "writes", "--dir-cache-time", "0s"];
+    let words = ["webdav"];
     let (Some(one), Some(other)) = (Service::start("rclone", &words), Service::start("rclone", &words)) else { return };
     let url = |service: &Service| format!("http://127.0.0.1:{}/", service.port());
+    contract::run(|| open(&url(&one), basic()), || open(&url(&other), basic())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apache_keeps_the_contract() {
+    for (how, auth) in [("basic", basic()), ("digest", digest())] {
+        let (Some(one), Some(other)) = (Service::start("apache", &[how]), Service::start("apache", &[how])) else {
+            return;
+        };
+        let url = |service: &Service| format!("http://127.0.0.1:{}/dav/", service.port());
+        contract::run(|| open(&url(&one), auth.clone()), || open(&url(&other), auth.clone())).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_keeps_the_contract() {
+    let (Some(one), Some(other)) = (Service::start("nginx", &[]), Service::start("nginx", &[])) else { return };
+    let url = |service: &Service| format!("http://127.0.0.1:{}/dav/", service.port());
     contract::run(|| open(&url(&one), basic()), || open(&url(&other), basic())).await;
 }

@@ -5,6 +5,10 @@
 #[path = "../provider/contract.rs"]
 mod contract;
 mod dav;
+mod hostile;
+mod http;
+mod mock;
 #[path = "../servers/service.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod service;
+mod sync;

@@ -19,6 +19,7 @@ mod access;
 mod address;
 mod bandwidth;
 pub mod ftp;
+pub mod http;
 pub mod local;
 mod pace;
 mod resume;

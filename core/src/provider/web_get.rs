@@ -106,7 +106,8 @@ impl Get {
     ) -> std::result::Result<Begun, Refusal> {
         let shown = Shown::by(&response);
         let status = response.status();
-        let past_the_end = status == StatusCode::RANGE_NOT_SATISFIABLE && shown.size.is_some_and(|size| size <= offset);
+        let size = shown.size.or(self.expect.as_ref().map(|node| node.token.size));
+        let past_the_end = status == StatusCode::RANGE_NOT_SATISFIABLE && size.is_some_and(|size| size <= offset);
         if !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) && !past_the_end {
             if self.expect.is_some() && matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
                 return Err(self.error(Code::Stale).because("it is gone").into());
@@ -122,7 +123,6 @@ impl Get {
         if past_the_end {
             return Ok(Begun { bytes: stream::empty().boxed(), shown, length: Some(0) });
         }
-        let size = shown.size.or(self.expect.as_ref().map(|node| node.token.size));
         let left = size.map(|size| size.saturating_sub(offset));
         let wanted = left.map_or(length, |left| Some(length.map_or(left, |length| length.min(left))));
         let skip = if status == StatusCode::PARTIAL_CONTENT {

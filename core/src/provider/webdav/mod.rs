@@ -120,6 +120,13 @@ async fn list(server: &Server, dir: &RelPath) -> Listing {
     let found = match server.propfind(dir, true, 1).await {
         Ok(Some(found)) => found,
         Ok(None) => return Listing::Absent,
+        // What is no directory cannot be listed, which each server says in its own way.
+        Err(e) if matches!(e.code(), Code::Invalid | Code::Unsupported | Code::Conflict | Code::Storage) => {
+            return match server.look_at(dir).await {
+                Ok(Some(node)) if node.kind != Kind::Dir => Listing::Absent,
+                Ok(_) | Err(_) => Listing::Unknown(e),
+            };
+        }
         Err(e) => return Listing::Unknown(e),
     };
     let error = |why: &'static str| Error::new(Code::Storage, "list the directory", dir).because(why);
@@ -255,7 +262,11 @@ impl Provider for WebDav {
     fn can_hold(&self, name: &Name) -> bool {
         let Ok(text) = std::str::from_utf8(name.as_bytes()) else { return false };
         let capabilities = self.capabilities();
-        let is_owncloud = self.server.known_features().is_some_and(|features| features.is_owncloud);
+        let features = self.server.known_features();
+        let is_owncloud = features.is_some_and(|features| features.is_owncloud);
+        if text.starts_with('.') && features.is_some_and(|features| features.hides_dots) {
+            return false;
+        }
         let is_refused = |c: char| c.is_control() || (is_owncloud && c == '\\');
         text.len() <= capabilities.max_name_bytes && !text.chars().any(is_refused)
     }

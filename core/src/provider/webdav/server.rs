@@ -44,6 +44,8 @@ pub(super) struct Features {
     pub(super) folds_case: bool,
     /// Names that differ in normal form only are one name.
     pub(super) folds_forms: bool,
+    /// Names that begin with a dot are there and in no listing (nginx's `dav-ext`).
+    pub(super) hides_dots: bool,
     pub(super) root: Props,
 }
 
@@ -130,13 +132,12 @@ impl Server {
             if response.status() != StatusCode::MULTI_STATUS {
                 return Err(not_dav(ask, response).await);
             }
-            let is_rclone =
-                response.headers().get(SERVER).is_some_and(|server| server.as_bytes().starts_with(b"rclone/"));
+            let software = response.headers().get(SERVER).cloned();
             let mut first: Option<Resource> = None;
             multistatus::read(body(ask, response), |resource| first = first.take().or(Some(resource))).await?;
-            Ok::<_, Refusal>((first, is_rclone))
+            Ok::<_, Refusal>((first, software))
         };
-        let (first, is_rclone) = self.site.traffic.send(Repeat::Safe, once).await?;
+        let (first, software) = self.site.traffic.send(Repeat::Safe, once).await?;
         let first = first.filter(|first| first.status.is_none() && first.withheld.is_none());
         let Some(first) = first else { return Err(ask.error(Code::Storage).because("the server tells nothing of it")) };
         if !first.props.is_collection {
@@ -144,10 +145,14 @@ impl Server {
         }
         first.hrefs.iter().take(1).for_each(|href| self.address.learn(href));
         let is_owncloud = first.props.id.is_some();
+        let is_of = |name: &[u8]| software.as_ref().is_some_and(|software| software.as_bytes().starts_with(name));
+        let is_rclone = is_of(b"rclone/");
+        // What nginx is a proxy of is not known; what it lists itself lacks these names.
+        let hides_dots = is_of(b"nginx") && !is_owncloud;
         // rclone serves its files through a file system that sets times and compares names by their normal form.
         let folds_forms = is_rclone;
         let keeps_times = is_owncloud || is_rclone;
-        Ok(Features { is_owncloud, keeps_times, folds_case: false, folds_forms, root: first.props })
+        Ok(Features { is_owncloud, keeps_times, folds_case: false, folds_forms, hides_dots, root: first.props })
     }
 
     /// Asks for a name of the root's in another spelling: where that is there too, the server takes the two for one.
@@ -155,6 +160,7 @@ impl Server {
     async fn probe_names(&self, features: &mut Features) -> Result<()> {
         let root = RelPath::root();
         let Some(found) = self.ask_for(&root, true, 1).await? else { return Ok(()) };
+        features.hides_dots &= !found.children.iter().any(|(name, _)| name.as_bytes().starts_with(b"."));
         let names: HashSet<&[u8]> = found.children.iter().map(|(name, _)| name.as_bytes()).collect();
         let other_spelling = |respell: &dyn Fn(&str) -> String| {
             let texts = names.iter().filter_map(|name| std::str::from_utf8(name).ok());
@@ -254,13 +260,22 @@ impl Server {
 
     /// Looks at items, temporary ones too, in as few requests as there are: a directory with several of them is listed.
     pub(super) async fn look(&self, paths: &[RelPath]) -> Vec<Result<Option<Node>>> {
+        if let Err(e) = self.features().await {
+            return paths.iter().map(|_| Err(e.clone())).collect();
+        }
         let mut groups: HashMap<RelPath, Vec<usize>> = HashMap::new();
+        let mut hidden = Vec::new();
+        let hides_dots = self.known_features().is_some_and(|features| features.hides_dots);
         for (index, path) in paths.iter().enumerate() {
+            if hides_dots && path.name().is_some_and(|name| name.as_bytes().starts_with(b".")) {
+                hidden.push(index);
+                continue;
+            }
             groups.entry(path.parent().unwrap_or_default()).or_default().push(index);
         }
         let (many, few): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, of)| of.len() >= WORTH_A_LISTING);
         let listed = stream::iter(many).map(|(dir, of)| self.look_in(dir, of, paths)).buffer_unordered(self.width());
-        let single = stream::iter(few.into_iter().flat_map(|(_, of)| of))
+        let single = stream::iter(few.into_iter().flat_map(|(_, of)| of).chain(hidden))
             .map(|index| async move { vec![(index, self.look_at(&paths[index]).await)] })
             .buffer_unordered(self.width());
         let (listed, single): (Vec<_>, Vec<_>) = futures_util::join!(listed.collect(), single.collect());

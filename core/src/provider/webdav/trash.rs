@@ -73,8 +73,8 @@ async fn into_bin(
                     server.bins.lock().await.clear();
                     bin = self::bin(server, action, path, label).await?;
                 }
-                Err(e) if e.code() != Code::Stale => return Err(e),
-                // Either the name in the trash is taken or the item is gone.
+                Err(e) if e.is_retryable() => return Err(e),
+                // Either the name in the trash is taken, which servers say in many ways, or it cannot be.
                 Err(e) => match server.look_at(&to).await? {
                     Some(_) => break,
                     None => return Err(e),
@@ -157,20 +157,32 @@ pub(super) async fn empty(server: &Server, older_than: Timestamp) -> Result<u64>
     server.bins.lock().await.clear();
     for (name, props) in labels {
         let label = trash.join(&name);
-        let emptied = async {
-            let files = if props.is_collection {
-                walk(server, label.clone(), |_, props| !props.is_collection).await?.len() as u64
-            } else {
-                1
-            };
-            server.delete(action, &label, props.is_collection).await.map(|()| files)
-        };
+        let emptied = remove(server, action, &label, props.is_collection);
         match emptied.await {
             Ok(files) => removed += files,
             Err(e) => drop(first.get_or_insert(e)),
         }
     }
     first.map_or(Ok(removed), Err)
+}
+
+/// Removes an item with all that it holds; answers how many files that were.
+async fn remove(server: &Server, action: &'static str, path: &RelPath, is_dir: bool) -> Result<u64> {
+    let mut held = if is_dir { walk(server, path.clone(), |_, _| true).await? } else { Vec::new() };
+    let files = held.iter().filter(|(_, node)| node.kind != Kind::Dir).count() as u64;
+    match server.delete(action, path, is_dir).await {
+        Ok(()) => return Ok(if is_dir { files } else { 1 }),
+        Err(e) if !is_dir => return Err(e),
+        // There are servers that remove no directory while there is something in it.
+        Err(_) => {}
+    }
+    held.sort_by_key(|(path, _)| std::cmp::Reverse(path.depth()));
+    for (path, node) in held {
+        server.delete(action, &path, node.kind == Kind::Dir).await?;
+    }
+    // All that was listed is gone. What is left unlisted is seen another time.
+    let _ = server.delete(action, path, true).await;
+    Ok(files)
 }
 
 /// Everything that is `wanted` in a directory at any depth.
