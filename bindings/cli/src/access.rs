@@ -48,6 +48,7 @@ pub(crate) fn from_variables(address: &Address, variables: Variables<'_>) -> Res
         implicit: None,
         plain: flag("PLAIN")?,
         query_param: text("QUERY_PARAM")?,
+        index: text("INDEX")?,
     })
 }
 

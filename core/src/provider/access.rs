@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ftp::{Ftp, FtpOptions, FtpSecurity};
+use super::http::{Http, HttpOptions};
 use super::s3::{S3, S3Options};
 use super::sftp::{HostKey, Sftp, SftpAuth, SftpOptions};
 use super::webdav::{WebDav, WebDavOptions};
@@ -66,6 +67,8 @@ pub struct Access {
     pub implicit: Option<bool>,
     /// Files are named by this query parameter of the URL instead of by a path (HTTP).
     pub query_param: Option<String>,
+    /// The path of a JSON document that lists all files, where the server shows no directories (HTTP).
+    pub index: Option<String>,
 }
 
 impl Access {
@@ -138,9 +141,13 @@ impl Address {
                 trust: access.trust.clone(),
                 url: web.url(),
             })?),
-            Self::Http(_) => {
-                return Err(Error::new(Code::Unsupported, "open the place", self).because("HTTP is not there yet"));
-            }
+            Self::Http(web) => Arc::new(Http::open(HttpOptions {
+                url: web.url(),
+                auth: web_auth(web, access),
+                trust: access.trust.clone(),
+                use_query_params: access.query_param.clone(),
+                index: access.index.clone(),
+            })?),
         })
     }
 }

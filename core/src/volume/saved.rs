@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `s3` | `s3_buckets`, `s3_credentials` | `bucket_id`, `path_style` |
 //! | `ftp` | `ftp_endpoints` | `ftp_id`, `path`, `known_hosts`, `tls12_only` |
-//! | `http` | `http_endpoints`, `http_credentials` | `endpoint_id`, `query_param` |
+//! | `http` | `http_endpoints`, `http_credentials` | `endpoint_id`, `query_param`, `index` |
 //!
 //! Every driver: `ca_file` or `certificate`. The prefix of a bucket is the volume's `default_prefix`. An endpoint of HTTP is
 //! a WebDAV server when its URL says `dav://` or `davs://`.
@@ -103,6 +103,9 @@ impl Saving {
                 config.insert("endpoint_id".into(), json!(endpoint));
                 if let Some(param) = &access.query_param {
                     config.insert("query_param".into(), json!(param));
+                }
+                if let Some(index) = &access.index {
+                    config.insert("index".into(), json!(index));
                 }
                 Driver::Http
             }
@@ -397,6 +400,7 @@ impl Reading<'_> {
     async fn endpoint(&self, access: &mut Access) -> Result<Address> {
         let endpoint: Stored<HttpEndpoint> = self.row("endpoint_id").await?;
         access.query_param = self.text("query_param")?;
+        access.index = self.text("index")?;
         if let Some(credential) = self.newest::<HttpCredential>("endpoint_id", endpoint.id.0).await?
             && let Some(document) = self.secret(credential.id, "credentials").await?
         {

@@ -49,6 +49,13 @@ fn ftp() -> Option<Remote> {
     Some(Remote { _server: server, url, variables })
 }
 
+/// What a server shows of a directory to anyone.
+fn http() -> Option<(Service, String)> {
+    let server = Service::start("rclone", &["http"])?;
+    let url = format!("http://user@127.0.0.1:{}/", server.port());
+    Some((server, url))
+}
+
 /// The key that the server shows has to be named: the first attempt says which it is.
 fn sftp() -> Option<Remote> {
     let server = Service::start("rclone", &["sftp"])?;
@@ -150,6 +157,24 @@ fn an_sftp_server() {
     let Some(remote) = sftp() else { return };
     goes_there_and_back(&remote);
     does_not_let_anyone_in(&remote, "PORTBOOK_SFTP_PASSWORD");
+}
+
+#[test]
+fn a_web_server_is_a_source() {
+    let Some((server, url)) = http() else { return };
+    let data = server.directory().join("data");
+    std::fs::create_dir_all(data.join("deep/er")).unwrap();
+    for file in ["x", "deep/er/y", "a b & ü#%.txt"] {
+        std::fs::write(data.join(file), file).unwrap();
+    }
+    let world = World::new();
+    let remote = Remote { url, variables: variables([("PORTBOOK_HTTP_PASSWORD", "password")]), _server: server };
+    assert_eq!(remote.json(&world, &["sync", &remote.url, "b"])["new"], 5);
+    assert_eq!(world.read("b/a b & ü#%.txt").as_deref(), Some("a b & ü#%.txt"));
+    assert_eq!(count(&remote.json(&world, &["sync", &remote.url, "b"]), &ALL), [0; 7]);
+    remote.ends(&world, 0, &["verify", &remote.url, "b", "--checksum"]);
+    world.write("c/z", "z");
+    remote.ends(&world, 1, &["sync", "c", &remote.url]);
 }
 
 /// From one service to another, the bytes passing through.
