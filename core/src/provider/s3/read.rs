@@ -110,8 +110,7 @@ async fn begin(
         }
     };
     let headers = response.headers();
-    let is_part = response.status().as_u16() == 206;
-    let (start, size) = extent(headers, is_part)
+    let (start, size) = extent(headers, response.status().as_u16() == 206)
         .ok_or_else(|| request.error(Code::Storage, "the server does not say which bytes it sends"))?;
     if start != offset {
         return Err(request.error(Code::Unsupported, "the server does not send parts of files"));
@@ -124,9 +123,10 @@ async fn begin(
     Ok(Some(Begun { node, mtime: time::mtime(headers), response }))
 }
 
-/// Where the bytes of an answer begin, and how many the whole has (RFC 9110, section 14.4).
+/// Where the bytes of an answer begin, and how many the whole has (RFC 9110, section 14.4). Some servers send parts with
+/// the status of a whole.
 fn extent(headers: &HeaderMap, is_part: bool) -> Option<(u64, u64)> {
-    if !is_part {
+    if !is_part && !headers.contains_key(CONTENT_RANGE) {
         return Some((0, text(headers, "content-length")?.parse().ok()?));
     }
     let (range, size) = text(headers, CONTENT_RANGE.as_str())?.trim().strip_prefix("bytes ")?.split_once('/')?;
