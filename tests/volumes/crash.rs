@@ -224,8 +224,11 @@ fn rows(world: &World, volume: &Volume) -> Vec<Stored<StoredFile>> {
     wait(world.session.rows().list(filter, None, 1000)).unwrap().rows
 }
 
+/// Filename, whether it is deleted, whether it is a version, which, and its digest.
+type Described = (String, bool, bool, i64, Option<Vec<u8>>);
+
 /// What the book says of a volume, in words that are the same each time.
-fn state(world: &World, volume: &Volume) -> Vec<(String, bool, bool, i64, Option<Vec<u8>>)> {
+fn state(world: &World, volume: &Volume) -> Vec<Described> {
     let describe = |file: Stored<StoredFile>| {
         let row = file.row;
         (row.filename, file.is_deleted, row.version_of.is_some(), row.version_no, row.digest)

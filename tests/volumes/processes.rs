@@ -80,7 +80,7 @@ fn one_of_the_eight() {
 
 /// A new file, or one that all processes write over.
 fn something(volume: &Volume, orders: &Orders, number: u32) -> Result<Option<String>> {
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         put(volume, "shared", &content(&format!("{}-{number}", orders.seat)))?;
         return Ok(None);
     }

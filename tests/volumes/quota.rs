@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use portbook::model::{AppQuota, Id, Moment, QuotaReservation, StorageVolume, StoredFile, UserQuota, VersioningMode};
+use portbook::model::{
+    AppQuota, AutoPathStrategy, Id, Moment, QuotaReservation, StorageVolume, StoredFile, UserQuota, VersioningMode,
+};
 use portbook::provider::{Feed, Opened};
 use portbook::table::Filter;
 use portbook::volume::{Content, NewFile, Volume};
@@ -80,6 +82,12 @@ fn over_quota_nothing_moves(world: &World) {
     put(&volume, "nothing", "").unwrap();
     assert_eq!(world.used(&volume), 10);
     world.settled(&volume);
+    // Where the path is made of the content, that is not read for nothing.
+    let auto_path_strategy = AutoPathStrategy::Hash;
+    let hashed = StorageVolume { name: "hashed".into(), auto_path_strategy, quota_limit: Some(2), ..world.row() };
+    let hashed = world.make(hashed);
+    assert_eq!(code(wait(hashed.put(NewFile { path: None, ..fed("b", &feed) }))), Code::Quota);
+    assert_eq!(feed.opened.load(Ordering::SeqCst), 0);
 }
 
 fn each_limit_is_kept(world: &World) {

@@ -23,6 +23,11 @@ impl Watched {
         Self { feed, size, filename: filename.to_owned(), head: Mutex::default() }
     }
 
+    /// How many bytes it declared.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// The first bytes, once they have passed.
     pub(super) fn head(&self) -> Vec<u8> {
         self.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -83,7 +88,7 @@ pub(super) struct Watching(pub(super) Arc<Watched>);
 #[async_trait]
 impl Feed for Watching {
     fn size(&self) -> u64 {
-        self.0.size
+        self.0.size()
     }
 
     async fn open(&self, offset: u64, length: Option<u64>) -> Result<Opened> {

@@ -18,10 +18,12 @@
 //!   then: `quota_used` is the sum of the sizes of all rows.
 
 mod feed;
+mod folders;
 mod look;
 mod mime;
 mod open;
 mod path;
+mod plan;
 mod put;
 mod quota;
 mod recover;

@@ -12,37 +12,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::feed::{Watched, Watching};
+use super::feed::Watching;
 use super::mime::mime_type;
-use super::path::{self, Area, address, on_place, sharing};
+use super::path::{self, address, on_place, sharing};
+use super::plan::{Plan, archived};
 use super::quota::{Counted, Promised, Task, Wanted, holders};
-use super::{Content, FileId, FileRef, Inner, NewFile, new_id};
+use super::{Content, FileId, FileRef, Inner, NewFile};
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
-use crate::model::{
-    AutoPathStrategy, Column as _, Json, Kind, Node, RelPath, Stored, StoredFile, Value, VersioningMode,
-};
-use crate::provider::{InMemory, Move, OfPlace, Pace, Publish, RESERVED_DIR, Source, Stage, Staged};
+use crate::model::{Column as _, Kind, Node, RelPath, Stored, StoredFile, Value, VersioningMode};
+use crate::provider::{Move, OfPlace, Pace, Publish, Source, Stage, Staged};
 use crate::store::Write;
-
-/// The most bytes of one file: numbers at the border are below 2^53.
-const MOST_BYTES: u64 = 1 << 53;
-
-/// The most bytes of a file's name.
-const MOST_NAME: usize = 1024;
-
-/// What is to be done, checked.
-pub(super) struct Plan {
-    id: FileId,
-    /// The row as it will be, but for what only its bytes tell.
-    row: StoredFile,
-    area: Area,
-    /// Where the content goes.
-    target: RelPath,
-    feed: Arc<Watched>,
-    /// Known before a byte is written only where the path is made of it.
-    digest: Option<[u8; 32]>,
-}
 
 /// What is at its path by now.
 struct Carried {
@@ -58,23 +38,6 @@ enum Decided {
     Undone,
     /// That is not known.
     Unknown,
-}
-
-impl Plan {
-    fn tag(&self) -> String {
-        tag(self.id)
-    }
-}
-
-/// Names the temporary file of a put, and what it archives.
-pub(super) fn tag(id: FileId) -> String {
-    format!("put-{}", id.0.simple())
-}
-
-/// Where the place's trash has what a put replaced.
-pub(super) fn archived(id: FileId, target: &RelPath) -> Result<RelPath> {
-    let trash = [RESERVED_DIR, b"/trash/", tag(id).as_bytes(), b"/", target.as_bytes()].concat();
-    RelPath::parse(&trash).ok_or_else(|| Error::new(Code::Internal, "find in the trash", target))
 }
 
 impl Inner {
@@ -105,66 +68,6 @@ impl Inner {
         {
             let _ = self.release(held, vec![self.remove(plan.id)]).await;
         }
-    }
-
-    async fn plan(&self, file: NewFile) -> Result<Plan> {
-        let NewFile { path, filename, namespace, app_id, metadata, is_public, content } = file;
-        let area = self.area(namespace, app_id.as_ref())?;
-        let metadata = checked(&filename, app_id.as_deref(), metadata)?;
-        let (feed, size): (Arc<dyn crate::provider::Feed>, u64) = match content {
-            Content::Bytes(bytes) => {
-                let size = bytes.len() as u64;
-                (Arc::new(InMemory(bytes)), size)
-            }
-            Content::Feed(feed) => {
-                let size = feed.size();
-                (feed, size)
-            }
-        };
-        if size >= MOST_BYTES {
-            return Err(invalid(&filename, "how many bytes it has is not known, or they are too many"));
-        }
-        let feed = Arc::new(Watched::new(feed, size, &filename));
-        let (id, strategy) = (new_id(), self.row.row.auto_path_strategy);
-        let mut digest = None;
-        let storage_path = match (path, strategy) {
-            (Some(_), AutoPathStrategy::Hash) => {
-                return Err(invalid(&filename, "the paths of this volume are made of the content; leave it out"));
-            }
-            (Some(path), AutoPathStrategy::None | AutoPathStrategy::Uuid) => self.layout.place(&area, &path)?,
-            (None, AutoPathStrategy::None) => return Err(invalid(&filename, "this volume wants a path")),
-            (None, AutoPathStrategy::Uuid) => self.layout.place_of_id(&area, id.0)?,
-            (None, AutoPathStrategy::Hash) => {
-                let content = feed.content().await?;
-                digest = Some(content.0);
-                self.layout.place_of_content(&area, &content)?
-            }
-        };
-        let target = on_place(&storage_path)?;
-        for name in target.components() {
-            if crate::model::Name::new(name).is_none_or(|name| !self.place.can_hold(&name)) {
-                return Err(invalid(
-                    &filename,
-                    "the place cannot hold a name of its path: it is too long, or not allowed there",
-                ));
-            }
-        }
-        let row = StoredFile {
-            volume_id: self.row.id,
-            user_id: area.user(),
-            app_id,
-            namespace: area.namespace(),
-            filename,
-            storage_path,
-            mime_type: None,
-            size: size as i64,
-            digest: digest.map(Vec::from),
-            version_of: None,
-            version_no: 1,
-            metadata,
-            is_public,
-        };
-        Ok(Plan { id, row, area, target, feed, digest })
     }
 
     /// The file that is overwritten.
@@ -291,50 +194,6 @@ impl Inner {
         Ok((staged, mime))
     }
 
-    /// The folders that lead there, from the top, as far as they are there. One that is no folder ends them all.
-    async fn way(&self, target: &RelPath) -> Result<(Vec<RelPath>, usize)> {
-        let above = std::iter::successors(target.parent(), RelPath::parent).filter(|dir| !dir.is_root());
-        let mut dirs: Vec<RelPath> = above.collect();
-        dirs.reverse();
-        let mut there = 0;
-        for (seen, dir) in self.place.stat(dirs.clone()).await.into_iter().zip(&dirs) {
-            match seen? {
-                Some(node) if node.kind == Kind::Dir => there += 1,
-                Some(_) => return Err(taken(dir)),
-                None => break,
-            }
-        }
-        Ok((dirs, there))
-    }
-
-    /// Whether all folders that lead there are there.
-    pub(super) async fn is_reachable(&self, target: &RelPath) -> Result<bool> {
-        match self.way(target).await {
-            Ok((dirs, there)) => Ok(there == dirs.len()),
-            Err(e) if e.code() == Code::Conflict => Ok(false),
-            Err(e) => Err(e),
-        }
-    }
-
-    /// Makes what leads there.
-    pub(super) async fn make_folders(&self, target: &RelPath) -> Result<()> {
-        let (mut dirs, there) = self.way(target).await?;
-        let missing = dirs.split_off(there);
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let made = missing.iter().map(|dir| (dir.clone(), Metadata::default())).collect();
-        for (made, dir) in self.place.make_dirs(made).await.into_iter().zip(&missing) {
-            // Another task may have made it meanwhile.
-            if let Err(e) = made
-                && self.look(dir).await?.is_none_or(|node| node.kind != Kind::Dir)
-            {
-                return Err(e);
-            }
-        }
-        self.place.flush(missing).await
-    }
-
     /// Publishes what was staged, and puts what it replaced out of sight, durably.
     async fn publish(&self, plan: &Plan, staged: Staged, expect: Expect) -> Result<()> {
         let replaces = matches!(expect, Expect::Node(_));
@@ -363,43 +222,27 @@ impl Inner {
         old: Option<&Stored<StoredFile>>,
         carried: Carried,
     ) -> std::result::Result<FileId, (Error, Decided)> {
-        let Carried { digest, mime, replaces } = carried;
-        let now = self.now();
         let (user, app) = holders(&plan.area, plan.row.app_id.as_ref());
         let mut counted = vec![Counted { user, app, bytes: plan.row.size }];
-        let mut with = Vec::new();
-        let learned =
-            vec![("mime_type", mime.value()), ("size", plan.row.size.value()), ("digest", Value::Blob(digest.into()))];
-        let id = match old {
+        let mut with = vec![self.remove(plan.id)];
+        match old {
             None => {
-                let storage_path = self.free_path(plan).await.map_err(|e| (e, Decided::Undone))?;
-                with.push(self.remove(plan.id));
-                let row = StoredFile { storage_path, mime_type: mime, digest: Some(digest.into()), ..plan.row.clone() };
-                with.push(self.add(plan.id, &row, now, None));
-                plan.id
+                let digest = plan.digest.as_ref().map(|d| &d[..]);
+                let storage_path = self.free_path(plan.id, &plan.row.storage_path, digest).await;
+                let storage_path = storage_path.map_err(|e| (e, Decided::Undone))?;
+                let (mime_type, digest) = (carried.mime.clone(), Some(carried.digest.into()));
+                let row = StoredFile { storage_path, mime_type, digest, ..plan.row.clone() };
+                with.push(self.add(plan.id, &row, self.now(), None));
             }
             Some(old) => {
-                with.push(self.remove(plan.id));
-                let mut columns = learned;
-                columns.extend([
-                    ("filename", plan.row.filename.value()),
-                    ("app_id", plan.row.app_id.value()),
-                    ("metadata", plan.row.metadata.value()),
-                    ("is_public", plan.row.is_public.value()),
-                ]);
-                if replaces && self.keeps(&old.row, &digest) {
-                    let storage_path = path::kept(self.row.id, plan.id);
-                    let version = StoredFile { storage_path, version_of: Some(old.id), ..old.row.clone() };
-                    with.push(self.add(plan.id, &version, now, None));
-                    columns.push(("version_no", (old.row.version_no + 1).value()));
-                } else {
+                let is_version = carried.replaces && self.keeps(&old.row, &carried.digest);
+                with.extend(self.overwrite(plan, old, &carried, is_version));
+                if !is_version {
                     let (user, app) = (old.row.user_id, old.row.app_id.clone());
                     counted.push(Counted { user, app, bytes: -old.row.size });
                 }
-                with.push(self.change(old.id, old.updated_at.0, now, columns));
-                old.id
             }
-        };
+        }
         self.settle(held, &counted, with).await.map_err(|e| {
             let decided = match e.code() {
                 Code::Conflict | Code::Invalid | Code::Busy | Code::Quota | Code::Permission => Decided::Undone,
@@ -407,8 +250,33 @@ impl Inner {
             };
             (overdue(&plan.target, e), decided)
         })?;
-        self.drop_unwanted(plan, old, &digest).await;
-        Ok(id)
+        self.drop_unwanted(plan, old, &carried.digest).await;
+        Ok(old.map_or(plan.id, |old| old.id))
+    }
+
+    /// The file's row takes the new content over, and the old one becomes a row of its own.
+    fn overwrite(&self, plan: &Plan, old: &Stored<StoredFile>, carried: &Carried, is_version: bool) -> Vec<Write> {
+        let (now, row) = (self.now(), &plan.row);
+        let mut writes = Vec::new();
+        let mut version_no = old.row.version_no;
+        if is_version {
+            let storage_path = path::kept(self.row.id, plan.id);
+            let version = StoredFile { storage_path, version_of: Some(old.id), ..old.row.clone() };
+            writes.push(self.add(plan.id, &version, now, None));
+            version_no += 1;
+        }
+        let columns = vec![
+            ("filename", row.filename.value()),
+            ("app_id", row.app_id.value()),
+            ("mime_type", carried.mime.value()),
+            ("size", row.size.value()),
+            ("digest", Value::Blob(carried.digest.into())),
+            ("version_no", version_no.value()),
+            ("metadata", row.metadata.value()),
+            ("is_public", row.is_public.value()),
+        ];
+        writes.push(self.change(old.id, old.updated_at.0, now, columns));
+        writes
     }
 
     /// Whether what a put overwrites becomes a version.
@@ -430,17 +298,10 @@ impl Inner {
     }
 
     /// A path in the book that no other file has: of files that share a content, the first has its address.
-    pub(super) async fn free_path_of(&self, id: FileId, storage_path: &str, digest: Option<&[u8]>) -> Result<String> {
+    pub(super) async fn free_path(&self, id: FileId, storage_path: &str, digest: Option<&[u8]>) -> Result<String> {
         let Some(address) = address(storage_path, digest) else { return Ok(storage_path.to_owned()) };
         let taken = self.live_at(address).await?.is_some();
         Ok(if taken { sharing(address, id) } else { address.to_owned() })
-    }
-
-    async fn free_path(&self, plan: &Plan) -> Result<String> {
-        match plan.digest {
-            None => Ok(plan.row.storage_path.clone()),
-            Some(digest) => self.free_path_of(plan.id, &plan.row.storage_path, Some(&digest)).await,
-        }
     }
 
     /// The node at a path and its content.
@@ -495,27 +356,6 @@ impl Inner {
         })
         .await
     }
-}
-
-/// Checks what a host says of a file.
-fn checked(filename: &str, app: Option<&str>, metadata: Json) -> Result<Json> {
-    if filename.is_empty() || filename.len() > MOST_NAME || filename.contains('\0') {
-        return Err(invalid(filename, "a name has 1 to 1,024 bytes, none of them 0"));
-    }
-    if app.is_some_and(|app| app.is_empty() || app.chars().count() > 100 || app.contains('\0')) {
-        return Err(invalid(filename, "an app has 1 to 100 characters, none of them 0"));
-    }
-    match metadata.0 {
-        serde_json::Value::Null => Ok(Json(serde_json::json!({}))),
-        // PostgreSQL holds no text with the character 0, in JSON either.
-        serde_json::Value::Object(_) if !metadata.0.to_string().contains("\\u0000") => Ok(metadata),
-        _ => Err(invalid(filename, "its metadata is no JSON object, or has the character 0 in it")),
-    }
-}
-
-fn invalid(filename: &str, why: &'static str) -> Error {
-    let shown: String = filename.chars().take(80).collect();
-    Error::new(Code::Invalid, "put the file", shown.escape_debug()).because(why)
 }
 
 pub(super) fn taken(path: &RelPath) -> Error {

@@ -144,6 +144,15 @@ impl Inner {
             .because("another task is under way there"))
     }
 
+    /// Whether there is room now; nothing is promised.
+    pub(super) async fn check_room(&self, bytes: i64, user: Option<UserId>, app: Option<String>) -> Result<()> {
+        let (id, task, address) = (super::new_id(), Task::Put, "");
+        match self.obstacle(&Wanted { id, task, address, bytes, user, app, with: Vec::new() }).await? {
+            Obstacle::Refusal(error) => Err(error),
+            Obstacle::Task(_) => Ok(()),
+        }
+    }
+
     async fn try_reserve(&self, wanted: &Wanted<'_>) -> Result<Promised> {
         let key = key_of(wanted.address);
         let owner = format!("{key} {} {}", wanted.task.word(), self.process);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::open::{self, Naming};
 use super::path::{self, address, on_place};
-use super::put::{archived, only, tag};
+use super::plan::{archived, tag};
+use super::put::only;
 use super::quota::{Task, task_of};
 use super::{FileId, Inner};
 use crate::book::BookInner;

@@ -85,7 +85,7 @@ impl Inner {
     async fn bring_back(&self, held: &Promised, file: &Stored<StoredFile>) -> Result<()> {
         let content = self.content_path(file)?;
         self.content(&content, file.row.size.unsigned_abs()).await?;
-        let storage_path = self.free_path_of(file.id, &file.row.storage_path, file.row.digest.as_deref()).await?;
+        let storage_path = self.free_path(file.id, &file.row.storage_path, file.row.digest.as_deref()).await?;
         if address(&storage_path, file.row.digest.as_deref()).is_none() {
             let to = on_place(&storage_path)?;
             self.make_folders(&to).await?;
