@@ -87,7 +87,8 @@ fn html(text: &str) -> Result<Page> {
             continue;
         }
         let (part, is_dir) = href.strip_suffix('/').map_or((href, false), |part| (part, true));
-        if matches!(part, "" | "." | "..") {
+        // Further up, too: some pages link each directory above.
+        if matches!(part, "" | ".") || part.split('/').all(|step| step == "..") {
             continue;
         }
         let bytes: Vec<u8> = percent_decode_str(part).collect();
