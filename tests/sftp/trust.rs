@@ -158,3 +158,31 @@ async fn an_agent_logs_in() {
     assert!(added.status.success(), "{added:?}");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }
+
+/// Beside the contract, which knows only links within: nothing is reached through a link that leads out of the root.
+#[tokio::test]
+async fn a_link_out_of_the_root_is_never_followed() {
+    use portbook::delta::{Expect, Metadata};
+    use portbook::provider::{Listing, Trash};
+    let Some(server) = OpenSsh::start() else { return };
+    let (root, outside) = (server.make_root("inside"), server.make_root("outside"));
+    std::fs::write(outside.join("file"), b"not ours").unwrap();
+    std::fs::write(outside.join(".portbook-tmp-tag"), b"not ours either").unwrap();
+    std::os::unix::fs::symlink(&outside, root.join("out")).unwrap();
+    let place = open(server.options(&root)).await;
+    let at = crate::contract::path;
+    assert!(matches!(place.list(vec![at("out")]).await.remove(0), Listing::Absent));
+    assert!(place.stat(vec![at("out/file")]).await.remove(0).is_err());
+    assert!(place.hash(vec![at("out/file")]).await.remove(0).is_err());
+    assert!(place.read(&at("out/file"), None, 0, None).await.is_err());
+    let staged = crate::contract::put_staged(&place, crate::contract::new_file(&at("out/new"), b"x")).await;
+    assert!(staged.is_err(), "{staged:?}");
+    let trash = Trash { path: at("out/file"), expect: Expect::Any, label: "run".into() };
+    assert!(place.trash(vec![trash]).await.remove(0).is_err());
+    let metadata = Metadata { mode: Some(0o777), mtime: None };
+    assert!(place.set_metadata(vec![(at("out/file"), Expect::Any, metadata)]).await.remove(0).is_err());
+    assert!(place.discard_staged(vec![(at("out/file"), "tag".into())]).await.is_err());
+    let mut left: Vec<_> = std::fs::read_dir(&outside).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".portbook-tmp-tag", "file"]);
+}

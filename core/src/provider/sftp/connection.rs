@@ -17,7 +17,7 @@ use crate::model::SecretBytes;
 const CONNECT: &str = "connect to";
 const LOG_IN: &str = "log in at";
 /// How long each step of making a connection may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// A connection that is silent is asked whether it still lives, which also keeps firewalls from forgetting it.
 const ALIVE: Duration = Duration::from_secs(15);
 /// What the server may send before it is told to go on: more than one large file has under way.

@@ -36,6 +36,8 @@ pub(super) struct Pool {
 struct State {
     members: Vec<Member>,
     no_more_before: Option<Instant>,
+    /// The last attempt to make a connection that failed, and when: those who waited for it need none of their own.
+    failed: Option<(Instant, Error)>,
 }
 
 #[derive(Clone)]
@@ -87,11 +89,16 @@ impl Pool {
             if let Some(lease) = self.available(false) {
                 return Ok(lease);
             }
+            let since = Instant::now();
             let turn = self.connecting.lock().await;
             if let Some(lease) = self.available(false) {
                 return Ok(lease);
             }
-            return self.add(turn).await;
+            let failed = self.state().failed.clone().filter(|(at, _)| *at >= since);
+            return match failed {
+                Some((_, error)) => Err(error),
+                None => self.add(turn).await,
+            };
         };
         match self.available(true) {
             Some(lease) => Ok(lease),
@@ -113,7 +120,12 @@ impl Pool {
                 Ok(lease)
             }
             Err(error) => {
-                self.state().no_more_before = Some(Instant::now() + ENOUGH);
+                let now = Instant::now();
+                {
+                    let mut state = self.state();
+                    state.no_more_before = Some(now + ENOUGH);
+                    state.failed = Some((now, error.clone()));
+                }
                 // The server may allow no further one.
                 self.available(false).ok_or(error)
             }
