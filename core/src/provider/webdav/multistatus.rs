@@ -61,7 +61,7 @@ enum Tag {
     IsCollection,
     Length,
     Modified,
-    ETag,
+    Revision,
     Available,
     Id,
     FileId,
@@ -85,7 +85,7 @@ impl Tag {
             ("DAV:", "iscollection") => Self::IsCollection,
             ("DAV:", "getcontentlength") => Self::Length,
             ("DAV:", "getlastmodified") => Self::Modified,
-            ("DAV:", "getetag") => Self::ETag,
+            ("DAV:", "getetag") => Self::Revision,
             ("DAV:", "quota-available-bytes") => Self::Available,
             ("http://owncloud.org/ns", "id") => Self::Id,
             ("http://owncloud.org/ns", "fileid") => Self::FileId,
@@ -103,7 +103,7 @@ impl Tag {
             | Self::IsCollection
             | Self::Length
             | Self::Modified
-            | Self::ETag
+            | Self::Revision
             | Self::Available
             | Self::Id
             | Self::FileId
@@ -250,7 +250,7 @@ impl Parser {
             Tag::IsCollection => self.props.is_collection |= matches!(text, "1" | "t" | "true"),
             Tag::Length => self.props.size = text.parse().ok(),
             Tag::Modified => self.props.modified = time(text),
-            Tag::ETag => self.props.etag = Etag::parse(text),
+            Tag::Revision => self.props.etag = Etag::parse(text),
             Tag::Available => self.props.available = text.parse().ok(),
             Tag::Id => self.props.id = known().or(self.props.id.take()),
             Tag::FileId => self.props.id = self.props.id.take().or_else(known),
