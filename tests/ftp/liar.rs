@@ -289,25 +289,28 @@ impl Session {
     async fn change(&mut self, verb: &str, path: &str) -> Result<(), Gone> {
         let lie = self.shared.lie;
         let (is_there, from) = (self.item(path).is_some(), self.from.clone());
-        let moved = |items: &mut BTreeMap<String, Option<Vec<u8>>>| {
-            let item = items.remove(&from).unwrap();
-            items.insert(path.into(), item);
-        };
-        let done = match verb {
-            "RNFR" if is_there => {
-                self.from = path.into();
-                return self.say("350 and to?").await;
+        if verb == "RNFR" && is_there {
+            self.from = path.into();
+            return self.say("350 and to?").await;
+        }
+        let done = {
+            let mut items = self.shared.items.lock().unwrap();
+            match verb {
+                "RNTO" => {
+                    let item = items.remove(&from).unwrap();
+                    items.insert(path.into(), item);
+                    true
+                }
+                "DELE" => items.remove(path).is_some(),
+                "MKD" if !is_there => items.insert(path.into(), None).is_none(),
+                _ => false,
             }
-            "RNTO" => Some(moved(&mut self.shared.items.lock().unwrap())),
-            "DELE" if is_there => Some(drop(self.shared.items.lock().unwrap().remove(path))),
-            "MKD" if !is_there => Some(drop(self.shared.items.lock().unwrap().insert(path.into(), None))),
-            _ => None,
         };
         let dies = (verb == "RNTO" && lie == Lie::DiesRenaming) || (verb == "MKD" && lie == Lie::DiesMaking);
         match done {
-            Some(()) if dies => Err(Gone),
-            Some(()) => self.say("250 done").await,
-            None => self.say("550 no").await,
+            true if dies => Err(Gone),
+            true => self.say("250 done").await,
+            false => self.say("550 no").await,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::TryStreamExt as _;
+use portbook::delta::Expect;
 use portbook::provider::Provider as _;
 use portbook::provider::ftp::{Ftp, FtpOptions, FtpSecurity};
 use portbook::{Code, Trust};
@@ -13,7 +15,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::places::secured;
+use crate::contract;
+use crate::places::{open_to_all, secured};
 
 /// A server that has a certificate and a greeting; its port and the certificate.
 async fn greets(names: &[&str], until: i32) -> (u16, rcgen::Certificate) {
@@ -82,4 +85,31 @@ async fn a_pinned_certificate_is_enough() {
     ftp.root().await.unwrap();
     let untrusted = Ftp::open(FtpOptions { trust: Trust::System, ..options("") }).await.unwrap_err();
     assert_eq!(untrusted.code(), Code::Auth, "{untrusted}");
+}
+
+/// Tickets of TLS 1.3 are used once each; whatever a session does has to bring as many as it takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_does_not_run_out_of_tickets() {
+    let Some((server, options)) = secured("explicit", FtpSecurity::Explicit) else { return };
+    open_to_all(&server.directory().join("data"));
+    let ftp = Ftp::open(options("")).await.unwrap();
+    let refused = || {
+        let log = std::fs::read_to_string(server.directory().join("tls.log")).unwrap();
+        log.matches("did not reuse").count()
+    };
+    let node = contract::put(&ftp, "large", &vec![7; 3_000_000], Expect::Absent).await.unwrap();
+    for round in 0..12 {
+        contract::listed(&ftp, "").await;
+        assert_eq!(refused(), 0, "listing, round {round}");
+        assert_eq!(contract::stat(&ftp, "absent").await, None);
+        assert_eq!(refused(), 0, "absence, round {round}");
+        contract::put(&ftp, &format!("small-{round}"), b"x", Expect::Absent).await.unwrap();
+        contract::put(&ftp, &format!("empty-{round}"), b"", Expect::Absent).await.unwrap();
+        assert_eq!(refused(), 0, "upload, round {round}");
+        for length in [None, Some(10), Some(500_000)] {
+            let opened = ftp.read(&contract::path("large"), Some(&node), 1000, length).await.unwrap();
+            opened.bytes.try_collect::<Vec<_>>().await.unwrap();
+            assert_eq!(refused(), 0, "download of {length:?}, round {round}");
+        }
+    }
 }

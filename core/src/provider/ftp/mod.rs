@@ -30,6 +30,7 @@ mod server;
 mod session;
 mod stage;
 mod text;
+mod tickets;
 mod trash;
 mod wire;
 
@@ -133,9 +134,13 @@ async fn explore(server: &Server, lease: &mut Lease) -> Result<(Base, Folding)> 
     if !server.features().mlst {
         server.set_list_all(lease.lists_all(&base).await?);
     }
+    let items = match lease.list(&base, &RelPath::root()).await? {
+        Seen::All(items) => items,
+        Seen::Some(..) | Seen::Refused(_) => Vec::new(),
+    };
     let folding = Folding {
-        case: server.features().windows || folds(lease, &base, swapped_case).await,
-        unicode: folds(lease, &base, other_form).await,
+        case: server.features().windows || folds(lease, &base, &items, swapped_case).await,
+        unicode: folds(lease, &base, &items, other_form).await,
     };
     Ok((base, folding))
 }
@@ -159,19 +164,31 @@ fn other_form(name: &[u8]) -> Vec<u8> {
 
 /// Whether a name is found in its other form as well: one of the root's, or the root's own. Without a name that tells it is
 /// not assumed, as nothing is written to find out.
-async fn folds(lease: &mut Lease, base: &Base, other: fn(&[u8]) -> Vec<u8>) -> bool {
-    let root = RelPath::root();
-    for base in [Some(base.clone()), base.parent()].into_iter().flatten() {
-        let Ok(Seen::All(items)) = lease.list(&base, &root).await else { continue };
-        let is_other = |item: &look::Item| Name::new(&other(item.name.as_bytes())).filter(|other| *other != item.name);
-        let Some((item, other)) = items.iter().find_map(|item| is_other(item).map(|other| (item, other))) else {
-            continue;
-        };
-        return !items.iter().any(|item| item.name == other)
-            && matches!(lease.look("look at", &base, &root.join(&other)).await,
-                Ok(Look::There(node)) if root::same(&node, &item.node));
+async fn folds(lease: &mut Lease, base: &Base, items: &[look::Item], other: fn(&[u8]) -> Vec<u8>) -> bool {
+    if let Some(answer) = folds_among(lease, base, items, other).await {
+        return answer;
     }
-    false
+    let Some(above) = base.parent() else { return false };
+    match lease.list(&above, &RelPath::root()).await {
+        Ok(Seen::All(items)) => folds_among(lease, &above, &items, other).await.unwrap_or(false),
+        Ok(Seen::Some(..) | Seen::Refused(_)) | Err(_) => false,
+    }
+}
+
+/// None: no name tells.
+async fn folds_among(
+    lease: &mut Lease,
+    base: &Base,
+    items: &[look::Item],
+    other: fn(&[u8]) -> Vec<u8>,
+) -> Option<bool> {
+    let is_other = |item: &look::Item| Name::new(&other(item.name.as_bytes())).filter(|other| *other != item.name);
+    let (item, other) = items.iter().find_map(|item| is_other(item).map(|other| (item, other)))?;
+    if items.iter().any(|item| item.name == other) {
+        return Some(false);
+    }
+    let looked = lease.look("look at", base, &RelPath::root().join(&other)).await;
+    Some(matches!(looked, Ok(Look::There(node)) if root::same(&node, &item.node)))
 }
 
 fn capabilities(features: &Features, folding: &Folding) -> Capabilities {

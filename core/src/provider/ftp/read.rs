@@ -60,6 +60,7 @@ pub(super) async fn open(
         let (wire, skip) = match lease.begin(READ, "RETR", Some(&at), offset).await? {
             Begun::Open(wire) => (wire, 0),
             Begun::Refused(reply) if offset > 0 && reply.is_unsupported() => {
+                lease.reconnect().await?;
                 match lease.begin(READ, "RETR", Some(&at), 0).await? {
                     Begun::Open(wire) => (wire, offset),
                     Begun::Refused(reply) => return Err(reply.error(READ, path).into()),

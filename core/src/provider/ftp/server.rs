@@ -31,9 +31,11 @@ pub(super) struct Server {
     pub(super) options: FtpOptions,
     pub(super) subject: Arc<str>,
     pub(super) traffic: Arc<Traffic>,
-    config: Option<ClientConfig>,
+    config: Mutex<Option<Arc<ClientConfig>>>,
     features: OnceLock<Features>,
     list_all: AtomicBool,
+    is_limited: AtomicBool,
+    is_unlimited: AtomicBool,
     pasv: Arc<AtomicBool>,
     pool: Mutex<Pool>,
     returned: Notify,
@@ -66,16 +68,18 @@ impl Drop for Place<'_> {
 impl Server {
     pub(super) fn new(options: FtpOptions) -> Result<Arc<Self>> {
         options.check()?;
-        let config = wire::config(&options)?;
+        let config = wire::config(&options, options.tls12_only)?.map(Arc::new);
         let subject: Arc<str> = options.server().into();
         let traffic = Traffic::to(&subject, LANES);
         Ok(Arc::new(Self {
             options,
             subject,
             traffic,
-            config,
+            config: Mutex::new(config),
             features: OnceLock::new(),
             list_all: AtomicBool::new(false),
+            is_limited: AtomicBool::new(false),
+            is_unlimited: AtomicBool::new(false),
             pasv: Arc::default(),
             pool: Mutex::new(Pool { idle: Vec::new(), open: 0, most: MOST }),
             returned: Notify::new(),
@@ -90,6 +94,20 @@ impl Server {
 
     pub(super) fn set_list_all(&self, list_all: bool) {
         self.list_all.store(list_all, Ordering::Relaxed);
+    }
+
+    /// From now on sessions are of TLS 1.2, which are resumed any number of times. Each data connection of TLS 1.3 takes a
+    /// ticket, and some servers bring no new one with an upload and refuse a data connection without.
+    fn limit_tls(&self) {
+        let may = !self.is_unlimited.load(Ordering::Relaxed) && !self.options.tls12_only;
+        if may && let Ok(config) = wire::config(&self.options, true) {
+            *self.config() = config.map(Arc::new);
+            self.is_limited.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn config(&self) -> std::sync::MutexGuard<'_, Option<Arc<ClientConfig>>> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A session that is ready for a command.
@@ -129,8 +147,18 @@ impl Server {
     async fn open(self: &Arc<Self>) -> Result<Lease> {
         let place = Place(self);
         let has_others = self.pool().open > 1;
-        let (options, config) = (&self.options, self.config.as_ref());
-        let mut session = login::begin(options, config, &self.subject, &self.pasv, has_others).await?;
+        let config = self.config().clone();
+        let begun = login::begin(&self.options, config.as_deref(), &self.subject, &self.pasv, has_others).await;
+        let mut session = match begun {
+            // A server without TLS 1.2 may do without resumption.
+            Err(e) if e.code() == Code::Offline && self.is_limited.swap(false, Ordering::Relaxed) => {
+                self.is_unlimited.store(true, Ordering::Relaxed);
+                let config = wire::config(&self.options, self.options.tls12_only)?.map(Arc::new);
+                self.config().clone_from(&config);
+                login::begin(&self.options, config.as_deref(), &self.subject, &self.pasv, has_others).await?
+            }
+            begun => begun?,
+        };
         let features = match self.features.get() {
             Some(features) => features.clone(),
             None => {
@@ -188,8 +216,12 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(session) = self.session.take() else { return };
+        let is_spent = session.secure.as_ref().is_some_and(wire::Secure::is_spent);
+        if is_spent {
+            self.server.limit_tls();
+        }
         let mut pool = self.server.pool();
-        if session.is_in_sync() {
+        if session.is_in_sync() && !is_spent {
             pool.idle.push(session);
         } else {
             pool.open -= 1;

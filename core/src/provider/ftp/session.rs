@@ -142,6 +142,10 @@ impl Session {
         }
         let reply = self.ask(action, verb, argument).await?;
         if !reply.is_preliminary() {
+            if offset > 0 {
+                // Some servers keep the offset for the next transfer.
+                self.give_up();
+            }
             return Ok(Begun::Refused(reply));
         }
         let Some(secure) = self.secure.clone() else { return Ok(Begun::Open(Wire::Plain(stream))) };

@@ -164,7 +164,6 @@ async fn send(
         Ok(Ok(())) => lease.finish(STAGE).await?,
         Ok(Err(_)) | Err(_) => broken(lease, target, "the connection broke").await?,
     };
-    wire.farewell().await;
     if reply.is_done() { Ok(content) } else { Err(reply.error(STAGE, target).into()) }
 }
 

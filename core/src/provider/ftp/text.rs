@@ -216,7 +216,7 @@ mod tests {
             ),
             ("12-31-99  23:04                       5  x", entry(Kind::File, 5, " x", "1999-12-31")),
             ("01-02-26  03:04AM <DIR> narrow", entry(Kind::Dir, 0, "narrow", "2026-01-02")),
-            ("01-02-26  03:04AM    <JUNCTION>          j", entry(Kind::Other, 0, "j", "2026-01-02")),
+            ("01-02-26  03:04AM    <JUNCTION>        j", entry(Kind::Other, 0, "j", "2026-01-02")),
         ];
         for (line, expected) in cases {
             assert_eq!(item(line), expected, "{line}");

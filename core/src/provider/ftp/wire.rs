@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::options::{FtpOptions, FtpSecurity};
+use super::tickets::Tickets;
 use crate::error::{Code, Error, Result};
 use crate::tls;
 
@@ -25,8 +26,6 @@ use crate::tls;
 pub(super) const CONNECT: Duration = Duration::from_secs(20);
 /// How long a server may be silent before it counts as gone.
 pub(super) const SILENCE: Duration = Duration::from_secs(60);
-/// How long a server may take to close a data connection after it confirmed the transfer.
-const FAREWELL: Duration = Duration::from_secs(1);
 /// Routers forget connections that say nothing; a control connection does while a long transfer runs.
 const KEEPALIVE: Duration = Duration::from_secs(45);
 
@@ -43,13 +42,14 @@ pub(super) enum Wire {
 pub(super) struct Secure {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
+    tickets: Arc<Tickets>,
 }
 
 /// The configuration that all sessions begin with.
-pub(super) fn config(options: &FtpOptions) -> Result<Option<ClientConfig>> {
+pub(super) fn config(options: &FtpOptions, tls12_only: bool) -> Result<Option<ClientConfig>> {
     match options.security {
         FtpSecurity::None => Ok(None),
-        FtpSecurity::Explicit | FtpSecurity::Implicit => tls::config(&options.trust, options.tls12_only).map(Some),
+        FtpSecurity::Explicit | FtpSecurity::Implicit => tls::config(&options.trust, tls12_only).map(Some),
     }
 }
 
@@ -57,9 +57,14 @@ impl Secure {
     pub(super) fn of_session(config: &ClientConfig, host: &str) -> Result<Self> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|e| Error::new(Code::Invalid, "use the host", host.escape_debug()).because(e))?;
-        let mut config = config.clone();
-        config.resumption = Resumption::in_memory_sessions(32);
-        Ok(Self { config: Arc::new(config), name })
+        let (mut config, tickets) = (config.clone(), Arc::new(Tickets::default()));
+        config.resumption = Resumption::store(tickets.clone());
+        Ok(Self { config: Arc::new(config), name, tickets })
+    }
+
+    /// No further data connection could resume the session, though it was one that is resumed by tickets.
+    pub(super) fn is_spent(&self) -> bool {
+        self.tickets.are_spent()
     }
 
     /// Secures a connection.
@@ -116,15 +121,6 @@ impl Wire {
         match self {
             Self::Plain(stream) => Some(stream),
             Self::Tls(_) => None,
-        }
-    }
-
-    /// Reads what a server says that only receives: tickets of TLS 1.3. Each is good for one further data connection, and
-    /// a server that insists on them refuses the next when there is none left.
-    pub(super) async fn farewell(&mut self) {
-        if matches!(self, Self::Tls(_)) {
-            // It has confirmed the transfer; how the connection ends says nothing more.
-            let _ = timeout(FAREWELL, tokio::io::copy(self, &mut tokio::io::sink())).await;
         }
     }
 }
