@@ -53,7 +53,6 @@ mod session;
 pub mod store;
 pub mod table;
 mod tenants;
-#[allow(dead_code, reason = "its first user follows")]
 mod tls;
 pub mod upkeep;
 pub mod vault;

@@ -1,5 +1,6 @@
 //! A book used by one user of one tenant. Every call goes through one.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -7,17 +8,19 @@ use uuid::Uuid;
 use crate::book::BookInner;
 use crate::conduit::{self, Conduit, ConduitOptions, Place, Upkeep, VerifyOptions, VerifyReport};
 use crate::error::{Code, Error, Result};
-use crate::model::{Activity, PreviewId, Progress, Sides, SyncError, TABLES, Table, TenantId, UserId, ValueKind};
+use crate::model::{
+    Activity, PreviewId, Progress, Sides, SyncError, TABLES, Table, TenantId, UserId, ValueKind, VolumeId,
+};
 use crate::operation::preview::Previews;
 use crate::operation::{
     ActivityFilter, ChangeFilter, ChangeId, ErrorFilter, GenerationSummary, Listing, PreviewChange, PreviewFilter,
     PreviewSummary, ProgressFilter, ProgressWatch, StoredPreview, failures, history, watch,
 };
-use crate::provider::Provider;
+use crate::provider::{Access, Address, Provider};
 use crate::rows::{JsonRows, Rows};
 use crate::table::{PageKey, Tables};
 use crate::vault::SealedColumn;
-use crate::volume::{self, Naming, Volume};
+use crate::volume::{self, Naming, SavedVolume, Volume};
 
 /// A book used by one user of one tenant. Cheap to clone.
 #[derive(Clone)]
@@ -114,6 +117,68 @@ impl Session {
     pub async fn volume_on(&self, name_or_id: impl Into<String>, place: Arc<dyn Provider>) -> Result<Volume> {
         let (book, tenant, user, name) = (self.book.clone(), self.tenant, self.user, Naming(name_or_id.into()));
         self.book.run(async move { volume::open(book, tenant, user, &name, Some(place)).await }).await
+    }
+
+    /// A directory of a saved volume, by the volume's name or id, with what is sealed in the book to let one in.
+    ///
+    /// ```no_run
+    /// # async fn example(session: portbook::Session) -> portbook::Result<()> {
+    /// use portbook::conduit::{ConduitOptions, Place};
+    /// use portbook::provider::Access;
+    ///
+    /// let access = Access { user: Some("id".into()), password: Some("secret".into()), ..Access::default() };
+    /// session.save_volume("photos", "s3://bucket/photos".parse()?, access).await?;
+    /// let photos = session.place("photos", "2026").await?;
+    /// session.connect(photos, Place::Local("/srv/photos/2026".into()), ConduitOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `not_found` when there is no such volume; `invalid` when it is not active, or the path leads out of it; `wrong_key`
+    /// when the book was opened without its key.
+    pub async fn place(&self, volume: impl Into<String>, path: impl Into<String>) -> Result<Place> {
+        let (book, tenant, volume, path) = (self.book.clone(), self.tenant, volume.into(), path.into());
+        self.book.run(async move { volume::place(&book, tenant, &volume, &path).await }).await
+    }
+
+    /// Saves a place behind a URL as a volume, with what lets one in there, sealed.
+    ///
+    /// # Errors
+    /// `conflict` when the name is taken; `invalid`; `wrong_key` when the book was opened without its key and there is
+    /// something to seal.
+    pub async fn save_volume(&self, name: impl Into<String>, address: Address, access: Access) -> Result<VolumeId> {
+        let (book, tenant, name) = (self.book.clone(), self.tenant, name.into());
+        let save = async move { volume::save(&book, tenant, &name, &address, &access).await.map(|saved| saved.id) };
+        self.book.run(save).await
+    }
+
+    /// Saves a directory of this machine as a volume, and approves it.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such directory; `conflict` when the name is taken.
+    pub async fn save_directory(&self, name: impl Into<String>, path: impl Into<PathBuf>) -> Result<VolumeId> {
+        let (book, tenant, name, path) = (self.book.clone(), self.tenant, name.into(), path.into());
+        let save = async move { volume::save_directory(&book, tenant, &name, &path).await.map(|saved| saved.id) };
+        self.book.run(save).await
+    }
+
+    /// The saved volumes by their names, without what lets one in. Needs no key of the book.
+    ///
+    /// # Errors
+    /// `storage`, `busy`.
+    pub async fn volumes(&self) -> Result<Vec<SavedVolume>> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { volume::saved(&book, tenant).await }).await
+    }
+
+    /// Forgets a saved volume, with what lets one in. What is stored there stays.
+    ///
+    /// # Errors
+    /// `not_found`; `conflict` while files or conduits of it are in the book.
+    pub async fn remove_volume(&self, name: impl Into<String>) -> Result<()> {
+        let (book, tenant, name) = (self.book.clone(), self.tenant, name.into());
+        self.book.run(async move { volume::remove(&book, tenant, &name).await }).await
     }
 
     /// The rows of a table, of this session's tenant.

@@ -81,6 +81,7 @@ answers() {
     tries=0
     until python3 -c "import socket; socket.create_connection(('127.0.0.1', $1), 1).close()" 2>/dev/null; do
         tries=$((tries + 1))
+        kill -0 "$(tail -n 1 "$dir/pids")" 2>/dev/null || { cat "$dir/log" >&2; cannot "it ended at once"; }
         [ "$tries" -lt 150 ] || { cat "$dir/log" >&2; cannot "it does not answer on port $1"; }
         sleep 0.1
     done

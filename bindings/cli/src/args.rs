@@ -46,6 +46,38 @@ pub(crate) enum Command {
     Verify(Verify),
     /// List past runs
     History(History),
+    /// Save places and what lets one in there under a name: `NAME:path` is then a place
+    #[command(subcommand)]
+    Volume(Volume),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Volume {
+    /// Save a place; what lets one in is taken from PORTBOOK_* variables or asked for, and sealed with the book's key
+    Add {
+        /// The name, without a colon or a slash
+        #[arg(value_parser = volume_name)]
+        name: String,
+
+        /// A URL, or the path of a directory of this machine
+        place: OsString,
+    },
+    /// List saved volumes
+    List,
+    /// Forget a volume; what is stored there stays
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// What `NAME:path` can be told by: no drive, no cloud, no URL.
+fn volume_name(text: &str) -> Result<String, String> {
+    let taken = ["onedrive", "gdrive", "dropbox", "box"];
+    if text.chars().count() < 2 || text.contains([':', '/', '\\']) || text.starts_with('.') || taken.contains(&text) {
+        return Err("a name has at least two characters, no colon and no slash, and is not that of a cloud".into());
+    }
+    Ok(text.to_owned())
 }
 
 /// What decides about the plan, for `preview` and `sync` alike.

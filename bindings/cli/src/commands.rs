@@ -17,6 +17,7 @@ use crate::cancel::{self, Cancel};
 use crate::key;
 use crate::place::Place;
 use crate::render::{self, ChangeLine, Counts, Progress, Style};
+use crate::volumes;
 
 /// Changes that a person is shown before the table says how many more there are.
 const SHOWN: usize = 200;
@@ -37,6 +38,7 @@ pub(crate) fn run(args: &Args, cancel: &Cancel) -> Result<u8> {
         Command::Sync(sync) => self::sync(args, sync, cancel),
         Command::Verify(command) => verify(args, command),
         Command::History(command) => history(args, command),
+        Command::Volume(command) => with_book(args, |session| volumes::run(args, session, command)),
     }
 }
 
@@ -61,11 +63,16 @@ fn open(args: &Args) -> Result<Book> {
     }))
 }
 
-fn place(word: &std::ffi::OsStr) -> Result<conduit::Place> {
-    Ok(conduit::Place::Local(Place::parse(word)?.into_local()?))
+/// What SRC and DST name. Words that name nothing are refused before the book is opened.
+fn words(src: &std::ffi::OsStr, dst: &std::ffi::OsStr) -> Result<(Place, Place)> {
+    Ok((Place::parse(src)?, Place::parse(dst)?))
 }
 
 type Places = (conduit::Place, conduit::Place);
+
+fn open_places(session: &Session, words: (Place, Place)) -> Result<Places> {
+    Ok((words.0.open(session)?, words.1.open(session)?))
+}
 
 /// What the line asks for. What a line has no word for stays as the book remembers it, from a host that has one.
 fn options(session: &Session, places: &Places, plan: &args::Preview) -> Result<ConduitOptions> {
@@ -94,8 +101,9 @@ fn run_options(session: &Session, places: &Places, command: &args::Sync) -> Resu
 
 fn preview(args: &Args, plan: &args::Preview) -> Result<u8> {
     let begun = Instant::now();
-    let places = (place(&plan.src)?, place(&plan.dst)?);
+    let words = words(&plan.src, &plan.dst)?;
     with_book(args, |session| {
+        let places = open_places(session, words)?;
         let options = options(session, &places, plan)?;
         let conduit = portbook::wait(session.connect(places.0, places.1, options))?;
         let summary = look(args, &conduit, asked(plan))?;
@@ -216,8 +224,9 @@ fn counts(counts: &portbook::operation::Counts, bytes: u64, generation: i64, ela
 
 fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
     let plan = &command.plan;
-    let places = (place(&plan.src)?, place(&plan.dst)?);
+    let words = words(&plan.src, &plan.dst)?;
     with_book(args, |session| {
+        let places = open_places(session, words)?;
         let conduit = match command.preview {
             Some(id) => portbook::wait(session.conduit_of(id, places.0, places.1))?,
             None => {
@@ -353,9 +362,12 @@ fn show_report(args: &Args, report: &RunReport) -> Result<u8> {
 
 fn verify(args: &Args, command: &args::Verify) -> Result<u8> {
     let begun = Instant::now();
-    let places = (place(&command.src)?, place(&command.dst)?);
+    let words = words(&command.src, &command.dst)?;
     let options = VerifyOptions { filters: None, checksum: command.checksum };
-    let report = with_book(args, |session| portbook::wait(session.verify(places.0, places.1, options)))?;
+    let report = with_book(args, |session| {
+        let places = open_places(session, words)?;
+        portbook::wait(session.verify(places.0, places.1, options))
+    })?;
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         let differences: Vec<_> = report
@@ -399,11 +411,14 @@ fn part(report: &VerifyReport) -> Option<String> {
 }
 
 fn history(args: &Args, command: &args::History) -> Result<u8> {
-    let places = match (&command.src, &command.dst) {
-        (Some(src), Some(dst)) => Some((place(src)?, place(dst)?)),
+    let words = match (&command.src, &command.dst) {
+        (Some(src), Some(dst)) => Some(words(src, dst)?),
         _ => None,
     };
-    let runs = with_book(args, |session| portbook::wait(session.history(places, HISTORY)))?;
+    let runs = with_book(args, |session| {
+        let places = words.map(|words| open_places(session, words)).transpose()?;
+        portbook::wait(session.history(places, HISTORY))
+    })?;
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         let runs: Vec<_> = runs
@@ -449,6 +464,6 @@ fn history(args: &Args, command: &args::History) -> Result<u8> {
     out.flush().map_err(print_failed).map(|()| 0)
 }
 
-fn print_failed(error: io::Error) -> Error {
+pub(crate) fn print_failed(error: io::Error) -> Error {
     Error::io("print the answer", "", error)
 }

@@ -1,6 +1,7 @@
 //! `portbook`: a person's and a script's way to the engine. A host application like any other: it uses the public API
 //! of the crate `portbook` and nothing else.
 
+mod access;
 mod args;
 mod book_path;
 mod cancel;
@@ -8,6 +9,7 @@ mod commands;
 mod key;
 mod place;
 mod render;
+mod volumes;
 
 use std::process::ExitCode;
 

@@ -8,10 +8,13 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use portbook::{Code, Error, Result};
+use portbook::provider::Address;
+use portbook::{Code, Error, Result, Session, conduit};
 
-const SCHEMES: &[&str] =
-    &["s3", "sftp", "ftp", "ftps", "dav", "davs", "http", "https", "postgres", "mysql", "sqlite", "sharepoint"];
+use crate::access;
+
+/// Schemes of stores of records, and of what cannot be reached yet.
+const OTHER_SCHEMES: &[&str] = &["postgres", "mysql", "sqlite", "sharepoint"];
 const CLOUDS: &[&str] = &["onedrive", "gdrive", "dropbox", "box"];
 
 /// A place as it was typed.
@@ -19,14 +22,18 @@ const CLOUDS: &[&str] = &["onedrive", "gdrive", "dropbox", "box"];
 pub(crate) enum Place {
     /// A path on this machine.
     Local(PathBuf),
-    /// A saved volume or connection.
+    /// A directory of a saved volume.
     Saved {
-        /// Its name.
+        /// The volume's name.
         name: String,
+        /// The path on it.
+        path: String,
     },
-    /// A storage service or a record store behind a URL.
-    Remote {
-        /// How it is spoken to: `s3`, `postgres`, `onedrive` …
+    /// A storage service behind a URL.
+    Remote(Address),
+    /// A record store, or a cloud.
+    Other {
+        /// How it is spoken to: `postgres`, `onedrive` …
         scheme: &'static str,
     },
 }
@@ -47,49 +54,59 @@ impl Place {
         };
         let (head, rest) = (&bytes[..colon], &bytes[colon + 1..]);
         let Ok(head) = std::str::from_utf8(head) else { return local() };
-        let is_url = rest.starts_with(b"//");
-        if is_url {
-            return Self::of_url(head, &rest[2..]);
+        if rest.starts_with(b"//") {
+            return Self::of_url(head, word);
         }
         if let Some(scheme) = CLOUDS.iter().find(|cloud| **cloud == head) {
-            return Ok(Self::Remote { scheme });
+            return Ok(Self::Other { scheme });
         }
         match head.len() {
             0 => local(),
             1 if head.starts_with(|c: char| c.is_ascii_alphabetic()) => local(),
-            _ => Ok(Self::Saved { name: head.to_owned() }),
+            _ => {
+                let path = std::str::from_utf8(rest).map_err(|_| {
+                    Error::new(Code::Invalid, "use the volume", head.escape_debug()).because("the path is not UTF-8")
+                })?;
+                Ok(Self::Saved { name: head.to_owned(), path: path.to_owned() })
+            }
         }
     }
 
-    fn of_url(scheme: &str, rest: &[u8]) -> Result<Self> {
-        let known = SCHEMES.iter().find(|known| known.eq_ignore_ascii_case(scheme)).ok_or_else(|| {
-            Error::new(Code::Invalid, "use the place", format_args!("{}://…", scheme.escape_debug()))
-                .because("this scheme is unknown")
-                .advise("a local path with a colon is written ./a:b")
-        })?;
-        let authority = rest.split(|b| *b == b'/').next().unwrap_or_default();
-        let user = authority.iter().rposition(|b| *b == b'@').map(|at| &authority[..at]);
-        if user.is_some_and(|user| user.contains(&b':')) {
-            // The word itself is left out: it holds the password.
-            return Err(Error::new(Code::Invalid, "use the place", format_args!("{known}://…"))
-                .because("it carries a password, which every user of this machine can see")
-                .advise("credentials come from the book, from PORTBOOK_* variables or from a prompt"));
+    fn of_url(scheme: &str, word: &OsStr) -> Result<Self> {
+        let is = |known: &&&str| known.eq_ignore_ascii_case(scheme);
+        if let Some(scheme) = OTHER_SCHEMES.iter().find(is) {
+            return Ok(Self::Other { scheme });
         }
-        Ok(Self::Remote { scheme: known })
+        let invalid = |reason: &str| {
+            Error::new(Code::Invalid, "use the place", format_args!("{}://…", scheme.escape_debug())).because(reason)
+        };
+        if !Address::SCHEMES.iter().any(|known| is(&known)) {
+            return Err(invalid("this scheme is unknown").advise("a local path with a colon is written ./a:b"));
+        }
+        word.to_str().ok_or_else(|| invalid("it is not UTF-8"))?.parse().map(Self::Remote)
     }
 
-    /// The path, when the place is on this machine.
+    /// The place for the engine, with what lets one in from the book, from variables or from the person at the terminal.
     ///
     /// # Errors
-    /// `unsupported`, naming the scheme or the volume, for every other place.
-    pub(crate) fn into_local(self) -> Result<PathBuf> {
+    /// `unsupported`, naming the scheme, for what cannot be synced as files; `not_found` for a volume that was never saved;
+    /// `invalid`, `auth`, `wrong_key`.
+    pub(crate) fn open(self, session: &Session) -> Result<conduit::Place> {
         match self {
-            Self::Local(path) => Ok(path),
-            Self::Saved { name } => Err(Error::new(Code::Unsupported, "use the volume", name.escape_debug())
-                .because("this version syncs local folders only")
-                .advise("a local path with a colon is written ./a:b")),
-            Self::Remote { scheme } => Err(Error::new(Code::Unsupported, "use the scheme", scheme)
-                .because("this version syncs local folders only")),
+            Self::Local(path) => Ok(conduit::Place::Local(path)),
+            Self::Saved { name, path } => portbook::wait(session.place(name, path)).map_err(|e| match e.code() {
+                Code::NotFound => {
+                    e.advise("`portbook volume add` saves one; a local path with a colon is written ./a:b")
+                }
+                _ => e,
+            }),
+            Self::Remote(address) => {
+                let mut access = access::from_variables(&address, &|name| std::env::var_os(name))?;
+                access::ask(&address, &mut access)?;
+                Ok((address, access).into())
+            }
+            Self::Other { scheme } => Err(Error::new(Code::Unsupported, "use the scheme", scheme)
+                .because("this version syncs folders and storage services only")),
         }
     }
 }
@@ -113,28 +130,22 @@ mod tests {
     fn a_name_before_the_first_slash_is_a_saved_volume() {
         for word in ["nas:", "nas:a/b", "nas:/a", "s3:x", "1nas:a"] {
             let name = word.split(':').next().unwrap_or_default().to_owned();
-            assert_eq!(parse(word), Place::Saved { name }, "{word}");
+            let path = word.split_once(':').map(|(_, path)| path.to_owned()).unwrap_or_default();
+            assert_eq!(parse(word), Place::Saved { name, path }, "{word}");
         }
     }
 
     #[test]
     fn urls_go_by_their_scheme() {
-        for scheme in SCHEMES {
-            assert_eq!(parse(&format!("{scheme}://user@host:22/path:x@y")), Place::Remote { scheme });
+        for scheme in Address::SCHEMES {
+            let word = format!("{scheme}://host/path:x@y");
+            assert_eq!(parse(&word), Place::Remote(word.parse().expect("an address")));
+        }
+        for scheme in OTHER_SCHEMES {
+            assert_eq!(parse(&format!("{scheme}://user@host:22/path:x@y")), Place::Other { scheme });
         }
         for scheme in CLOUDS {
-            assert_eq!(parse(&format!("{scheme}:a/b")), Place::Remote { scheme });
-        }
-        assert_eq!(parse("S3://bucket"), Place::Remote { scheme: "s3" });
-    }
-
-    #[test]
-    fn only_local_places_can_be_used_yet() {
-        assert_eq!(parse("a").into_local().expect("local"), PathBuf::from("a"));
-        for (word, named) in [("s3://b/p", "s3"), ("onedrive:x", "onedrive"), ("nas:x", "nas")] {
-            let error = parse(word).into_local().expect_err("not local");
-            assert_eq!(error.code(), Code::Unsupported);
-            assert!(error.to_string().contains(named), "{error}");
+            assert_eq!(parse(&format!("{scheme}:a/b")), Place::Other { scheme });
         }
     }
 

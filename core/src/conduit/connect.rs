@@ -9,10 +9,12 @@ use crate::book::BookInner;
 use crate::delta::{Limits, MaxDelete};
 use crate::error::{Code, Error, Result};
 use crate::model::shown;
-use crate::model::{self, ConduitId, ConflictPolicy, NameClash, Side, Sides, SyncMode, TenantId, UserId, Verify};
+use crate::model::{
+    self, ConduitId, ConflictPolicy, NameClash, Side, Sides, SyncMode, TenantId, UserId, Verify, VolumeId,
+};
 use crate::operation::clock::micros;
 use crate::provider::local::Local;
-use crate::provider::{Bandwidth, Provider};
+use crate::provider::{Access, Address, Bandwidth, Provider};
 use crate::store::{Record, Statement, Value, Write, select};
 
 use super::filter::Filters;
@@ -33,6 +35,23 @@ pub enum Place {
         /// The provider.
         provider: Arc<dyn Provider>,
     },
+    /// A directory of a saved volume; see [`Session::place`](crate::Session::place).
+    Volume {
+        /// The volume.
+        volume: VolumeId,
+        /// The path there, components separated by `/`; empty for its root.
+        path: String,
+        /// Where that is, and what lets one in.
+        at: Arc<(Address, Access)>,
+    },
+    /// A directory behind a URL. It is opened when it is needed, and made when it is a target that does not exist.
+    Remote(Arc<(Address, Access)>),
+}
+
+impl From<(Address, Access)> for Place {
+    fn from(at: (Address, Access)) -> Self {
+        Self::Remote(Arc::new(at))
+    }
 }
 
 impl Place {
@@ -41,6 +60,7 @@ impl Place {
         match self {
             Self::Local(path) => shown(path),
             Self::Provider { provider, .. } => provider.display(),
+            Self::Volume { at, .. } | Self::Remote(at) => at.0.to_string(),
         }
     }
 
@@ -49,6 +69,17 @@ impl Place {
         match self {
             Self::Local(path) => path.as_os_str().as_encoded_bytes().to_vec(),
             Self::Provider { key, .. } => key.as_bytes().to_vec(),
+            Self::Volume { path, .. } => path.as_bytes().to_vec(),
+            Self::Remote(at) => at.0.key(&at.1).into_bytes(),
+        }
+    }
+
+    /// The volume that its key is a path on; none for a URL or a host's own provider.
+    fn volume(&self, local: Uuid) -> Option<Uuid> {
+        match self {
+            Self::Local(_) => Some(local),
+            Self::Provider { .. } | Self::Remote(_) => None,
+            Self::Volume { volume, .. } => Some(volume.0),
         }
     }
 
@@ -205,29 +236,35 @@ async fn remembered(book: &BookInner, tenant: TenantId, id: i64) -> Result<Condu
 
 /// Neither root may lie within the other: a run would carry what it makes.
 fn apart(places: &Sides<Place>) -> Result<()> {
-    let (Place::Local(left), Place::Local(right)) = (&places.left, &places.right) else {
-        if places.left.key() == places.right.key() {
-            return Err(
-                Error::new(Code::Invalid, "sync", places.left.display()).because("source and target are the same")
-            );
-        }
-        return Ok(());
-    };
     let refuse = |reason: &str| {
-        let both = format!("{} and {}", shown(left), shown(right));
+        let both = format!("{} and {}", places.left.display(), places.right.display());
         Err(Error::new(Code::Invalid, "sync", both)
             .because(reason)
             .advise("name two directories apart from each other"))
     };
-    if left == right {
+    let (is_same, is_inside, is_around) = match (&places.left, &places.right) {
+        (Place::Local(left), Place::Local(right)) => (left == right, right.starts_with(left), left.starts_with(right)),
+        (left, right) if left.volume(Uuid::nil()) == right.volume(Uuid::nil()) => {
+            let (left, right) = (left.key(), right.key());
+            (left == right, lies_in(&right, &left), lies_in(&left, &right))
+        }
+        _ => return Ok(()),
+    };
+    if is_same {
         refuse("source and target are the same directory")
-    } else if right.starts_with(left) {
+    } else if is_inside {
         refuse("the target lies inside the source")
-    } else if left.starts_with(right) {
+    } else if is_around {
         refuse("the source lies inside the target")
     } else {
         Ok(())
     }
+}
+
+/// Whether a key names a directory beneath that of another key of the same volume, or of a URL.
+fn lies_in(key: &[u8], root: &[u8]) -> bool {
+    let root = root.strip_suffix(b"/").unwrap_or(root);
+    root.is_empty() || key.strip_prefix(root).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
 /// The volume of this machine's directories: driver `local`, rooted at `/`.
@@ -265,10 +302,7 @@ async fn local_volume(book: &BookInner, tenant: TenantId) -> Result<Uuid> {
 
 async fn entry(book: &BookInner, tenant: TenantId, volume: Uuid, place: &Place) -> Result<i64> {
     let key = place.key();
-    let volume = match place {
-        Place::Local(_) => Value::Uuid(volume),
-        Place::Provider { .. } => Value::Null,
-    };
+    let volume = place.volume(volume).map_or(Value::Null, Value::Uuid);
     if let Some(id) = known_entry(book, tenant, place).await? {
         return Ok(id);
     }
@@ -294,9 +328,20 @@ async fn known_entry(book: &BookInner, tenant: TenantId, place: &Place) -> Resul
         "SELECT id, volume_id FROM entry WHERE tenant_id = ?1 AND path = ?2 ORDER BY id",
         vec![Value::Uuid(tenant.0), Value::Blob(place.key())],
     );
-    let is_local = matches!(place, Place::Local(_));
     let rows = book.store.query(tenant, find).await?;
-    rows.iter().find(|row| row.is_null(1) != is_local).map(|row| row.int(0)).transpose()
+    for row in rows.iter() {
+        let on = if row.is_null(1) { None } else { Some(row.uuid(1)?) };
+        let is_it = match place {
+            // A path of this machine is on the volume that is rooted at `/`; no other has an absolute path.
+            Place::Local(_) => on.is_some(),
+            Place::Provider { .. } | Place::Remote(_) => on.is_none(),
+            Place::Volume { volume, .. } => on == Some(volume.0),
+        };
+        if is_it {
+            return row.int(0).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 async fn find(book: &BookInner, tenant: TenantId, left: i64, right: i64) -> Result<Option<(i64, ConduitId, bool)>> {
@@ -394,9 +439,13 @@ fn parse_max_delete(text: &str) -> Option<MaxDelete> {
 }
 
 /// Opens one end. A target that does not exist yet is made when `create` says so, and empty otherwise.
-pub(crate) fn open(place: &Place, create: bool, threads: u32) -> Result<Option<Arc<dyn Provider>>> {
+pub(crate) async fn open(place: &Place, create: bool, threads: u32) -> Result<Option<Arc<dyn Provider>>> {
     match place {
         Place::Provider { provider, .. } => Ok(Some(provider.clone())),
+        Place::Volume { at, .. } | Place::Remote(at) => match at.0.open_root(&at.1).await? {
+            None if create => at.0.make_root(&at.1).await.map(Some),
+            opened => Ok(opened),
+        },
         Place::Local(path) => {
             if !path.exists() {
                 if !create {

@@ -79,9 +79,9 @@ impl ConduitInner {
         let missing = |side: Side| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         };
-        let source = connect::open(&places.left, false, threads)?.ok_or_else(|| missing(Side::Left))?;
+        let source = connect::open(&places.left, false, threads).await?.ok_or_else(|| missing(Side::Left))?;
         let source_root = source.root().await?;
-        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create, threads)? {
+        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create, threads).await? {
             Some(target) => {
                 let root = target.root().await?;
                 (target, Some(root))

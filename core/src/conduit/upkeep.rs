@@ -40,7 +40,7 @@ pub(crate) async fn maintain(book: &Arc<BookInner>, tenant: TenantId) -> Result<
     let mut trashed = 0;
     for path in roots(book, tenant).await? {
         // A root that is missing, in use or closed to this user is tended at the end of its next run.
-        let Ok(Some(root)) = connect::open(&Place::Local(path), false, 1) else { continue };
+        let Ok(Some(root)) = connect::open(&Place::Local(path), false, 1).await else { continue };
         let Ok(_lock) = root.lock(true).await else { continue };
         trashed += root.empty_trash(before).await.unwrap_or_default();
     }
@@ -59,7 +59,12 @@ async fn end_transfers(book: &BookInner, tenant: TenantId) -> Result<u64> {
     let mut ended = 0;
     for row in book.store.query(tenant, ask).await?.iter() {
         // As with the trash: what cannot be reached now is tried again.
-        let Ok(Some(root)) = connect::open(&Place::Local(as_path(row.blob(3)?)), false, 1) else { continue };
+        let path = as_path(row.blob(3)?);
+        // A path on a saved volume is relative: its next run ends what it has left.
+        if !path.is_absolute() {
+            continue;
+        }
+        let Ok(Some(root)) = connect::open(&Place::Local(path), false, 1).await else { continue };
         let Ok(_lock) = root.lock(true).await else { continue };
         let path = RelPath::read(row, 1)?;
         if root.discard_staged(vec![(path, row.text(2)?.to_owned())]).await.is_err() {
@@ -94,7 +99,9 @@ async fn roots(book: &BookInner, tenant: TenantId) -> Result<Vec<PathBuf>> {
         vec![Value::Uuid(tenant.0)],
     );
     let rows = book.store.query(tenant, ask).await?;
-    rows.iter().map(|row| row.blob(0).map(as_path)).collect()
+    // Paths on saved volumes are relative; the trash there is tended at the end of their runs.
+    let paths = rows.iter().map(|row| row.blob(0).map(as_path));
+    paths.filter(|path| path.as_ref().map_or(true, |path| path.is_absolute())).collect()
 }
 
 fn as_path(bytes: &[u8]) -> PathBuf {

@@ -104,12 +104,12 @@ pub(crate) async fn verify(
     options: VerifyOptions,
 ) -> Result<VerifyReport> {
     let places = Sides::new(places.left.canonical()?, places.right.canonical()?);
-    let open = |side: Side| {
-        connect::open(&places[side], false, THREADS)?.ok_or_else(|| {
+    let open = async |side: Side| {
+        connect::open(&places[side], false, THREADS).await?.ok_or_else(|| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         })
     };
-    let sides = Sides::new(open(Side::Left)?, open(Side::Right)?);
+    let sides = Sides::new(open(Side::Left).await?, open(Side::Right).await?);
     let ledger = match conduit {
         Some(conduit) => Some(conduit.inner.ledger(conduit.inner.row().await?.generation)),
         None => None,

@@ -15,22 +15,35 @@
 //!    the ledger to the trash, and renames the staged file over the target in one atomic step.
 //! 4. [`flush`](Provider::flush) makes the renames durable. Only then does the ledger say that it happened.
 
+mod access;
+mod address;
 mod bandwidth;
+pub mod ftp;
+pub mod http;
 pub mod local;
 mod pace;
 mod resume;
+pub mod s3;
+pub mod sftp;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod source;
 pub mod traffic;
 pub(crate) mod vacant;
-#[allow(dead_code, reason = "its first user follows")]
 pub(crate) mod web;
+mod web_auth;
+mod web_etag;
+mod web_get;
+mod web_site;
+pub mod webdav;
 
+pub use access::Access;
+pub use address::{Address, Server, Web};
 pub use bandwidth::Bandwidth;
 pub use pace::{Limit, Pace};
 pub use resume::{Checkpoint, Keeper, Report, Resumable, is_interruption};
 pub use source::{Feed, InMemory, NativeSource, OfPlace, Opened, Source};
+pub use web_auth::WebAuth;
 
 use std::any::Any;
 

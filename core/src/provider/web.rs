@@ -95,6 +95,7 @@ pub(crate) async fn body_of_failure(mut response: Response) -> Vec<u8> {
 }
 
 /// An answer that is no success, in the server's own words.
+#[allow(dead_code, reason = "its first user follows")]
 pub(crate) fn refusal(
     action: &'static str,
     subject: impl std::fmt::Display,

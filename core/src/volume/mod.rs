@@ -28,6 +28,7 @@ mod put;
 mod quota;
 mod recover;
 mod rows;
+mod saved;
 mod shelf;
 
 use std::sync::Arc;
@@ -44,6 +45,8 @@ use crate::provider::{Feed, Opened, Provider};
 
 pub(crate) use self::open::{Naming, open};
 pub(crate) use self::recover::maintain;
+pub use self::saved::SavedVolume;
+pub(crate) use self::saved::{place, remove, save, save_directory, saved};
 
 /// How long room stays promised when nobody renews it. A transfer that lives renews it three times as often.
 const PROMISE: Duration = Duration::from_secs(600);

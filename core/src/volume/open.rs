@@ -6,6 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::path::Layout;
+use super::saved;
 use super::{Inner, PROMISE, Volume};
 use crate::book::BookInner;
 use crate::error::{Code, Error, Result};
@@ -54,7 +55,7 @@ pub(super) fn inactive(volume: &StorageVolume) -> Error {
         .advise("set is_active of its row")
 }
 
-async fn find(book: &Arc<BookInner>, tenant: TenantId, name: &Naming) -> Result<Stored<StorageVolume>> {
+pub(super) async fn find(book: &Arc<BookInner>, tenant: TenantId, name: &Naming) -> Result<Stored<StorageVolume>> {
     let tables = book.tables(tenant);
     let missing =
         || Error::new(Code::NotFound, "find the volume", name.0.escape_debug()).because("there is none of this name");
@@ -84,15 +85,15 @@ pub(super) async fn open_provider(
     match volume.row.driver {
         Driver::Local => Ok(Arc::new(Local::open(&approved(book, tenant, &volume.row).await?)?)),
         Driver::S3 | Driver::Ftp | Driver::Http => {
-            let error = Error::new(Code::Unsupported, "open the volume", volume.row.name.escape_debug());
-            Err(error.because(format_args!("its driver {} is not there yet", volume.row.driver.as_str())))
+            let (address, access) = saved::reached(book, tenant, volume).await?;
+            address.open(&access).await
         }
     }
 }
 
 /// The directory of a volume of this machine: that of `config.local_path_id`, or `config.path` within any approved one,
 /// links resolved.
-async fn approved(book: &BookInner, tenant: TenantId, volume: &StorageVolume) -> Result<PathBuf> {
+pub(super) async fn approved(book: &BookInner, tenant: TenantId, volume: &StorageVolume) -> Result<PathBuf> {
     let action = "open the volume";
     let name = volume.name.escape_debug();
     let wrong = |why: &str| Error::new(Code::Invalid, action, &name).because(why);

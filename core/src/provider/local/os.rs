@@ -15,7 +15,9 @@ use super::disk::{Attribute, Disk, Rename, Stat, Traits};
 use crate::model::{Kind, Timestamp};
 
 const DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-const LOOK: AtFlags = AtFlags::SYMLINK_NOFOLLOW.union(AtFlags::STATX_DONT_SYNC);
+/// `AT_STATX_DONT_SYNC` of `linux/fcntl.h`, which rustix does not name for Android.
+const DONT_SYNC: AtFlags = AtFlags::from_bits_retain(0x4000);
+const LOOK: AtFlags = AtFlags::SYMLINK_NOFOLLOW.union(DONT_SYNC);
 const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
 /// Longer paths are opened in pieces; the kernel takes 4,096 bytes at once.
 const PATH_MAX: usize = 4000;

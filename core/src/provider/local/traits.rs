@@ -62,7 +62,12 @@ pub(super) fn of(root: &OwnedFd) -> rustix::io::Result<Traits> {
 
 /// Whether this user may put things into the root. What cannot be asked is found out by trying.
 fn permitted(root: &OwnedFd) -> Writable {
-    match fs::accessat(root, c".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
+    // Bionic knows no flags here; an app's real and effective user are the same.
+    #[cfg(target_os = "android")]
+    let by = AtFlags::empty();
+    #[cfg(not(target_os = "android"))]
+    let by = AtFlags::EACCESS;
+    match fs::accessat(root, c".", Access::WRITE_OK | Access::EXEC_OK, by) {
         Err(Errno::ROFS) => Writable::Nowhere,
         Err(Errno::ACCESS | Errno::PERM) => Writable::Beneath,
         Ok(()) | Err(_) => Writable::Everywhere,

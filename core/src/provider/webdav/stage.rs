@@ -1,0 +1,187 @@
+//! Uploads under temporary names.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use reqwest::header::HeaderValue;
+use reqwest::{Body, Method};
+use sha1::{Digest as _, Sha1};
+
+use super::server::{Server, not_reserved};
+use crate::error::{Code, Error, Result};
+use crate::identity::ContentHash;
+use crate::model::{Kind, Name, RelPath, Timestamp};
+use crate::provider::traffic::{Refusal, Repeat};
+use crate::provider::web_site::{Ask, MadeBody};
+use crate::provider::{Feed, Opened, Source, Stage, Staged, TEMP_PREFIX};
+
+const STAGE: &str = "write";
+/// Files of at most this size are held in memory: their checksum goes ahead of them.
+const SMALL: u64 = 256 << 10;
+
+/// The path of the temporary name of a tag beside a target.
+pub(super) fn temp_path(action: &'static str, target: &RelPath, tag: &str) -> Result<RelPath> {
+    let name = [TEMP_PREFIX, tag.as_bytes()].concat();
+    let name = Name::new(&name).filter(|_| name.len() <= 255 && tag.is_ascii());
+    let name = name.ok_or_else(|| Error::new(Code::Invalid, action, tag.escape_debug()).because("no usable tag"))?;
+    Ok(target.parent().unwrap_or_default().join(&name))
+}
+
+/// Stages one file.
+pub(super) async fn stage(server: &Server, item: Stage) -> Result<Staged> {
+    not_reserved(STAGE, &item.target)?;
+    let unsupported = |why: &str| Error::new(Code::Unsupported, STAGE, &item.target).because(why);
+    let feed = match (&item.source, item.kind) {
+        (Source::Feed(feed), Kind::File) => Arc::clone(feed),
+        (Source::Native { .. }, _) => return Err(unsupported("files cannot be taken straight from another place")),
+        (_, Kind::Symlink) => return Err(unsupported("WebDAV holds no links")),
+        (_, _) => return Err(unsupported("it is no file")),
+    };
+    let temp = temp_path(STAGE, &item.target, &item.tag)?;
+    if server.site.needs_challenge() {
+        // So that no large body is sent in vain.
+        server.features().await?;
+    }
+    let put = Put { server, item: &item, temp: &temp, feed };
+    let put = &put;
+    let sent = server.site.traffic.send(Repeat::Safe, || put.once()).await;
+    match sent {
+        Ok((content, size)) => {
+            Ok(Staged { target: item.target, tag: item.tag, content, size, resumed: 0, source: None })
+        }
+        Err(e) => {
+            // What cannot be removed now is found by its name and removed by the next run.
+            let _ = server.delete("clean up beside", &temp, false).await;
+            Err(e)
+        }
+    }
+}
+
+struct Put<'a> {
+    server: &'a Server,
+    item: &'a Stage,
+    temp: &'a RelPath,
+    feed: Arc<dyn Feed>,
+}
+
+type Sent = std::result::Result<(ContentHash, u64), Refusal>;
+
+impl Put<'_> {
+    async fn once(&self) -> Sent {
+        let size = self.feed.size();
+        let opened = self.feed.open(0, None).await?;
+        let mtime = self.item.metadata.mtime.or(opened.mtime);
+        if size <= SMALL { self.small(opened, size, mtime).await } else { self.large(opened, size, mtime).await }
+    }
+
+    fn ask(&self, mtime: Option<Timestamp>) -> Ask {
+        let ask = Ask::new(Method::PUT, self.server.address.url(self.temp, false), STAGE, &self.item.target)
+            .with("content-type", HeaderValue::from_static("application/octet-stream"));
+        // What does not know this header passes over it.
+        match mtime {
+            Some(mtime) if mtime.secs > 0 => ask.with("x-oc-mtime", HeaderValue::from(mtime.secs)),
+            Some(_) | None => ask,
+        }
+    }
+
+    async fn small(&self, mut opened: Opened, size: u64, mtime: Option<Timestamp>) -> Sent {
+        let mut content = Vec::new();
+        while let Some(piece) = opened.bytes.next().await {
+            content.extend_from_slice(&piece?);
+            if content.len() as u64 > size {
+                return Err(self.wrong_size().into());
+            }
+        }
+        if content.len() as u64 != size {
+            return Err(self.wrong_size().into());
+        }
+        let content = Bytes::from(content);
+        let mut ask = self.ask(mtime);
+        if self.server.known_features().is_some_and(|features| features.is_owncloud) {
+            let sha1: String = Sha1::digest(&content).iter().map(|b| format!("{b:02x}")).collect();
+            if let Ok(value) = HeaderValue::from_str(&format!("SHA1:{sha1}")) {
+                ask = ask.with("oc-checksum", value);
+            }
+        }
+        self.put(&ask, || Ok(Some((size, Body::from(content.clone()))))).await?;
+        Ok((ContentHash::of(&content), size))
+    }
+
+    async fn large(&self, opened: Opened, size: u64, mtime: Option<Timestamp>) -> Sent {
+        let passed = Arc::new(Mutex::new(Passed { hasher: blake3::Hasher::new(), size: 0, held: None, failed: None }));
+        let mut first = Some(opened);
+        let ask = self.ask(mtime);
+        // For a nonce that grew old on the way the source is opened anew: another attempt.
+        let again = || Refusal::from(ask.error(Code::Offline).because("the server wants another proof of who asks"));
+        let body = || match first.take() {
+            Some(opened) => Ok(Some((size, passing(opened, size, &passed)))),
+            None => Err(again()),
+        };
+        let sent = self.put(&ask, body).await;
+        let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
+        match (passed.failed.take(), sent) {
+            (Some(Failed::Source(e)), _) => Err(e.into()),
+            (Some(Failed::Size), _) => Err(self.wrong_size().into()),
+            (None, Err(e)) => Err(e),
+            (None, Ok(())) if passed.size != size => Err(self.wrong_size().into()),
+            (None, Ok(())) => Ok((ContentHash(*passed.hasher.finalize().as_bytes()), size)),
+        }
+    }
+
+    async fn put(&self, ask: &Ask, body: impl FnMut() -> MadeBody + Send) -> std::result::Result<(), Refusal> {
+        let response = self.server.site.send(ask, body).await?;
+        match response.status().as_u16() {
+            200 | 201 | 204 => Ok(()),
+            404 | 409 => Err(ask.error(Code::NotFound).because("its directory is missing").into()),
+            _ => Err(ask.refused(response).await),
+        }
+    }
+
+    fn wrong_size(&self) -> Error {
+        let error = Error::new(Code::Stale, STAGE, &self.item.target);
+        error.because("its source gave fewer or more bytes than it declared")
+    }
+}
+
+/// What of a body has passed.
+struct Passed {
+    hasher: blake3::Hasher,
+    size: u64,
+    /// The last piece, which goes out when it is known whether another follows: nobody asks for what comes after the
+    /// declared length.
+    held: Option<Bytes>,
+    failed: Option<Failed>,
+}
+
+enum Failed {
+    Source(Error),
+    Size,
+}
+
+/// The bytes of a source as a body; it breaks off when they are not as many as declared, or cannot be read.
+fn passing(opened: Opened, size: u64, passed: &Arc<Mutex<Passed>>) -> Body {
+    let passed = Arc::clone(passed);
+    let end = futures_util::stream::once(async { Ok::<_, Error>(None) });
+    let pieces = opened.bytes.map(|piece| piece.map(Some)).chain(end).map(move |piece| {
+        let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
+        let broken = |failed, passed: &mut Passed| {
+            passed.failed = Some(failed);
+            Err(std::io::Error::from(std::io::ErrorKind::InvalidData))
+        };
+        match piece {
+            Err(e) => broken(Failed::Source(e), &mut passed),
+            Ok(None) if passed.size < size => broken(Failed::Size, &mut passed),
+            Ok(None) => Ok(passed.held.take().unwrap_or_default()),
+            Ok(Some(piece)) => {
+                passed.size += piece.len() as u64;
+                if passed.size > size {
+                    return broken(Failed::Size, &mut passed);
+                }
+                passed.hasher.update(&piece);
+                Ok(passed.held.replace(piece).unwrap_or_default())
+            }
+        }
+    });
+    Body::wrap_stream(pieces.try_filter(|piece| futures_util::future::ready(!piece.is_empty())))
+}

@@ -1,0 +1,313 @@
+//! A server that speaks FTP and lies in one way.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What it does otherwise than a good server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lie {
+    None,
+    /// Half of a file, then both connections end.
+    DropsDownloads,
+    /// Half of a file, then it says that it was all.
+    CutsDownloads,
+    /// All of a file and no word after it.
+    NeverConfirms,
+    /// More bytes than the size says.
+    SendsMore,
+    /// A file is shown with a byte less than it was sent.
+    Shrinks,
+    /// No space is left after some bytes.
+    IsFull,
+    /// A listing ends within a line, and is confirmed.
+    CutsLines,
+    /// A listing ends within a line, and is broken off.
+    BreaksListings,
+    /// A listing comes whole and is never confirmed.
+    ForgetsListings,
+    /// A listing with names that nobody can hold.
+    NamesNothing,
+    /// Directories cannot be listed, items cannot be looked at.
+    Denies,
+    /// Items cannot be looked at and are listed.
+    Hides,
+    /// The first connections are too many.
+    IsBusy(u32),
+    /// No EPSV, and an address in PASV that is not its own.
+    Sends(&'static str),
+    /// Replies with lines that look like others.
+    Babbles,
+    /// It renames and ends the connection without a word.
+    DiesRenaming,
+    /// It makes a directory and ends the connection without a word.
+    DiesMaking,
+    /// It takes an upload whole and says nothing after it.
+    DiesStoring,
+    /// `REST` begins the file anew with zeros.
+    RestartsWithZeros,
+}
+
+pub(crate) struct Liar {
+    pub(crate) port: u16,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    lie: Lie,
+    /// Directories hold nothing themselves.
+    items: Mutex<BTreeMap<String, Option<Vec<u8>>>>,
+    connections: AtomicU32,
+    commands: Mutex<Vec<String>>,
+}
+
+impl Liar {
+    pub(crate) async fn start(lie: Lie) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared {
+            lie,
+            items: Mutex::new(BTreeMap::from([("/".to_owned(), None)])),
+            connections: AtomicU32::new(0),
+            commands: Mutex::default(),
+        });
+        let served = shared.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let shared = served.clone();
+                // A connection that ends early is what this is for.
+                tokio::spawn(async move { drop(serve(stream, shared).await) });
+            }
+        });
+        Self { port, shared }
+    }
+
+    pub(crate) fn put(&self, path: &str, content: &[u8]) {
+        self.shared.items.lock().unwrap().insert(path.into(), Some(content.to_vec()));
+    }
+
+    pub(crate) fn content(&self, path: &str) -> Option<Vec<u8>> {
+        self.shared.items.lock().unwrap().get(path).cloned().flatten()
+    }
+
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.shared.items.lock().unwrap().contains_key(path)
+    }
+
+    /// How often a command was given, by its verb.
+    pub(crate) fn count(&self, verb: &str) -> usize {
+        self.shared.commands.lock().unwrap().iter().filter(|line| line.starts_with(verb)).count()
+    }
+}
+
+/// The connection ends here.
+struct Gone;
+
+impl From<std::io::Error> for Gone {
+    fn from(_: std::io::Error) -> Self {
+        Self
+    }
+}
+
+struct Session {
+    control: BufReader<TcpStream>,
+    shared: Arc<Shared>,
+    passive: Option<TcpListener>,
+    offset: usize,
+    from: String,
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Result<(), Gone> {
+    let mut session =
+        Session { control: BufReader::new(stream), shared, passive: None, offset: 0, from: String::new() };
+    let number = session.shared.connections.fetch_add(1, Ordering::SeqCst);
+    match session.shared.lie {
+        Lie::IsBusy(first) if number < first => {
+            session.say("421 too many connections").await?;
+            return Ok(());
+        }
+        Lie::Babbles => session.say("220-Welcome\r\n100 users\r\n230 you are in\r\n220-more\r\n220 ready").await?,
+        _ => session.say("220 ready").await?,
+    }
+    loop {
+        let mut line = String::new();
+        if session.control.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let line = line.trim_end().to_owned();
+        session.shared.commands.lock().unwrap().push(line.clone());
+        let (verb, argument) = line.split_once(' ').unwrap_or((&line, ""));
+        session.command(verb, argument).await?;
+    }
+}
+
+impl Session {
+    async fn say(&mut self, text: &str) -> Result<(), Gone> {
+        Ok(self.control.get_mut().write_all(format!("{text}\r\n").as_bytes()).await?)
+    }
+
+    async fn command(&mut self, verb: &str, argument: &str) -> Result<(), Gone> {
+        let lie = self.shared.lie;
+        match verb {
+            "USER" => self.say("331 password?").await,
+            "PASS" if argument == "password" => self.say("230 in").await,
+            "PASS" => self.say("530 Login incorrect.").await,
+            "FEAT" => {
+                self.say("211-Features\r\n MLST type*;size*;modify*;\r\n MFMT\r\n REST STREAM\r\n UTF8\r\n211 End")
+                    .await
+            }
+            "SYST" => self.say("215 UNIX Type: L8").await,
+            "PWD" => self.say("257 \"/\"").await,
+            "EPSV" if matches!(lie, Lie::Sends(_)) => self.say("500 what?").await,
+            "EPSV" | "PASV" => self.listen(verb).await,
+            "REST" => {
+                self.offset = argument.parse().unwrap();
+                self.say("350 go on").await
+            }
+            "MLST" => self.look(argument).await,
+            "MLSD" => self.list(argument).await,
+            "RETR" => self.send(argument).await,
+            "STOR" => self.receive(argument).await,
+            "MKD" | "DELE" | "RNFR" | "RNTO" => self.change(verb, argument).await,
+            "MFMT" => self.say("213 ok").await,
+            _ => self.say("200 ok").await,
+        }
+    }
+
+    async fn listen(&mut self, verb: &str) -> Result<(), Gone> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let port = listener.local_addr()?.port();
+        self.passive = Some(listener);
+        let address = if let Lie::Sends(address) = self.shared.lie { address } else { "127,0,0,1" };
+        match verb {
+            "EPSV" => self.say(&format!("229 Entering (|||{port}|)")).await,
+            _ => self.say(&format!("227 Entering ({address},{},{})", port / 256, port % 256)).await,
+        }
+    }
+
+    async fn data(&mut self) -> Result<TcpStream, Gone> {
+        let listener = self.passive.take().ok_or(Gone)?;
+        self.say("150 here it comes").await?;
+        Ok(listener.accept().await?.0)
+    }
+
+    fn item(&self, path: &str) -> Option<Option<Vec<u8>>> {
+        self.shared.items.lock().unwrap().get(path).cloned()
+    }
+
+    fn facts(&self, item: &Option<Vec<u8>>) -> String {
+        let less = usize::from(self.shared.lie == Lie::Shrinks);
+        match item {
+            None => "type=dir;modify=20240102030405;".into(),
+            Some(content) => format!("type=file;size={};modify=20240102030405;", content.len().saturating_sub(less)),
+        }
+    }
+
+    async fn look(&mut self, path: &str) -> Result<(), Gone> {
+        let denies = matches!(self.shared.lie, Lie::Denies | Lie::Hides) && path != "/";
+        match self.item(path).filter(|_| !denies) {
+            None => self.say("550 no").await,
+            Some(item) => {
+                let facts = self.facts(&item);
+                let babble = if self.shared.lie == Lie::Babbles { "226 done\r\n550 no\r\n250-x\r\n" } else { "" };
+                self.say(&format!("250-Listing\r\n{babble} {facts} {path}\r\n250 End")).await
+            }
+        }
+    }
+
+    async fn list(&mut self, path: &str) -> Result<(), Gone> {
+        let lie = self.shared.lie;
+        if lie == Lie::Denies || self.item(path) != Some(None) {
+            return self.say("550 no").await;
+        }
+        let prefix = if path == "/" { "/".to_owned() } else { format!("{path}/") };
+        let mut text = "type=cdir;modify=20240102030405; .\r\n".to_owned();
+        let items = self.shared.items.lock().unwrap().clone();
+        for (at, item) in items.iter().filter(|(at, _)| at.len() > 1) {
+            if let Some(name) = at.strip_prefix(&prefix).filter(|name| !name.contains('/')) {
+                text.push_str(&format!("{} {name}\r\n", self.facts(item)));
+            }
+        }
+        if lie == Lie::NamesNothing {
+            text.push_str("type=dir;modify=20240102030405; ../up\r\ntype=file;size=1; /etc/passwd\r\n");
+        }
+        let cut = matches!(lie, Lie::CutsLines | Lie::BreaksListings);
+        let length = if cut { text.len() - 4 } else { text.len() };
+        let mut data = self.data().await?;
+        data.write_all(&text.as_bytes()[..length]).await?;
+        drop(data);
+        match lie {
+            Lie::BreaksListings => self.say("426 broken off").await,
+            Lie::ForgetsListings => Err(Gone),
+            _ => self.say("226 done").await,
+        }
+    }
+
+    async fn send(&mut self, path: &str) -> Result<(), Gone> {
+        let Some(Some(mut content)) = self.item(path) else { return self.say("550 no").await };
+        let lie = self.shared.lie;
+        if lie == Lie::SendsMore {
+            content.push(b'!');
+        }
+        let content = content.split_off(std::mem::take(&mut self.offset).min(content.len()));
+        let cuts = matches!(lie, Lie::DropsDownloads | Lie::CutsDownloads);
+        let length = if cuts { content.len() / 2 } else { content.len() };
+        let mut data = self.data().await?;
+        data.write_all(&content[..length]).await?;
+        drop(data);
+        match lie {
+            Lie::DropsDownloads | Lie::NeverConfirms => Err(Gone),
+            _ => self.say("226 done").await,
+        }
+    }
+
+    async fn receive(&mut self, path: &str) -> Result<(), Gone> {
+        let mut data = self.data().await?;
+        let lie = self.shared.lie;
+        if lie == Lie::IsFull {
+            let mut some = vec![0; 1000];
+            data.read_exact(&mut some).await?;
+            drop(data);
+            return self.say("552-no space\r\n552 is left").await;
+        }
+        let offset = std::mem::take(&mut self.offset);
+        let mut content = match self.item(path).flatten() {
+            Some(before) if offset > 0 && lie != Lie::RestartsWithZeros => before[..offset].to_vec(),
+            _ => vec![0; offset],
+        };
+        data.read_to_end(&mut content).await?;
+        self.shared.items.lock().unwrap().insert(path.into(), Some(content));
+        match lie {
+            Lie::DiesStoring => Err(Gone),
+            _ => self.say("226 done").await,
+        }
+    }
+
+    async fn change(&mut self, verb: &str, path: &str) -> Result<(), Gone> {
+        let lie = self.shared.lie;
+        let (is_there, from) = (self.item(path).is_some(), self.from.clone());
+        let moved = |items: &mut BTreeMap<String, Option<Vec<u8>>>| {
+            let item = items.remove(&from).unwrap();
+            items.insert(path.into(), item);
+        };
+        let done = match verb {
+            "RNFR" if is_there => {
+                self.from = path.into();
+                return self.say("350 and to?").await;
+            }
+            "RNTO" => Some(moved(&mut self.shared.items.lock().unwrap())),
+            "DELE" if is_there => Some(drop(self.shared.items.lock().unwrap().remove(path))),
+            "MKD" if !is_there => Some(drop(self.shared.items.lock().unwrap().insert(path.into(), None))),
+            _ => None,
+        };
+        let dies = (verb == "RNTO" && lie == Lie::DiesRenaming) || (verb == "MKD" && lie == Lie::DiesMaking);
+        match done {
+            Some(()) if dies => Err(Gone),
+            Some(()) => self.say("250 done").await,
+            None => self.say("550 no").await,
+        }
+    }
+}

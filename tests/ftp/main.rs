@@ -1,0 +1,14 @@
+//! FTP servers: one in this process, some that nobody here wrote, and one that lies.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+#[path = "../provider/contract.rs"]
+mod contract;
+mod engine;
+mod liar;
+mod lies;
+mod places;
+mod resume;
+#[path = "../servers/service.rs"]
+mod service;
+mod trust;

@@ -1,0 +1,117 @@
+//! The contract on servers of every kind.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portbook::Trust;
+use portbook::provider::ftp::{Ftp, FtpOptions, FtpSecurity};
+
+use crate::contract;
+use crate::service::Service;
+
+/// The account of all servers.
+pub(crate) fn options(port: u16, root: &str) -> FtpOptions {
+    FtpOptions {
+        port: Some(port),
+        security: FtpSecurity::None,
+        root: root.into(),
+        ..FtpOptions::new("127.0.0.1", "user", "password")
+    }
+}
+
+/// Two directories of a server, made before.
+async fn keeps_the_contract(data: &Path, options: impl Fn(&str) -> FtpOptions) {
+    // What folds is found out by these names, as nothing is written to find out.
+    let [left, right] = ["left-\u{e9}", "right-\u{e9}"];
+    for root in [left, right] {
+        std::fs::create_dir(data.join(root)).unwrap();
+        open_to_all(&data.join(root));
+    }
+    let (left, right) = (Ftp::open(options(left)).await.unwrap(), Ftp::open(options(right)).await.unwrap());
+    contract::run(|| left.clone(), || right.clone()).await;
+}
+
+/// The server may run as another user.
+pub(crate) fn open_to_all(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+}
+
+/// Starts a server of libunftp on a directory; it ends with the test.
+pub(crate) async fn in_process(data: &Path) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let data = data.to_path_buf();
+    let storage = Box::new(move || unftp_sbe_fs::Filesystem::new(data.clone()).unwrap());
+    let server = libunftp::ServerBuilder::new(storage).passive_ports(49152..=65535).build().unwrap();
+    tokio::spawn(server.listen(format!("127.0.0.1:{port}")));
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_this_process_keeps_the_contract() {
+    let data = tempfile::tempdir().unwrap();
+    let port = in_process(data.path()).await;
+    keeps_the_contract(data.path(), |root| options(port, root)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proftpd_keeps_the_contract() {
+    let Some(server) = Service::start("proftpd", &["plain"]) else { return };
+    let port = server.port();
+    keeps_the_contract(&server.directory().join("data"), |root| options(port, root)).await;
+}
+
+/// A server with TLS, and the options that believe its certificate.
+pub(crate) fn secured(words: &str, security: FtpSecurity) -> Option<(Arc<Service>, impl Fn(&str) -> FtpOptions)> {
+    let server = Arc::new(Service::start("proftpd", &[words])?);
+    let (port, authority) = (server.port(), server.directory().join("certificate.pem"));
+    let options = move |root: &str| FtpOptions {
+        security,
+        trust: Trust::Authorities(authority.clone()),
+        host: "localhost".into(),
+        ..options(port, root)
+    };
+    Some((server, options))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proftpd_by_explicit_tls_keeps_the_contract() {
+    let Some((server, options)) = secured("explicit", FtpSecurity::Explicit) else { return };
+    keeps_the_contract(&server.directory().join("data"), options).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proftpd_by_implicit_tls_keeps_the_contract() {
+    let Some((server, options)) = secured("implicit", FtpSecurity::Implicit) else { return };
+    let tls12 = |root: &str| FtpOptions { tls12_only: true, ..options(root) };
+    keeps_the_contract(&server.directory().join("data"), tls12).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rclone_keeps_the_contract() {
+    let Some(server) = Service::start("rclone", &["ftp", "--vfs-cache-mode", "writes"]) else { return };
+    let port = server.port();
+    keeps_the_contract(&server.directory().join("data"), |root| options(port, root)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pyftpdlib_keeps_the_contract() {
+    let Some(server) = Service::start("pyftpdlib", &[]) else { return };
+    let port = server.port();
+    keeps_the_contract(&server.directory().join("data"), |root| options(port, root)).await;
+}
+
+/// It has neither MLSD nor MFMT.
+#[tokio::test(flavor = "multi_thread")]
+async fn vsftpd_keeps_the_contract() {
+    let Some(server) = Service::start("vsftpd", &[]) else { return };
+    let port = server.port();
+    let anonymous = |root: &str| FtpOptions { user: "anonymous".into(), ..options(port, root) };
+    keeps_the_contract(&server.directory().join("data"), anonymous).await;
+}

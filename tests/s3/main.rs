@@ -1,0 +1,19 @@
+//! The S3 provider: the contract of every provider and whole syncs on servers that nobody here wrote, and what servers do
+//! that fail, lie or lose answers.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+#[path = "../provider/contract.rs"]
+#[allow(dead_code, reason = "it serves other tests too")]
+mod contract;
+mod hostile;
+mod keys;
+mod lost;
+mod parts;
+mod places;
+mod proxy;
+mod sync;
+
+#[path = "../servers/service.rs"]
+#[allow(dead_code, reason = "it serves other tests too")]
+mod service;

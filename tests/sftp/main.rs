@@ -1,0 +1,18 @@
+//! SFTP against servers that nobody here wrote: OpenSSH, rclone; and what happens when a connection is lost.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+#[path = "../provider/contract.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod contract;
+mod engine;
+mod interrupted;
+mod measure;
+mod odd;
+mod places;
+mod proxy;
+mod server;
+#[path = "../servers/service.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod service;
+mod trust;
