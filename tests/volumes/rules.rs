@@ -263,8 +263,17 @@ fn a_row_is_believed_only_with_its_content(world: &World) {
     assert_eq!(code(read(&volume, "a")), Code::Stale);
     std::fs::remove_file(&at).unwrap();
     assert_eq!(code(read(&volume, "a")), Code::Stale);
+    // A row that a host writes by itself leads neither out of the volume nor to what is kept.
+    let kept = format!(".portbook/kept/{}/00/x", volume.row().id);
+    for path in ["../../etc/passwd", "/etc/passwd", kept.as_str(), "a\u{1}/../b"] {
+        let row = StoredFile { storage_path: path.into(), digest: None, ..made.row.clone() };
+        let forged = wait(world.session.rows::<StoredFile>().create(row)).unwrap();
+        assert_eq!(code(read(&volume, forged.id)), Code::Corrupt, "{path}");
+        assert_eq!(code(wait(volume.delete(forged.id))), Code::Corrupt, "{path}");
+        assert_eq!(world.reservations(), []);
+        wait(world.session.rows::<StoredFile>().delete(forged.id)).unwrap();
+    }
     // What is gone is no version of anything; putting it again heals it.
     put(&volume, "a", "again").unwrap();
     assert_eq!(wait(volume.versions(made.id)).unwrap(), []);
-    world.settled(&volume);
 }

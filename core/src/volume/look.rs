@@ -7,7 +7,7 @@ use super::rows::PAGE;
 use super::{FileFilter, FilePage, FileRef, Inner};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Namespace, Node, RelPath, Stored, StoredFile, Value};
-use crate::provider::Opened;
+use crate::provider::{Opened, is_reserved};
 use uuid::Uuid;
 
 /// How often a file is looked at again that is being replaced at this moment, and how long is waited between.
@@ -21,7 +21,8 @@ impl Inner {
         match address(&row.storage_path, row.digest.as_deref()) {
             Some(address) => on_place(address),
             None if file.is_deleted => on_place(&path::kept(self.row.id, file.id)),
-            None => on_place(&row.storage_path),
+            None if row.version_of.is_some() => on_place(&row.storage_path),
+            None => seen_path(file),
         }
     }
 
@@ -133,6 +134,16 @@ impl Inner {
         let params = [Value::Uuid(after), Value::Uuid(self.user.0), Value::Int(limit as i64 + 1)];
         Ok(page(self.files(rest, params).await?, limit, |file| file.id.to_string()))
     }
+}
+
+/// Where a file is while it is not deleted. A row that a host wrote by itself leads neither out of the place nor to what is
+/// kept for another.
+pub(super) fn seen_path(file: &Stored<StoredFile>) -> Result<RelPath> {
+    let path = on_place(&file.row.storage_path)?;
+    if path.components().any(is_reserved) {
+        return Err(Error::new(Code::Corrupt, "find the file", file.id).because("its path is a reserved one"));
+    }
+    Ok(path)
 }
 
 fn page(mut files: Vec<Stored<StoredFile>>, limit: usize, key: impl Fn(&Stored<StoredFile>) -> String) -> FilePage {

@@ -16,7 +16,7 @@ use super::{FileId, Inner};
 use crate::book::BookInner;
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
-use crate::model::{Driver, Id, Ident, Name, Node, RelPath, TenantId, UserId, Value};
+use crate::model::{Driver, Ident, Name, Node, RelPath, TenantId, UserId, Value};
 use crate::operation::clock::{micros, timestamp};
 use crate::provider::{Listing, Trash};
 use crate::store::{Statement, Write};
@@ -24,6 +24,9 @@ use uuid::Uuid;
 
 /// How long what was overwritten without a version stays in the trash of a volume.
 const TRASH_DAYS: i64 = 30;
+
+/// Rows that are asked for at once.
+const ASKED: usize = 100;
 
 impl Inner {
     /// Takes over every task of this volume whose promise has run out.
@@ -156,18 +159,27 @@ impl Inner {
         let mut gone = 0;
         for fan in self.names(&root).await? {
             let dir = root.join(&fan);
-            for name in self.names(&dir).await? {
-                let id = std::str::from_utf8(name.as_bytes()).ok().and_then(|text| Uuid::try_parse(text).ok());
-                let Some(id) = id else { continue };
+            for names in self.names(&dir).await?.chunks(ASKED) {
                 // A put under way has its row from before the first byte.
-                if self.row_of(Id::new(id)).await?.is_none() {
-                    let path = dir.join(&name);
-                    only(self.place.remove_kept(vec![path.clone()]).await, &path)?;
-                    gone += 1;
-                }
+                let known = self.known(names).await?;
+                let unknown = names.iter().filter(|name| id_of(name).is_some_and(|id| !known.contains(&id)));
+                let unknown: Vec<RelPath> = unknown.map(|name| dir.join(name)).collect();
+                gone += unknown.len() as u64;
+                self.place.remove_kept(unknown).await.into_iter().collect::<Result<()>>()?;
             }
         }
         Ok(gone)
+    }
+
+    /// Which of these names are ids of files.
+    async fn known(&self, names: &[Name]) -> Result<Vec<Uuid>> {
+        let ids: Vec<Value> = names.iter().filter_map(id_of).map(Value::Uuid).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<String> = (0..ids.len()).map(|i| format!("?{}", i + 3)).collect();
+        let found = self.files(&format!("id IN ({})", places.join(", ")), ids).await?;
+        Ok(found.into_iter().map(|file| file.id.0).collect())
     }
 
     async fn names(&self, dir: &RelPath) -> Result<Vec<Name>> {
@@ -178,6 +190,10 @@ impl Inner {
             None => Err(Error::new(Code::Internal, "list", dir)),
         }
     }
+}
+
+fn id_of(name: &Name) -> Option<Uuid> {
+    Uuid::try_parse(std::str::from_utf8(name.as_bytes()).ok()?).ok()
 }
 
 /// What upkeep of a tenant's volumes removed.

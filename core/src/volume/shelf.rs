@@ -4,6 +4,7 @@
 //! [`recover`](super::recover) knows the way back. A purge has none: it is finished. Files that share a content by its address leave it where it is, for
 //! the last of them to remove.
 
+use super::look::seen_path;
 use super::path::{self, address, on_place};
 use super::put::only;
 use super::quota::{Counted, Promised, Task, Wanted};
@@ -49,6 +50,7 @@ impl Inner {
                 .because("it is a version of one")
                 .advise("purge it"));
         }
+        seen_path(&found)?;
         let held = self.hold(Task::Delete, &found).await?;
         match self.renewing(&held, false, self.put_away(&held, &found)).await {
             Ok(()) => self.row_of(found.id).await?.ok_or_else(|| self.missing(found.id)),
@@ -58,7 +60,7 @@ impl Inner {
 
     async fn put_away(&self, held: &Promised, file: &Stored<StoredFile>) -> Result<()> {
         if address(&file.row.storage_path, file.row.digest.as_deref()).is_none() {
-            let from = on_place(&file.row.storage_path)?;
+            let from = self.content_path(file)?;
             let to = on_place(&path::kept(self.row.id, file.id))?;
             // One that somebody has removed beneath the volume is gone already.
             if self.look(&from).await?.is_some() {
@@ -75,6 +77,7 @@ impl Inner {
         if !found.is_deleted {
             return Err(self.missing(id));
         }
+        seen_path(&found)?;
         let held = self.hold(Task::Restore, &found).await?;
         match self.renewing(&held, false, self.bring_back(&held, &found)).await {
             Ok(()) => self.row_of(id).await?.ok_or_else(|| self.missing(id)),
