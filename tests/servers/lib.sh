@@ -31,6 +31,8 @@ debian() {
             flock 9
             [ ! -x "$servers/debian/$program" ] || exit 0
             cd "$servers/archives"
+            # A machine that was never asked knows no packages.
+            if [ "$(id -u)" = 0 ] && ! apt-cache show "$@" >/dev/null 2>&1; then apt-get -qq update >&2 || true; fi
             wanted=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
                 --no-enhances "$@" | grep '^lib' | sort -u)
             missing=
