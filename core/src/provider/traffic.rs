@@ -309,7 +309,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_is_dropped_frees_its_lane() {
         let traffic = traffic(1, 1);
-        let never = traffic.send(Repeat::Safe, || std::future::pending::<std::result::Result<(), Refusal>>());
+        let never = traffic.send(Repeat::Safe, std::future::pending::<std::result::Result<(), Refusal>>);
         assert!(tokio::time::timeout(Duration::from_secs(1), never).await.is_err());
         traffic.send(Repeat::Safe, || async { Ok::<_, Refusal>(()) }).await.unwrap();
     }
