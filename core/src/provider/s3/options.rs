@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(part_bytes(1, 1 << 30), 5 << 20);
         for size in [1 << 40, 5 << 40, (5 << 40) - 1] {
             let part = part_bytes(8 << 20, size);
-            assert!(part % MIB == 0 && size.div_ceil(part) <= MOST_PARTS, "{part}");
+            assert!(part.is_multiple_of(MIB) && size.div_ceil(part) <= MOST_PARTS, "{part}");
         }
     }
 }
