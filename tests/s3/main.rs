@@ -12,6 +12,7 @@ mod lost;
 mod parts;
 mod places;
 mod proxy;
+mod signed;
 mod sync;
 
 #[path = "../servers/service.rs"]

@@ -17,7 +17,7 @@ use crate::contract::{content, listed, path, publish, put_staged, stat};
 use crate::places::{Server, said};
 use crate::proxy::{Act, Proxy, failure};
 
-const SIZE: u64 = (41 << 20) + 17;
+const SIZE: u64 = (21 << 20) + 17;
 const PART: u64 = 5 << 20;
 
 fn byte(at: u64) -> u8 {
@@ -124,10 +124,10 @@ async fn an_interrupted_upload_goes_on_and_sends_at_most_one_part_again() {
     for server in [Server::moto(), Server::rclone()].into_iter().flatten() {
         server.bucket("bucket");
         let proxy = straight(&server);
-        let (stopped, last) = attempt(&open(&proxy), Large::until(27 << 20, Code::Cancelled), None).await;
+        let (stopped, last) = attempt(&open(&proxy), Large::until(13 << 20, Code::Cancelled), None).await;
         assert_eq!(stopped.unwrap_err().code(), Code::Cancelled);
         let last = last.unwrap();
-        assert!(last.offset >= 4 * PART, "{last:?}");
+        assert!(last.offset >= 2 * PART, "{last:?}");
         let before = sent(&proxy);
         // A new process: nothing is remembered but the checkpoint.
         let place = open(&proxy);
@@ -147,7 +147,7 @@ async fn an_upload_that_was_cleaned_up_begins_anew() {
     server.bucket("bucket");
     let proxy = straight(&server);
     let place = open(&proxy);
-    let (_, last) = attempt(&place, Large::until(27 << 20, Code::Offline), None).await;
+    let (_, last) = attempt(&place, Large::until(13 << 20, Code::Offline), None).await;
     assert_eq!(uploads(&server), 1);
     place.discard_staged(vec![(path("large"), "tag".into())]).await.unwrap();
     assert_eq!(uploads(&server), 0);
@@ -164,7 +164,7 @@ async fn what_is_no_interruption_leaves_no_upload() {
     server.bucket("bucket");
     let proxy = straight(&server);
     let place = open(&proxy);
-    let (failed, _) = attempt(&place, Large::until(27 << 20, Code::Stale), None).await;
+    let (failed, _) = attempt(&place, Large::until(13 << 20, Code::Stale), None).await;
     assert_eq!((failed.unwrap_err().code(), uploads(&server)), (Code::Stale, 0));
     let (staged, _) = attempt(&place, Large::whole(), None).await;
     let staged = staged.unwrap();

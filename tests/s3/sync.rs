@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use portbook::conduit::{Conduit, ConduitOptions, Place};
+use portbook::conduit::{Conduit, ConduitOptions, Place, VerifyOptions};
 use portbook::operation::RunReport;
 use portbook::provider::s3::{S3, S3Options};
 use portbook::{Book, BookOptions, Session, wait};
@@ -47,6 +47,13 @@ impl World {
         let shown = |(name, content, time): &Item| (name.clone(), content.len(), *time);
         assert_eq!(a.iter().map(shown).collect::<Vec<_>>(), b.iter().map(shown).collect::<Vec<_>>());
         assert!(a == b, "the contents differ");
+    }
+
+    /// Both sides are read and compared.
+    fn verify(&self, target: Place) {
+        let options = VerifyOptions { checksum: true, ..VerifyOptions::default() };
+        let report = wait(self.session.verify(self.place("a"), target, options)).unwrap();
+        assert!(report.is_in_step() && report.compared == 9, "{report:?}");
     }
 
     fn conduit(&self, source: Place, target: Place) -> Conduit {
@@ -114,6 +121,7 @@ fn there_and_back(server: &Server, prefix: &str) {
     assert!(quiet.counts.is_quiet() && quiet.bytes == 0, "{quiet:?}");
     let asked = &proxy.seen()[before..];
     assert!(asked.iter().all(|asked| asked.method == "GET"), "{asked:?}");
+    world.verify(place());
     let down = world.conduit(place(), world.place("b"));
     assert_eq!(sync(&down).counts.new, 9);
     world.assert_same();

@@ -150,6 +150,15 @@ impl Client {
                     gone.extend(removed);
                     result = result.and(failed);
                 }
+                // Not every server removes many at once, nor has XML every character that a key may have.
+                Err(e) if matches!(e.code(), Code::Unsupported | Code::Invalid) => {
+                    for key in batch {
+                        match self.delete(action, &RelPath::root(), key).await {
+                            Ok(()) => gone.push(key.clone()),
+                            Err(e) => result = result.and(Err(e)),
+                        }
+                    }
+                }
                 Err(e) => result = result.and(Err(e)),
             }
         }

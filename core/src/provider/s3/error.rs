@@ -81,6 +81,7 @@ fn code(said: &str, status: StatusCode) -> Code {
         | "InvalidToken"
         | "AuthorizationHeaderMalformed"
         | "InvalidSecurity"
+        | "NotSignedUp"
         | "ExpiredToken"
         | "TokenRefreshRequired"
         | "RequestTimeTooSkewed" => Code::Auth,

@@ -78,10 +78,10 @@ impl Client {
     async fn probe_markers(&self, dir: &str, marker: &str) -> Result<bool> {
         let put = self.write(marker, &Body::new(""));
         let answer = self.send(Repeat::Safe, &put).await?;
-        let other = self.send(Repeat::Safe, &self.scratch(Method::HEAD, dir)).await?;
         let subject = self.site.display();
-        let ask = Ask { action: PROBE, subject: &subject, prefix: marker, is_shallow: false, most: 1 };
-        Ok(is_done(&answer) && other.status == 404 && self.is_any(&ask).await?)
+        let ask = Ask { action: PROBE, subject: &subject, prefix: dir, is_shallow: false, most: 2 };
+        let shown = self.all(&ask).await?.objects;
+        Ok(is_done(&answer) && shown.len() == 1 && shown.iter().all(|object| object.key == marker))
     }
 
     fn scratch<'k>(&self, method: Method, key: &'k str) -> Request<'k> {

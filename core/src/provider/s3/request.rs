@@ -3,7 +3,7 @@
 //! Nothing is ever sent to another host than the endpoint's. A server that names another region is believed once a
 //! request, and so is one that says what time it is.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
@@ -210,16 +210,13 @@ impl Client {
 
     /// Makes a request and reads the answer to its end.
     pub(super) async fn send(&self, repeat: Repeat, request: &Request<'_>) -> Result<Answer> {
-        let is_repeated = AtomicBool::new(false);
-        let attempt = || async {
-            let answer = self.attempt(request).await;
-            if answer.as_ref().is_err_and(|refusal| refusal.error.code() != Code::Throttled) {
-                is_repeated.store(true, Ordering::Relaxed);
-            }
-            answer
+        let attempts = AtomicU32::new(0);
+        let attempt = || {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            self.attempt(request)
         };
         let mut answer = self.traffic.send(repeat, attempt).await?;
-        answer.is_repeated = is_repeated.into_inner();
+        answer.is_repeated = attempts.into_inner() > 1;
         Ok(answer)
     }
 

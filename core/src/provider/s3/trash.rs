@@ -2,7 +2,7 @@
 //! the copy stands. The time of a label is that of its youngest object; each batch leaves one of its own there, since some
 //! servers give a copy the time of the file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt as _, stream};
@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::key::not_reserved;
 use super::list::{dir_node, stale};
 use super::multipart::Upload;
-use super::page::{Ask, MOST, Object};
+use super::page::{Ask, Cursor, MOST, Object};
 use super::request::Client;
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
@@ -173,14 +173,15 @@ async fn trash_dir(client: &Client, item: &Trash) -> Result<()> {
 
 /// A directory that these paths are the last of would be gone with them: it gets a marker first, unless it goes too.
 pub(super) async fn keep_dirs(client: &Client, goes: &[RelPath]) -> HashMap<RelPath, Result<()>> {
-    let mut leaving: HashMap<RelPath, Vec<RelPath>> = HashMap::new();
+    let mut leaving: HashMap<RelPath, HashSet<RelPath>> = HashMap::new();
+    let all: HashSet<&RelPath> = goes.iter().collect();
     for path in goes {
         let parent = path.parent().unwrap_or_default();
-        if !parent.is_root() && !goes.contains(&parent) {
-            leaving.entry(parent).or_default().push(path.clone());
+        if !parent.is_root() && !all.contains(&parent) {
+            leaving.entry(parent).or_default().insert(path.clone());
         }
     }
-    let keep = |(dir, gone): (RelPath, Vec<RelPath>)| async move {
+    let keep = |(dir, gone): (RelPath, HashSet<RelPath>)| async move {
         let kept = keep_dir(client, &dir, &gone).await;
         (dir, kept)
     };
@@ -188,20 +189,29 @@ pub(super) async fn keep_dirs(client: &Client, goes: &[RelPath]) -> HashMap<RelP
     stream::iter(keeping).buffer_unordered(client.traffic.most()).collect().await
 }
 
-async fn keep_dir(client: &Client, dir: &RelPath, gone: &[RelPath]) -> Result<()> {
+async fn keep_dir(client: &Client, dir: &RelPath, gone: &HashSet<RelPath>) -> Result<()> {
     let (prefix, subject) = (client.site.dir_key(TRASH, dir)?, dir.to_string());
     let most = u32::try_from(gone.len() + 1).unwrap_or(MOST).min(MOST);
     let ask = Ask { action: TRASH, subject: &subject, prefix: &prefix, is_shallow: true, most };
-    let page = client.page(&ask, &super::page::Cursor::Start).await?;
     let goes = |key: &str| {
         let name = key.strip_prefix(&prefix).and_then(|rest| Name::new(rest.trim_end_matches('/').as_bytes()));
         name.is_some_and(|name| gone.contains(&dir.join(&name)))
     };
-    // The marker of the directory is a key that stays, too.
-    let stays = page.objects.iter().map(|o| o.key.as_str()).chain(page.prefixes.iter().map(String::as_str));
-    let mut stays = stays.filter(|key| !goes(key));
-    if stays.next().is_some() || !page.unreadable.is_empty() || (page.objects.is_empty() && page.prefixes.is_empty()) {
-        return Ok(());
+    let (mut from, mut is_left) = (Cursor::Start, false);
+    loop {
+        let page = client.page(&ask, &from).await?;
+        let mut keys = page.objects.iter().map(|o| &o.key).chain(&page.prefixes).peekable();
+        is_left |= keys.peek().is_some();
+        // The marker of the directory is a key that stays, too.
+        if keys.any(|key| !goes(key)) || !page.unreadable.is_empty() {
+            return Ok(());
+        }
+        match page.next {
+            Some(next) => from = next,
+            None if is_left => break,
+            // It is gone already.
+            None => return Ok(()),
+        }
     }
     client.put_marker(dir, &prefix, &Expect::Any).await.map(drop)
 }

@@ -1,0 +1,90 @@
+//! A server in this process whose signatures others have written (s3s). Its store lists no ETags and takes directories for
+//! objects, so that the contract is for the servers of `places`.
+
+use futures_util::TryStreamExt as _;
+use hyper_util::rt::TokioIo;
+use portbook::Code;
+use portbook::delta::Expect;
+use portbook::provider::s3::{S3, S3Options};
+use portbook::provider::{Listing, Provider as _};
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+
+use crate::contract::{content, path, put, stat};
+
+const ODD: [&str; 6] =
+    ["plain", "odd + name%20 \u{fc}&<>'\"", "~tilde_under-dash.dot", "a=b;c,d:e@f!$(g)*", "deep/e/f", "\u{1f4be}"];
+
+/// The options of a server with the bucket `bucket`, and where it keeps it.
+async fn server() -> (S3Options, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("bucket")).unwrap();
+    let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(dir.path()).unwrap());
+    builder.set_auth(SimpleAuth::from_single("key", "secret-key"));
+    let service = builder.build();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let served =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service.clone());
+            tokio::spawn(served);
+        }
+    });
+    (S3Options::new(format!("http://{address}"), "bucket", "key", "secret-key"), dir)
+}
+
+#[tokio::test]
+async fn every_kind_of_key_is_signed_as_others_compute_it() {
+    let (options, _dir) = server().await;
+    let place = S3::open(options).unwrap();
+    for name in ODD {
+        let node = put(&place, name, name.as_bytes(), Expect::Absent).await.unwrap();
+        assert_eq!(stat(&place, name).await, Some(node.clone()), "{name}");
+        let opened = place.read(&path(name), Some(&node), 1, Some(3)).await.unwrap();
+        assert_eq!(opened.bytes.try_collect::<Vec<_>>().await.unwrap().concat(), &name.as_bytes()[1..4]);
+        assert_eq!(put(&place, name, b"other", Expect::Absent).await.unwrap_err().code(), Code::Stale, "{name}");
+        put(&place, name, b"edited", Expect::Node(node)).await.unwrap();
+        assert_eq!(content(&place, name).await, b"edited");
+    }
+    let Listing::Complete(entries) = place.list(vec![path("")]).await.remove(0) else { panic!() };
+    let mut names: Vec<String> =
+        entries.iter().map(|e| String::from_utf8(e.name.as_bytes().to_vec()).unwrap()).collect();
+    names.sort();
+    let mut expected = ODD.map(|name| name.split('/').next().unwrap().to_owned()).to_vec();
+    expected.sort();
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn what_is_not_signed_with_the_secret_is_refused() {
+    let (options, _dir) = server().await;
+    for wrong in [
+        S3Options { secret_key: "wrong".into(), ..options.clone() },
+        S3Options { access_key: "nobody".into(), ..options.clone() },
+    ] {
+        let error = S3::open(wrong).unwrap().root().await.unwrap_err();
+        assert_eq!(error.code(), Code::Auth, "{error}");
+    }
+    let missing = S3Options { bucket: "missing".into(), ..options };
+    assert_eq!(S3::open(missing).unwrap().root().await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_link_is_signed_as_others_compute_it() {
+    let (options, _dir) = server().await;
+    let place = S3::open(options.clone()).unwrap();
+    put(&place, "a + b", b"shared", Expect::Absent).await.unwrap();
+    let link = place.presigned_get(&path("a + b"), std::time::Duration::from_secs(60)).unwrap();
+    let address = options.endpoint.strip_prefix("http://").unwrap().to_owned();
+    let target = link.expose().strip_prefix(&options.endpoint).unwrap().to_owned();
+    let forged = target.replace("a%20%2B%20b", "other");
+    let ask = move |target: String| {
+        let address = address.clone();
+        tokio::task::spawn_blocking(move || crate::places::said(&address, "GET", &target, b""))
+    };
+    let given = ask(target).await.unwrap();
+    assert!(given.ends_with("shared"), "{given}");
+    let refused = ask(forged).await.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+}
