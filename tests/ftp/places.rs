@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portbook::Trust;
+use portbook::delta::Expect;
+use portbook::identity::ContentHash;
 use portbook::provider::ftp::{Ftp, FtpOptions, FtpSecurity};
+use portbook::provider::{Provider as _, Publish};
+use portbook::{Code, Trust};
 
 use crate::contract;
 use crate::service::Service;
@@ -114,4 +117,25 @@ async fn vsftpd_keeps_the_contract() {
     let port = server.port();
     let anonymous = |root: &str| FtpOptions { user: "anonymous".into(), ..options(port, root) };
     keeps_the_contract(&server.directory().join("data"), anonymous).await;
+}
+
+/// ProFTPD refuses a third connection as it refuses a wrong password.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lets_two_connections_in_is_spoken_with_by_two() {
+    let Some(server) = Service::start("proftpd", &["plain", "MaxClientsPerUser 2"]) else { return };
+    open_to_all(&server.directory().join("data"));
+    let ftp = Ftp::open(options(server.port(), "")).await.unwrap();
+    let names: Vec<_> = (0..20).map(|i| contract::path(&format!("f{i}"))).collect();
+    let items = names.iter().map(|name| contract::new_file(name, name.as_bytes())).collect();
+    let staged = ftp.stage(items).await.into_iter().map(Result::unwrap);
+    let publish = |staged| Publish { staged, expect: Expect::Absent, archive: None };
+    for node in ftp.publish(staged.map(publish).collect()).await {
+        node.unwrap();
+    }
+    for (name, hashed) in names.iter().zip(ftp.hash(names.clone()).await) {
+        assert_eq!(hashed.unwrap().content, ContentHash::of(name.as_bytes()));
+    }
+    let wrong = FtpOptions { password: "hunter2".into(), ..options(server.port(), "") };
+    drop(ftp);
+    assert_eq!(Ftp::open(wrong).await.unwrap_err().code(), Code::Auth);
 }

@@ -134,10 +134,12 @@ async fn explore(server: &Server, lease: &mut Lease) -> Result<(Base, Folding)> 
     if !server.features().mlst {
         server.set_list_all(lease.lists_all(&base).await?);
     }
-    let items = match lease.list(&base, &RelPath::root()).await? {
-        Seen::All(items) => items,
-        Seen::Some(..) | Seen::Refused(_) => Vec::new(),
+    // What keeps the root from being listed is told by whoever lists it.
+    let items = match lease.list(&base, &RelPath::root()).await {
+        Ok(Seen::All(items)) => items,
+        Ok(Seen::Some(..) | Seen::Refused(_)) | Err(_) => Vec::new(),
     };
+    lease.reconnect().await?;
     let folding = Folding {
         case: server.features().windows || folds(lease, &base, &items, swapped_case).await,
         unicode: folds(lease, &base, &items, other_form).await,

@@ -138,9 +138,9 @@ async fn replace(place: &Place, lease: &mut Lease, item: &Publish, temp: &RelPat
     trash::move_aside(place, lease, PUBLISH, (target, &aside), old).await?;
     if let Err(error) = rename_or(place, lease, temp, target).await {
         // The old version goes back, unless something has its name by now.
-        lease.reconnect().await?;
-        if matches!(lease.stat(PUBLISH, &place.base, target).await, Ok(None)) {
-            let _ = lease.rename(PUBLISH, &place.base, &aside, target).await?;
+        // What cannot be put back stays where it was kept.
+        if lease.reconnect().await.is_ok() && matches!(lease.stat(PUBLISH, &place.base, target).await, Ok(None)) {
+            let _ = lease.rename(PUBLISH, &place.base, &aside, target).await;
         }
         return Err(error);
     }
