@@ -56,6 +56,8 @@ const NAME_NOTHING: &[&str] = &[
     // A table's name is no tenant's.
     "Session::table",
     "Session::rows",
+    "Session::save_volume",
+    "Session::save_directory",
     "JsonRows::info",
     "Conduit::id",
     "Conduit::options",
@@ -459,7 +461,14 @@ async fn volumes(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
         attack.refused("Session::volume", (open(&theirs).await, &theirs), (open(&none).await, &none));
         let open = async |name: &String| ours.session.volume_on(name, place()).await.map(drop);
         attack.refused("Session::volume_on", (open(&theirs).await, &theirs), (open(&none).await, &none));
+        let place = async |name: &String| ours.session.place(name, "a").await.map(drop);
+        attack.refused("Session::place", (place(&theirs).await, &theirs), (place(&none).await, &none));
+        let remove = async |name: &String| ours.session.remove_volume(name).await;
+        attack.refused("Session::remove_volume", (remove(&theirs).await, &theirs), (remove(&none).await, &none));
     }
+    let listed = ours.session.volumes().await.unwrap();
+    assert!(listed.iter().any(|v| v.name == "volume of ours") && listed.iter().all(|v| v.name != "volume of theirs"));
+    attack.0.insert("Session::volumes".into());
     let content = |text: &'static str| Content::Bytes(text.as_bytes().into());
     let (file, none) = (foreign.put(NewFile::at("THEIRS", content("one"))).await.unwrap().id, FileId::new(absent));
     foreign.put(NewFile { is_public: true, ..NewFile::at("THEIRS", content("two")) }).await.unwrap();

@@ -6,6 +6,7 @@ mod frozen;
 mod processes;
 mod quota;
 mod rules;
+mod saved;
 #[path = "../lib/server.rs"]
 mod server;
 mod shared;

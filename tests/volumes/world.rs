@@ -15,6 +15,7 @@ use portbook::model::{
 use portbook::operation::Clock;
 use portbook::store::PostgresOptions;
 use portbook::table::Filter;
+use portbook::vault::KeySource;
 use portbook::volume::{Content, FileFilter, FileRef, NewFile, Volume};
 use portbook::{Book, BookOptions, Code, Result, Session, wait};
 use serde_json::json;
@@ -97,7 +98,7 @@ pub fn on_postgres(name: &str, claim: fn(&World)) {
 impl World {
     fn open(dir: TempDir, options: BookOptions, at: &str) -> Self {
         let clock = Arc::new(Ahead { start: Instant::now(), seconds: AtomicI64::new(0) });
-        let options = options.clock(clock.clone());
+        let options = options.clock(clock.clone()).key(KeySource::raw(vec![7; 32].into()).unwrap());
         let book = wait(Book::open(options)).unwrap();
         let session = wait(book.default_session()).unwrap();
         std::fs::create_dir(dir.path().join("v")).unwrap();

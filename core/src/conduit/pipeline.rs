@@ -237,7 +237,9 @@ async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
             let result = match result {
                 Ok(staged) => {
                     let node = results.next().unwrap_or_else(|| Err(no_answer("publish")));
-                    if node.is_err() {
+                    // What was interrupted is left to the run that continues its session.
+                    let is_kept = |e: &Error| batch.session.is_some() && is_interruption(e);
+                    if node.as_ref().is_err_and(|e| !is_kept(e)) {
                         refused.push((staged.target.clone(), staged.tag.clone()));
                     }
                     node.map(|node| done(side, staged, node))

@@ -21,7 +21,7 @@ impl Apply {
         }
         for side in Side::BOTH {
             if let Expect::Node(node) = &mut change.expect[side]
-                && let Some((before, after)) = self.moved.get(&(side, node.ident.clone()))
+                && let Some((before, after)) = self.moved.get(&(side, node.ident.clone(), node.token.clone()))
                 && node == before
             {
                 *node = after.clone();
@@ -34,7 +34,7 @@ impl Apply {
             && after.kind != Kind::Dir
         {
             // Of a move in two halves, what was scanned is what later changes expect.
-            let known = self.moved.entry((side, before.ident.clone()));
+            let known = self.moved.entry((side, before.ident.clone(), before.token.clone()));
             known.and_modify(|(_, last)| *last = after.clone()).or_insert_with(|| (before.clone(), after.clone()));
         }
     }

@@ -31,7 +31,7 @@ const FIRST_REGION: &str = "us-east-1";
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// The account, where the address names none; for S3 the id of the access key.
     pub user: Option<String>,
