@@ -63,6 +63,7 @@ keys() {
 }
 
 as_root() {
+    command -v openssl >/dev/null || cannot "openssl is needed to hash a password"
     unshare --mount true 2>/dev/null || cannot "root may make no mount namespace here, and sshd wants /run/sshd"
     { cat /etc/passwd; echo 'sshd:x:64999:65534::/run/sshd:/usr/sbin/nologin'; echo "user:x:64998:65534::$dir/data:/bin/sh"; } \
         >"$dir/passwd"

@@ -8,11 +8,12 @@
 //!
 //! # How bytes arrive
 //!
-//! 1. [`stage`](Provider::stage) writes each file completely under a reserved temporary name beside its target
-//!    ([`TEMP_PREFIX`]), with its metadata; the content is hashed while it passes.
+//! 1. [`stage`](Provider::stage) takes each file completely where nobody sees it, with its metadata: under a reserved
+//!    temporary name beside its target ([`TEMP_PREFIX`]), or, where a service puts a file in place in one request, in
+//!    memory or as parts of an upload. The content is hashed while it passes.
 //! 2. [`flush`](Provider::flush) makes all staged data durable.
 //! 3. [`publish`](Provider::publish) re-checks what must still stand at the target, moves a version that is not in
-//!    the ledger to the trash, and renames the staged file over the target in one atomic step.
+//!    the ledger to the trash, and puts the staged file in the place of the target in one atomic step.
 //! 4. [`flush`](Provider::flush) makes the renames durable. Only then does the ledger say that it happened.
 
 mod access;
