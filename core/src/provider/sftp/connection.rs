@@ -23,6 +23,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 /// What the server may send before it is told to go on: more than one large file has under way.
 const WINDOW: u32 = 16 << 20;
 /// Keys of an agent that are tried; a server ends the connection after six (`MaxAuthTries`, sshd_config(5)).
+#[cfg(unix)]
 const KEYS: usize = 5;
 
 /// The fastest first, on processors with instructions for AES; all with authentication or in strict key exchange.
