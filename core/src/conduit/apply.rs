@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::delta::{Action, Change, ChangeKind, Expect, SkipReason, Step};
 use crate::error::{Code, Error, Result};
-use crate::model::{Ident, Kind, Node, PairId, PreviewId, RelPath, Side, Sides, TenantId, Token};
+use crate::model::{Kind, Node, PairId, PreviewId, RelPath, Side, Sides, TenantId};
 use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
@@ -28,7 +28,7 @@ use super::outcome::{self, Done, Outcome, Seen};
 use super::pipeline::{self, Pipeline};
 use super::recover;
 use super::scene::Scene;
-use super::structure::hangs_nowhere;
+use super::structure::{Moved, hangs_nowhere};
 
 /// Failures that a report lists; the book has all of them.
 const LISTED_FAILURES: usize = 100;
@@ -57,9 +57,8 @@ pub(crate) struct Apply {
     pub(crate) undone: HashSet<i64>,
     /// Directories whose ledger row is missing or stands where it does not belong.
     pub(crate) missing_dirs: HashSet<PairId>,
-    /// Files and links that were moved: what was scanned, what the move left. By identity, since a version that goes
-    /// aside after it was moved is another pair; and by version, since not every place gives identities.
-    pub(crate) moved: HashMap<(Side, Ident, Token), (Node, Node)>,
+    /// Files and links that were moved: what was scanned, what the move left.
+    pub(crate) moved: HashMap<Moved, (Node, Node)>,
     /// Directories that were made wider than their originals, with the mode they are to have.
     pub(crate) narrow: Vec<(Side, u32, Planned)>,
     /// Swaps whose second half is still to come.

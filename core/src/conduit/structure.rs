@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::delta::{Action, Change, Expect, Metadata};
 use crate::error::{Code, Error, Result};
-use crate::model::{Ident, Kind, Name, Node, RelPath, Side};
+use crate::model::{Ident, Kind, Name, Node, RelPath, Side, Token};
 use crate::operation::plan::Planned;
 use crate::provider::{Move, TEMP_PREFIX};
 use crate::store::Write;
@@ -12,6 +12,23 @@ use crate::store::Write;
 use super::apply::Apply;
 use super::baseline::IntentItem;
 use super::outcome::{Done, Outcome, is_swap_step};
+
+/// Which file or link was moved: by its identity, since a version that goes aside after it was moved is another pair; by
+/// its version where the place gives no identities, and no times that a move would change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Moved {
+    Ident(Side, Ident),
+    Version(Side, Token),
+}
+
+impl Moved {
+    fn of(side: Side, node: &Node) -> Self {
+        match &node.ident {
+            Ident::None => Self::Version(side, node.token.clone()),
+            ident => Self::Ident(side, ident.clone()),
+        }
+    }
+}
 
 impl Apply {
     /// A move changes the times of an item (`st_ctime`): what comes after it in the plan expects what the move left.
@@ -21,7 +38,7 @@ impl Apply {
         }
         for side in Side::BOTH {
             if let Expect::Node(node) = &mut change.expect[side]
-                && let Some((before, after)) = self.moved.get(&(side, node.ident.clone(), node.token.clone()))
+                && let Some((before, after)) = self.moved.get(&Moved::of(side, node))
                 && node == before
             {
                 *node = after.clone();
@@ -34,7 +51,7 @@ impl Apply {
             && after.kind != Kind::Dir
         {
             // Of a move in two halves, what was scanned is what later changes expect.
-            let known = self.moved.entry((side, before.ident.clone(), before.token.clone()));
+            let known = self.moved.entry(Moved::of(side, before));
             known.and_modify(|(_, last)| *last = after.clone()).or_insert_with(|| (before.clone(), after.clone()));
         }
     }
