@@ -76,9 +76,9 @@ fn help_and_version_go_to_stdout_and_end_with_0() {
 #[test]
 fn places_that_cannot_be_reached_yet_are_named_with_the_stable_code() {
     for (words, named) in [
-        (["sync", "s3://bucket/x", "b"], "s3"),
+        (["sync", "sharepoint://host/sites/x/Library:/a", "b"], "sharepoint"),
         (["preview", "a", "onedrive:x"], "onedrive"),
-        (["verify", "nas:x", "b"], "nas"),
+        (["verify", "postgres://host/db/table", "b"], "postgres"),
     ] {
         let output = portbook(&words);
         assert_eq!(output.status.code(), Some(1), "{words:?}");
@@ -86,6 +86,14 @@ fn places_that_cannot_be_reached_yet_are_named_with_the_stable_code() {
         let said = stderr(&output);
         assert!(said.contains(named) && said.contains("[unsupported]"), "{words:?}: {said}");
     }
+}
+
+#[test]
+fn a_volume_that_was_never_saved_is_not_found() {
+    let output = portbook(&["verify", "nas:x", "b"]);
+    let said = stderr(&output);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
+    assert!(said.contains("nas") && said.contains("[not_found]") && said.contains("volume add"), "{said}");
 }
 
 #[cfg(unix)]
