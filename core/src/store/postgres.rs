@@ -16,8 +16,8 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use self::connection::{Ask, Failure, Mark};
-use self::failure::{is_lost, is_worth_another_try};
+use self::connection::{Ask, Failure, Mark, Turn};
+use self::failure::{is_lost, is_worth_another_try, lost_a_race};
 use self::options::Address;
 pub use self::options::{PostgresOptions, TlsMode};
 use self::pool::Pool;
@@ -59,8 +59,13 @@ impl PostgresStore {
         self.pool.take().await?.answer(ask).await
     }
 
-    async fn commit(&self, tenant: TenantId, batch: &[Write]) -> std::result::Result<Vec<Written>, Failure> {
-        self.pool.take().await?.write(tenant, batch).await
+    async fn commit(
+        &self,
+        tenant: TenantId,
+        batch: &[Write],
+        turn: Turn,
+    ) -> std::result::Result<Vec<Written>, Failure> {
+        self.pool.take().await?.write(tenant, batch, turn).await
     }
 
     async fn was_committed(&self, mark: Mark) -> Result<bool> {
@@ -102,8 +107,9 @@ impl Store for PostgresStore {
 
     async fn write(&self, tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>> {
         let mut patience = self.pool.patience();
+        let mut turn = Turn::AtOnce;
         loop {
-            let error = match self.commit(tenant, &batch).await {
+            let error = match self.commit(tenant, &batch, turn).await {
                 Ok(written) => return Ok(written),
                 Err(Failure::Refused(error)) => error,
                 Err(Failure::Unknown { mark, written, error }) => {
@@ -115,6 +121,9 @@ impl Store for PostgresStore {
             };
             if !(is_worth_another_try(&error) && patience.lasts().await) {
                 return Err(error);
+            }
+            if lost_a_race(&error) {
+                turn = Turn::AfterLosers;
             }
         }
     }

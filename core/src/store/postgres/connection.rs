@@ -26,6 +26,9 @@ const PIPELINE: usize = 30;
 /// Rows of one bulk insert.
 const ROWS: usize = 4096;
 
+/// Advisory lock under which transactions that lost a race are repeated, one at a time.
+const LOSERS: i64 = 0x5042_6f6c;
+
 /// The setting under which upkeep sees the list of tenants, and nothing else.
 const EVERY_TENANT: &str = "*";
 
@@ -37,6 +40,16 @@ pub(super) enum Ask {
     Tenants,
     /// One that changes how the book is kept, not what a tenant has in it.
     Upkeep(Statement),
+}
+
+/// When a write may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// At once, beside all others.
+    AtOnce,
+    /// After those that lost a race before it: losers that were repeated beside each other would lock each other out
+    /// again, a second each time, until somebody's patience ends.
+    AfterLosers,
 }
 
 /// The name of a write.
@@ -129,10 +142,15 @@ impl Connection {
         &mut self,
         tenant: TenantId,
         batch: &[Write],
+        turn: Turn,
     ) -> std::result::Result<Vec<Written>, Failure> {
         self.mark.number += 1;
         let mark = self.mark;
-        let begun = self.begin(&format!("BEGIN; {}; {}", act_as(tenant), leave(mark))).await;
+        let wait = match turn {
+            Turn::AtOnce => String::new(),
+            Turn::AfterLosers => format!("SELECT pg_advisory_xact_lock({LOSERS}); "),
+        };
+        let begun = self.begin(&format!("BEGIN; {wait}{}; {}", act_as(tenant), leave(mark))).await;
         if let Err(error) = begun {
             return Err(self.undo(error).await.into());
         }

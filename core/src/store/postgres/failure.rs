@@ -38,7 +38,12 @@ pub(super) fn error_of(action: &'static str, source: tokio_postgres::Error) -> E
 /// Whether the same transaction may come through when it is tried again: the connection was lost before it was
 /// committed, or the server chose it as the victim of a race. Nothing of it was kept.
 pub(super) fn is_worth_another_try(error: &Error) -> bool {
-    is_lost(error) || matches!(state_of(error), Some("40001" | "40P01"))
+    is_lost(error) || lost_a_race(error)
+}
+
+/// Whether the server ended the transaction so that another could go on.
+pub(super) fn lost_a_race(error: &Error) -> bool {
+    matches!(state_of(error), Some("40001" | "40P01"))
 }
 
 /// Whether the connection is gone, so that it is not known what the server did last.
