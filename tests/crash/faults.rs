@@ -228,9 +228,15 @@ fn short_writes_and_interruptions_are_not_seen() {
 #[test]
 fn what_cannot_be_read_is_never_deleted() {
     let mut failures = Vec::new();
-    for name in
-        ["mirror: deletes", "both: deletes", "mirror: quarrel", "both: moved apart", "exact: the target was edited"]
-    {
+    for name in [
+        "mirror: deletes",
+        "both: deletes",
+        "mirror: quarrel",
+        "both: moved apart",
+        "exact: the target was edited",
+        "aliases, mirror: moves",
+        "aliases, both: moves",
+    ] {
         let told = story(name);
         for seed in 0..12_u64 {
             let (_, wrong) = with_faults(&told, &format!("reads fail, seed {seed}"), |disk| {

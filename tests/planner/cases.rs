@@ -188,6 +188,33 @@ fn names_that_a_side_cannot_tell_apart_are_never_two_items_there() {
 }
 
 #[test]
+fn what_is_not_shown_is_not_taken_for_renamed_to_a_name_that_differs_in_case() {
+    for mode in [SyncMode::Bidirectional, SyncMode::Mirror] {
+        let mut s = settings(mode, ConflictPolicy::KeepBoth);
+        s.rules.right.case_insensitive = true;
+        let mut world = World::new();
+        world.put(Side::Left, "NAME", "one");
+        world.sync(&s);
+        world.put(Side::Left, "nAMe", "two");
+        world.trees.left.unlisted.push(path("NAME"));
+        let plan = world.sync(&s);
+        assert!(effects(&plan).is_empty(), "{mode:?}: {:#?}", effects(&plan));
+        world.trees.left.unlisted.clear();
+        world.sync(&s);
+        assert_eq!(world.trees.right.items[&path("NAME")].content, b"one", "{mode:?}");
+        assert_eq!(world.trees.right.items.len(), 1, "{mode:?}");
+        // What was renamed is known by its identity, whatever else is not shown.
+        world.trees.left.remove(&path("nAMe"));
+        world.put(Side::Left, "other", "three");
+        world.sync(&s);
+        world.trees.left.rename(&path("NAME"), &path("nAMe"));
+        world.trees.left.unlisted.push(path("other"));
+        world.sync(&s);
+        assert_eq!(world.trees.right.items[&path("nAMe")].content, b"one", "{mode:?}");
+    }
+}
+
+#[test]
 fn a_name_in_another_normalisation_is_the_same_item() {
     let mut s = both();
     s.rules.right.unicode_insensitive = true;

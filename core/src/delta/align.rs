@@ -37,10 +37,10 @@ impl Slot {
 type Keys<'a> = Vec<(Cow<'a, [u8]>, usize)>;
 
 /// Aligns the three lists. The result does not depend on the order of the listings: items come in the order of their
-/// keys, those with an alias first.
-pub(super) fn align(settings: &Settings, base: &[Pair], left: &[Entry], right: &[Entry]) -> Vec<Slot> {
+/// keys, those with an alias first. `partial` are the sides where what is not listed is unknown.
+pub(super) fn align(settings: &Settings, base: &[Pair], listing: Sides<&[Entry]>, partial: Sides<bool>) -> Vec<Slot> {
     let folding = Folding::of(&settings.rules);
-    let listing = Sides::new(left, right);
+    let Sides { left, right } = listing;
     let mut slots = Vec::with_capacity(base.len().max(left.len()).max(right.len()));
     if folding.is_plain() && are_alike(base, left, right) {
         slots.extend((0..base.len()).map(|i| Slot {
@@ -52,9 +52,15 @@ pub(super) fn align(settings: &Settings, base: &[Pair], left: &[Entry], right: &
     }
     let mut taken: Sides<Vec<bool>> = Sides::default();
     let aliased = base.iter().any(has_alias);
-    if aliased {
+    let doubtful = !folding.is_plain() && (partial.left || partial.right);
+    if aliased || doubtful {
         taken = listing.map(|entries| vec![false; entries.len()]);
+    }
+    if aliased {
         align_aliases(base, listing, &mut taken, &mut slots);
+    }
+    if doubtful {
+        leave_out_doubtful(settings, base, listing, partial, &mut taken);
     }
     let unaliased = base.iter().enumerate().filter(|(_, p)| !has_alias(p));
     let rows: Keys<'_> = sorted(unaliased.map(|(i, p)| (folding.key(&p.name), i)));
@@ -63,7 +69,7 @@ pub(super) fn align(settings: &Settings, base: &[Pair], left: &[Entry], right: &
             listing[side]
                 .iter()
                 .enumerate()
-                .filter(|(i, _)| !aliased || !taken[side][*i])
+                .filter(|(i, _)| !taken[side].get(*i).is_some_and(|is_taken| *is_taken))
                 .map(|(i, e)| (folding.key(&e.name), i)),
         )
     };
@@ -151,6 +157,36 @@ fn are_alike(base: &[Pair], left: &[Entry], right: &[Entry]) -> bool {
             let ascends = last.replace(&row.name).is_none_or(|last| *last < row.name);
             ascends && !has_alias(row) && row.name == l.name && row.name == r.name
         })
+}
+
+/// Where a side tells names apart that the other does not, and does not show all it has, an entry that has a known
+/// item's name but for its case or normal form may be another item, while the known one is what is not shown: it is as
+/// unknown as that. Its identity alone can say that it is the known one.
+fn leave_out_doubtful(
+    settings: &Settings,
+    base: &[Pair],
+    listing: Sides<&[Entry]>,
+    partial: Sides<bool>,
+    taken: &mut Sides<Vec<bool>>,
+) {
+    let folding = Folding::of(&settings.rules);
+    for side in Side::BOTH.into_iter().filter(|side| partial[*side]) {
+        if Folding::of_side(&settings.rules[side]) == folding {
+            continue;
+        }
+        let mut known: HashMap<Cow<'_, [u8]>, Vec<(&Name, &Ident)>> = HashMap::new();
+        let rows = base.iter().filter(|row| !has_alias(row)).map(|row| (&row.name, &row.held[side].ident));
+        let others = listing[side.other()].iter().zip(&taken[side.other()]).filter(|(_, is_taken)| !**is_taken);
+        for (name, ident) in rows.chain(others.map(|(entry, _)| (&entry.name, &Ident::None))) {
+            known.entry(folding.key(name)).or_default().push((name, ident));
+        }
+        for (entry, is_taken) in listing[side].iter().zip(&mut taken[side]) {
+            let known = known.get(&folding.key(&entry.name)).map_or(&[][..], |known| &known[..]);
+            let is_it =
+                |(name, ident): &(&Name, &Ident)| **name == entry.name || is_same_ident(ident, &entry.node.ident);
+            *is_taken |= !known.is_empty() && !known.iter().any(is_it);
+        }
+    }
 }
 
 fn sorted<'a>(keys: impl Iterator<Item = (Cow<'a, [u8]>, usize)>) -> Keys<'a> {

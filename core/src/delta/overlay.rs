@@ -143,6 +143,7 @@ impl Overlay {
         settings: &Settings,
         base: &mut Vec<Pair>,
         entries: &mut Sides<Vec<Entry>>,
+        partial: Sides<bool>,
     ) -> Vec<Slot> {
         base.retain(|p| !self.away.contains(&p.id));
         for side in Side::BOTH {
@@ -164,7 +165,7 @@ impl Overlay {
             }
             arrived.push(bound);
         }
-        let mut slots = align(settings, base, &entries.left, &entries.right);
+        let mut slots = align(settings, base, entries.as_ref().map(|entries| &entries[..]), partial);
         let rows = self.rows(settings, base, entries, &slots, &arrived);
         for (i, (mut bound, row)) in arrived.into_iter().zip(rows).enumerate() {
             let arrival = &self.arrivals[i];

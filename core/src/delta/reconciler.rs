@@ -218,11 +218,13 @@ impl Reconciler {
             if dir.item.is_none() {
                 self.collects = !base.is_empty();
             }
+            let partial = view.unlisted.as_ref().map(Option::is_some);
             let slots = match &task.overlay {
-                Some(overlay) => overlay.apply(&self.settings, &mut base, &mut view.entries),
+                Some(overlay) => overlay.apply(&self.settings, &mut base, &mut view.entries, partial),
                 None => {
                     let known = task.aligned.take();
-                    known.unwrap_or_else(|| align(&self.settings, &base, &view.entries.left, &view.entries.right))
+                    let listing = view.entries.as_ref().map(|entries| &entries[..]);
+                    known.unwrap_or_else(|| align(&self.settings, &base, listing, partial))
                 }
             };
             if let Some(overlay) = &task.overlay {
@@ -341,17 +343,18 @@ impl Observed {
         if self.task.without_content || is_unknown {
             return wanted;
         }
+        let partial = self.seen.as_ref().map(|seen| matches!(seen, DirSeen::Partial(..)));
         let Some(overlay) = &self.task.overlay else {
             let nothing_to_compare = self.base.is_empty() && Side::BOTH.iter().any(|s| entries[*s].is_empty());
             if !nothing_to_compare {
-                let slots = self.task.aligned.get_or_init(|| align(settings, &self.base, entries.left, entries.right));
+                let slots = self.task.aligned.get_or_init(|| align(settings, &self.base, entries, partial));
                 self.want(settings, &self.base, entries, slots, &mut wanted);
             }
             return wanted;
         };
         let mut base = self.base.clone();
         let mut seen = entries.map(<[Entry]>::to_vec);
-        let slots = overlay.apply(settings, &mut base, &mut seen);
+        let slots = overlay.apply(settings, &mut base, &mut seen, partial);
         self.want(settings, &base, Sides::new(&seen.left, &seen.right), &slots, &mut wanted);
         wanted
     }

@@ -20,20 +20,13 @@ pub(super) fn list<D: Disk>(root: &Root<D>, path: &RelPath) -> Listing {
         Err(e) if e.kind() == ErrorKind::NotADirectory && is_no_directory(root, path) => return Listing::Absent,
         Err(e) => return Listing::Unknown(Error::io(action, path, e)),
     };
-    let mut entries = Vec::new();
-    let mut failed: Option<Error> = None;
-    let read = disk.read_dir(&dir, is_reserved, |name, stat| match (Name::new(name), stat) {
-        (Some(name), Ok(stat)) => entries.push(Entry { name, node: stat.node() }),
-        // Gone between the listing and the look at it: not there.
-        (_, Err(e)) if e.kind() == ErrorKind::NotFound => {}
-        (Some(name), Err(e)) => {
-            failed.get_or_insert_with(|| Error::io("look at", path.join(&name), e));
+    let (entries, failed, read) = loop {
+        let (entries, failed, read) = read_through(disk, &dir, path);
+        match read {
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            read => break (entries, failed, read),
         }
-        (None, _) => {
-            let error = Error::new(crate::Code::Storage, action, path).because("it shows an impossible name");
-            failed.get_or_insert(error);
-        }
-    });
+    };
     match (read, failed) {
         (Ok(()), None) => Listing::Complete(entries),
         (Ok(()), Some(e)) => Listing::Partial(entries, e),
@@ -41,6 +34,35 @@ pub(super) fn list<D: Disk>(root: &Root<D>, path: &RelPath) -> Listing {
         (Err(e), _) if e.kind() == ErrorKind::NotFound => Listing::Unknown(Error::io(action, path, e)),
         (Err(e), _) => Listing::Partial(entries, Error::io(action, path, e)),
     }
+}
+
+/// What the directory shows, the first error of looking at one of its items, and whether it was read to its end.
+fn read_through<D: Disk>(disk: &D, dir: &D::Dir, path: &RelPath) -> (Vec<Entry>, Option<Error>, io::Result<()>) {
+    let mut entries = Vec::new();
+    let mut failed: Option<Error> = None;
+    let mut interrupted = Vec::new();
+    let mut take = |name: Option<Name>, stat: io::Result<Stat>| match (name, stat) {
+        (Some(name), Ok(stat)) => entries.push(Entry { name, node: stat.node() }),
+        // Gone between the listing and the look at it: not there.
+        (_, Err(e)) if e.kind() == ErrorKind::NotFound => {}
+        (Some(name), Err(e)) => {
+            failed.get_or_insert_with(|| Error::io("look at", path.join(&name), e));
+        }
+        (None, _) => {
+            let error =
+                Error::new(crate::Code::Storage, "list the directory", path).because("it shows an impossible name");
+            failed.get_or_insert(error);
+        }
+    };
+    let read = disk.read_dir(dir, is_reserved, |name, stat| match (Name::new(name), stat) {
+        (Some(name), Err(e)) if e.kind() == ErrorKind::Interrupted => interrupted.push(name),
+        (name, stat) => take(name, stat),
+    });
+    for name in interrupted {
+        let stat = retry(|| disk.stat_at(dir, name.as_bytes()));
+        take(Some(name), stat);
+    }
+    (entries, failed, read)
 }
 
 /// Looks for temporary names in the whole tree, the trash left out.
