@@ -26,14 +26,39 @@ pub enum Trust {
     Certificate([u8; 32]),
 }
 
+/// What is asked of a server's certificate. Trust in authorities comes from the file, or from the system where none is
+/// named.
+pub(crate) enum Asked<'a> {
+    /// A known authority issued it, for this name.
+    Name(Option<&'a Path>),
+    /// A known authority issued it, whatever name it is for.
+    Issuer(Option<&'a Path>),
+    /// It has this SHA-256.
+    Certificate([u8; 32]),
+    /// Nothing but that the server holds its key.
+    Nothing,
+}
+
+impl<'a> From<&'a Trust> for Asked<'a> {
+    fn from(trust: &'a Trust) -> Self {
+        match trust {
+            Trust::System => Self::Name(None),
+            Trust::Authorities(file) => Self::Name(Some(file)),
+            Trust::Certificate(sha256) => Self::Certificate(*sha256),
+        }
+    }
+}
+
 /// A configuration that believes these servers. `tls12_only` for servers whose data connections have to resume the
 /// session of the control connection and cannot by TLS 1.3.
-pub(crate) fn config(trust: &Trust, tls12_only: bool) -> Result<ClientConfig> {
+pub(crate) fn config<'a>(asked: impl Into<Asked<'a>>, tls12_only: bool) -> Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        Trust::System => verifier(None, &provider)?,
-        Trust::Authorities(file) => verifier(Some(file), &provider)?,
-        Trust::Certificate(sha256) => Arc::new(Pinned { sha256: *sha256, provider: Arc::clone(&provider) }),
+    let lenient = |enough| Arc::new(Lenient { enough, provider: Arc::clone(&provider) });
+    let verifier: Arc<dyn ServerCertVerifier> = match asked.into() {
+        Asked::Name(ca_file) => verifier(ca_file, &provider)?,
+        Asked::Issuer(ca_file) => lenient(Enough::Issuer(verifier(ca_file, &provider)?)),
+        Asked::Certificate(sha256) => lenient(Enough::Certificate(sha256)),
+        Asked::Nothing => lenient(Enough::Key),
     };
     let versions: &[&rustls::SupportedProtocolVersion] =
         if tls12_only { &[&rustls::version::TLS12] } else { rustls::ALL_VERSIONS };
@@ -47,7 +72,7 @@ pub(crate) fn config(trust: &Trust, tls12_only: bool) -> Result<ClientConfig> {
 }
 
 /// Verifies issuer and name. Trust comes from the file, or from the system where none is named.
-pub(crate) fn verifier(ca_file: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
+fn verifier(ca_file: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
     let mut roots = RootCertStore::empty();
     match ca_file {
         Some(file) => {
@@ -72,27 +97,50 @@ pub(crate) fn verifier(ca_file: Option<&Path>, provider: &Arc<CryptoProvider>) -
     })
 }
 
-/// Believes one certificate.
+/// What is enough beside the proof that the server holds the certificate's key, which is always asked for.
 #[derive(Debug)]
-struct Pinned {
-    sha256: [u8; 32],
+enum Enough {
+    Issuer(Arc<WebPkiServerVerifier>),
+    Certificate([u8; 32]),
+    Key,
+}
+
+/// Verifies something else than issuer and name.
+#[derive(Debug)]
+struct Lenient {
+    enough: Enough,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Pinned {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        let shown: [u8; 32] = Sha256::digest(end_entity.as_ref()).into();
-        if shown.ct_eq(&self.sha256).into() {
-            return Ok(ServerCertVerified::assertion());
+        use rustls::Error::InvalidCertificate;
+        match &self.enough {
+            Enough::Issuer(issuer) => {
+                match issuer.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+                    // The chain was verified before the name.
+                    Err(InvalidCertificate(
+                        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+                    )) => Ok(ServerCertVerified::assertion()),
+                    verified => verified,
+                }
+            }
+            Enough::Certificate(sha256) => {
+                let shown: [u8; 32] = Sha256::digest(end_entity.as_ref()).into();
+                match shown.ct_eq(sha256).into() {
+                    true => Ok(ServerCertVerified::assertion()),
+                    false => Err(InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
+                }
+            }
+            Enough::Key => Ok(ServerCertVerified::assertion()),
         }
-        Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
     }
 
     fn verify_tls12_signature(

@@ -12,6 +12,8 @@ use portbook::conduit::MaxDelete;
 use portbook::model::{ConflictPolicy, PreviewId, SyncMode, Verify as VerifyMode};
 use portbook::provider::Bandwidth;
 
+use crate::place::volume_name;
+
 /// Preview what would change between two places, apply exactly that, prove what was carried.
 #[derive(Debug, Parser)]
 #[command(name = "portbook", version, arg_required_else_help = true, after_help = EXIT_STATUS)]
@@ -69,15 +71,6 @@ pub(crate) enum Volume {
         /// Its name
         name: String,
     },
-}
-
-/// What `NAME:path` can be told by: no drive, no cloud, no URL.
-fn volume_name(text: &str) -> Result<String, String> {
-    let taken = ["onedrive", "gdrive", "dropbox", "box"];
-    if text.chars().count() < 2 || text.contains([':', '/', '\\']) || text.starts_with('.') || taken.contains(&text) {
-        return Err("a name has at least two characters, no colon and no slash, and is not that of a cloud".into());
-    }
-    Ok(text.to_owned())
 }
 
 /// What decides about the plan, for `preview` and `sync` alike.

@@ -17,6 +17,14 @@ use crate::access;
 const OTHER_SCHEMES: &[&str] = &["postgres", "mysql", "sqlite", "sharepoint"];
 const CLOUDS: &[&str] = &["onedrive", "gdrive", "dropbox", "box"];
 
+/// What `NAME:path` can be told by: no drive, no cloud, no URL.
+pub(crate) fn volume_name(text: &str) -> Result<String, String> {
+    if text.chars().count() < 2 || text.contains([':', '/', '\\']) || text.starts_with('.') || CLOUDS.contains(&text) {
+        return Err("a name has at least two characters, no colon and no slash, and is not that of a cloud".into());
+    }
+    Ok(text.to_owned())
+}
+
 /// A place as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
