@@ -21,6 +21,7 @@ mod address;
 mod bandwidth;
 pub mod ftp;
 pub mod http;
+mod kept;
 pub mod local;
 mod pace;
 mod resume;

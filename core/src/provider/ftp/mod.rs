@@ -375,6 +375,14 @@ impl Provider for Ftp {
         trash::empty(&self.0, older_than).await
     }
 
+    async fn move_kept(&self, items: Vec<Move>) -> Vec<Result<Node>> {
+        self.each(items, |item| async move { publish::move_kept(&self.0, &item).await }).await
+    }
+
+    async fn remove_kept(&self, paths: Vec<RelPath>) -> Vec<Result<()>> {
+        self.each(paths, |path| async move { trash::remove_kept(&self.0, &path).await }).await
+    }
+
     fn can_hold(&self, name: &Name) -> bool {
         let (bytes, c) = (name.as_bytes(), &self.0.capabilities);
         // Not every server knows that 0xFF is doubled on its way (RFC 854).

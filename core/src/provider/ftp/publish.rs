@@ -13,16 +13,18 @@ use super::Place;
 use super::facts::{self, bare};
 use super::look::{Look, Names, Seen};
 use super::reply::Reply;
-use super::root::{Base, check, not_in_reserved, not_reserved, same, split, stale, temp_path};
+use super::root::{Base, check, not_in_reserved, not_reserved, same, sayable, split, stale, temp_path};
 use super::server::Lease;
 use super::trash;
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Name, Node, RelPath};
+use crate::provider::kept::{self, KEEP};
 use crate::provider::traffic::{Refusal, Repeat};
 use crate::provider::{Move, Publish, TEMP_PREFIX};
 
 const PUBLISH: &str = "put in place";
+const MOVE: &str = "move";
 
 impl Lease {
     /// Renames; the server's reply where it refuses. It overwrites on most servers.
@@ -197,14 +199,28 @@ pub(super) async fn make_dir(place: &Arc<Place>, path: &RelPath) -> Result<Node>
 }
 
 pub(super) async fn move_item(place: &Arc<Place>, item: &Move) -> Result<Node> {
-    let action = "move";
-    not_in_reserved(action, &item.from)?;
-    not_in_reserved(action, &item.to)?;
+    not_in_reserved(MOVE, &item.from)?;
+    not_in_reserved(MOVE, &item.to)?;
+    move_checked(place, MOVE, item).await
+}
+
+/// Moves a file out of sight or back.
+pub(super) async fn move_kept(place: &Arc<Place>, item: &Move) -> Result<Node> {
+    kept::check(item)?;
+    sayable(KEEP, &item.from)?;
+    sayable(KEEP, &item.to)?;
+    move_checked(place, KEEP, item).await
+}
+
+async fn move_checked(place: &Arc<Place>, action: &'static str, item: &Move) -> Result<Node> {
     place
         .server
         .traffic
         .send(Repeat::Refused, || async {
             let mut lease = place.server.take().await?;
+            if kept::is_kept(&item.to) {
+                trash::make_way(place, &mut lease, action, &item.to).await?;
+            }
             let seen = lease.stat(action, &place.base, &item.from).await?;
             check(action, &item.from, &item.expect, seen.as_ref())?;
             let Some(old) = seen else { return Err(Refusal::from(stale(action, &item.from, "it is gone"))) };
@@ -234,11 +250,12 @@ pub(super) async fn move_item(place: &Arc<Place>, item: &Move) -> Result<Node> {
 }
 
 async fn moved(place: &Place, lease: &mut Lease, (from, to): (&RelPath, &RelPath)) -> Result<()> {
-    let action = "move";
-    let Err(reply) = lease.rename(action, &place.base, from, to).await? else { return Ok(()) };
-    Err(match lease.stat(action, &place.base, from).await? {
-        None => stale(action, from, "it is gone"),
-        Some(_) => reply.error(action, from),
+    let Err(reply) = lease.rename(MOVE, &place.base, from, to).await? else { return Ok(()) };
+    // A directory that it should go to may have been removed by somebody.
+    place.bins.forget().await;
+    Err(match lease.stat(MOVE, &place.base, from).await? {
+        None => stale(MOVE, from, "it is gone"),
+        Some(_) => reply.error(MOVE, from),
     })
 }
 

@@ -90,6 +90,11 @@ fn refuse(action: &'static str, path: &RelPath, is_refused: fn(&[u8]) -> bool) -
     if path.is_root() {
         return Err(Error::new(Code::Invalid, action, path).because("this is the root itself"));
     }
+    sayable(action, path)
+}
+
+/// Refuses what would be two commands.
+pub(super) fn sayable(action: &'static str, path: &RelPath) -> Result<()> {
     if path.as_bytes().iter().any(|b| matches!(b, b'\r' | b'\n')) {
         return Err(Error::new(Code::Invalid, action, path).because("FTP cannot say a name with a line break"));
     }

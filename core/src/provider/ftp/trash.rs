@@ -12,10 +12,11 @@ use tokio::sync::Mutex;
 
 use super::Place;
 use super::look::{Item, Look, Seen};
-use super::root::{check, not_reserved, same, split, stale};
+use super::root::{check, not_reserved, same, sayable, split, stale};
 use super::server::Lease;
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Name, Node, RelPath, Timestamp};
+use crate::provider::kept::{self, REMOVE};
 use crate::provider::traffic::{Refusal, Repeat};
 use crate::provider::{RESERVED_DIR, TEMP_PREFIX, Trash};
 
@@ -102,6 +103,36 @@ pub(super) async fn bin(
     let free = free.ok_or_else(|| Error::new(Code::Storage, action, path).because("the trash holds too many of it"))?;
     taken.insert(free.as_bytes().to_vec());
     Ok(dir.join(&free))
+}
+
+/// Makes the directories that lead to what is kept out of sight, as far as they are missing.
+pub(super) async fn make_way(place: &Place, lease: &mut Lease, action: &'static str, path: &RelPath) -> Result<()> {
+    let mut bins = place.bins.0.lock().await;
+    for dir in kept::way(path) {
+        if !enter(place, lease, action, &mut bins, &dir).await? {
+            return Err(Error::new(Code::Storage, action, &dir).because("it is no directory"));
+        }
+    }
+    Ok(())
+}
+
+/// Removes a file that is kept out of sight.
+pub(super) async fn remove_kept(place: &Arc<Place>, path: &RelPath) -> Result<()> {
+    kept::check_removed(path)?;
+    sayable(REMOVE, path)?;
+    let remove = || async {
+        let mut lease = place.server.take().await?;
+        Ok::<_, Refusal>(remove_file(place, &mut lease, REMOVE, path).await?)
+    };
+    place.server.traffic.send(Repeat::Safe, remove).await
+}
+
+async fn remove_file(place: &Place, lease: &mut Lease, action: &'static str, path: &RelPath) -> Result<()> {
+    let reply = lease.ask(action, "DELE", Some(&place.base.of(path))).await?;
+    if !reply.is_done() && lease.stat(action, &place.base, path).await?.is_some() {
+        return Err(reply.error(action, path));
+    }
+    Ok(())
 }
 
 /// `name`, `name.1`, …
@@ -261,10 +292,7 @@ fn remove<'a>(
 ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
     Box::pin(async move {
         if kind != Kind::Dir {
-            let reply = lease.ask(action, "DELE", Some(&place.base.of(&path))).await?;
-            if !reply.is_done() && lease.stat(action, &place.base, &path).await?.is_some() {
-                return Err(reply.error(action, &path));
-            }
+            remove_file(place, lease, action, &path).await?;
             *removed += 1;
             return Ok(());
         }

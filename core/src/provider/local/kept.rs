@@ -4,34 +4,18 @@ use std::io::{self, ErrorKind};
 
 use super::disk::Disk;
 use super::publish::exclusive;
-use super::root::{Cursor, Root, not_reserved, retry, same_moved, split, stale};
+use super::root::{Cursor, Root, retry, same_moved, split, stale};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Node, RelPath};
-use crate::provider::{KEPT_DIR, Move, RESERVED_DIR};
-
-const ACTION: &str = "keep";
-const TRASH: &[u8] = b"trash";
-
-/// Whether the path lies beneath this directory of the engine's own.
-fn is_beneath(path: &RelPath, dir: &[u8]) -> bool {
-    let mut parts = path.components();
-    parts.next() == Some(RESERVED_DIR) && parts.next() == Some(dir) && parts.next().is_some()
-}
+use crate::provider::Move;
+use crate::provider::kept::{KEEP as ACTION, REMOVE, check, check_removed, is_kept, no_file};
 
 /// Moves a file there or back. Never overwrites.
 pub(super) fn move_item<D: Disk>(root: &Root<D>, item: &Move) -> Result<Node> {
     let at = |e| Error::io(ACTION, &item.from, e);
-    let is_put_away = is_beneath(&item.to, KEPT_DIR);
-    if is_put_away {
-        if !is_beneath(&item.from, TRASH) && !is_beneath(&item.from, KEPT_DIR) {
-            not_reserved(ACTION, &item.from)?;
-        }
+    check(item)?;
+    if is_kept(&item.to) {
         make_way(root, &item.to).map_err(at)?;
-    } else {
-        not_reserved(ACTION, &item.to)?;
-        if !is_beneath(&item.from, KEPT_DIR) {
-            return Err(Error::new(Code::Invalid, ACTION, &item.from).because("neither end is what is kept"));
-        }
     }
     let (mut sources, mut targets) = (Cursor::new(root), Cursor::new(root));
     let (from, name) = sources.parent(ACTION, &item.from)?;
@@ -40,7 +24,7 @@ pub(super) fn move_item<D: Disk>(root: &Root<D>, item: &Move) -> Result<Node> {
         return Err(stale(ACTION, &item.from, "it is gone"));
     };
     if old.kind != Kind::File {
-        return Err(Error::new(Code::Unsupported, ACTION, &item.from).because("it is not a file"));
+        return Err(no_file(&item.from));
     }
     exclusive(root, (from, name), (to, new_name)).map_err(|e| match e.kind() {
         ErrorKind::AlreadyExists => stale(ACTION, &item.to, "something is there by now"),
@@ -62,17 +46,14 @@ pub(super) fn move_item<D: Disk>(root: &Root<D>, item: &Move) -> Result<Node> {
 
 /// Removes a file that is kept.
 pub(super) fn remove<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, path: &RelPath) -> Result<()> {
-    let action = "remove";
-    if !is_beneath(path, KEPT_DIR) {
-        return Err(Error::new(Code::Invalid, action, path).because("it is not kept"));
-    }
-    let removed = match cursor.parent(action, path) {
+    check_removed(path)?;
+    let removed = match cursor.parent(REMOVE, path) {
         Err(e) if e.code() == Code::NotFound => return Ok(()),
         Err(e) => return Err(e),
         Ok((dir, name)) => retry(|| root.disk.unlink(dir, name)),
     };
     match removed {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io(action, path, e)),
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io(REMOVE, path, e)),
         Ok(()) | Err(_) => {
             root.pending.touched(path, Vec::new(), false);
             Ok(())

@@ -50,7 +50,8 @@ use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Name, Node, RelPath, Timestamp};
 use crate::provider::{
-    Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash, Writable,
+    Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash,
+    Writable,
 };
 
 /// Small files that are read from their source at once.
@@ -226,6 +227,16 @@ impl Provider for S3 {
 
     async fn empty_trash(&self, older_than: Timestamp) -> Result<u64> {
         trash::empty(&self.client, older_than).await
+    }
+
+    async fn move_kept(&self, items: Vec<Move>) -> Vec<Result<Node>> {
+        let shift = |item: Move| async move { moves::move_kept(&self.client, &item).await };
+        stream::iter(items).map(shift).buffered(self.client.traffic.most()).collect().await
+    }
+
+    async fn remove_kept(&self, paths: Vec<RelPath>) -> Vec<Result<()>> {
+        let remove = |path: RelPath| async move { moves::remove_kept(&self.client, &path).await };
+        stream::iter(paths).map(remove).buffered(self.client.traffic.most()).collect().await
     }
 
     fn can_hold(&self, name: &Name) -> bool {

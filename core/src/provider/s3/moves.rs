@@ -13,7 +13,8 @@ use super::trash::keep_dirs;
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Node, RelPath};
-use crate::provider::Move;
+use crate::provider::kept::{self, KEEP, REMOVE};
+use crate::provider::{Move, is_reserved};
 
 const MAKE: &str = "make the directory";
 const MOVE: &str = "move";
@@ -68,15 +69,42 @@ async fn move_item(client: &Client, item: &Move) -> Result<Node> {
     if old.kind == Kind::Dir {
         return move_dir(client, item).await;
     }
-    let (from, to) = (client.site.key(MOVE, &item.from)?, client.site.key(MOVE, &item.to)?);
-    let copied = client.copy(MOVE, &item.from, &from, &to, &old).await?;
-    if let Err(e) = client.remove(MOVE, &item.from, &from, &old).await {
+    move_file(client, MOVE, item, &old).await
+}
+
+async fn move_file(client: &Client, action: &'static str, item: &Move, old: &Node) -> Result<Node> {
+    let (from, to) = (client.site.key(action, &item.from)?, client.site.key(action, &item.to)?);
+    let copied = client.copy(action, &item.from, &from, &to, old).await?;
+    if let Err(e) = client.remove(action, &item.from, &from, old).await {
         if e.code() == Code::Stale {
-            client.remove(MOVE, &item.to, &to, &copied).await?;
+            client.remove(action, &item.to, &to, &copied).await?;
         }
         return Err(e);
     }
     Ok(copied)
+}
+
+/// Moves a file out of sight or back. Directories out of sight need no marker.
+pub(super) async fn move_kept(client: &Client, item: &Move) -> Result<Node> {
+    kept::check(item)?;
+    let old = client.check(KEEP, &item.from, &item.expect).await?.ok_or_else(|| stale(KEEP, &item.from, GONE))?;
+    if old.kind != Kind::File {
+        return Err(kept::no_file(&item.from));
+    }
+    if client.look(KEEP, &item.to).await?.is_some() {
+        return Err(stale(KEEP, &item.to, TAKEN));
+    }
+    if !item.from.components().any(is_reserved) {
+        for stays in keep_dirs(client, std::slice::from_ref(&item.from)).await.into_values() {
+            stays?;
+        }
+    }
+    move_file(client, KEEP, item, &old).await
+}
+
+pub(super) async fn remove_kept(client: &Client, path: &RelPath) -> Result<()> {
+    kept::check_removed(path)?;
+    client.delete(REMOVE, path, &client.site.key(REMOVE, path)?).await
 }
 
 /// An object of a directory that moves, and where it is by now.

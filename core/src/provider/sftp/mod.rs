@@ -15,6 +15,7 @@
 
 mod connection;
 mod fault;
+mod kept;
 mod known_hosts;
 mod list;
 mod options;
@@ -329,6 +330,16 @@ impl Provider for Sftp {
 
     async fn empty_trash(&self, older_than: Timestamp) -> Result<u64> {
         trash::empty(&self.root, older_than).await
+    }
+
+    async fn move_kept(&self, items: Vec<Move>) -> Vec<Result<Node>> {
+        let (root, batch) = (&self.root, &Batch::default());
+        each(items, |item: Move| async move { kept::move_item(root, batch, &item).await }).await
+    }
+
+    async fn remove_kept(&self, paths: Vec<RelPath>) -> Vec<Result<()>> {
+        let root = &self.root;
+        each(paths, |path: RelPath| async move { kept::remove(root, &path).await }).await
     }
 
     fn can_hold(&self, name: &Name) -> bool {

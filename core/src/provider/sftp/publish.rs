@@ -286,7 +286,7 @@ pub(super) async fn move_item(root: &Root, item: &Move) -> Result<Node> {
 }
 
 /// `tried` is the item as an earlier attempt began to move it, whose connection was lost.
-async fn move_by(root: &Root, item: &Move, tried: &Mutex<Option<Node>>, lease: Lease) -> Result<Node> {
+pub(super) async fn move_by(root: &Root, item: &Move, tried: &Mutex<Option<Node>>, lease: Lease) -> Result<Node> {
     let at = |fault: Fault| fault.at(MOVE, &item.from);
     // What was moved before may have changed what is on the way.
     let batch = Batch::default();

@@ -195,6 +195,23 @@ async fn open_bin(
     Ok(here)
 }
 
+/// Makes these directories, parents before children, as far as they are missing; nobody else may look into them.
+pub(super) async fn make_private(
+    root: &Root,
+    batch: &Batch,
+    session: &Session,
+    action: &'static str,
+    dirs: &[RelPath],
+) -> Result<()> {
+    // One after the other: two must not make the same directory.
+    let _turn = batch.bins.lock().await;
+    for dir in dirs {
+        enter_bin(session, &root.full(dir)).await.map_err(|e| e.at(action, dir))?;
+        root.touch(dir);
+    }
+    Ok(())
+}
+
 /// Opens or makes a directory of the trash. A file or link of the same run may have its name, when a directory took the
 /// place of a file: then it gets the first name that is free or a directory's.
 async fn enter_bin(session: &Session, dir: &[u8]) -> std::result::Result<(), Taken> {

@@ -30,8 +30,8 @@ use self::server::{Features, Server};
 use super::web_auth::WebAuth;
 use super::web_site::Site;
 use super::{
-    Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash, Writable,
-    is_reserved,
+    Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash,
+    Writable, is_reserved, kept,
 };
 use crate::Trust;
 use crate::delta::{Expect, Metadata};
@@ -257,6 +257,18 @@ impl Provider for WebDav {
 
     async fn empty_trash(&self, older_than: Timestamp) -> Result<u64> {
         trash::empty(&self.server, older_than).await
+    }
+
+    async fn move_kept(&self, items: Vec<Move>) -> Vec<Result<Node>> {
+        self.each(items, |item| async move { trash::move_kept(&self.server, &item).await }).await
+    }
+
+    async fn remove_kept(&self, paths: Vec<RelPath>) -> Vec<Result<()>> {
+        self.each(paths, |path| async move {
+            kept::check_removed(&path)?;
+            self.server.delete(kept::REMOVE, &path, false).await
+        })
+        .await
     }
 
     fn can_hold(&self, name: &Name) -> bool {

@@ -9,7 +9,8 @@ use super::multistatus::Props;
 use super::server::{Server, Way, check, not_reserved, stale};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Name, Node, RelPath, Timestamp};
-use crate::provider::{RESERVED_DIR, TEMP_PREFIX, Trash};
+use crate::provider::kept::{self, KEEP};
+use crate::provider::{Move, RESERVED_DIR, TEMP_PREFIX, Trash};
 
 const DIR: &[u8] = b"trash";
 /// How many items of one path a label can hold.
@@ -85,6 +86,33 @@ async fn into_bin(
     Err(Error::new(Code::Storage, action, path).because("the trash is full of this name"))
 }
 
+/// Moves a file out of sight or back.
+pub(super) async fn move_kept(server: &Server, item: &Move) -> Result<Node> {
+    kept::check(item)?;
+    let now = server.look_at(&item.from).await?;
+    check(KEEP, &item.from, &item.expect, now.as_ref())?;
+    let Some(old) = now else { return Err(stale(KEEP, &item.from, "it is gone")) };
+    if old.kind != Kind::File {
+        return Err(kept::no_file(&item.from));
+    }
+    let parent = item.to.parent().unwrap_or_default();
+    let way = Way { action: KEEP, from: &item.from, to: &item.to, is_dir: false, overwrite: false, replaced: None };
+    if kept::is_kept(&item.to) {
+        enter_all(server, KEEP, parent.components()).await?;
+    }
+    match server.relocate("MOVE", &way).await {
+        // Somebody removed what is kept.
+        Err(e) if e.code() == Code::NotFound && kept::is_kept(&item.to) => {
+            server.bins.lock().await.clear();
+            enter_all(server, KEEP, parent.components()).await?;
+            server.relocate("MOVE", &way).await?;
+        }
+        other => other?,
+    }
+    let there = server.look_at(&item.to).await?.filter(|there| there.token.size == old.token.size);
+    there.ok_or_else(|| stale(KEEP, &item.to, "something else is there by now"))
+}
+
 fn numbered(name: &Name, number: u32) -> Name {
     let suffix = if number == 0 { String::new() } else { format!(".{number}") };
     let cut = name.as_bytes().len().min(255 - suffix.len());
@@ -101,6 +129,15 @@ async fn bin(server: &Server, action: &'static str, path: &RelPath, label: &str)
     let label = Name::new(label.as_bytes()).ok_or_else(unusable)?;
     let parent = path.parent().unwrap_or_default();
     let parts = [RESERVED_DIR, DIR, label.as_bytes()].into_iter().chain(parent.components());
+    enter_all(server, action, parts).await
+}
+
+/// Goes down these directories of the engine's own; those that are missing are made.
+async fn enter_all<'a>(
+    server: &Server,
+    action: &'static str,
+    parts: impl Iterator<Item = &'a [u8]>,
+) -> Result<RelPath> {
     // One at a time: two items of one directory make it once.
     let mut bins = server.bins.lock().await;
     let mut wanted: Vec<u8> = Vec::new();
