@@ -106,7 +106,7 @@ impl BookOptions {
         self
     }
 
-    /// Limits what all runs of this process may carry together, beside the limits of each.
+    /// Limits what all runs and volumes of this process may carry together, beside the limits of each.
     #[must_use]
     pub fn bandwidth(mut self, bandwidth: Bandwidth) -> Self {
         self.bandwidth = Some(bandwidth);
@@ -138,8 +138,10 @@ pub(crate) struct BookInner {
     pub(crate) vault: Arc<Vault>,
     /// How this machine is named in leases.
     pub(crate) machine: String,
-    /// What all runs of this process may carry together.
+    /// What this process may carry in all.
     pub(crate) limit: Option<Arc<Limit>>,
+    /// The same to and from each volume that has a limit.
+    pub(crate) volume_limits: crate::volume::Limits,
     /// Told when a run of this process has written its progress.
     pub(crate) progress_written: Arc<Notify>,
     threads: Threads,
@@ -180,7 +182,17 @@ impl Book {
         let progress_written = Arc::new(Notify::new());
         let machine = machine.map_or_else(conduit::machine, |name| conduit::machine_named(&name));
         let limit = bandwidth.map(Limit::new);
-        let inner = BookInner { store, clock, activity, vault, machine, limit, progress_written, threads };
+        let inner = BookInner {
+            store,
+            clock,
+            activity,
+            vault,
+            machine,
+            limit,
+            volume_limits: crate::volume::Limits::default(),
+            progress_written,
+            threads,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

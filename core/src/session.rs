@@ -16,7 +16,7 @@ use crate::operation::{
     ActivityFilter, ChangeFilter, ChangeId, ErrorFilter, GenerationSummary, Listing, PreviewChange, PreviewFilter,
     PreviewSummary, ProgressFilter, ProgressWatch, StoredPreview, failures, history, watch,
 };
-use crate::provider::{Access, Address, Provider};
+use crate::provider::{Access, Address, Bandwidth, Provider};
 use crate::rows::{JsonRows, Rows};
 use crate::table::{PageKey, Tables};
 use crate::vault::SealedColumn;
@@ -170,6 +170,18 @@ impl Session {
     pub async fn volumes(&self) -> Result<Vec<SavedVolume>> {
         let (book, tenant) = (self.book.clone(), self.tenant);
         self.book.run(async move { volume::saved(&book, tenant).await }).await
+    }
+
+    /// Sets how fast bytes may pass to and from a saved volume, whoever of this process carries them: runs of conduits that end
+    /// on it, and [`Volume`]s opened from now on. None: as fast as they can. A directory of this machine is limited where it is
+    /// used as a [`Volume`] alone.
+    ///
+    /// # Errors
+    /// `not_found`; `stale` when its row was changed meanwhile.
+    pub async fn limit_volume(&self, name: impl Into<String>, bandwidth: Option<Bandwidth>) -> Result<()> {
+        let (book, tenant, name) = (self.book.clone(), self.tenant, name.into());
+        let set = async move { volume::set_bandwidth(&book, tenant, &name, bandwidth.as_ref()).await };
+        self.book.run(set).await
     }
 
     /// Forgets a saved volume, with what lets one in. What is stored there stays.

@@ -1,14 +1,21 @@
 //! The files of volumes as a host uses them, on a book of each engine.
 
 mod crash;
+mod drivers;
 #[path = "../lib/engine/frozen.rs"]
 mod frozen;
+#[path = "../lib/in_process.rs"]
+mod in_process;
+mod pace;
 mod processes;
 mod quota;
 mod rules;
 mod saved;
 #[path = "../lib/server.rs"]
 mod server;
+#[path = "../servers/service.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod service;
 mod shared;
 mod shelf;
 mod versions;

@@ -68,7 +68,11 @@ macro_rules! claims {
 pub(crate) use claims;
 
 pub fn on_sqlite(claim: fn(&World)) {
-    let dir = tempfile::tempdir().unwrap();
+    with_book(tempfile::tempdir().unwrap(), claim);
+}
+
+/// With a book in this directory.
+pub fn with_book(dir: TempDir, claim: impl Fn(&World)) {
     let at = dir.path().join("book.db");
     claim(&World::open(dir, BookOptions::sqlite(&at), at.to_str().unwrap()));
 }

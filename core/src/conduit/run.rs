@@ -25,6 +25,7 @@ use super::plan::{Begin, plan};
 use super::recover::recover;
 use super::scene::{Row, Scene, lock};
 use super::{ApplyOptions, ConduitInner, PreviewOptions, transfer, verify};
+use crate::volume;
 
 /// How long the trash of a root keeps what was removed.
 pub(super) const TRASH_DAYS: i64 = 30;
@@ -192,7 +193,8 @@ impl Voyage {
         meter.begin(RunPhase::Applying, extent.items, extent.bytes, book.clock.elapsed());
         meter.go_on(extent.items_done, extent.bytes_done);
         let own = self.options.bandwidth.as_ref().or(self.conduit.options.bandwidth.as_ref());
-        let limits = book.limit.iter().cloned().chain(own.cloned().map(Limit::new));
+        let volumes = volume::limits_of_conduit(&book, self.conduit.tenant, self.conduit.id).await?;
+        let limits = book.limit.iter().cloned().chain(volumes).chain(own.cloned().map(Limit::new));
         let mut apply = Apply {
             store: book.store.clone(),
             tenant: self.conduit.tenant,

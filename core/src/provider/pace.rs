@@ -100,6 +100,11 @@ impl Limit {
         Arc::new(Self { bandwidth, free_at: Mutex::new(Instant::now()) })
     }
 
+    /// What it holds to.
+    pub(crate) fn bandwidth(&self) -> &Bandwidth {
+        &self.bandwidth
+    }
+
     /// Gives the bytes their time; returns how long it is until their turn. Idle time is not saved up.
     fn spend(&self, bytes: u64, bytes_per_second: Option<u64>, now: Instant) -> Duration {
         let Some(rate) = bytes_per_second else { return Duration::ZERO };

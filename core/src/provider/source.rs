@@ -55,6 +55,22 @@ pub struct Opened {
     pub mtime: Option<Timestamp>,
 }
 
+impl Opened {
+    /// The same, each piece waiting for its turn.
+    pub(crate) fn paced(self, pace: &Pace) -> Self {
+        let pace = pace.clone();
+        let bytes = self.bytes.then(move |piece| {
+            let pace = pace.clone();
+            async move {
+                let piece = piece?;
+                pace.take_async(piece.len() as u64).await?;
+                Ok(piece)
+            }
+        });
+        Self { bytes: bytes.boxed(), mtime: self.mtime }
+    }
+}
+
 /// A file of another place, at the pace of a run.
 pub struct OfPlace {
     /// The place.
@@ -76,16 +92,7 @@ impl Feed for OfPlace {
     async fn open(&self, offset: u64, length: Option<u64>) -> Result<Opened> {
         self.pace.check()?;
         let opened = self.place.read(&self.path, Some(&self.expect), offset, length).await?;
-        let pace = self.pace.clone();
-        let paced = opened.bytes.then(move |piece| {
-            let pace = pace.clone();
-            async move {
-                let piece = piece?;
-                pace.take_async(piece.len() as u64).await?;
-                Ok(piece)
-            }
-        });
-        Ok(Opened { bytes: paced.boxed(), mtime: opened.mtime })
+        Ok(opened.paced(&self.pace))
     }
 }
 

@@ -3,24 +3,29 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::mpsc;
 
 use super::mime::HEAD_BYTES;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
-use crate::provider::{Feed, Opened};
+use crate::provider::{Feed, Opened, Pace};
+
+/// Pieces that are read ahead of whoever takes them.
+const PIECES: usize = 2;
 
 /// A feed that is held to the size it declared, at the byte that exceeds it.
 pub(super) struct Watched {
     feed: Arc<dyn Feed>,
     size: u64,
     filename: String,
+    pace: Pace,
     head: Mutex<Vec<u8>>,
 }
 
 impl Watched {
-    pub(super) fn new(feed: Arc<dyn Feed>, size: u64, filename: &str) -> Self {
-        Self { feed, size, filename: filename.to_owned(), head: Mutex::default() }
+    pub(super) fn new(feed: Arc<dyn Feed>, size: u64, filename: &str, pace: Pace) -> Self {
+        Self { feed, size, filename: filename.to_owned(), pace, head: Mutex::default() }
     }
 
     /// How many bytes it declared.
@@ -92,8 +97,39 @@ impl Feed for Watching {
     }
 
     async fn open(&self, offset: u64, length: Option<u64>) -> Result<Opened> {
-        Arc::clone(&self.0).pass(offset, length).await
+        Ok(Arc::clone(&self.0).pass(offset, length).await?.paced(&self.0.pace))
     }
+}
+
+/// The same bytes, read by a task of the book's: a host may take them on any executor.
+pub(super) fn driven(opened: Opened) -> Opened {
+    let Opened { mut bytes, mtime } = opened;
+    let (send, receive) = mpsc::channel(PIECES);
+    tokio::spawn(async move {
+        while let Some(piece) = bytes.next().await {
+            let is_last = piece.is_err();
+            if send.send(Some(piece)).await.is_err() || is_last {
+                return;
+            }
+        }
+        // Whoever does not listen any more needs no end.
+        let _ = send.send(None).await;
+    });
+    let bytes = stream::unfold(Some(receive), |receive| async move {
+        let mut receive = receive?;
+        match receive.recv().await {
+            Some(Some(piece)) => {
+                let goes_on = piece.is_ok();
+                Some((piece, goes_on.then_some(receive)))
+            }
+            Some(None) => None,
+            None => {
+                let error = Error::new(Code::Cancelled, "read", "the file").because("the book has ended");
+                Some((Err(error), None))
+            }
+        }
+    });
+    Opened { bytes: bytes.boxed(), mtime }
 }
 
 fn wrong_size(filename: &str) -> Error {

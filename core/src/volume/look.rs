@@ -74,7 +74,9 @@ impl Inner {
                 // It is being replaced, or was moved out of sight, between the look at the book and at the place.
                 Err(e) if e.code() == Code::Stale && looks > 0 => tokio::time::sleep(PAUSE).await,
                 Err(e) => return Err(e),
-                Ok(node) => return self.place.read(&path, Some(&node), offset, length).await,
+                Ok(node) => {
+                    return Ok(self.place.read(&path, Some(&node), offset, length).await?.paced(&self.pace));
+                }
             }
         }
     }

@@ -16,9 +16,12 @@
 //!   takes it over and brings back what was before: see `recover`;
 //! - what is deleted or kept as a version waits in `.portbook/kept/` until it is restored or purged, and counts until
 //!   then: `quota_used` is the sum of the sizes of all rows.
+//!
+//! `bandwidth` in a volume's `config` limits how fast bytes pass to and from it (see [`Bandwidth`](crate::provider::Bandwidth)).
 
 mod feed;
 mod folders;
+mod limit;
 mod look;
 mod mime;
 mod open;
@@ -41,8 +44,9 @@ use self::path::{Area, Layout};
 use crate::book::BookInner;
 use crate::error::{Code, Error, Result};
 use crate::model::{AppQuota, Id, Json, Namespace, StorageVolume, Stored, StoredFile, TenantId, UserId, UserQuota};
-use crate::provider::{Feed, Opened, Provider};
+use crate::provider::{Feed, Opened, Pace, Provider};
 
+pub(crate) use self::limit::{Limits, of_conduit as limits_of_conduit, set as set_bandwidth};
 pub(crate) use self::open::{Naming, open};
 pub(crate) use self::recover::maintain;
 pub use self::saved::SavedVolume;
@@ -237,6 +241,8 @@ struct Inner {
     row: Stored<StorageVolume>,
     layout: Layout,
     place: Arc<dyn Provider>,
+    /// Asked as bytes pass to and from it.
+    pace: Pace,
     /// Names this opening in reservations.
     process: String,
     promise: Duration,
@@ -253,7 +259,7 @@ impl Volume {
     /// That is how long a process that dies keeps room and a path from others.
     #[must_use]
     pub fn promising(&self, promise: Duration) -> Self {
-        let Inner { book, tenant, user, row, layout, place, .. } = &*self.inner;
+        let Inner { book, tenant, user, row, layout, place, pace, .. } = &*self.inner;
         let inner = Inner {
             book: book.clone(),
             tenant: *tenant,
@@ -261,6 +267,7 @@ impl Volume {
             row: row.clone(),
             layout: layout.clone(),
             place: place.clone(),
+            pace: pace.clone(),
             process: open::process(book),
             promise,
         };
@@ -288,7 +295,7 @@ impl Volume {
     /// when what is there is not what was put, then or while it is read; as the place.
     pub async fn get(&self, file: impl Into<FileRef>, offset: u64, length: Option<u64>) -> Result<Opened> {
         let (inner, file) = (self.inner.clone(), file.into());
-        self.inner.book.run(async move { inner.get(&file, offset, length).await }).await
+        self.inner.book.run(async move { inner.get(&file, offset, length).await.map(feed::driven) }).await
     }
 
     /// What the book knows of a file.
@@ -368,6 +375,16 @@ impl Volume {
     pub async fn purge(&self, id: FileId) -> Result<()> {
         let inner = self.inner.clone();
         self.inner.book.run(async move { inner.purge(id).await }).await
+    }
+
+    /// Removes at the place what no row knows any more: the trash of more than 30 days, and what is kept without a row. For a
+    /// volume of this machine the book's own upkeep does it; a place across the network is not asked for it unbidden.
+    ///
+    /// # Errors
+    /// As the place.
+    pub async fn tidy(&self) -> Result<()> {
+        let inner = self.inner.clone();
+        self.inner.book.run(async move { inner.tidy().await.map(drop) }).await
     }
 
     /// Counts anew what the volume, its users and its apps hold, from the files: for when a quota is given to somebody who has

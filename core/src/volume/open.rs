@@ -6,8 +6,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::path::Layout;
-use super::saved;
 use super::{Inner, PROMISE, Volume};
+use super::{limit, saved};
 use crate::book::BookInner;
 use crate::error::{Code, Error, Result};
 use crate::model::{Driver, LocalPath, Row, StorageVolume, Stored, Table as _, TenantId, UserId, shown};
@@ -37,8 +37,8 @@ pub(crate) async fn open(
         Some(place) => place,
         None => open_provider(&book, tenant, &row).await?,
     };
-    let process = process(&book);
-    let inner = Arc::new(Inner { book, tenant, user, row, layout, place, process, promise: PROMISE });
+    let (process, pace) = (process(&book), limit::pace(&book, row.id.0, &row.row)?);
+    let inner = Arc::new(Inner { book, tenant, user, row, layout, place, pace, process, promise: PROMISE });
     // What cannot be brought back now is tried again by the next one; it holds no room any more.
     let _ = inner.recover_all().await;
     Ok(Volume { inner })

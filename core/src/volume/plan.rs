@@ -8,7 +8,7 @@ use super::quota::holders;
 use super::{Content, FileId, Inner, NewFile, new_id};
 use crate::error::{Code, Error, Result};
 use crate::model::{AutoPathStrategy, Json, Name, RelPath, StoredFile};
-use crate::provider::{Feed, InMemory, RESERVED_DIR};
+use crate::provider::{Feed, InMemory, Pace, RESERVED_DIR};
 
 /// The most bytes of one file: numbers at the border are below 2^53.
 const MOST_BYTES: u64 = 1 << 53;
@@ -51,7 +51,7 @@ impl Inner {
         let NewFile { path, filename, namespace, app_id, metadata, is_public, content } = file;
         let area = self.area(namespace, app_id.as_ref())?;
         let metadata = checked(&filename, app_id.as_deref(), metadata)?;
-        let feed = watched(content, &filename)?;
+        let feed = watched(content, &filename, &self.pace)?;
         let mut row = StoredFile {
             volume_id: self.row.id,
             user_id: area.user(),
@@ -108,7 +108,7 @@ impl Inner {
     }
 }
 
-fn watched(content: Content, filename: &str) -> Result<Arc<Watched>> {
+fn watched(content: Content, filename: &str, pace: &Pace) -> Result<Arc<Watched>> {
     let feed: Arc<dyn Feed> = match content {
         Content::Bytes(bytes) => Arc::new(InMemory(bytes)),
         Content::Feed(feed) => feed,
@@ -117,7 +117,7 @@ fn watched(content: Content, filename: &str) -> Result<Arc<Watched>> {
     if size >= MOST_BYTES {
         return Err(invalid(filename, "how many bytes it has is not known, or they are too many"));
     }
-    Ok(Arc::new(Watched::new(feed, size, filename)))
+    Ok(Arc::new(Watched::new(feed, size, filename, pace.clone())))
 }
 
 /// Checks what a host says of a file.

@@ -21,7 +21,7 @@ use super::{Content, FileId, FileRef, Inner, NewFile};
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Column as _, Kind, Node, RelPath, Stored, StoredFile, Value, VersioningMode};
-use crate::provider::{Move, OfPlace, Pace, Publish, Source, Stage, Staged};
+use crate::provider::{Move, OfPlace, Publish, Source, Stage, Staged};
 use crate::store::Write;
 
 /// What is at its path by now.
@@ -344,7 +344,7 @@ impl Inner {
         })?;
         let content = self.content_path(&old)?;
         let node = self.content(&content, old.row.size.unsigned_abs()).await?;
-        let feed = OfPlace { place: self.place.clone(), path: content, expect: node, pace: Pace::default() };
+        let feed = OfPlace { place: self.place.clone(), path: content, expect: node, pace: self.pace.clone() };
         self.put(NewFile {
             path: Some(path),
             filename: old.row.filename,

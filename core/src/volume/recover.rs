@@ -84,11 +84,38 @@ impl Inner {
                 if !row.is_deleted {
                     self.make_folders(&to).await?;
                 }
-                let is_half_way = self.look(&from).await?.is_some() && self.look(&to).await?.is_none();
-                if is_half_way { self.shift(from, to).await } else { Ok(()) }
+                match (self.look(&from).await?, self.look(&to).await?) {
+                    (Some(_), None) => self.shift(from, to).await,
+                    // A move that a place makes of a copy and a removal has come half-way.
+                    (Some(_), Some(_)) => {
+                        self.drop_second(id, row.is_deleted, digest.and_then(|d| d.try_into().ok()), &from, &to).await
+                    }
+                    (None, _) => Ok(()),
+                }
             }
             Task::Delete | Task::Restore | Task::Purge => Ok(()),
         }
+    }
+
+    /// Of a file that stands both where it was and where it went, the one that its row does not name goes. What has another
+    /// content at the path that is seen is somebody else's, and the one that is kept the only one.
+    async fn drop_second(
+        &self,
+        id: FileId,
+        is_deleted: bool,
+        digest: Option<[u8; 32]>,
+        second: &RelPath,
+        own: &RelPath,
+    ) -> Result<()> {
+        let seen = if is_deleted { second } else { own };
+        if self.is_ours(seen, digest).await?.is_none() || self.is_ours(own, digest).await?.is_none() {
+            return Ok(());
+        }
+        if is_deleted {
+            return self.discard(id, second, digest).await;
+        }
+        only(self.place.remove_kept(vec![second.clone()]).await, second)?;
+        self.place.flush(vec![second.clone()]).await
     }
 
     /// Takes back what a put has done. `digest` is that of its content, as far as it is known; the row may know more.
@@ -182,6 +209,14 @@ impl Inner {
         Ok(found.into_iter().map(|file| file.id.0).collect())
     }
 
+    /// Removes what is kept without a row, and what is in the trash for long; answers how much of the trash went.
+    pub(super) async fn tidy(&self) -> Result<u64> {
+        let swept = self.sweep().await;
+        let old = timestamp(self.book.clock.now() - chrono::Duration::days(TRASH_DAYS));
+        let trashed = self.place.empty_trash(old).await?;
+        swept.map(|_| trashed)
+    }
+
     async fn names(&self, dir: &RelPath) -> Result<Vec<Name>> {
         match self.place.list(vec![dir.clone()]).await.pop() {
             Some(Listing::Complete(entries)) => Ok(entries.into_iter().map(|e| e.name).collect()),
@@ -223,9 +258,7 @@ pub(crate) async fn maintain(book: &Arc<BookInner>, tenant: TenantId) -> Result<
         let Ok(volume) = open::open(book.clone(), tenant, nobody, &Naming(id.to_string()), None).await else {
             continue;
         };
-        let _ = volume.inner.sweep().await;
-        let old = timestamp(now - chrono::Duration::days(TRASH_DAYS));
-        tended.trashed += volume.inner.place.empty_trash(old).await.unwrap_or_default();
+        tended.trashed += volume.inner.tidy().await.unwrap_or_default();
     }
     // Those that stand for nothing: a host's own.
     let alone = Statement::new(

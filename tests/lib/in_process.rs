@@ -1,0 +1,48 @@
+//! Servers in this process over a directory; they end with the runtime.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::time::Duration;
+
+use dav_server::DavHandler;
+use dav_server::fakels::FakeLs;
+use dav_server::localfs::LocalFs;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+
+/// A WebDAV server; answers its address.
+pub async fn webdav(directory: &Path) -> String {
+    let handler = DavHandler::builder()
+        .filesystem(LocalFs::new(directory, false, false, false))
+        .locksystem(FakeLs::new())
+        .build_handler();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let handler = handler.clone();
+            let answer = service_fn(move |request| {
+                let handler = handler.clone();
+                async move { Ok::<_, Infallible>(handler.handle(request).await) }
+            });
+            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+            tokio::spawn(connection);
+        }
+    });
+    address
+}
+
+/// An FTP server; answers its port. Anybody is let in.
+pub async fn ftp(directory: &Path) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let data = directory.to_path_buf();
+    let storage = Box::new(move || unftp_sbe_fs::Filesystem::new(data.clone()).unwrap());
+    let server = libunftp::ServerBuilder::new(storage).passive_ports(49152..=65535).build().unwrap();
+    tokio::spawn(server.listen(format!("127.0.0.1:{port}")));
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    port
+}
