@@ -77,8 +77,4 @@ CONFIG
     echo "$port"
 }
 
-case $what in
-start) start "$@" ;;
-stop) stop ;;
-*) cannot "usage: apache.sh start|stop DIR" ;;
-esac
+obey "$@"

@@ -104,6 +104,18 @@ stop() {
     rm -f "$dir/pids"
 }
 
+# The last line of every script: does what was asked for. A script's function `client` runs its program as a client.
+obey() {
+    case $what in
+    start) start "$@" ;;
+    stop) stop ;;
+    client) client "$@" ;;
+    *) cannot "usage: $(basename "$0") start|stop DIR" ;;
+    esac
+}
+
+client() { cannot "$(basename "$0") has no client"; }
+
 [ $# -ge 2 ] || cannot "usage: $(basename "$0") start|stop DIR"
 what=$1
 mkdir -p "$2"

@@ -53,8 +53,4 @@ CONFIG
     echo "$port"
 }
 
-case $what in
-start) start "$@" ;;
-stop) stop ;;
-*) cannot "usage: nginx.sh start|stop DIR" ;;
-esac
+obey "$@"

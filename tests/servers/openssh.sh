@@ -81,8 +81,4 @@ as_root() {
     echo "$port user password"
 }
 
-case $what in
-start) start "$@" ;;
-stop) stop ;;
-*) cannot "usage: openssh.sh start|stop DIR" ;;
-esac
+obey "$@"

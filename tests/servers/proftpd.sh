@@ -89,8 +89,4 @@ start() {
     echo "$port"
 }
 
-case $what in
-start) start "$@" ;;
-stop) stop ;;
-*) cannot "usage: proftpd.sh start|stop DIR" ;;
-esac
+obey "$@"

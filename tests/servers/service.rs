@@ -43,7 +43,8 @@ impl Drop for Service {
     }
 }
 
-fn run(name: &str, what: &str, directory: &Path, words: &[&str]) -> std::process::Output {
+/// Runs a script of this name.
+pub fn run(name: &str, what: &str, directory: &Path, words: &[&str]) -> std::process::Output {
     // Of this crate or of one of the workspace's beneath it.
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|dir| dir.join("tests/servers"));
     let script = above.map(|dir| dir.join(format!("{name}.sh"))).find(|script| script.is_file()).unwrap();

@@ -38,8 +38,4 @@ END
     echo "$port"
 }
 
-case $what in
-start) start "$@" ;;
-stop) stop ;;
-*) cannot "usage: vsftpd.sh start|stop DIR" ;;
-esac
+obey "$@"
