@@ -8,7 +8,7 @@ use portbook::Code;
 use portbook::delta::Expect;
 use portbook::model::SecretBytes;
 use portbook::provider::s3::{S3, S3Options};
-use portbook::provider::{Listing, Provider as _};
+use portbook::provider::{Listing, NativeHash, Provider as _};
 
 use crate::contract::{self, path, put};
 use crate::service::Service;
@@ -129,6 +129,18 @@ async fn a_server_that_is_not_there_is_offline() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let place = S3::open(S3Options::new(format!("http://{free}"), "bucket", "key", "secret-key")).unwrap();
     assert_eq!(place.root().await.unwrap_err().code(), Code::Offline);
+}
+
+#[tokio::test]
+async fn a_tag_that_is_a_hash_is_said_as_one() {
+    let Some(server) = Server::moto() else { return };
+    let place = S3::open(server.bucket("bucket")).unwrap();
+    let node = put(&place, "a", b"abc", Expect::Absent).await.unwrap();
+    let mut parts = node.clone();
+    parts.token.revision = Some(b"900150983cd24fb0d6963f7d28e17f72-2"[..].into());
+    let md5 = 0x9001_5098_3cd2_4fb0_d696_3f7d_28e1_7f72_u128.to_be_bytes();
+    let said = place.native_hashes(vec![(path("a"), node), (path("a"), parts)]).await;
+    assert_eq!(said, [Some(NativeHash::Md5(md5)), None]);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod filter;
 mod guard;
 mod journal;
 mod lease;
+mod native;
 mod outcome;
 mod pipeline;
 mod plan;

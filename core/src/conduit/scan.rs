@@ -18,6 +18,7 @@ use crate::operation::plan::PlanWriter;
 use crate::operation::run::Reporter;
 use crate::provider::Listing;
 
+use super::native;
 use super::scene::Scene;
 
 /// Batches under way at once: one being listed by each thread of a side, one waiting.
@@ -194,8 +195,15 @@ async fn list(scene: &Scene, tasks: &[Task], side: Side) -> Vec<DirSeen> {
 /// Hashes what the directories of a batch want, in one call per side.
 async fn hash_wanted(scene: &Scene, settings: &Settings, observed: &mut [Observed]) {
     let wanted: Vec<Sides<Vec<RelPath>>> = observed.iter().map(|o| o.wanted(settings)).collect();
-    let all = |side: Side| wanted.iter().flat_map(|w| w[side].iter().cloned()).collect::<Vec<_>>();
+    let equal = native::equal(scene, observed, &wanted).await;
+    let all = |side: Side| {
+        let unknown = wanted.iter().flat_map(|w| w[side].iter()).filter(|path| !equal.contains_key(*path));
+        unknown.cloned().collect::<Vec<_>>()
+    };
     let mut hashes = hash_both(scene, Sides::new(all(Side::Left), all(Side::Right))).await;
+    for side in Side::BOTH {
+        hashes[side].extend(equal.iter().map(|(path, content)| (path.clone(), Ok(*content))));
+    }
     for (observed, wanted) in observed.iter_mut().zip(wanted) {
         for side in Side::BOTH {
             let known: HashMap<Name, Looked> =

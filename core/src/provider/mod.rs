@@ -23,6 +23,7 @@ pub mod ftp;
 pub mod http;
 mod kept;
 pub mod local;
+mod native_hash;
 mod pace;
 mod resume;
 pub mod s3;
@@ -42,6 +43,7 @@ pub mod webdav;
 pub use access::Access;
 pub use address::{Address, Server, Web};
 pub use bandwidth::Bandwidth;
+pub use native_hash::NativeHash;
 pub use pace::{Limit, Pace};
 pub use resume::{Checkpoint, Keeper, Report, Resumable, is_interruption};
 pub use source::{Feed, InMemory, NativeSource, OfPlace, Opened, Source};
@@ -262,6 +264,13 @@ pub trait Provider: Send + Sync {
 
     /// Hashes the content of files and links. A file that changes while it is read is `stale`.
     async fn hash(&self, paths: Vec<RelPath>) -> Vec<Result<Hashed>>;
+
+    /// What the place itself says of the content of files in exactly these versions, without a byte of them being carried;
+    /// `None` where it does not say. An answer that differs from a hash by the same algorithm says nothing: services keep
+    /// other things in the same form.
+    async fn native_hashes(&self, files: Vec<(RelPath, Node)>) -> Vec<Option<NativeHash>> {
+        vec![None; files.len()]
+    }
 
     /// Opens a file at `offset`, to its end or for `length` bytes. A link's bytes are its target.
     ///

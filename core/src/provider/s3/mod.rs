@@ -50,7 +50,7 @@ use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Name, Node, RelPath, Timestamp};
 use crate::provider::{
-    Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash,
+    Capabilities, Hashed, Listing, Move, NativeHash, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash,
     Writable,
 };
 
@@ -164,6 +164,11 @@ impl Provider for S3 {
     async fn hash(&self, paths: Vec<RelPath>) -> Vec<Result<Hashed>> {
         let hash = |path: RelPath| async move { read::hash(&self.client, &path).await };
         stream::iter(paths).map(hash).buffered(HASHED_AT_ONCE).collect().await
+    }
+
+    /// An entity tag of 32 digits is an MD5 in most cases (Amazon S3 API Reference, "Object"); none of parts.
+    async fn native_hashes(&self, files: Vec<(RelPath, Node)>) -> Vec<Option<NativeHash>> {
+        files.iter().map(|(_, node)| NativeHash::parse("MD5", list::revision_of(node)?)).collect()
     }
 
     async fn read(&self, path: &RelPath, expect: Option<&Node>, offset: u64, length: Option<u64>) -> Result<Opened> {
