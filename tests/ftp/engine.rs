@@ -1,6 +1,5 @@
 //! Whole syncs between a directory of this machine and an FTP server.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -10,6 +9,7 @@ use portbook::operation::RunReport;
 use portbook::provider::ftp::{Ftp, FtpOptions};
 use portbook::{Book, BookOptions, wait};
 
+use crate::files::{self, tree};
 use crate::places::{in_process, open_to_all, options};
 use crate::service::Service;
 
@@ -20,31 +20,7 @@ fn sync(conduit: &Conduit) -> RunReport {
 }
 
 fn write(root: &Path, name: &str, content: &[u8], age_s: u64) {
-    let path = root.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(&path, content).unwrap();
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 - age_s)).unwrap();
-}
-
-/// Paths with contents; directories have none. What the engine keeps for itself is left out.
-fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
-    let (mut found, mut stack) = (BTreeMap::new(), vec![root.to_path_buf()]);
-    while let Some(dir) = stack.pop() {
-        for entry in std::fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            let shown = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-            if shown == ".portbook" {
-                continue;
-            }
-            let content = path.is_file().then(|| std::fs::read(&path).unwrap());
-            if content.is_none() {
-                stack.push(path);
-            }
-            found.insert(shown, content);
-        }
-    }
-    found
+    files::write_at(&root.join(name), content, SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 - age_s));
 }
 
 /// There and back again.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use md5::Digest as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -49,6 +50,10 @@ pub(crate) enum Lie {
     DiesStoring,
     /// `REST` begins the file anew with zeros.
     RestartsWithZeros,
+    /// It can do this too, and says hashes by MD5.
+    Can(&'static str),
+    /// No `MFMT`; whether `MDTM` sets a time.
+    SetsByMdtm(bool),
 }
 
 pub(crate) struct Liar {
@@ -156,9 +161,19 @@ impl Session {
             "PASS" if argument == "password" => self.say("230 in").await,
             "PASS" => self.say("530 Login incorrect.").await,
             "FEAT" => {
-                self.say("211-Features\r\n MLST type*;size*;modify*;\r\n MFMT\r\n REST STREAM\r\n UTF8\r\n211 End")
-                    .await
+                let more = match lie {
+                    Lie::Can(what) => format!(" MFMT\r\n {what}"),
+                    Lie::SetsByMdtm(_) => " MDTM".to_owned(),
+                    _ => " MFMT".to_owned(),
+                };
+                self.say(&format!(
+                    "211-Features\r\n MLST type*;size*;modify*;\r\n{more}\r\n REST STREAM\r\n UTF8\r\n211 End"
+                ))
+                .await
             }
+            "MDTM" if lie == Lie::SetsByMdtm(false) => self.say("550 no such file").await,
+            "MDTM" => self.say("213 20240102030405").await,
+            "HASH" | "XMD5" => self.hash(verb, argument).await,
             "SYST" => self.say("215 UNIX Type: L8").await,
             "PWD" => self.say("257 \"/\"").await,
             "EPSV" if matches!(lie, Lie::Sends(_)) => self.say("500 what?").await,
@@ -174,6 +189,15 @@ impl Session {
             "MKD" | "DELE" | "RNFR" | "RNTO" => self.change(verb, argument).await,
             "MFMT" => self.say("213 ok").await,
             _ => self.say("200 ok").await,
+        }
+    }
+
+    async fn hash(&mut self, verb: &str, path: &str) -> Result<(), Gone> {
+        let Some(Some(content)) = self.item(path) else { return self.say("550 no").await };
+        let digits: String = md5::Md5::digest(&content).iter().map(|b| format!("{b:02X}")).collect();
+        match verb {
+            "HASH" => self.say(&format!("213 MD5 0-{} {digits} {path}", content.len())).await,
+            _ => self.say(&format!("250 {digits}")).await,
         }
     }
 

@@ -1,11 +1,12 @@
 //! What comes of servers that break off, contradict themselves, or try to lead elsewhere: an error, never a wrong answer.
 
 use futures_util::TryStreamExt as _;
+use md5::Digest as _;
 use portbook::Code;
 use portbook::delta::{Expect, Metadata};
 use portbook::model::{RelPath, SecretBytes};
 use portbook::provider::ftp::{Ftp, FtpOptions, FtpSecurity};
-use portbook::provider::{Listing, Provider as _};
+use portbook::provider::{Listing, NativeHash, Provider as _};
 
 use crate::contract::{self, path};
 use crate::liar::{Liar, Lie};
@@ -31,6 +32,37 @@ async fn a_good_server_is_believed() {
     assert_eq!(contract::listed(&ftp, "").await.len(), 1);
     contract::put(&ftp, "b", b"new", Expect::Absent).await.unwrap();
     assert_eq!(server.content("/b").unwrap(), b"new");
+}
+
+#[tokio::test]
+async fn a_server_that_says_hashes_is_asked_for_them() {
+    for (feature, asked) in [("HASH SHA-512*;MD5", 1), ("HASH MD5*", 0), ("XMD5 file", 0)] {
+        let (server, ftp) = opened(Lie::Can(feature)).await;
+        let node = contract::stat(&ftp, "a").await.unwrap();
+        let mut other = node.clone();
+        other.token.size = 9;
+        let files = vec![(path("a"), node.clone()), (path("a"), other), (path("none"), node)];
+        let md5 = NativeHash::Md5(md5::Md5::digest(b"0123456789").into());
+        assert_eq!(ftp.native_hashes(files).await, [Some(md5), None, None], "{feature}");
+        assert_eq!(server.count("OPTS HASH MD5").min(1), asked, "{feature}");
+    }
+    let (_, ftp) = opened(Lie::None).await;
+    let node = contract::stat(&ftp, "a").await.unwrap();
+    assert_eq!(ftp.native_hashes(vec![(path("a"), node)]).await, [None]);
+}
+
+#[tokio::test]
+async fn times_are_set_by_mdtm_where_that_is_all_there_is() {
+    for (sets, asked) in [(true, 3), (false, 1)] {
+        let (server, ftp) = opened(Lie::SetsByMdtm(sets)).await;
+        assert_eq!((ftp.capabilities().write_mtime, ftp.capabilities().set_mtime), (true, false));
+        for name in ["x", "y", "z"] {
+            let mut item = contract::new_file(&path(name), b"new");
+            item.metadata.mtime = Some(portbook::model::Timestamp { secs: 1_700_000_000, nanos: 0 });
+            contract::put_staged(&ftp, item).await.unwrap();
+        }
+        assert_eq!(server.count("MDTM 20231114221320 /.portbook-tmp-"), asked);
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,12 @@
 #[path = "../provider/contract.rs"]
 mod contract;
 mod engine;
+#[path = "../lib/files.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod files;
+#[path = "../lib/in_process.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod in_process;
 mod liar;
 mod lies;
 mod places;

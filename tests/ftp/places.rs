@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use portbook::delta::Expect;
 use portbook::identity::ContentHash;
@@ -11,6 +10,7 @@ use portbook::provider::{Provider as _, Publish};
 use portbook::{Code, Trust};
 
 use crate::contract;
+pub(crate) use crate::in_process::ftp as in_process;
 use crate::service::Service;
 
 /// The account of all servers.
@@ -39,21 +39,6 @@ async fn keeps_the_contract(data: &Path, options: impl Fn(&str) -> FtpOptions) {
 pub(crate) fn open_to_all(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
-}
-
-/// Starts a server of libunftp on a directory; it ends with the test.
-pub(crate) async fn in_process(data: &Path) -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let data = data.to_path_buf();
-    let storage = Box::new(move || unftp_sbe_fs::Filesystem::new(data.clone()).unwrap());
-    let server = libunftp::ServerBuilder::new(storage).passive_ports(49152..=65535).build().unwrap();
-    tokio::spawn(server.listen(format!("127.0.0.1:{port}")));
-    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    port
 }
 
 #[tokio::test(flavor = "multi_thread")]

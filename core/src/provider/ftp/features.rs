@@ -1,5 +1,6 @@
 //! What a server can do, decided once.
 
+use super::native::Hashing;
 use super::reply::Reply;
 
 /// What the server's `FEAT` (RFC 2389) and `SYST` say.
@@ -19,6 +20,8 @@ pub(super) struct Features {
     pub(super) utf8: bool,
     /// It runs on Windows.
     pub(super) windows: bool,
+    /// How it says the hash of a file.
+    pub(super) hashing: Option<Hashing>,
     /// `LIST -a` shows hidden items too.
     pub(super) list_all: bool,
 }
@@ -47,7 +50,7 @@ impl Features {
                 "MDTM" => features.mdtm = true,
                 "UTF8" => features.utf8 = true,
                 "REST" => features.rest = rest.split_whitespace().any(|word| word == "STREAM"),
-                _ => {}
+                _ => features.hashing = Hashing::parse(name, rest, features.hashing),
             }
         }
         features

@@ -20,6 +20,7 @@ mod facts;
 mod features;
 mod login;
 mod look;
+mod native;
 mod options;
 mod publish;
 mod read;
@@ -51,8 +52,8 @@ use self::trash::Bins;
 use super::local::windows_name;
 use super::traffic::{Refusal, Repeat};
 use super::{
-    Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash, Writable,
-    is_reserved,
+    Capabilities, Hashed, Listing, Move, NativeHash, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash,
+    Writable, is_reserved,
 };
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
@@ -202,7 +203,8 @@ fn capabilities(features: &Features, folding: &Folding) -> Capabilities {
         max_name_bytes: 255,
         mode: false,
         set_mtime: features.mfmt,
-        write_mtime: features.mfmt,
+        // What has no command for it may take `MDTM` with two arguments, which is found out by the first file.
+        write_mtime: features.mfmt || features.mdtm,
         symlinks: false,
         time_precision_ns: 1_000_000_000,
         create_is_exclusive: false,
@@ -285,6 +287,13 @@ impl Provider for Ftp {
 
     async fn hash(&self, paths: Vec<RelPath>) -> Vec<Result<Hashed>> {
         self.each(paths, |path| async move { read::hash(&self.0, &path).await }).await
+    }
+
+    async fn native_hashes(&self, files: Vec<(RelPath, Node)>) -> Vec<Option<NativeHash>> {
+        if self.0.server.features().hashing.is_none() {
+            return vec![None; files.len()];
+        }
+        self.each(files, |(path, node)| async move { native::hash(&self.0, &path, &node).await }).await
     }
 
     async fn read(&self, path: &RelPath, expect: Option<&Node>, offset: u64, length: Option<u64>) -> Result<Opened> {

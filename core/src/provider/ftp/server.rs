@@ -34,6 +34,8 @@ pub(super) struct Server {
     config: Mutex<Option<Arc<ClientConfig>>>,
     features: OnceLock<Features>,
     list_all: AtomicBool,
+    /// `MDTM` with two arguments was refused.
+    pub(super) mdtm_only_tells: AtomicBool,
     is_limited: AtomicBool,
     is_unlimited: AtomicBool,
     pasv: Arc<AtomicBool>,
@@ -78,6 +80,7 @@ impl Server {
             config: Mutex::new(config),
             features: OnceLock::new(),
             list_all: AtomicBool::new(false),
+            mdtm_only_tells: AtomicBool::new(false),
             is_limited: AtomicBool::new(false),
             is_unlimited: AtomicBool::new(false),
             pasv: Arc::default(),

@@ -3,6 +3,7 @@
 //! What was sent is there when the server confirmed it (226) and shows as many bytes as were sent.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -254,8 +255,22 @@ async fn settle(place: &Place, lease: &mut Lease, staging: &Staging) -> Result<(
         && place.capabilities.write_mtime
     {
         // A file is not worth less for its time; what it has is what is answered when it is published.
-        let at = [text.as_bytes(), b" ", &place.base.of(&staging.temp)].concat();
+        set_time(place, lease, &staging.temp, &text).await?;
+    }
+    Ok(())
+}
+
+/// `MFMT`; without it `MDTM` with two arguments, which vsftpd takes. Others look for a file of that name and refuse: they are
+/// not asked again.
+async fn set_time(place: &Place, lease: &mut Lease, temp: &RelPath, time: &str) -> Result<()> {
+    let at = [time.as_bytes(), b" ", &place.base.of(temp)].concat();
+    if place.server.features().mfmt {
         lease.ask(STAGE, "MFMT", Some(&at)).await?;
+    } else if !place.server.mdtm_only_tells.load(Ordering::Relaxed) {
+        let reply = lease.ask(STAGE, "MDTM", Some(&at)).await?;
+        if !reply.is_done() {
+            place.server.mdtm_only_tells.store(true, Ordering::Relaxed);
+        }
     }
     Ok(())
 }
