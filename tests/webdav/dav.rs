@@ -1,40 +1,11 @@
 //! The contract on WebDAV servers.
 
-use std::convert::Infallible;
-use std::path::Path;
-
-use dav_server::DavHandler;
-use dav_server::fakels::FakeLs;
-use dav_server::localfs::LocalFs;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use portbook::provider::WebAuth;
 use portbook::provider::webdav::{WebDav, WebDavOptions};
 
 use crate::contract;
+pub use crate::in_process::webdav as in_process;
 use crate::service::Service;
-
-/// A server in this process over a directory; answers its address.
-pub async fn in_process(directory: &Path) -> String {
-    let handler = DavHandler::builder()
-        .filesystem(LocalFs::new(directory, false, false, false))
-        .locksystem(FakeLs::new())
-        .build_handler();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}/", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let handler = handler.clone();
-            let answer = service_fn(move |request| {
-                let handler = handler.clone();
-                async move { Ok::<_, Infallible>(handler.handle(request).await) }
-            });
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
-            tokio::spawn(connection);
-        }
-    });
-    address
-}
 
 pub fn open(url: &str, auth: WebAuth) -> WebDav {
     WebDav::open(WebDavOptions { url: url.to_owned(), auth, ..WebDavOptions::default() }).unwrap()

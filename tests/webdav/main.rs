@@ -2,12 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod chunks;
 #[path = "../provider/contract.rs"]
 mod contract;
 mod dav;
+#[path = "../lib/files.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod files;
 mod hostile;
 mod http;
+#[path = "../lib/in_process.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod in_process;
 mod mock;
+mod nextcloud;
 #[path = "../servers/service.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod service;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use portbook::conduit::{ApplyOptions, ConduitOptions, Place, PreviewOptions};
 use portbook::operation::RunReport;
@@ -11,6 +10,7 @@ use portbook::provider::{Provider, WebAuth};
 use portbook::{Book, BookOptions, Session};
 
 use crate::dav::{basic, in_process, open};
+use crate::files::{self, tree};
 use crate::service::Service;
 
 async fn session(dir: &Path) -> (Book, Session) {
@@ -29,32 +29,7 @@ fn place(key: &str, provider: impl Provider + 'static) -> Place {
 }
 
 fn write(path: &Path, content: &[u8]) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, content).unwrap();
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(3600)).unwrap();
-}
-
-fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut found = Vec::new();
-    let mut stack = vec![root.to_owned()];
-    while let Some(dir) = stack.pop() {
-        for entry in std::fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            let shown = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-            if shown == ".portbook" {
-                continue;
-            }
-            if path.is_dir() {
-                stack.push(path);
-                found.push((shown, Vec::new()));
-            } else {
-                found.push((shown, std::fs::read(path).unwrap()));
-            }
-        }
-    }
-    found.sort();
-    found
+    files::write(path, content, 3600);
 }
 
 /// There, quiet, an edit, a deletion and a move, quiet again, and back into another folder.

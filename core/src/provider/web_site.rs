@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Body, Client, Method, Response, StatusCode, Url};
 
@@ -13,10 +14,13 @@ use super::traffic::{Lanes, Refusal, Traffic};
 use super::web;
 use super::web_auth::{Authorizer, Proof, WebAuth};
 use crate::error::{Code, Error, Result};
+use crate::model::{Kind, Node, RelPath};
 use crate::tls::Trust;
 
 /// Requests under way at the beginning, and at most.
 const LANES: Lanes = Lanes { first: 8, most: 32 };
+/// Everything but the unreserved characters (RFC 3986, section 2.3) is written with `%`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// How often one request may be redirected.
 const REDIRECTS: u32 = 5;
 
@@ -174,6 +178,40 @@ impl Site {
             .because(format!("the server redirects to {origin} ({}), {why}", answer.status()))
             .advise("give the address that the server redirects to"))
     }
+}
+
+/// The URL of an item beneath a base whose path ends in `/`. That of a directory ends in `/` as well (RFC 4918, section 5.2).
+pub(crate) fn url_of(base: &Url, path: &RelPath, is_dir: bool) -> Url {
+    let mut text = base.path().to_owned();
+    for part in path.components() {
+        text.extend(percent_encode(part, ENCODED));
+        text.push('/');
+    }
+    if !is_dir && !path.is_root() {
+        text.pop();
+    }
+    let mut url = base.clone();
+    url.set_path(&text);
+    url
+}
+
+/// The file that is to be read: the expected version, or what is there now.
+///
+/// # Errors
+/// `not_found`; `unsupported` for what is no file; those of the look.
+pub(crate) async fn expected(
+    path: &RelPath,
+    expect: Option<&Node>,
+    look: impl Future<Output = Result<Option<Node>>>,
+) -> Result<Node> {
+    let node = match expect {
+        Some(expect) => expect.clone(),
+        None => look.await?.ok_or_else(|| Error::new(Code::NotFound, "read", path).because("it is not there"))?,
+    };
+    if node.kind != Kind::File {
+        return Err(Error::new(Code::Unsupported, "read", path).because("it is no file"));
+    }
+    Ok(node)
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RANGE};
 use reqwest::{Method, Response, Url};
 use tokio::sync::Mutex;
@@ -21,7 +20,7 @@ use super::traffic::{Refusal, Repeat};
 use super::web_auth::WebAuth;
 use super::web_etag::{Etag, Shown, is_version, token};
 use super::web_get::{After, Get};
-use super::web_site::{Ask, Site};
+use super::web_site::{Ask, Site, expected, url_of};
 use super::{
     Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash, Writable,
     is_reserved,
@@ -32,7 +31,6 @@ use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Entry, Ident, Kind, Name, Node, RelPath, Timestamp};
 
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The largest page or index document.
 const LARGEST: usize = 64 << 20;
 /// A server reads a file of this size in one go; a larger one may be written to while it is sent.
@@ -154,17 +152,7 @@ fn file(size: Option<u64>, modified: Option<Timestamp>, etag: Option<&Etag>) -> 
 
 impl Server {
     fn url(&self, path: &RelPath, is_dir: bool) -> Url {
-        let mut text = self.base.path().to_owned();
-        for part in path.components() {
-            text.extend(percent_encode(part, ENCODED));
-            text.push('/');
-        }
-        if !is_dir && !path.is_root() {
-            text.pop();
-        }
-        let mut url = self.base.clone();
-        url.set_path(&text);
-        url
+        url_of(&self.base, path, is_dir)
     }
 
     /// The URL of a file: its path, or the query that identifies it.
@@ -381,16 +369,7 @@ async fn open(
     length: Option<u64>,
 ) -> Result<Opened> {
     let indexed = server.indexed(path).await?;
-    let expect = match expect {
-        Some(expect) => expect.clone(),
-        None => match server.look_at(path).await? {
-            Some(now) => now,
-            None => return Err(Error::new(Code::NotFound, "read", path).because("it is not there")),
-        },
-    };
-    if expect.kind != Kind::File {
-        return Err(Error::new(Code::Unsupported, "read", path).because("it is no file"));
-    }
+    let expect = expected(path, expect, server.look_at(path)).await?;
     let url = server.file_url(path, indexed.as_ref());
     let is_long = expect.token.size > AT_ONCE;
     let (agreed, after) =

@@ -5,13 +5,11 @@
 
 use std::sync::OnceLock;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use crate::model::{Name, RelPath};
-
-/// Everything but the unreserved characters (RFC 3986, section 2.3) is written with `%`.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use crate::provider::web_site::url_of;
 
 /// The root's address.
 #[derive(Debug)]
@@ -49,19 +47,19 @@ impl Address {
         &self.base
     }
 
-    /// The URL of an item. That of a directory ends in `/` (RFC 4918, section 5.2).
+    /// The URL of an item.
     pub(super) fn url(&self, path: &RelPath, is_dir: bool) -> Url {
-        let mut text = self.base.path().to_owned();
-        for part in path.components() {
-            text.extend(percent_encode(part, ENCODED));
-            text.push('/');
-        }
-        if !is_dir && !path.is_root() {
-            text.pop();
-        }
+        url_of(&self.base, path, is_dir)
+    }
+
+    /// Where Nextcloud and ownCloud take the account's uploads in chunks, where the root lies in its files:
+    /// `…/dav/files/USER/` and `…/dav/uploads/USER/`.
+    pub(super) fn uploads(&self) -> Option<Url> {
+        let (before, after) = self.base.path().split_once("/dav/files/")?;
+        let user = after.split('/').next().filter(|user| !user.is_empty())?;
         let mut url = self.base.clone();
-        url.set_path(&text);
-        url
+        url.set_path(&format!("{before}/dav/uploads/{user}/"));
+        Some(url)
     }
 
     /// Learns from the answer about the root how the server calls it.
@@ -171,6 +169,18 @@ mod tests {
             "/other/d/x",
         ] {
             assert_eq!(here.meaning(&path("d"), href), Meaning::Foreign, "{href}");
+        }
+    }
+
+    #[test]
+    fn uploads_are_beside_the_files_of_the_account() {
+        let uploads = |url: &str| Address::new(&Url::parse(url).unwrap()).uploads().map(|url| url.path().to_owned());
+        let cloud = "https://h/cloud/remote.php/dav";
+        let expected = Some("/cloud/remote.php/dav/uploads/a%20b/".to_owned());
+        assert_eq!(uploads(&format!("{cloud}/files/a%20b/")), expected);
+        assert_eq!(uploads(&format!("{cloud}/files/a%20b/photos/2026")), expected);
+        for other in ["https://h/dav/", "https://h/remote.php/webdav/", "https://h/dav/files/"] {
+            assert_eq!(uploads(other), None, "{other}");
         }
     }
 

@@ -13,6 +13,7 @@
 //! beside the two that each file takes.
 
 mod address;
+mod chunks;
 mod multistatus;
 mod publish;
 mod read;
@@ -30,7 +31,7 @@ use self::server::{Features, Server};
 use super::web_auth::WebAuth;
 use super::web_site::Site;
 use super::{
-    Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash,
+    Capabilities, Hashed, Listing, Move, NativeHash, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash,
     Writable, is_reserved, kept,
 };
 use crate::Trust;
@@ -76,7 +77,7 @@ impl WebDav {
     /// `invalid`: an address or credentials that cannot be used.
     pub fn open(options: WebDavOptions) -> Result<Self> {
         let site = Site::new(&options.url, options.auth, &options.trust, "dav")?;
-        Ok(Self { server: Arc::new(Server::new(site)), unprobed: capabilities(None), probed: OnceLock::new() })
+        Ok(Self { server: Arc::new(Server::new(site)), unprobed: capabilities(None, false), probed: OnceLock::new() })
     }
 
     /// One result per item, several at once.
@@ -90,7 +91,7 @@ impl WebDav {
     }
 }
 
-fn capabilities(features: Option<&Features>) -> Capabilities {
+fn capabilities(features: Option<&Features>, takes_chunks: bool) -> Capabilities {
     let keeps_times = features.is_some_and(|features| features.keeps_times);
     Capabilities {
         case_insensitive: features.is_some_and(|features| features.folds_case),
@@ -106,7 +107,7 @@ fn capabilities(features: Option<&Features>) -> Capabilities {
         time_precision_ns: 1_000_000_000,
         create_is_exclusive: true,
         native_copy: false,
-        resumable_bytes: None,
+        resumable_bytes: takes_chunks.then_some(chunks::IN_CHUNKS),
         staged_bytes: None,
     }
 }
@@ -155,7 +156,10 @@ async fn list(server: &Server, dir: &RelPath) -> Listing {
 impl Provider for WebDav {
     fn capabilities(&self) -> &Capabilities {
         match self.server.known_features() {
-            Some(features) => self.probed.get_or_init(|| capabilities(Some(features))),
+            Some(features) => {
+                let takes_chunks = features.is_owncloud && self.server.takes_chunks();
+                self.probed.get_or_init(|| capabilities(Some(features), takes_chunks))
+            }
             None => &self.unprobed,
         }
     }
@@ -192,6 +196,19 @@ impl Provider for WebDav {
             read::hash(&self.server, &path, before?).await
         })
         .await
+    }
+
+    async fn native_hashes(&self, files: Vec<(RelPath, Node)>) -> Vec<Option<NativeHash>> {
+        if !self.server.keeps_sums() {
+            return vec![None; files.len()];
+        }
+        let paths: Vec<RelPath> = files.iter().map(|(path, _)| path.clone()).collect();
+        let looks = self.server.look_with_sums(&paths).await;
+        let said = |((_, expect), look): (&(RelPath, Node), Result<Option<(Node, Vec<NativeHash>)>>)| {
+            let (now, sums) = look.ok()??;
+            sums.into_iter().next().filter(|_| server::is_node(expect, &now))
+        };
+        files.iter().zip(looks).map(said).collect()
     }
 
     async fn read(&self, path: &RelPath, expect: Option<&Node>, offset: u64, length: Option<u64>) -> Result<Opened> {
@@ -245,7 +262,9 @@ impl Provider for WebDav {
     async fn discard_staged(&self, items: Vec<(RelPath, String)>) -> Result<()> {
         let discard = |(target, tag): (RelPath, String)| async move {
             let action = "clean up beside";
-            self.server.delete(action, &stage::temp_path(action, &target, &tag)?, false).await
+            let temp = stage::temp_path(action, &target, &tag)?;
+            self.server.sums.lock().await.remove(&temp);
+            self.server.delete(action, &temp, false).await
         };
         self.each(items, discard).await.into_iter().collect()
     }

@@ -3,7 +3,7 @@
 //! A new item is moved with `Overwrite: F`, which a server does as one step. Before a replaced one is moved over it is
 //! looked at again; servers that understand a condition on its entity tag are given that as well.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{Ident, Kind, Name, Node, RelPath, Timestamp};
 use crate::provider::traffic::{Refusal, Repeat};
 use crate::provider::web_site::Ask;
-use crate::provider::{Move, Publish, TEMP_PREFIX};
+use crate::provider::{Move, NativeHash, Publish, TEMP_PREFIX};
 
 const PUBLISH: &str = "put in place";
 const MAKE: &str = "make the directory";
@@ -59,7 +59,7 @@ pub(super) async fn publish(server: &Server, items: Vec<Publish>) -> Vec<Result<
     let temps: Vec<Result<RelPath>> = items.iter().map(temp_of).collect();
     let known = temps.iter().map(|temp| temp.clone().unwrap_or_default());
     let both: Vec<RelPath> = known.chain(items.iter().map(|item| item.staged.target.clone())).collect();
-    let mut looks = server.look(&both).await;
+    let mut looks = look_at_staged(server, &both, count).await;
     let targets = looks.split_off(count);
     let work: Vec<_> = items.iter().cloned().zip(temps).zip(looks.into_iter().zip(targets)).collect();
     let placed = stream::iter(work)
@@ -80,6 +80,33 @@ pub(super) async fn publish(server: &Server, items: Vec<Publish>) -> Vec<Result<
         }
     };
     items.iter().zip(placed).map(answer).collect()
+}
+
+/// Looks at temporary files and, after so many, at targets. Where the server says hashes of its own, they are held against
+/// what was sent, by the same request.
+async fn look_at_staged(server: &Server, paths: &[RelPath], temps: usize) -> Vec<Result<Option<Node>>> {
+    let sent: HashMap<RelPath, [NativeHash; 2]> = {
+        let mut all = server.sums.lock().await;
+        paths.iter().take(temps).filter_map(|path| Some((path.clone(), all.remove(path)?))).collect()
+    };
+    if sent.is_empty() {
+        return server.look(paths).await;
+    }
+    let looks = server.look_with_sums(paths).await;
+    let held = |(path, look): (&RelPath, Result<Option<(Node, Vec<NativeHash>)>>)| {
+        let Some((node, said)) = look? else { return Ok(None) };
+        let is_other = |said: &NativeHash| {
+            let same_kind = |own: &&NativeHash| std::mem::discriminant(*own) == std::mem::discriminant(said);
+            sent.get(path).and_then(|own| own.iter().find(same_kind)).is_some_and(|own| own != said)
+        };
+        if said.iter().any(is_other) {
+            return Err(
+                Error::new(Code::Storage, PUBLISH, path).because("the server holds something else than was sent")
+            );
+        }
+        Ok(Some(node))
+    };
+    paths.iter().zip(looks).map(held).collect()
 }
 
 fn temp_of(item: &Publish) -> Result<RelPath> {
@@ -138,7 +165,7 @@ pub(super) async fn make_dirs(server: &Server, dirs: Vec<(RelPath, Metadata)>) -
         let is_new = |index: usize| paths[index].parent().is_some_and(|parent| new.contains(&parent));
         let old: Vec<usize> = level.iter().copied().filter(|index| !is_new(*index)).collect();
         let looked: Vec<RelPath> = old.iter().map(|index| paths[*index].clone()).collect();
-        let mut looks: std::collections::HashMap<usize, _> = old.into_iter().zip(server.look(&looked).await).collect();
+        let mut looks: HashMap<usize, _> = old.into_iter().zip(server.look(&looked).await).collect();
         let work = level.iter().map(|index| (*index, looks.remove(index).unwrap_or(Ok(None)))).collect::<Vec<_>>();
         let done = stream::iter(work)
             .map(|(index, now)| {

@@ -8,9 +8,10 @@ use super::server::{Server, check, is_node, stale};
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
-use crate::model::{Kind, Node, RelPath};
+use crate::model::{Node, RelPath};
 use crate::provider::web_etag::{Shown, is_version, token};
 use crate::provider::web_get::Get;
+use crate::provider::web_site::expected;
 use crate::provider::{Hashed, Opened};
 
 const READ: &str = "read";
@@ -25,16 +26,7 @@ pub(super) async fn open(
     offset: u64,
     length: Option<u64>,
 ) -> Result<Opened> {
-    let expect = match expect {
-        Some(expect) => expect.clone(),
-        None => match server.look_at(path).await? {
-            Some(now) => now,
-            None => return Err(Error::new(Code::NotFound, READ, path).because("it is not there")),
-        },
-    };
-    if expect.kind != Kind::File {
-        return Err(Error::new(Code::Unsupported, READ, path).because("it is no file"));
-    }
+    let expect = expected(path, expect, server.look_at(path)).await?;
     let is_long = expect.token.size > AT_ONCE;
     let (looking, agreeing) = (Arc::clone(server), Arc::clone(server));
     let (after, agreed) = ((path.clone(), expect.clone()), (path.clone(), expect.clone()));

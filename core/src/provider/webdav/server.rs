@@ -18,12 +18,19 @@ use crate::model::{Ident, Kind, Name, Node, RelPath};
 use crate::provider::traffic::{Refusal, Repeat};
 use crate::provider::web_etag::{is_version, token};
 use crate::provider::web_site::{Ask, Site};
-use crate::provider::{RESERVED_DIR, is_reserved, web};
+use crate::provider::{NativeHash, RESERVED_DIR, is_reserved, web};
 
 /// What is asked about each item. Named one by one: `allprop` leaves out what a server holds to be costly.
 const ASKED: &str = concat!(
     r#"<?xml version="1.0" encoding="utf-8"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>"#,
     "<d:resourcetype/><d:getcontentlength/><d:getlastmodified/><d:getetag/><oc:id/><oc:fileid/></d:prop></d:propfind>"
+);
+/// As [`ASKED`], with the hashes that the server keeps; one that makes them anew each time is asked for them only where
+/// they are of use.
+const ASKED_WITH_SUMS: &str = concat!(
+    r#"<?xml version="1.0" encoding="utf-8"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>"#,
+    "<d:resourcetype/><d:getcontentlength/><d:getlastmodified/><d:getetag/><oc:id/><oc:fileid/><oc:checksums/>",
+    "</d:prop></d:propfind>"
 );
 /// What is asked about the root.
 const ASKED_OF_ROOT: &str = concat!(
@@ -58,8 +65,12 @@ pub(super) struct Server {
     pub(super) misreads_if: AtomicBool,
     /// Tags stay weak, however old they become.
     pub(super) stays_weak: AtomicBool,
+    /// It has turned out to take no uploads in chunks.
+    pub(super) has_no_chunks: AtomicBool,
     /// Directories of the trash that are there.
     pub(super) bins: Mutex<HashMap<Vec<u8>, RelPath>>,
+    /// The hashes of what waits under temporary names, where the server may say its own.
+    pub(super) sums: Mutex<HashMap<RelPath, [NativeHash; 2]>>,
 }
 
 /// What a look at an item or a directory showed.
@@ -87,7 +98,7 @@ pub(super) fn method(name: &'static str) -> Method {
     Method::from_bytes(name.as_bytes()).unwrap_or_default()
 }
 
-fn header(text: &str) -> HeaderValue {
+pub(super) fn header(text: &str) -> HeaderValue {
     // URLs are encoded, tags were taken from a header or are not sent.
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
@@ -101,12 +112,25 @@ impl Server {
             features: OnceCell::new(),
             misreads_if: AtomicBool::new(false),
             stays_weak: AtomicBool::new(false),
+            has_no_chunks: AtomicBool::new(false),
             bins: Mutex::default(),
+            sums: Mutex::default(),
         }
     }
 
     pub(super) fn known_features(&self) -> Option<&Features> {
         self.features.get()
+    }
+
+    /// Whether uploads in chunks may be tried.
+    pub(super) fn takes_chunks(&self) -> bool {
+        self.address.uploads().is_some() && !self.has_no_chunks.load(Ordering::Relaxed)
+    }
+
+    /// Whether it may say hashes of what it holds.
+    pub(super) fn keeps_sums(&self) -> bool {
+        // The servers that keep times are those that have checksums, too.
+        self.known_features().is_some_and(|features| features.keeps_times)
     }
 
     /// What the server was found to be; looks at the root the first time.
@@ -159,7 +183,7 @@ impl Server {
     /// Nothing is written for it, so of a root without a telling name nothing is known.
     async fn probe_names(&self, features: &mut Features) -> Result<()> {
         let root = RelPath::root();
-        let Some(found) = self.ask_for(&root, true, 1).await? else { return Ok(()) };
+        let Some(found) = self.ask_for(ASKED, &root, true, 1).await? else { return Ok(()) };
         features.hides_dots &= !found.children.iter().any(|(name, _)| name.as_bytes().starts_with(b"."));
         let names: HashSet<&[u8]> = found.children.iter().map(|(name, _)| name.as_bytes()).collect();
         let other_spelling = |respell: &dyn Fn(&str) -> String| {
@@ -177,7 +201,7 @@ impl Server {
         let (case, form) = (other_spelling(&swapped), other_spelling(&reformed));
         let is_there = async |name: Option<Name>| match name {
             // What is only refused is no other spelling of something.
-            Some(name) => matches!(self.ask_for(&root.join(&name), false, 0).await, Ok(Some(_))),
+            Some(name) => matches!(self.ask_for(ASKED, &root.join(&name), false, 0).await, Ok(Some(_))),
             None => false,
         };
         features.folds_case = is_there(case).await;
@@ -198,13 +222,13 @@ impl Server {
     /// Looks at an item, and at what is in it with a depth of 1; `None` is a definite absence.
     pub(super) async fn propfind(&self, path: &RelPath, is_dir: bool, depth: u8) -> Result<Option<Found>> {
         self.features().await?;
-        self.ask_for(path, is_dir, depth).await
+        self.ask_for(ASKED, path, is_dir, depth).await
     }
 
-    async fn ask_for(&self, path: &RelPath, is_dir: bool, depth: u8) -> Result<Option<Found>> {
+    async fn ask_for(&self, asked: &'static str, path: &RelPath, is_dir: bool, depth: u8) -> Result<Option<Found>> {
         let ask = &self.asking("look at", path, is_dir, depth);
         let once = || async move {
-            let response = self.send(ask, ASKED).await?;
+            let response = self.send(ask, asked).await?;
             match response.status().as_u16() {
                 207 => {}
                 404 | 410 => return Ok(None),
@@ -260,6 +284,18 @@ impl Server {
 
     /// Looks at items, temporary ones too, in as few requests as there are: a directory with several of them is listed.
     pub(super) async fn look(&self, paths: &[RelPath]) -> Vec<Result<Option<Node>>> {
+        let looks = self.look_for(ASKED, paths).await;
+        looks.into_iter().map(|look| Ok(look?.map(|props| self.node(&props)))).collect()
+    }
+
+    /// As [`look`](Self::look), with the hashes that the server keeps of them.
+    pub(super) async fn look_with_sums(&self, paths: &[RelPath]) -> Vec<Result<Option<(Node, Vec<NativeHash>)>>> {
+        let looks = self.look_for(ASKED_WITH_SUMS, paths).await;
+        let with_sums = |props: Props| (self.node(&props), sums(props.checksums.as_deref().unwrap_or_default()));
+        looks.into_iter().map(|look| Ok(look?.map(with_sums))).collect()
+    }
+
+    async fn look_for(&self, asked: &'static str, paths: &[RelPath]) -> Vec<Result<Option<Props>>> {
         if let Err(e) = self.features().await {
             return paths.iter().map(|_| Err(e.clone())).collect();
         }
@@ -274,18 +310,25 @@ impl Server {
             groups.entry(path.parent().unwrap_or_default()).or_default().push(index);
         }
         let (many, few): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, of)| of.len() >= WORTH_A_LISTING);
-        let listed = stream::iter(many).map(|(dir, of)| self.look_in(dir, of, paths)).buffer_unordered(self.width());
+        let listed =
+            stream::iter(many).map(|(dir, of)| self.look_in(asked, dir, of, paths)).buffer_unordered(self.width());
         let single = stream::iter(few.into_iter().flat_map(|(_, of)| of).chain(hidden))
-            .map(|index| async move { vec![(index, self.look_at(&paths[index]).await)] })
+            .map(|index| async move { vec![(index, self.look_once(asked, &paths[index]).await)] })
             .buffer_unordered(self.width());
         let (listed, single): (Vec<_>, Vec<_>) = futures_util::join!(listed.collect(), single.collect());
-        let mut looks: HashMap<usize, Result<Option<Node>>> = listed.into_iter().chain(single).flatten().collect();
+        let mut looks: HashMap<usize, Result<Option<Props>>> = listed.into_iter().chain(single).flatten().collect();
         let lost = || Err(Error::new(Code::Internal, "look at", "an item"));
         (0..paths.len()).map(|index| looks.remove(&index).unwrap_or_else(lost)).collect()
     }
 
-    async fn look_in(&self, dir: RelPath, of: Vec<usize>, paths: &[RelPath]) -> Vec<(usize, Result<Option<Node>>)> {
-        let found = match self.propfind(&dir, true, 1).await {
+    async fn look_in(
+        &self,
+        asked: &'static str,
+        dir: RelPath,
+        of: Vec<usize>,
+        paths: &[RelPath],
+    ) -> Vec<(usize, Result<Option<Props>>)> {
+        let found = match self.ask_for(asked, &dir, true, 1).await {
             Err(e) => return of.into_iter().map(|index| (index, Err(e.clone()))).collect(),
             Ok(found) => found.filter(|found| found.itself.as_ref().is_none_or(|itself| itself.is_collection)),
         };
@@ -297,7 +340,7 @@ impl Server {
         let answer = |index: usize| {
             let name = paths[index].name();
             match name.and_then(|name| known.get(name.as_bytes()).copied()) {
-                Some(props) => Ok(Some(self.node(props))),
+                Some(props) => Ok(Some(props.clone())),
                 None => trouble.clone().map_or(Ok(None), Err),
             }
         };
@@ -306,12 +349,40 @@ impl Server {
 
     /// Looks at one item.
     pub(super) async fn look_at(&self, path: &RelPath) -> Result<Option<Node>> {
-        let Some(found) = self.propfind(path, path.is_root(), 0).await? else { return Ok(None) };
+        self.features().await?;
+        Ok(self.look_once(ASKED, path).await?.map(|props| self.node(&props)))
+    }
+
+    async fn look_once(&self, asked: &'static str, path: &RelPath) -> Result<Option<Props>> {
+        let Some(found) = self.ask_for(asked, path, path.is_root(), 0).await? else { return Ok(None) };
         match (found.itself, found.trouble) {
-            (Some(props), _) => Ok(Some(self.node(&props))),
+            (Some(props), _) => Ok(Some(props)),
             (None, Some(trouble)) => Err(trouble),
             (None, None) => Err(untold(path)),
         }
+    }
+
+    /// The sizes of what is in a directory that is none of the root's, by its name; `None`: there is none.
+    pub(super) async fn sizes(&self, ask: &Ask) -> Result<Option<Vec<(String, u64)>>> {
+        let mut ask = Ask::new(ask.method.clone(), ask.url.clone(), ask.action, &ask.subject);
+        ask = ask.with("depth", HeaderValue::from(1)).with("content-type", HeaderValue::from_static("application/xml"));
+        let ask = &ask;
+        let once = || async move {
+            let response = self.send(ask, ASKED).await?;
+            match response.status().as_u16() {
+                207 => {}
+                404 | 410 => return Ok(None),
+                _ => return Err(ask.refused(response).await),
+            }
+            let mut sizes = Vec::new();
+            multistatus::read(body(ask, response), |resource| {
+                let name = resource.hrefs.first().and_then(|href| href.trim_end_matches('/').rsplit('/').next());
+                sizes.extend(name.map(str::to_owned).zip(resource.props.size));
+            })
+            .await?;
+            Ok::<_, Refusal>(Some(sizes))
+        };
+        self.site.traffic.send(Repeat::Safe, once).await
     }
 
     /// How many requests are worth being prepared at once.
@@ -413,6 +484,12 @@ impl Server {
         };
         self.site.traffic.send(Repeat::Refused, once).await
     }
+}
+
+/// `SHA1:… MD5:…`, as ownCloud writes them.
+fn sums(text: &str) -> Vec<NativeHash> {
+    let words = text.split_whitespace().filter_map(|word| word.split_once(':'));
+    words.filter_map(|(algorithm, digits)| NativeHash::parse(algorithm, digits)).collect()
 }
 
 fn untold(path: &RelPath) -> Error {

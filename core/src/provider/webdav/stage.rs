@@ -1,22 +1,24 @@
 //! Uploads under temporary names.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Body, Method};
-use sha1::{Digest as _, Sha1};
 
+use super::chunks::{self, Chunked};
 use super::server::{Server, not_reserved};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, Name, RelPath, Timestamp};
+use crate::provider::native_hash::Sums;
 use crate::provider::traffic::{Refusal, Repeat};
 use crate::provider::web_site::{Ask, MadeBody};
 use crate::provider::{Feed, Opened, Source, Stage, Staged, TEMP_PREFIX};
 
-const STAGE: &str = "write";
+pub(super) const STAGE: &str = "write";
 /// Files of at most this size are held in memory: their checksum goes ahead of them.
 const SMALL: u64 = 256 << 10;
 
@@ -42,6 +44,12 @@ pub(super) async fn stage(server: &Server, item: Stage) -> Result<Staged> {
     if server.site.needs_challenge() {
         // So that no large body is sent in vain.
         server.features().await?;
+    }
+    if feed.size() >= chunks::IN_CHUNKS && server.features().await?.is_owncloud && server.takes_chunks() {
+        match chunks::stage(server, &item, &temp, Arc::clone(&feed)).await? {
+            Chunked::Done(staged) => return Ok(staged),
+            Chunked::Unknown => server.has_no_chunks.store(true, Ordering::Relaxed),
+        }
     }
     let put = Put { server, item: &item, temp: &temp, feed };
     let put = &put;
@@ -76,12 +84,16 @@ impl Put<'_> {
     }
 
     fn ask(&self, mtime: Option<Timestamp>) -> Ask {
-        let ask = Ask::new(Method::PUT, self.server.address.url(self.temp, false), STAGE, &self.item.target)
+        let mut ask = Ask::new(Method::PUT, self.server.address.url(self.temp, false), STAGE, &self.item.target)
             .with("content-type", HeaderValue::from_static("application/octet-stream"));
-        // What does not know this header passes over it.
-        match mtime {
-            Some(mtime) if mtime.secs > 0 => ask.with("x-oc-mtime", HeaderValue::from(mtime.secs)),
-            Some(_) | None => ask,
+        mtime_header(&mut ask.headers, mtime);
+        ask
+    }
+
+    /// Remembers what was sent, where the server may say what it has.
+    async fn remember(&self, sums: Sums) {
+        if self.server.keeps_sums() {
+            self.server.sums.lock().await.insert(self.temp.clone(), sums.finish());
         }
     }
 
@@ -98,18 +110,22 @@ impl Put<'_> {
         }
         let content = Bytes::from(content);
         let mut ask = self.ask(mtime);
+        let mut sums = Sums::default();
+        if self.server.keeps_sums() {
+            sums.update(&content);
+        }
         if self.server.known_features().is_some_and(|features| features.is_owncloud) {
-            let sha1: String = Sha1::digest(&content).iter().map(|b| format!("{b:02x}")).collect();
-            if let Ok(value) = HeaderValue::from_str(&format!("SHA1:{sha1}")) {
-                ask = ask.with("oc-checksum", value);
-            }
+            chunks::checksum_header(&mut ask.headers, &sums.clone().finish()[0]);
         }
         self.put(&ask, || Ok(Some((size, Body::from(content.clone()))))).await?;
+        self.remember(sums).await;
         Ok((ContentHash::of(&content), size))
     }
 
     async fn large(&self, opened: Opened, size: u64, mtime: Option<Timestamp>) -> Sent {
-        let passed = Arc::new(Mutex::new(Passed { hasher: blake3::Hasher::new(), size: 0, held: None, failed: None }));
+        let sums = self.server.keeps_sums().then(Sums::default);
+        let hasher = blake3::Hasher::new();
+        let passed = Arc::new(Mutex::new(Passed { hasher, sums, size: 0, held: None, failed: None }));
         let mut first = Some(opened);
         let ask = self.ask(mtime);
         // For a nonce that grew old on the way the source is opened anew: another attempt.
@@ -119,6 +135,10 @@ impl Put<'_> {
             None => Err(again()),
         };
         let sent = self.put(&ask, body).await;
+        let sums = passed.lock().unwrap_or_else(PoisonError::into_inner).sums.take();
+        if let (Some(sums), Ok(())) = (sums, &sent) {
+            self.remember(sums).await;
+        }
         let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
         match (passed.failed.take(), sent) {
             (Some(Failed::Source(e)), _) => Err(e.into()),
@@ -139,14 +159,25 @@ impl Put<'_> {
     }
 
     fn wrong_size(&self) -> Error {
-        let error = Error::new(Code::Stale, STAGE, &self.item.target);
-        error.because("its source gave fewer or more bytes than it declared")
+        wrong_size(&self.item.target)
+    }
+}
+
+pub(super) fn wrong_size(target: &RelPath) -> Error {
+    Error::new(Code::Stale, STAGE, target).because("its source gave fewer or more bytes than it declared")
+}
+
+/// The modified time; a server that does not know this header passes over it.
+pub(super) fn mtime_header(headers: &mut HeaderMap, mtime: Option<Timestamp>) {
+    if let Some(mtime) = mtime.filter(|mtime| mtime.secs > 0) {
+        headers.insert("x-oc-mtime", HeaderValue::from(mtime.secs));
     }
 }
 
 /// What of a body has passed.
 struct Passed {
     hasher: blake3::Hasher,
+    sums: Option<Sums>,
     size: u64,
     /// The last piece, which goes out when it is known whether another follows: nobody asks for what comes after the
     /// declared length.
@@ -179,6 +210,9 @@ fn passing(opened: Opened, size: u64, passed: &Arc<Mutex<Passed>>) -> Body {
                     return broken(Failed::Size, &mut passed);
                 }
                 passed.hasher.update(&piece);
+                if let Some(sums) = &mut passed.sums {
+                    sums.update(&piece);
+                }
                 Ok(passed.held.replace(piece).unwrap_or_default())
             }
         }
