@@ -1,7 +1,12 @@
 //! The contract of [`Provider`], generic over how one is opened. The two roots are empty at the start, and places of
 //! the same kind, so that the native copy between them is tried where there is one.
+//!
+//! Every assertion of this file is a check; how many different ones have held is counted, and must be enough.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,6 +17,32 @@ use portbook::model::{Entry, Kind, Name, Node, RelPath, Timestamp};
 use portbook::provider::{Feed, Listing, Move, Opened, Provider, Publish, Source, Stage, Staged, TEMP_PREFIX, Trash};
 use portbook::{Code, Result};
 
+/// Different checks that every place must pass.
+const CHECKS: usize = 60;
+
+thread_local! {
+    /// The lines of the checks that have held. A contract is run by the thread of its test alone.
+    static HELD: RefCell<BTreeSet<u32>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+fn held(line: u32) {
+    HELD.with_borrow_mut(|held| held.insert(line));
+}
+
+macro_rules! assert {
+    ($($check:tt)*) => {{
+        std::assert!($($check)*);
+        held(line!());
+    }};
+}
+
+macro_rules! assert_eq {
+    ($($check:tt)*) => {{
+        std::assert_eq!($($check)*);
+        held(line!());
+    }};
+}
+
 /// Runs every case.
 pub(crate) async fn run<P: Provider>(open: impl Fn() -> P, open_other: impl Fn() -> P) {
     run_without(&[], open, open_other).await;
@@ -19,8 +50,12 @@ pub(crate) async fn run<P: Provider>(open: impl Fn() -> P, open_other: impl Fn()
 
 /// Runs every case, but without these names: the server behind the place cannot hold them, and nothing says so before.
 pub(crate) async fn run_without<P: Provider>(names: &[&[u8]], open: impl Fn() -> P, open_other: impl Fn() -> P) {
+    HELD.take();
     let place = open();
     arrival(&place).await;
+    batches(&place).await;
+    replacing(&place).await;
+    edges(&place).await;
     preconditions(&place).await;
     sources_that_lie(&place).await;
     directories(&place).await;
@@ -39,6 +74,9 @@ pub(crate) async fn run_without<P: Provider>(names: &[&[u8]], open: impl Fn() ->
         println!("skipped links: the place holds none");
     }
     hostile_names(&open_other(), names).await;
+    let count = HELD.take().len();
+    println!("{count} different checks have held");
+    std::assert!(count >= CHECKS, "{count}");
 }
 
 pub(crate) fn path(text: &str) -> RelPath {
@@ -79,6 +117,22 @@ impl Feed for Broken {
         let half = usize::try_from((self.0 / 2).saturating_sub(offset)).unwrap();
         let broken = portbook::Error::new(Code::Permission, "read", "the source");
         Ok(Opened { bytes: stream::iter(vec![Ok(Bytes::from(vec![1; half])), Err(broken)]).boxed(), mtime: None })
+    }
+}
+
+/// A source that has other bytes each time that it is opened.
+struct Changing(u64, AtomicU8);
+
+#[async_trait]
+impl Feed for Changing {
+    fn size(&self) -> u64 {
+        self.0
+    }
+
+    async fn open(&self, offset: u64, length: Option<u64>) -> Result<Opened> {
+        let end = length.map_or(self.0, |length| self.0.min(offset + length));
+        let bytes = vec![self.1.fetch_add(1, Ordering::Relaxed); usize::try_from(end - offset).unwrap()];
+        Ok(Opened { bytes: stream::iter(vec![Ok(Bytes::from(bytes))]).boxed(), mtime: None })
     }
 }
 
@@ -164,6 +218,103 @@ async fn arrival(p: &impl Provider) {
         assert_eq!((hashed.content, hashed.node), (ContentHash::of(&bytes), node));
     }
     assert_eq!(names(p, "").await, ["empty", "large", "mega", "one", "small"], "no temporary name is listed");
+}
+
+/// Answers are in the order of what was asked, and what fails keeps nothing else from being done.
+async fn batches(p: &impl Provider) {
+    let mut staged = Vec::new();
+    for name in ["b-1", "b-2", "b-3"] {
+        staged.push(put_staged(p, new_file(&path(name), name.as_bytes())).await.unwrap());
+    }
+    let missing = Expect::Node(stat(p, "one").await.unwrap());
+    let expect = [Expect::Absent, missing, Expect::Absent];
+    let items: Vec<_> =
+        staged.into_iter().zip(expect).map(|(staged, expect)| Publish { staged, expect, archive: None }).collect();
+    let mut published = p.publish(items).await;
+    assert_eq!(published.len(), 3, "one answer for each");
+    assert_eq!(code(published.remove(1)), Code::Stale);
+    let nodes: Vec<Node> = published.into_iter().map(Result::unwrap).collect();
+    p.flush(vec![path("b-1"), path("b-3")]).await.unwrap();
+    let all = || ["b-1", "b-2", "b-3"].map(path).to_vec();
+    let seen: Vec<_> = p.stat(all()).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(seen, [Some(nodes[0].clone()), None, Some(nodes[1].clone())]);
+    let hashed = p.hash(all()).await;
+    assert!(hashed[1].is_err(), "nothing is there");
+    for (at, name) in [(0, "b-1"), (2, "b-3")] {
+        assert_eq!(hashed[at].as_ref().unwrap().content, ContentHash::of(name.as_bytes()));
+    }
+    let listed = p.list(["", "b-1", "b-2"].map(path).to_vec()).await;
+    assert!(matches!(&listed[0], Listing::Complete(entries) if entries.len() >= 2));
+    assert!(matches!(&listed[1], Listing::Absent), "a file is no directory");
+    assert!(matches!(&listed[2], Listing::Absent));
+    let files = vec![(path("b-1"), nodes[0].clone()), (path("b-2"), nodes[0].clone())];
+    let said = p.native_hashes(files).await;
+    assert_eq!(said.len(), 2, "one answer for each, also where nothing is said");
+    let label = || "batch".to_owned();
+    let throw = |name: &str, expect| Trash { path: path(name), expect, label: label() };
+    let [first, last] = [nodes[0].clone(), nodes[1].clone()].map(Expect::Node);
+    let gone = p.trash(vec![throw("b-1", first.clone()), throw("b-2", first), throw("b-3", last)]).await;
+    assert_eq!(gone.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(p.stat(all()).await.into_iter().filter_map(Result::unwrap).count(), 0);
+    p.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap();
+}
+
+/// A file of any size takes the place of one of any other.
+async fn replacing(p: &impl Provider) {
+    let mut node = put(p, "grows", b"", Expect::Absent).await.unwrap();
+    for size in [(1 << 20) + 3, 1, 5 << 20, 0, 2] {
+        let bytes: Vec<u8> = (0..size).map(|i| (i * 13 % 249) as u8).collect();
+        node = put(p, "grows", &bytes, Expect::Node(node)).await.unwrap();
+        assert_eq!(node.token.size, size as u64);
+        assert!(content(p, "grows").await == bytes, "{size}");
+    }
+    assert_eq!(names(p, "").await.iter().filter(|name| *name == "grows").count(), 1);
+    let item = Trash { path: path("grows"), expect: Expect::Node(node), label: "grows".into() };
+    p.trash(vec![item]).await.remove(0).unwrap();
+    p.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap();
+}
+
+/// What cannot be done is refused, and leaves nothing.
+async fn edges(p: &impl Provider) {
+    assert!(p.root().await.is_ok());
+    assert!(!p.display().is_empty());
+    assert!(p.stat(Vec::new()).await.is_empty() && p.list(Vec::new()).await.is_empty());
+    let root = p.stat(vec![RelPath::root()]).await.remove(0).unwrap();
+    assert_eq!(root.map(|node| node.kind), Some(Kind::Dir));
+    let one = stat(p, "one").await.unwrap();
+    let go = |to: &str| Move { from: path("one"), to: path(to), expect: Expect::Node(one.clone()), through: None };
+    let reserved = p.move_items(vec![go(".portbook/x")]).await.remove(0);
+    assert!(reserved.is_err(), "nothing is moved to where the engine keeps its own");
+    assert_eq!(stat(p, "one").await.as_ref(), Some(&one));
+    let gone = p.set_metadata(vec![(path("nothing"), Expect::Node(one.clone()), Metadata::default())]).await.remove(0);
+    assert_eq!(code(gone), Code::Stale, "it is gone");
+    let late =
+        Publish { staged: staged_once(p).await, expect: Expect::Node(one.clone()), archive: Some("edge".into()) };
+    assert_eq!(code(p.publish(vec![late]).await.remove(0)), Code::Stale);
+    assert_eq!(stat(p, "edge").await, None, "and is kept nowhere that is seen");
+    // What is stored is what was hashed, whatever the source does when it is read again.
+    for size in [1_000, (1 << 20) + 1, 17 << 20] {
+        let item = stage(&path("changing"), Source::Feed(Arc::new(Changing(size, AtomicU8::new(1)))), Kind::File);
+        match put_staged(p, item).await {
+            Ok(staged) => {
+                let content = staged.content;
+                publish(p, staged, Expect::Any, None).await.unwrap();
+                let stored = p.hash(vec![path("changing")]).await.remove(0).unwrap();
+                assert_eq!(stored.content, content, "{size}");
+            }
+            Err(e) => assert_eq!(e.code(), Code::Stale),
+        }
+    }
+    if let Some(node) = stat(p, "changing").await {
+        let item = Trash { path: path("changing"), expect: Expect::Node(node), label: "edge".into() };
+        p.trash(vec![item]).await.remove(0).unwrap();
+    }
+    p.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap();
+}
+
+/// Something that waits to be published where nothing is.
+async fn staged_once(p: &impl Provider) -> Staged {
+    put_staged(p, new_file(&path("edge"), b"edge")).await.unwrap()
 }
 
 /// An effect happens only to the state it was planned for.

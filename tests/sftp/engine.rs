@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use portbook::conduit::{ApplyOptions, Conduit, ConduitOptions, Place, PreviewOptions};
 use portbook::model::SyncMode;
@@ -10,44 +9,13 @@ use portbook::operation::RunReport;
 use portbook::provider::sftp::Sftp;
 use portbook::{Book, BookOptions, wait};
 
+use crate::files::{tree, write};
 use crate::server::OpenSsh;
-
-fn write(path: &Path, content: &[u8], age: u64) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, content).unwrap();
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    // What another user writes there must be readable for the server.
-    file.set_permissions(std::fs::Permissions::from_mode(0o604)).unwrap();
-    file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
-}
 
 fn sync(conduit: &Conduit) -> RunReport {
     let report = wait(conduit.sync(PreviewOptions::default(), ApplyOptions::default()).finish()).unwrap();
     assert!(report.is_in_step(), "{report:?}");
     report
-}
-
-/// Paths with their content, of files.
-fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut found = Vec::new();
-    let mut stack = vec![root.to_owned()];
-    while let Some(dir) = stack.pop() {
-        for entry in std::fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            let shown = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-            if shown == ".portbook" {
-                continue;
-            }
-            assert!(!shown.contains(".portbook-tmp"), "{shown}");
-            match path.is_dir() {
-                true => stack.push(path),
-                false => found.push((shown, std::fs::read(path).unwrap())),
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 #[test]

@@ -6,6 +6,10 @@
 #[allow(dead_code, reason = "shared with other tests")]
 mod contract;
 mod engine;
+#[path = "../lib/files.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod files;
+mod in_process;
 mod interrupted;
 mod measure;
 mod odd;

@@ -4,6 +4,7 @@ use portbook::provider::Provider as _;
 use portbook::provider::sftp::HostKey;
 
 use crate::contract;
+use crate::in_process;
 use crate::server::{OpenSsh, Rclone, fingerprint, open};
 
 #[tokio::test]
@@ -27,6 +28,18 @@ async fn openssh(lines: &[&str], has_extensions: bool) {
     let other = std::cell::Cell::new(Some(open(server.options(&right)).await));
     let again = std::cell::Cell::new(Some(open(server.options(&right)).await));
     contract::run(|| one.take().unwrap(), || other.take().or_else(|| again.take()).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_this_process_keeps_the_contract() {
+    let data = tempfile::tempdir().unwrap();
+    let options = in_process::start(data.path()).await;
+    let one = std::cell::Cell::new(Some(open(options("left")).await));
+    let other = std::cell::Cell::new(Some(open(options("right")).await));
+    let again = std::cell::Cell::new(Some(open(options("right")).await));
+    let not_unicode: &[&[u8]] = &[b"\xff\xfe not unicode"];
+    let other = || other.take().or_else(|| again.take()).unwrap();
+    contract::run_without(not_unicode, || one.take().unwrap(), other).await;
 }
 
 #[tokio::test]
