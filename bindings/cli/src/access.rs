@@ -30,8 +30,12 @@ pub(crate) fn from_variables(address: &Address, variables: Variables<'_>) -> Res
         None => Trust::System,
     };
     let header = text("HEADER")?.map(|line| header(&named("HEADER"), line)).transpose()?;
+    // As ssh has it (ssh_config(5), `User`).
+    let local = || ["USER", "LOGNAME"].iter().find_map(|name| variables(name).filter(|user| !user.is_empty()));
+    let local = || local().and_then(|user| user.into_string().ok());
+    let is_nameless = matches!(address, Address::Sftp(server) if server.user.is_none());
     Ok(Access {
-        user: text(user)?,
+        user: text(user)?.or_else(|| if is_nameless { local() } else { None }),
         password: secret(password),
         token: secret(token),
         header,
@@ -127,6 +131,16 @@ mod tests {
         let sftp = access("sftp://me@host/a", &variables).expect("usable");
         assert_eq!(sftp.password.expect("a password").expose(), b"swordfish");
         assert!(access("dav://host/a", &variables).expect("usable").is_anonymous());
+    }
+
+    #[test]
+    fn sftp_is_entered_by_the_local_user_unless_another_is_named() {
+        let local = [("USER", "anna")];
+        assert_eq!(access("sftp://host/a", &local).expect("usable").user.as_deref(), Some("anna"));
+        let named = [("USER", "anna"), ("PORTBOOK_SFTP_USER", "berta")];
+        assert_eq!(access("sftp://host/a", &named).expect("usable").user.as_deref(), Some("berta"));
+        assert_eq!(access("sftp://me@host/a", &local).expect("usable").user, None);
+        assert_eq!(access("ftp://host/a", &local).expect("usable").user, None);
     }
 
     #[test]
