@@ -1,6 +1,5 @@
 //! A folder of this machine and one of a server, kept in step by the engine.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use portbook::conduit::{ApplyOptions, Conduit, ConduitOptions, Place, PreviewOptions};
