@@ -22,8 +22,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn story(name: &str, place: Arc<dyn Provider>) {
-    // Not println!, which the harness keeps to itself.
-    writeln!(std::io::stderr(), "{name}").unwrap();
+    println!("{name}");
     let dir = tempfile::tempdir().unwrap();
     world::with_book(dir, |world| {
         deleted_and_restored(world, &place);

@@ -168,7 +168,7 @@ impl Shared {
             }
         }
         if method == "PROPFIND" && head.status == 207 {
-            body = self.with_ids(&String::from_utf8(body.to_vec()).unwrap(), asked.contains("checksums")).into();
+            body = self.with_ids(std::str::from_utf8(&body).unwrap(), asked.contains("checksums")).into();
             head.headers.remove("content-length");
         }
         Response::from_parts(head, Full::new(body))

@@ -44,16 +44,14 @@ struct State {
     sent: [u8; 32],
 }
 
-/// What became of a file.
-pub(super) enum Chunked {
-    Done(Staged),
-    /// The server has no such uploads.
-    Unknown,
-}
-
-/// Stages a file in chunks.
-pub(super) async fn stage(server: &Server, item: &Stage, temp: &RelPath, feed: Arc<dyn Feed>) -> Result<Chunked> {
-    let Some(uploads) = server.address.uploads() else { return Ok(Chunked::Unknown) };
+/// Stages a file in chunks; none where the server has no such uploads.
+pub(super) async fn stage(
+    server: &Server,
+    item: &Stage,
+    temp: &RelPath,
+    feed: Arc<dyn Feed>,
+) -> Result<Option<Staged>> {
+    let Some(uploads) = server.address.uploads() else { return Ok(None) };
     let from = item.resume.as_ref().and_then(|resume| resume.from.clone());
     let from = from.and_then(|from| Some((from.offset, postcard::from_bytes::<State>(&from.state).ok()?)));
     let mut upload = Upload { server, item, temp, feed, uploads, url: None, there: HashMap::new(), from: None };
@@ -64,7 +62,7 @@ pub(super) async fn stage(server: &Server, item: &Stage, temp: &RelPath, feed: A
         Some((_, state)) => state.clone(),
         None => match upload.begin().await? {
             Some(state) => state,
-            None => return Ok(Chunked::Unknown),
+            None => return Ok(None),
         },
     };
     let staged = upload.run(state).await;
@@ -74,7 +72,7 @@ pub(super) async fn stage(server: &Server, item: &Stage, temp: &RelPath, feed: A
         // What cannot be removed now goes within a day.
         let _ = upload.abort().await;
     }
-    staged.map(Chunked::Done)
+    staged.map(Some)
 }
 
 struct Upload<'a> {

@@ -27,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 
-use self::server::{Features, Server};
+use self::server::{Features, Server, Summed};
 use super::web_auth::WebAuth;
 use super::web_site::Site;
 use super::{
@@ -204,7 +204,7 @@ impl Provider for WebDav {
         }
         let paths: Vec<RelPath> = files.iter().map(|(path, _)| path.clone()).collect();
         let looks = self.server.look_with_sums(&paths).await;
-        let said = |((_, expect), look): (&(RelPath, Node), Result<Option<(Node, Vec<NativeHash>)>>)| {
+        let said = |((_, expect), look): (&(RelPath, Node), Result<Option<Summed>>)| {
             let (now, sums) = look.ok()??;
             sums.into_iter().next().filter(|_| server::is_node(expect, &now))
         };

@@ -12,7 +12,7 @@ use reqwest::Body;
 use reqwest::header::HeaderValue;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::server::{Server, Way, check, method, not_in_reserved, not_reserved, stale};
+use super::server::{Server, Summed, Way, check, method, not_in_reserved, not_reserved, stale};
 use super::stage::temp_path;
 use super::trash;
 use crate::delta::{Expect, Metadata};
@@ -93,7 +93,7 @@ async fn look_at_staged(server: &Server, paths: &[RelPath], temps: usize) -> Vec
         return server.look(paths).await;
     }
     let looks = server.look_with_sums(paths).await;
-    let held = |(path, look): (&RelPath, Result<Option<(Node, Vec<NativeHash>)>>)| {
+    let held = |(path, look): (&RelPath, Result<Option<Summed>>)| {
         let Some((node, said)) = look? else { return Ok(None) };
         let is_other = |said: &NativeHash| {
             let same_kind = |own: &&NativeHash| std::mem::discriminant(*own) == std::mem::discriminant(said);

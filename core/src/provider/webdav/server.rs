@@ -82,6 +82,9 @@ pub(super) struct Found {
     pub(super) trouble: Option<Error>,
 }
 
+/// An item with the hashes that the server keeps of it.
+pub(super) type Summed = (Node, Vec<NativeHash>);
+
 /// How a thing is moved or copied.
 pub(super) struct Way<'a> {
     pub(super) action: &'static str,
@@ -289,7 +292,7 @@ impl Server {
     }
 
     /// As [`look`](Self::look), with the hashes that the server keeps of them.
-    pub(super) async fn look_with_sums(&self, paths: &[RelPath]) -> Vec<Result<Option<(Node, Vec<NativeHash>)>>> {
+    pub(super) async fn look_with_sums(&self, paths: &[RelPath]) -> Vec<Result<Option<Summed>>> {
         let looks = self.look_for(ASKED_WITH_SUMS, paths).await;
         let with_sums = |props: Props| (self.node(&props), sums(props.checksums.as_deref().unwrap_or_default()));
         looks.into_iter().map(|look| Ok(look?.map(with_sums))).collect()

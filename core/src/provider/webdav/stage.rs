@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Body, Method};
 
-use super::chunks::{self, Chunked};
+use super::chunks;
 use super::server::{Server, not_reserved};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
@@ -47,8 +47,8 @@ pub(super) async fn stage(server: &Server, item: Stage) -> Result<Staged> {
     }
     if feed.size() >= chunks::IN_CHUNKS && server.features().await?.is_owncloud && server.takes_chunks() {
         match chunks::stage(server, &item, &temp, Arc::clone(&feed)).await? {
-            Chunked::Done(staged) => return Ok(staged),
-            Chunked::Unknown => server.has_no_chunks.store(true, Ordering::Relaxed),
+            Some(staged) => return Ok(staged),
+            None => server.has_no_chunks.store(true, Ordering::Relaxed),
         }
     }
     let put = Put { server, item: &item, temp: &temp, feed };
