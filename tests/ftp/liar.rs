@@ -30,6 +30,8 @@ pub(crate) enum Lie {
     BreaksListings,
     /// A listing comes whole and is never confirmed.
     ForgetsListings,
+    /// The first listing is empty, and is confirmed.
+    EmptiesListings,
     /// A listing with names that nobody can hold.
     NamesNothing,
     /// Directories cannot be listed, items cannot be looked at.
@@ -259,7 +261,12 @@ impl Session {
             text.push_str("type=dir;modify=20240102030405; ../up\r\ntype=file;size=1; /etc/passwd\r\n");
         }
         let cut = matches!(lie, Lie::CutsLines | Lie::BreaksListings);
-        let length = if cut { text.len() - 4 } else { text.len() };
+        let is_first = self.shared.commands.lock().unwrap().iter().filter(|line| line.starts_with("MLSD")).count() == 1;
+        let length = match lie {
+            Lie::EmptiesListings if is_first => 0,
+            _ if cut => text.len() - 4,
+            _ => text.len(),
+        };
         let mut data = self.data().await?;
         data.write_all(&text.as_bytes()[..length]).await?;
         drop(data);

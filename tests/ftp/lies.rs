@@ -110,6 +110,12 @@ async fn listings_that_are_not_whole_are_never_complete() {
 }
 
 #[tokio::test]
+async fn a_directory_is_not_empty_for_one_connection_that_carried_nothing() {
+    let (_server, ftp) = opened(Lie::EmptiesListings).await;
+    assert_eq!(contract::listed(&ftp, "").await.len(), 1);
+}
+
+#[tokio::test]
 async fn names_that_lead_elsewhere_are_not_taken() {
     let (_server, ftp) = opened(Lie::NamesNothing).await;
     match ftp.list(vec![RelPath::root()]).await.remove(0) {

@@ -1,6 +1,7 @@
 //! What is on the server: listings and single items.
 //!
-//! A listing counts only when its last line is whole and the server confirmed it (226). 550 says neither that an item is
+//! A listing counts only when its last line is whole and the server confirmed it (226), and one of nothing at all only when
+//! it is the same a second time. 550 says neither that an item is
 //! absent nor that it is there and hidden: its directory's listing does.
 
 use std::collections::HashMap;
@@ -194,7 +195,22 @@ impl Lease {
     }
 
     /// All bytes of a listing, which end with a line, or the reply that says why there are none.
+    ///
+    /// The end of a data connection is the end of what it carries (RFC 959, section 3.4.1). One that something on the way
+    /// has closed at once looks like an empty directory, also when the server believes that all of it arrived.
     async fn download(
+        &mut self,
+        dir: &RelPath,
+        verb: &str,
+        argument: Option<&[u8]>,
+    ) -> Result<std::result::Result<Vec<u8>, Reply>> {
+        match self.download_once(dir, verb, argument).await? {
+            Ok(bytes) if bytes.is_empty() => self.download_once(dir, verb, argument).await,
+            other => Ok(other),
+        }
+    }
+
+    async fn download_once(
         &mut self,
         dir: &RelPath,
         verb: &str,
