@@ -158,6 +158,35 @@ async fn an_upload_that_was_cleaned_up_begins_anew() {
     assert!(content(&place, "large").await == whole());
 }
 
+/// The server begins an upload each time, and the first so many answers are lost.
+#[tokio::test]
+async fn an_upload_whose_beginning_nobody_heard_of_does_not_stay() {
+    for lost in [1, usize::MAX] {
+        let Some(server) = Server::moto() else { return };
+        server.bucket("bucket");
+        let mut times = 0;
+        let proxy = Proxy::start(Some(server.address()), move |asked| {
+            times += usize::from(asked.is("POST", "uploads"));
+            if asked.is("POST", "uploads") && times <= lost { Act::Lose } else { Act::Forward }
+        });
+        let (mut staged, last) = attempt(&open(&proxy), Large::whole(), None).await;
+        let straight = straight(&server);
+        let place = open(&straight);
+        if lost > 1 {
+            assert_eq!(staged.unwrap_err().code(), Code::Offline);
+            assert!(uploads(&server) > 1);
+            // A new process, which knows only that one was to begin.
+            staged = attempt(&place, Large::whole(), Some(last.unwrap())).await.0;
+            assert_eq!(uploads(&server), 1);
+            publish(&place, staged.unwrap(), Expect::Absent, None).await.unwrap();
+        } else {
+            assert_eq!(uploads(&server), 1);
+            drop(staged.unwrap());
+        }
+        assert_eq!(uploads(&server), if lost > 1 { 0 } else { 1 }, "{lost} answers lost");
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_interruption_leaves_no_upload() {
     let Some(server) = Server::moto() else { return };

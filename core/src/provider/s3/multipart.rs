@@ -41,7 +41,7 @@ const SEND: &str = "send";
 const CLEAN: &str = "clean up the uploads of";
 
 impl Client {
-    /// Begins an upload. One whose answer was lost stays at the server until it is cleaned up.
+    /// Begins an upload. Where an answer may have been lost, what was begun without our knowing is ended.
     pub(super) async fn begin_upload(
         &self,
         path: &RelPath,
@@ -53,7 +53,21 @@ impl Client {
         let answer = self.send(Repeat::Safe, &request).await?;
         let document = answer.document(&request, "InitiateMultipartUploadResult")?;
         let id = document.text_of("UploadId").filter(|id| !id.is_empty());
-        id.map(str::to_owned).ok_or_else(|| request.error(Code::Storage, "the server gives the upload no name"))
+        let id = id.ok_or_else(|| request.error(Code::Storage, "the server gives the upload no name"))?;
+        if answer.is_repeated {
+            self.end_uploads(path, key, Some(id)).await?;
+        }
+        Ok(id.to_owned())
+    }
+
+    /// Ends the uploads of exactly this key but for one.
+    pub(super) async fn end_uploads(&self, path: &RelPath, key: &str, but: Option<&str>) -> Result<()> {
+        for begun in self.uploads(&path.to_string(), key).await? {
+            if begun.key == key && but != Some(&begun.id) {
+                self.abort(&Upload { path, key, id: &begun.id }).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends a part; sending it again replaces it.

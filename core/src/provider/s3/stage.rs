@@ -220,9 +220,12 @@ impl<'a> Sending<'a> {
     /// Takes up the upload of an earlier attempt, where the server still has it.
     async fn take_up(&mut self) -> Result<BTreeMap<u32, Part>> {
         let state = self.from.as_ref().and_then(|from| postcard::from_bytes::<State>(&from.state).ok());
-        let Some(state) = state.filter(|state| !state.upload.is_empty() && state.part_bytes > 0) else {
+        let Some(state) = state.filter(|state| state.part_bytes > 0) else { return Ok(BTreeMap::new()) };
+        if state.upload.is_empty() {
+            // It was about to begin one, and may have.
+            self.client.end_uploads(self.path, &self.key, None).await?;
             return Ok(BTreeMap::new());
-        };
+        }
         let upload = Upload { path: self.path, key: &self.key, id: &state.upload };
         let known = self.client.parts(&upload).await?;
         // It was cleaned up meanwhile: it begins anew.
@@ -254,6 +257,8 @@ impl<'a> Sending<'a> {
             let Ready { number, body, mtime: found } = ready?;
             if self.state.upload.is_empty() {
                 let headers = headers(path, mtime.or(found));
+                // The name of an upload comes with an answer, which may be lost with this process.
+                self.report(true).await?;
                 self.state.upload = self.client.begin_upload(path, &self.key, headers).await?;
                 self.report(true).await?;
             }
@@ -291,11 +296,13 @@ impl<'a> Sending<'a> {
         sent: std::result::Result<Result<(Body, u32, String)>, tokio::task::JoinError>,
     ) -> Result<()> {
         let (body, number, etag) = sent.map_err(|e| Error::new(Code::Internal, SEND, self.path).because(e))??;
-        if etag != body.etag() {
+        let is_odd = etag != body.etag();
+        if is_odd {
             self.state.odd.push((number, body.md5, etag.clone()));
         }
         self.done.insert(number, (body.bytes.len() as u64, body.md5, etag));
-        self.report(false).await
+        // A later attempt knows the others from the server.
+        self.report(is_odd).await
     }
 
     /// Reports what is at the server without a gap, where that is more than before.
