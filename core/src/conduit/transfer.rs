@@ -39,7 +39,9 @@ pub(super) struct Session {
 impl Apply {
     /// Whether the place keeps what arrived of this file.
     pub(super) fn is_resumable(&self, side: Side, planned: &Planned) -> bool {
-        let least = self.scene.sides[side].capabilities().resumable_bytes;
+        let capabilities = self.scene.sides[side].capabilities();
+        let is_native = self.native_source(side).is_some();
+        let least = if is_native { capabilities.resumable_native_bytes } else { capabilities.resumable_bytes };
         planned.change.item == Kind::File && least.is_some_and(|least| planned.change.bytes >= least)
     }
 

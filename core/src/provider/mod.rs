@@ -105,6 +105,9 @@ pub struct Capabilities {
     pub native_copy: bool,
     /// Files of at least this size are staged with a session, so that a later process can continue; none: never.
     pub resumable_bytes: Option<u64>,
+    /// As [`resumable_bytes`](Self::resumable_bytes), for files that are taken natively: what is copied within a moment
+    /// is not worth a session.
+    pub resumable_native_bytes: Option<u64>,
     /// The most bytes of small files that may be staged and not yet published: what is staged is kept in memory; none:
     /// it is kept at the place.
     pub staged_bytes: Option<u64>,

@@ -210,6 +210,7 @@ fn capabilities(features: &Features, folding: &Folding) -> Capabilities {
         create_is_exclusive: false,
         native_copy: false,
         resumable_bytes: features.rest.then_some(RESUMABLE),
+        resumable_native_bytes: None,
         staged_bytes: None,
     }
 }

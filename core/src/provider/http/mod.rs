@@ -130,6 +130,7 @@ fn capabilities() -> Capabilities {
         create_is_exclusive: false,
         native_copy: false,
         resumable_bytes: None,
+        resumable_native_bytes: None,
         staged_bytes: None,
     }
 }

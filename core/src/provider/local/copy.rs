@@ -62,10 +62,11 @@ pub(super) fn copy<D: Disk>(
         }
         Piece::Hole => pace.check(),
     };
-    if stat.size < 2 * root.parts.step() {
+    let step = root.cuts.native.step();
+    if stat.size < 2 * step {
         return pump(from, to.begun, None, write);
     }
-    beside_flushes(root, new, to.path, to.session, |marks| pump(from, to.begun, Some(marks), write))
+    beside_flushes(root, new, to.path, to.session, step, |marks| pump(from, to.begun, Some(marks), write))
 }
 
 /// Runs `copy` with a thread beside it that flushes the file at each mark, so that the disk writes while the copy goes on
@@ -73,18 +74,19 @@ pub(super) fn copy<D: Disk>(
 /// two marks ahead of what is reported: that is all that has to be carried again after a crash, and all that waits for
 /// the disk in memory. An error of such a flush is the copy's: the kernel reports it once, and the last flush would not
 /// see it again.
-fn beside_flushes<D: Disk>(
+pub(super) fn beside_flushes<D: Disk>(
     root: &Root<D>,
     new: &D::File,
     to: &RelPath,
     session: Option<Session<'_, D>>,
+    every: u64,
     copy: impl FnOnce(&Marks) -> Result<ContentHash>,
 ) -> Result<ContentHash> {
     std::thread::scope(|scope| {
         // A mark is handed over when the one before it is dealt with.
         let (written, reached) = sync_channel::<u64>(0);
         let (hashed, hashes) = channel::<ContentHash>();
-        let marks = Marks { every: root.parts.step(), hashed, written };
+        let marks = Marks { every, hashed, written };
         let flushing = scope.spawn(move || {
             let mut session = session;
             for offset in reached {

@@ -48,6 +48,7 @@ pub use resume::Parts;
 pub type OsDisk = PortableDisk;
 
 use self::pool::{Pool, Scratch};
+use self::resume::Cuts;
 use self::root::{Cursor, Root, retry};
 use self::stage::Target;
 use crate::delta::{Expect, Metadata};
@@ -75,7 +76,7 @@ impl Local {
     /// # Errors
     /// `not_found`, `permission`, `storage`: the directory cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::open_with(Arc::new(OsDisk::default()), path, THREADS, Parts::default())
+        Self::open_with(Arc::new(OsDisk::default()), path, THREADS, Cuts::default())
     }
 
     /// Opens a directory of this machine as a root that is worked on by so many threads, at least one.
@@ -83,7 +84,7 @@ impl Local {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_threads(path: &Path, threads: usize) -> Result<Self> {
-        Self::open_with(Arc::new(OsDisk::default()), path, threads, Parts::default())
+        Self::open_with(Arc::new(OsDisk::default()), path, threads, Cuts::default())
     }
 }
 
@@ -93,7 +94,7 @@ impl<D: Disk> Local<D> {
     /// # Errors
     /// As [`Local::open`].
     pub fn open_on(disk: Arc<D>, path: &Path) -> Result<Self> {
-        Self::open_with(disk, path, THREADS, Parts::default())
+        Self::open_with(disk, path, THREADS, Cuts::default())
     }
 
     /// As [`open_on`](Self::open_on), with large files cut as this says.
@@ -101,10 +102,10 @@ impl<D: Disk> Local<D> {
     /// # Errors
     /// As [`Local::open`].
     pub fn open_parts(disk: Arc<D>, path: &Path, parts: Parts) -> Result<Self> {
-        Self::open_with(disk, path, THREADS, parts)
+        Self::open_with(disk, path, THREADS, parts.into())
     }
 
-    fn open_with(disk: Arc<D>, path: &Path, threads: usize, parts: Parts) -> Result<Self> {
+    fn open_with(disk: Arc<D>, path: &Path, threads: usize, cuts: Cuts) -> Result<Self> {
         let display = crate::model::shown(path);
         let at = |e| Error::io("open the root", &display, e);
         let dir = retry(|| disk.open_root(path)).map_err(at)?;
@@ -124,7 +125,8 @@ impl<D: Disk> Local<D> {
             create_is_exclusive: true,
             native_copy: true,
             staged_bytes: None,
-            resumable_bytes: Some(parts.resumable_bytes),
+            resumable_bytes: Some(cuts.received.resumable_bytes),
+            resumable_native_bytes: Some(cuts.native.resumable_bytes),
         };
         let root = Root {
             disk,
@@ -134,7 +136,7 @@ impl<D: Disk> Local<D> {
             writable: traits.writable,
             display,
             pending: flush::Pending::default(),
-            parts,
+            cuts,
         };
         Ok(Self { root: Arc::new(root), pool: Pool::start(threads.max(1))? })
     }

@@ -48,6 +48,16 @@ pub(super) struct Marks {
     pub(super) written: SyncSender<u64>,
 }
 
+impl Marks {
+    /// Everything before the offset is written and has this hash.
+    pub(super) fn reach(&self, path: &RelPath, offset: u64, content: ContentHash) -> Result<()> {
+        // Nobody listens after a failed flush, which the offset finds out.
+        let _ = self.hashed.send(content);
+        let stopped = |_| Error::new(Code::Internal, "write", path).because("the flushing thread stopped");
+        self.written.send(offset).map_err(stopped)
+    }
+}
+
 /// A piece of a file that is read.
 pub(super) enum Piece<'a> {
     Data {

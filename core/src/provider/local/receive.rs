@@ -2,10 +2,11 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::copy::write_all;
+use super::copy::{beside_flushes, write_all};
 use super::disk::Disk;
+use super::pump::Marks;
 use super::resume::Session;
-use super::root::{Cursor, Root, retry};
+use super::root::{Cursor, Root};
 use super::stage::{Target, stage_file, wrong_size};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
@@ -54,27 +55,32 @@ pub(super) fn stage_received<D: Disk>(
         let Receiver { begin, opened, mut pieces } = from;
         begin.send(resumed).map_err(|_| gone())?;
         let mtime = opened.blocking_recv().map_err(|_| gone())??;
-        let mut session = target.resume.as_ref().map(|r| Session::new(root, dir, new, target, &r.keeper));
-        let (mut hasher, mut offset) = (begun.hasher, resumed);
-        let mut mark = offset.saturating_add(root.parts.step());
-        while let Some(piece) = pieces.blocking_recv() {
-            let piece = piece?;
-            if offset + piece.len() as u64 > size {
+        let receive = |marks: Option<&Marks>| {
+            let (mut hasher, mut offset, mut marked) = (begun.hasher, resumed, resumed);
+            while let Some(piece) = pieces.blocking_recv() {
+                let piece = piece?;
+                if offset + piece.len() as u64 > size {
+                    return Err(wrong_size(&target.path));
+                }
+                write_all(root, new, &piece, offset).map_err(at)?;
+                hasher.update(&piece);
+                offset += piece.len() as u64;
+                if let Some(marks) = marks.filter(|marks| offset - marked >= marks.every && offset < size) {
+                    marks.reach(&target.path, offset, ContentHash(*hasher.finalize().as_bytes()))?;
+                    marked = offset;
+                }
+            }
+            if offset != size {
                 return Err(wrong_size(&target.path));
             }
-            write_all(root, new, &piece, offset).map_err(at)?;
-            hasher.update(&piece);
-            offset += piece.len() as u64;
-            if let Some(session) = session.as_mut().filter(|_| offset >= mark && offset < size) {
-                retry(|| root.disk.sync_file(new)).map_err(at)?;
-                session.keep(offset, ContentHash(*hasher.finalize().as_bytes()))?;
-                mark = offset.saturating_add(root.parts.step());
+            Ok(ContentHash(*hasher.finalize().as_bytes()))
+        };
+        let content = match target.resume.as_ref().map(|r| Session::new(root, dir, new, target, &r.keeper)) {
+            None => receive(None)?,
+            session => {
+                beside_flushes(root, new, &target.path, session, root.cuts.received.step(), |m| receive(Some(m)))?
             }
-        }
-        if offset != size {
-            return Err(wrong_size(&target.path));
-        }
-        let content = ContentHash(*hasher.finalize().as_bytes());
+        };
         let staged =
             Staged { target: target.path.clone(), tag: target.tag.clone(), content, size, resumed, source: None };
         Ok((staged, mtime))

@@ -16,6 +16,30 @@ use crate::identity::ContentHash;
 use crate::model::Kind;
 use crate::provider::{Checkpoint, Keeper, Pace};
 
+/// How large files are cut, by where their bytes come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cuts {
+    /// From another place of the same kind.
+    pub(super) native: Parts,
+    /// Through the engine, most often over a network: slower, and dearer to carry again.
+    pub(super) received: Parts,
+}
+
+impl Default for Cuts {
+    /// Of what is received two steps may wait for the disk. With them and what is on the way less than 8 MiB is received
+    /// again.
+    fn default() -> Self {
+        let received = Parts { resumable_bytes: 16 << 20, part_bytes: 5 << 20 };
+        Self { native: Parts::default(), received }
+    }
+}
+
+impl From<Parts> for Cuts {
+    fn from(parts: Parts) -> Self {
+        Self { native: parts, received: parts }
+    }
+}
+
 /// How large files are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::disk::{Disk, Stat};
 use super::flush::Pending;
-use super::resume::Parts;
+use super::resume::Cuts;
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Node, RelPath};
@@ -20,7 +20,7 @@ pub(super) struct Root<D: Disk> {
     pub(super) writable: Writable,
     pub(super) display: String,
     pub(super) pending: Pending,
-    pub(super) parts: Parts,
+    pub(super) cuts: Cuts,
 }
 
 /// The directory of the last item: items of one directory come together, and it is resolved once for all of them.

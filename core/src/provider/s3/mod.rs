@@ -92,6 +92,7 @@ impl S3 {
             create_is_exclusive,
             native_copy: false,
             resumable_bytes: Some(stage::IN_PARTS),
+            resumable_native_bytes: None,
             staged_bytes: Some(STAGED_BYTES),
         };
         Ok(Self { client, shelf: Shelf::default(), capabilities: [capabilities(false), capabilities(true)] })

@@ -166,6 +166,7 @@ fn capabilities(options: &SftpOptions) -> Capabilities {
         create_is_exclusive: false,
         native_copy: false,
         resumable_bytes: Some(stage::PART),
+        resumable_native_bytes: None,
         staged_bytes: None,
     }
 }

@@ -108,6 +108,7 @@ fn capabilities(features: Option<&Features>, takes_chunks: bool) -> Capabilities
         create_is_exclusive: true,
         native_copy: false,
         resumable_bytes: takes_chunks.then_some(chunks::IN_CHUNKS),
+        resumable_native_bytes: None,
         staged_bytes: None,
     }
 }
