@@ -16,7 +16,7 @@ use crate::identity::ContentHash;
 use crate::operation::clock::{from_micros, micros};
 use crate::store::{Statement, Value, Write};
 
-use super::ConduitInner;
+use super::{ConduitInner, process};
 
 /// How long a lease lasts when nobody renews it; a run renews it three times in that time.
 const LEASE: Duration = Duration::from_secs(60);
@@ -48,14 +48,15 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Takes the lease. One that a process of this machine left behind when it was killed is taken over where the root
-    /// `is_locked`, since that process has lost its lock; any other has to run out first.
+    /// Takes the lease. One that a process of this machine left behind when it was killed is taken over: where the root
+    /// `is_locked`, since that process has lost its lock, and elsewhere when it can be seen that there is no such process
+    /// any more. Any other has to run out first.
     pub(super) async fn take(conduit: &Arc<ConduitInner>, is_locked: bool, stop: Arc<AtomicBool>) -> Result<Self> {
         let machine = &conduit.book.machine;
-        let owner = format!("{machine}/{}/{}", std::process::id(), Uuid::now_v7().simple());
+        let owner = format!("{machine}/{}/{}", process::own(), Uuid::now_v7().simple());
         let renewed = Renewed::now(conduit);
         let now = micros(renewed.at);
-        let own = if is_locked { format!("{machine}/%") } else { String::new() };
+        let own = if is_locked { format!("{machine}/%") } else { abandoned(conduit).await?.unwrap_or_default() };
         let take = Statement::new(
             "UPDATE sync_conduit SET lease_owner = ?3, lease_expires_at = ?4 WHERE tenant_id = ?1 AND id = ?2 AND \
              (lease_owner IS NULL OR lease_expires_at < ?5 OR lease_owner LIKE ?6)",
@@ -190,6 +191,20 @@ impl Lease {
             .because("it gave no sign of life for so long that another run has taken over")
             .advise("run it again when that one has ended")
     }
+}
+
+/// Whose lease it is, when that process of this machine has died. No owner reads as a pattern.
+async fn abandoned(conduit: &ConduitInner) -> Result<Option<String>> {
+    let ask = Statement::new(
+        "SELECT lease_owner FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2 AND lease_owner IS NOT NULL",
+        vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id)],
+    );
+    let rows = conduit.book.store.query(conduit.tenant, ask).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let owner = row.text(0)?;
+    let of_here = owner.strip_prefix(&conduit.book.machine).and_then(|rest| rest.strip_prefix('/'));
+    let is_dead = of_here.and_then(|rest| rest.split('/').next()).is_some_and(process::is_gone);
+    Ok(is_dead.then(|| owner.to_owned()))
 }
 
 /// Who holds the lease, and how long at most without a sign of life.

@@ -15,6 +15,7 @@ mod native;
 mod outcome;
 mod pipeline;
 mod plan;
+mod process;
 mod recover;
 mod run;
 mod scan;
