@@ -83,6 +83,8 @@ struct Body<'a> {
     until: Option<u64>,
     pause: Duration,
     passed: u64,
+    /// Who sends it has gone away before its end.
+    is_severed: bool,
 }
 
 impl Body<'_> {
@@ -115,8 +117,9 @@ impl Body<'_> {
             if most == 0 {
                 return Ok(false);
             }
-            let read = from.read(&mut buffer[..most as usize])?;
+            let read = from.read(&mut buffer[..most as usize]).unwrap_or(0);
             if read == 0 {
+                self.is_severed = true;
                 return Ok(false);
             }
             self.line.pass(self.way, read);
@@ -157,7 +160,7 @@ fn exchange(
     turn: Option<Turn>,
 ) -> io::Result<bool> {
     let framing = head.framing(Framing::Length(0));
-    let mut body = Body { line, way: Way::Up, until: None, pause: Duration::ZERO, passed: 0 };
+    let mut body = Body { line, way: Way::Up, until: None, pause: Duration::ZERO, passed: 0, is_severed: false };
     if let Some(Turn::Refused { status, seconds }) = turn {
         body.pass(framing, from, &mut io::sink())?;
         client.write_all(&refusal(status, seconds))?;
@@ -172,7 +175,7 @@ fn exchange(
     (&server).write_all(&head.bytes("close"))?;
     // A server may answer before it has read everything.
     let sent = body.pass(framing, from, &mut &server);
-    if broken.is_some() {
+    if broken.is_some() || body.is_severed {
         will_reset(client);
         will_reset(&server);
         return Ok(false);
@@ -220,7 +223,7 @@ fn answered(
         Some(Turn::Slow(pause)) => (None, false, pause),
         _ => (None, false, Duration::ZERO),
     };
-    let mut body = Body { line, way: Way::Down, until, pause, passed: 0 };
+    let mut body = Body { line, way: Way::Down, until, pause, passed: 0, is_severed: false };
     let is_whole = body.pass(framing, answer, &mut client)?;
     if is_reset && !is_whole {
         will_reset(client);
