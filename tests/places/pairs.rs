@@ -62,6 +62,7 @@ fn sync(session: &Session, from: &Place, to: &Place, what: &str) -> RunReport {
 
 /// Everything arrives, is the same, and stays as it is.
 fn arrives(session: &Session, from: &Place, to: &Place, items: u64, what: &str) {
+    let begun = std::time::Instant::now();
     let first = sync(session, from, to, what);
     assert_eq!((first.counts.new, first.counts.updated), (items, 0), "{what}: {first:?}");
     let options = VerifyOptions { checksum: true, ..VerifyOptions::default() };
@@ -69,6 +70,7 @@ fn arrives(session: &Session, from: &Place, to: &Place, items: u64, what: &str) 
     assert!(verified.is_in_step() && verified.compared == items, "{what}: {verified:?}");
     let quiet = sync(session, from, to, what);
     assert!(quiet.counts.is_quiet() && quiet.bytes == 0, "{what}: {quiet:?}");
+    println!("{what}: {:?}", begun.elapsed());
 }
 
 #[test]
