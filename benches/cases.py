@@ -33,7 +33,7 @@ class Yard:
     """The directory everything happens in, the trees in it (made when first asked for) and the tools."""
 
     def __init__(self, root: Path, repository: Path, size: str, unpack_into: Path, most_rounds: int | None = None):
-        self.root, self.repository, self.scale = root, repository, SCALES[size]
+        self.root, self.repository, self.size, self.scale = root, repository, size, SCALES[size]
         self.unpack_into, self.most_rounds = unpack_into, most_rounds
         self.tools: dict[str, peers.Tool] = {}
         self.missing: dict[str, str] = {}

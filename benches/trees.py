@@ -31,6 +31,17 @@ def small_files(root: Path, files: int, folders: int, seed: int = 1) -> None:
         os.close(at)
 
 
+def equal_files(root: Path, files: int, size: int, folders: int, seed: int = 3) -> None:
+    """`files` files of `size` bytes each, spread evenly over `folders` folders, no two with equal content."""
+    draw = random.Random(seed)
+    for number in range(files):
+        directory = root / f"d{number % folders:03}"
+        directory.mkdir(parents=True, exist_ok=True)
+        at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        write_file(at, f"f{number:05}.dat", [draw.randbytes(size)], FIRST_MTIME_NS + number * 1_000_000_000)
+        os.close(at)
+
+
 def large_files(root: Path, files: int, size: int, seed: int = 2) -> None:
     """`files` files of `size` bytes each, incompressible and different."""
     draw = random.Random(seed)
