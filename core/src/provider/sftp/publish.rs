@@ -15,7 +15,7 @@ use super::packet::{Attributes, Request, kind, open as how};
 use super::pool::Lease;
 use super::read::File;
 use super::root::{Batch, Root, not_in_reserved, not_reserved, same, stale};
-use super::session::Session;
+use super::session::{Session, found};
 use super::stage::{hash_to, seconds};
 use super::trash;
 use crate::delta::{Expect, Metadata};
@@ -76,8 +76,15 @@ async fn publish_by(
     }
     let Some(old) = old? else {
         tried.begun.store(true, Ordering::Relaxed);
-        exclusive(root, &lease, temp, &full, staged.kind).await.map_err(|e| e.at(PUBLISH, path))?;
-        return now(root, &lease, path, &full).await;
+        let refused = |e: Taken| e.at(PUBLISH, path);
+        let linked = exclusively(root, &lease, temp, &full, staged.kind).await.map_err(refused)?;
+        // The look need not wait for what is left of the first name.
+        let (left, there) = (linked.then(|| lease.remove(temp)), lease.lstat(&full));
+        if let Some(left) = left {
+            left.done().await.map_err(at)?;
+        }
+        let there = found(there.attributes().await).map_err(at)?;
+        return there.map(|seen| root.node(&seen)).ok_or_else(|| stale(PUBLISH, path, "it is gone again"));
     };
     if old.kind == Kind::Dir {
         return Err(stale(PUBLISH, path, "a directory is there"));
@@ -172,9 +179,23 @@ pub(super) async fn exclusive(
     to: &[u8],
     kind: Kind,
 ) -> std::result::Result<(), Taken> {
+    if exclusively(root, session, from, to, kind).await? {
+        session.remove(from).done().await?;
+    }
+    Ok(())
+}
+
+/// Gives it a name that nothing has; whether its first name is still to be removed.
+async fn exclusively(
+    root: &Root,
+    session: &Session,
+    from: &[u8],
+    to: &[u8],
+    kind: Kind,
+) -> std::result::Result<bool, Taken> {
     if kind == Kind::File && root.links {
         match session.hardlink(from, to).done().await {
-            Ok(()) => return Ok(session.remove(from).done().await?),
+            Ok(()) => return Ok(true),
             Err(fault) if fault.is_interruption() || fault.is_absence() => return Err(fault.into()),
             // The name is taken, or the file system of the server knows no second names.
             Err(_) => {}
@@ -185,7 +206,7 @@ pub(super) async fn exclusive(
     }
     match session.rename(from, to).done().await {
         Err(fault) if fault.is_status(status::FAILURE) && session.look(to).await?.is_some() => Err(Taken::Taken),
-        other => Ok(other?),
+        other => Ok(other.map(|()| false)?),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -10,7 +11,7 @@ use super::fault::Fault;
 use super::packet::{Request, kind, open as how};
 use super::pool::Lease;
 use super::root::{Batch, Root, same, stale};
-use super::session::{Pending, Session};
+use super::session::{Pending, Session, found};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, Node, RelPath};
@@ -46,6 +47,7 @@ pub(super) async fn open(
         Open::File(mut content) => {
             content.is_checked = expect.is_some();
             content.go_to(offset, length);
+            content.ask();
             let next = |mut content: Content| async move { Ok(content.next().await?.map(|piece| (piece, content))) };
             stream::try_unfold(content, next).boxed()
         }
@@ -76,9 +78,11 @@ async fn find(root: &Arc<Root>, path: &RelPath, expect: Option<&Node>) -> Result
 
 async fn find_by(root: &Arc<Root>, lease: Lease, path: &RelPath, expect: Option<&Node>) -> Result<Open> {
     let at = |fault: Fault| fault.at(READ, path);
-    Batch::default().enter(root, &lease, READ, path).await?;
     let full = root.full(path);
-    let seen = match lease.look(&full).await.map_err(at)? {
+    // Sent together with the looks at the directories on the way.
+    let look = lease.lstat(&full);
+    Batch::default().enter(root, &lease, READ, path).await?;
+    let seen = match found(look.attributes().await).map_err(at)? {
         Some(seen) => root.node(&seen),
         None if expect.is_some() => return Err(stale(READ, path, "it is gone")),
         None => return Err(Error::new(Code::NotFound, READ, path).because("there is no such file")),
@@ -96,11 +100,6 @@ async fn find_by(root: &Arc<Root>, lease: Lease, path: &RelPath, expect: Option<
         }
         Kind::File => {
             let file = File::open(lease, &full, how::READ, None).await.map_err(at)?;
-            let now = file.session().fstat(&file.handle).attributes().await.map_err(at)?;
-            // A link that took its name meanwhile was followed: then it is another file.
-            if !same(&seen, &root.node(&now)) {
-                return Err(stale(READ, path, "it changed while it was opened"));
-            }
             Ok(Open::File(Content::new(root, path, seen, file)))
         }
         Kind::Dir | Kind::NativeDoc | Kind::Other => {
@@ -118,7 +117,7 @@ pub(super) async fn read_link(session: &Session, path: &[u8]) -> std::result::Re
 pub(super) struct File {
     lease: Lease,
     pub(super) handle: Bytes,
-    is_open: bool,
+    is_open: AtomicBool,
 }
 
 impl File {
@@ -133,7 +132,7 @@ impl File {
     }
 
     pub(super) fn of(lease: Lease, handle: Bytes) -> Self {
-        Self { lease, handle, is_open: true }
+        Self { lease, handle, is_open: AtomicBool::new(true) }
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -145,16 +144,16 @@ impl File {
         self.lease.send(Request::new(kind::READ).string(&self.handle).u64(offset).u32(length))
     }
 
-    /// Closes it and waits for what the server says: some disks tell only then that a write has failed.
-    pub(super) async fn close(mut self) -> std::result::Result<(), Fault> {
-        self.is_open = false;
-        self.lease.close(&self.handle).done().await
+    /// Closes it; the answer is still to come.
+    pub(super) fn closing(&self) -> Pending {
+        self.is_open.store(false, Ordering::Relaxed);
+        self.lease.close(&self.handle)
     }
 }
 
 impl Drop for File {
     fn drop(&mut self) {
-        if self.is_open {
+        if self.is_open.load(Ordering::Relaxed) {
             // Nothing depends on it.
             drop(self.lease.close(&self.handle));
         }
@@ -175,8 +174,12 @@ pub(super) struct Content {
     /// Before here everything was asked for.
     asked: u64,
     end: u64,
+    /// What was opened, as it is told of; nothing is given on before it is known to be what was looked at.
+    opened: Option<Pending>,
     /// It must still be the same version at the end.
     is_checked: bool,
+    /// How it is at the end, when that was asked for together with the last piece.
+    ended: Option<Pending>,
     failures: u32,
 }
 
@@ -187,6 +190,8 @@ impl Content {
             path: path.clone(),
             end: node.token.size,
             node,
+            opened: Some(file.session().fstat(&file.handle)),
+            ended: None,
             file,
             ahead: VecDeque::new(),
             given: 0,
@@ -222,12 +227,32 @@ impl Content {
         }
     }
 
-    async fn piece(&mut self) -> std::result::Result<Option<Bytes>, Failed> {
+    /// Has as many requests under way as are worth it.
+    fn ask(&mut self) {
         while self.ahead.len() < AHEAD && self.asked < self.end {
             let length = usize::try_from(self.end - self.asked).unwrap_or(usize::MAX).min(self.root.piece);
             self.ahead.push_back((length, self.file.read(self.asked, length)));
             self.asked += length as u64;
         }
+        let is_all = self.asked == self.end && self.is_checked && self.root.features.is_in_order();
+        if is_all && self.ended.is_none() {
+            self.ended = Some(self.file.session().fstat(&self.file.handle));
+        }
+    }
+
+    /// A link that took the name after it was looked at was followed: then it is another file.
+    async fn is_opened(&mut self) -> std::result::Result<(), Failed> {
+        let Some(opened) = self.opened.take() else { return Ok(()) };
+        let now = opened.attributes().await?;
+        match same(&self.node, &self.root.node(&now)) {
+            true => Ok(()),
+            false => Err(Failed::Changed("it changed while it was opened")),
+        }
+    }
+
+    async fn piece(&mut self) -> std::result::Result<Option<Bytes>, Failed> {
+        self.ask();
+        self.is_opened().await?;
         let Some((length, pending)) = self.ahead.pop_front() else { return Err(Failed::Fault(Fault::Odd)) };
         // A file that has become shorter.
         let Some(data) = pending.data().await? else {
@@ -238,7 +263,8 @@ impl Content {
         }
         self.given += data.len() as u64;
         if data.len() < length {
-            // Servers may answer with less than was asked for.
+            // Servers may answer with less than was asked for. How the file is has to be asked after the rest.
+            self.ended = None;
             let rest = length - data.len();
             self.ahead.push_front((rest, self.file.read(self.given, rest)));
         }
@@ -246,8 +272,10 @@ impl Content {
     }
 
     async fn ending(&mut self) -> std::result::Result<Option<Bytes>, Failed> {
+        self.is_opened().await?;
         if self.is_checked {
-            let now = self.file.session().fstat(&self.file.handle).attributes().await?;
+            let ended = self.ended.take().unwrap_or_else(|| self.file.session().fstat(&self.file.handle));
+            let now = ended.attributes().await?;
             if !same(&self.node, &self.root.node(&now)) {
                 return Err(Failed::Changed("it changed while it was read"));
             }
@@ -261,7 +289,7 @@ impl Content {
         self.asked = self.given;
         match find(&self.root, &self.path, Some(&self.node)).await? {
             Open::File(again) => {
-                self.file = again.file;
+                (self.file, self.opened, self.ended) = (again.file, again.opened, None);
                 Ok(())
             }
             Open::Link(..) => Err(stale(READ, &self.path, "it has changed")),

@@ -52,6 +52,13 @@ impl Features {
             limits: has("limits@openssh.com", "1"),
         }
     }
+
+    /// Whether everything is done in the order in which it was asked for, as the draft wants it. OpenSSH does; servers on
+    /// Go's `pkg/sftp` do reads and writes beside everything but the close of a file. What tells them apart is announced
+    /// by OpenSSH (8.5 and later) alone.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.limits && self.lsetstat
+    }
 }
 
 /// A channel. It ends, with its connection, when it is dropped.

@@ -220,8 +220,12 @@ impl<'a> Writing<'a> {
             return Err(Failed::There(wrong_size(self.item)));
         }
         out.write().await?;
-        out.end().await?;
-        self.finish(file, self.item.metadata.mtime.or(mtime)).await.map_err(Failed::Here)?;
+        // Keeping marks takes its time, and what a server does beside its writes could be done before them.
+        if self.item.resume.is_some() || !self.root.features.is_in_order() {
+            out.end().await?;
+        }
+        self.finish(out, self.item.metadata.mtime.or(mtime)).await?;
+        drop(file);
         let resumed = self.resumed.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(0);
         Ok(Staged {
             target: self.item.target.clone(),
@@ -299,28 +303,33 @@ impl<'a> Writing<'a> {
         Ok(Some(Begun { file, offset: safe.offset, hasher }))
     }
 
-    /// Gives it its attributes, makes it durable and looks whether it is whole.
-    async fn finish(&self, file: File, mtime: Option<Timestamp>) -> Result<()> {
+    /// Gives it its attributes, makes it durable and looks whether it is whole, all in one round trip; together with the
+    /// last writes, where these were not waited for.
+    async fn finish(&self, mut out: Out<'_>, mtime: Option<Timestamp>) -> std::result::Result<(), Failed> {
         let path = &self.item.target;
-        let at = |fault: Fault| fault.at(STAGE, path);
-        let session = file.session();
+        let at = |fault: Fault| Failed::Here(fault.at(STAGE, path));
+        let (session, handle) = (out.file.session(), &out.file.handle);
         let permissions = self.mode(session).await.map_err(at)?;
         let mtime = mtime.filter(|_| self.root.capabilities.write_mtime).map(seconds);
         let attributes = Attributes { size: None, permissions, mtime };
         let is_set = (permissions.is_some() || mtime.is_some())
-            .then(|| session.send(Request::new(kind::FSETSTAT).string(&file.handle).attributes(&attributes)));
-        let flushed = self.root.features.fsync.then(|| session.fsync(&file.handle));
-        let seen = session.fstat(&file.handle);
+            .then(|| session.send(Request::new(kind::FSETSTAT).string(handle).attributes(&attributes)));
+        let flushed = self.root.features.fsync.then(|| session.fsync(handle));
+        let seen = session.fstat(handle);
+        // Some disks tell only when a file is closed that a write has failed.
+        let closed = out.file.closing();
+        out.end().await?;
         if let Some(is_set) = is_set {
-            is_set.done().await.map_err(|f| super::publish::unset(at(f)))?;
+            is_set.done().await.map_err(|f| Failed::Here(super::publish::unset(f.at(STAGE, path))))?;
         }
         if let Some(flushed) = flushed {
             flushed.done().await.map_err(at)?;
         }
         let seen = seen.attributes().await.map_err(at)?;
-        file.close().await.map_err(at)?;
+        closed.done().await.map_err(at)?;
         if seen.size.is_some_and(|size| size != self.feed.size()) {
-            return Err(Error::new(Code::Storage, STAGE, path).because("the server has another size than was sent"));
+            let error = Error::new(Code::Storage, STAGE, path).because("the server has another size than was sent");
+            return Err(Failed::Here(error));
         }
         Ok(())
     }
