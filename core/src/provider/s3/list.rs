@@ -1,7 +1,8 @@
 //! What a directory shows, and what a single path is.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use futures_util::{StreamExt as _, stream};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 
@@ -14,6 +15,15 @@ use crate::provider::traffic::Repeat;
 use crate::provider::{Listing, is_reserved};
 
 const LOOK: &str = "look at";
+/// From so many paths of one directory on, the directory is listed instead of looking at each.
+const WORTH_A_LISTING: usize = 4;
+/// So many paths are worth one more page of a listing.
+const PAGE_FOR: usize = 8;
+
+/// Whether a listing shows the path, if it is there.
+fn is_listed(path: &RelPath) -> bool {
+    path.name().is_some_and(|name| !is_reserved(name.as_bytes()) && std::str::from_utf8(name.as_bytes()).is_ok())
+}
 
 /// A directory. There is nothing to tell one from another of its name.
 pub(super) fn dir_node() -> Node {
@@ -106,8 +116,54 @@ impl Client {
         self.is_any(&Ask { action, subject: &subject, prefix: &prefix, is_shallow: false, most: 1 }).await
     }
 
-    pub(super) async fn stat(&self, path: &RelPath) -> Result<Option<Node>> {
-        self.look(LOOK, path).await
+    /// Looks at paths. A directory with many of them is listed, which is one request for a thousand; where it holds far more
+    /// than was asked for, the rest is looked at one by one.
+    pub(super) async fn stat(&self, paths: &[RelPath]) -> Vec<Result<Option<Node>>> {
+        let mut groups: HashMap<RelPath, Vec<usize>> = HashMap::new();
+        for (index, path) in paths.iter().enumerate().filter(|(_, path)| is_listed(path)) {
+            groups.entry(path.parent().unwrap_or_default()).or_default().push(index);
+        }
+        let many = groups.into_iter().filter(|(_, of)| of.len() >= WORTH_A_LISTING);
+        let shown = stream::iter(many).map(|(dir, of)| async move { self.shown(&dir, &of, paths).await });
+        let shown: Vec<_> = shown.buffer_unordered(self.traffic.most()).collect().await;
+        let mut seen: HashMap<usize, Option<Node>> = shown.into_iter().flatten().collect();
+        let looks = paths.iter().enumerate().map(|(index, path)| {
+            let seen = seen.remove(&index);
+            async move {
+                match seen {
+                    Some(seen) => Ok(seen),
+                    None => self.look(LOOK, path).await,
+                }
+            }
+        });
+        let looks: Vec<_> = looks.collect();
+        stream::iter(looks).buffered(self.traffic.most()).collect().await
+    }
+
+    /// What a few pages of a directory show of these paths. What they leave open is not in the answer.
+    async fn shown(&self, dir: &RelPath, of: &[usize], paths: &[RelPath]) -> Vec<(usize, Option<Node>)> {
+        let Ok(prefix) = self.site.dir_key(LOOK, dir) else { return Vec::new() };
+        let subject = dir.to_string();
+        let ask = Ask { action: LOOK, subject: &subject, prefix: &prefix, is_shallow: true, most: MOST };
+        let (mut shown, mut from, mut is_whole) = (Shown::default(), Cursor::Start, false);
+        for _ in 0..=of.len() / PAGE_FOR {
+            // Each will be looked at, and say what is wrong.
+            let Ok(page) = self.page(&ask, &from).await else { break };
+            match shown.take(&prefix, page) {
+                Some(next) => from = next,
+                None => {
+                    is_whole = true;
+                    break;
+                }
+            }
+        }
+        let known: HashMap<Name, Node> = match (is_whole, shown.both().is_empty()) {
+            (_, false) => return Vec::new(),
+            (true, true) if shown.odd.is_some() => return Vec::new(),
+            (_, true) => shown.entries().into_iter().map(|entry| (entry.name, entry.node)).collect(),
+        };
+        let node = |index: &usize| paths[*index].name().and_then(|name| known.get(&name).cloned());
+        of.iter().map(|index| (*index, node(index))).filter(|(_, node)| is_whole || node.is_some()).collect()
     }
 
     /// Looks at a path and holds it against what is expected of it.
@@ -178,9 +234,7 @@ impl Shown {
     }
 
     fn listing(mut self, path: &RelPath, action: &'static str) -> Listing {
-        // An object and a prefix of one name cannot both be shown; which of them an effect would meet is not known.
-        let both: Vec<Name> = self.dirs.iter().filter(|name| self.files.contains_key(*name)).cloned().collect();
-        for name in both {
+        for name in self.both() {
             self.files.remove(&name);
             self.dirs.remove(&name);
             self.odd = Some(format!("{name}, which is an object and a directory at once"));
@@ -197,6 +251,11 @@ impl Shown {
                 Listing::Partial(self.entries(), error)
             }
         }
+    }
+
+    /// An object and a prefix of one name cannot both be shown; which of them an effect would meet is not known.
+    fn both(&self) -> Vec<Name> {
+        self.dirs.iter().filter(|name| self.files.contains_key(*name)).cloned().collect()
     }
 
     fn entries(self) -> Vec<Entry> {

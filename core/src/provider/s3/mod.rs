@@ -158,8 +158,7 @@ impl Provider for S3 {
     }
 
     async fn stat(&self, paths: Vec<RelPath>) -> Vec<Result<Option<Node>>> {
-        let stat = |path: RelPath| async move { self.client.stat(&path).await };
-        stream::iter(paths).map(stat).buffered(self.client.traffic.most()).collect().await
+        self.client.stat(&paths).await
     }
 
     async fn hash(&self, paths: Vec<RelPath>) -> Vec<Result<Hashed>> {
