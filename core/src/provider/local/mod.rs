@@ -61,8 +61,12 @@ use crate::provider::{
 
 /// Threads for local work: the disk is kept busy, the other cores are left to the engine.
 const THREADS: usize = 2;
-/// Streams that are received at once.
-const STREAMS: usize = 8;
+/// Large files that are received at once.
+const STREAMS: usize = 4;
+/// Small files that are: each costs its source some round trips, and next to no bytes.
+const SMALL_STREAMS: usize = 64;
+/// What makes a file small here. As many as are received at once are held in memory.
+const SMALL_BYTES: u64 = 128 << 10;
 
 /// A directory of this machine, or of a simulated disk.
 pub struct Local<D: Disk = OsDisk> {
@@ -297,6 +301,11 @@ impl<D: Disk> Provider for Local<D> {
     async fn read(&self, path: &RelPath, expect: Option<&Node>, offset: u64, length: Option<u64>) -> Result<Opened> {
         let root = Arc::clone(&self.root);
         let part = read::Part { path: path.clone(), expect: expect.cloned(), offset, length };
+        if expect.is_some_and(|expect| expect.token.size <= SMALL_BYTES) {
+            // It is read at once: a thread for each would cost more than the file.
+            let pieces = self.pool.run(move |_| read::content(&root, &part)).await?;
+            return Ok(Opened { bytes: stream::iter(pieces).boxed(), mtime: None });
+        }
         let (send, receive) = tokio::sync::mpsc::channel::<Result<Bytes>>(2);
         let (opened, is_open) = tokio::sync::oneshot::channel();
         // A thread of its own: a slow receiver must not hold one of the pool.
@@ -358,12 +367,16 @@ impl<D: Disk> Provider for Local<D> {
             }
             staged
         };
-        let receiving = fed
-            .into_iter()
-            .map(|(i, target, kind, feed)| async move { (i, self.stage_fed(target, kind, feed).await) }.boxed());
-        let received = stream::iter(receiving.collect::<Vec<_>>()).buffer_unordered(STREAMS).collect::<Vec<_>>();
-        let (copied, received) = futures_util::join!(self.pool.spread(native, work), received);
-        for (i, result) in order.into_iter().zip(copied).chain(received) {
+        let (small, large): (Vec<_>, Vec<_>) = fed.into_iter().partition(|fed| fed.3.size() <= SMALL_BYTES);
+        let receive = |fed: Vec<_>, at_once| {
+            let receiving = fed
+                .into_iter()
+                .map(|(i, target, kind, feed)| async move { (i, self.stage_fed(target, kind, feed).await) }.boxed());
+            stream::iter(receiving.collect::<Vec<_>>()).buffer_unordered(at_once).collect::<Vec<_>>()
+        };
+        let received = async { futures_util::join!(receive(small, SMALL_STREAMS), receive(large, STREAMS)) };
+        let (copied, (small, large)) = futures_util::join!(self.pool.spread(native, work), received);
+        for (i, result) in order.into_iter().zip(copied).chain(small).chain(large) {
             results[i] = Some(result);
         }
         let lost = || Err(Error::new(Code::Internal, "write", "a file"));

@@ -51,6 +51,23 @@ pub(super) struct Part {
     pub(super) length: Option<u64>,
 }
 
+/// What [`send_content`] sends, all of it.
+pub(super) fn content<D: Disk>(root: &Root<D>, part: &Part) -> Result<Vec<Result<bytes::Bytes>>> {
+    let (opened, mut is_open) = tokio::sync::oneshot::channel();
+    let mut pieces = Vec::new();
+    // Of a file that has grown no more is read than shows it.
+    let mut left = part.expect.as_ref().map_or(0, |expect| expect.token.size);
+    send_content(root, part, opened, |piece| {
+        let length = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        pieces.push(piece);
+        let fits = length <= left;
+        left = left.saturating_sub(length);
+        fits
+    });
+    is_open.try_recv().unwrap_or_else(|_| Err(Error::new(Code::Internal, "read", &part.path)))?;
+    Ok(pieces)
+}
+
 /// Opens a file or link, says so, and sends its content until the receiver has enough.
 pub(super) fn send_content<D: Disk>(
     root: &Root<D>,
@@ -81,7 +98,10 @@ pub(super) fn send_content<D: Disk>(
     let mut place = part.offset;
     let mut left = part.length.unwrap_or(u64::MAX);
     while left > 0 {
-        let mut buf = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
+        // One byte more than there should be shows a file that has grown; a buffer no larger than that keeps many small
+        // files at once small.
+        let expected = before.size.saturating_sub(place).saturating_add(1);
+        let mut buf = vec![0; usize::try_from(left.min(expected)).unwrap_or(CHUNK).min(CHUNK)];
         match retry(|| root.disk.read_at(&file, &mut buf, place)) {
             Ok(0) => break,
             Ok(n) => {
