@@ -18,7 +18,7 @@ use crate::model::{Kind, Node, RelPath};
 use crate::tls::Trust;
 
 /// Requests under way at the beginning, and at most.
-const LANES: Lanes = Lanes { first: 8, most: 32 };
+const LANES: Lanes = Lanes { first: 8, most: 64 };
 /// Everything but the unreserved characters (RFC 3986, section 2.3) is written with `%`.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// How often one request may be redirected.
