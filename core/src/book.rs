@@ -12,6 +12,7 @@ use crate::conduit::{self, Upkeep};
 use crate::error::{Code, Error, Result};
 use crate::model::{Stored, Tenant, TenantId, User, UserId};
 use crate::operation::clock::micros;
+use crate::operation::scheduler::{self, Scheduler};
 use crate::operation::{Clock, SystemClock};
 use crate::provider::{Bandwidth, Limit};
 use crate::rows::Rows;
@@ -42,6 +43,7 @@ pub struct BookOptions {
     key: Option<KeySource>,
     machine: Option<String>,
     bandwidth: Option<Bandwidth>,
+    memory_bytes: u64,
 }
 
 #[derive(Clone)]
@@ -81,6 +83,7 @@ impl BookOptions {
             key: None,
             machine: None,
             bandwidth: None,
+            memory_bytes: scheduler::BUDGET,
         }
     }
 
@@ -113,6 +116,15 @@ impl BookOptions {
         self
     }
 
+    /// How many bytes of files all runs of this process may hold at once; 128 MiB unless told otherwise, and never less than
+    /// 64 MiB. Small files have a quarter of it, large ones the rest; a run that finds no room waits for its turn. A file so
+    /// large that a service takes it only in parts of more than 8 MiB has room for two of them in any case.
+    #[must_use]
+    pub fn memory_bytes(mut self, bytes: u64) -> Self {
+        self.memory_bytes = bytes;
+        self
+    }
+
     /// Seals and opens the secrets of the book with this key. A book without secrets takes any, and keeps its first
     /// secret by it. The key is derived and checked when a secret is first sealed or opened, not when the book is
     /// opened; without one everything works that needs no secret.
@@ -142,6 +154,8 @@ pub(crate) struct BookInner {
     pub(crate) limit: Option<Arc<Limit>>,
     /// The same to and from each volume that has a limit.
     pub(crate) volume_limits: crate::volume::Limits,
+    /// What all runs of this process may hold in memory together.
+    pub(crate) scheduler: Arc<Scheduler>,
     /// Told when a run of this process has written its progress.
     pub(crate) progress_written: Arc<Notify>,
     threads: Threads,
@@ -154,7 +168,7 @@ impl Book {
     /// `newer` when a newer version wrote it (it is left untouched), `corrupt` when it is not a book or damaged,
     /// `permission`, `quota`, `busy`, `storage`.
     pub async fn open(options: BookOptions) -> Result<Self> {
-        let BookOptions { location, clock, activity, key, machine, bandwidth } = options;
+        let BookOptions { location, clock, activity, key, machine, bandwidth, memory_bytes } = options;
         let threads = Threads::start()?;
         let runtime = threads.get()?;
         let store: Arc<dyn Store> = match location {
@@ -182,6 +196,7 @@ impl Book {
         let progress_written = Arc::new(Notify::new());
         let machine = machine.map_or_else(conduit::machine, |name| conduit::machine_named(&name));
         let limit = bandwidth.map(Limit::new);
+        let scheduler = Scheduler::new(memory_bytes);
         let inner = BookInner {
             store,
             clock,
@@ -190,6 +205,7 @@ impl Book {
             machine,
             limit,
             volume_limits: crate::volume::Limits::default(),
+            scheduler,
             progress_written,
             threads,
         };

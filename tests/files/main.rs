@@ -8,6 +8,7 @@ mod engine;
 mod engines;
 mod histories;
 mod leases;
+mod room;
 #[path = "../lib/server.rs"]
 mod server;
 mod soak;

@@ -17,6 +17,7 @@ use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
 use crate::operation::run::{AppliedItem, Counts, ItemFailure, Reporter, RunEvent};
+use crate::operation::scheduler::Share;
 use crate::provider::{NativeSource, Pace, Resumable, Stage, Trash};
 use crate::store::{Store, Write};
 
@@ -50,6 +51,8 @@ pub(crate) struct Apply {
     /// Names this run in the trash of the roots.
     pub(crate) label: String,
     pub(crate) pace: Pace,
+    /// Where room for what is carried comes from.
+    pub(crate) share: Share,
     /// When the run began, which is before anything it looked at.
     pub(crate) seen: Seen,
     pub(crate) tally: Applied,
@@ -149,7 +152,7 @@ impl Apply {
     }
 
     /// Where the run may wait or stop; behind it the conduit is this run's own.
-    async fn gate(&self) -> Result<()> {
+    pub(super) async fn gate(&self) -> Result<()> {
         self.reporter.gate().await?;
         self.lease.hold().await
     }
@@ -192,7 +195,8 @@ impl Apply {
     }
 
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
-        let most = |side| pipeline::batch_bytes(self.scene.sides[side].capabilities(), self.pace.bytes_per_second());
+        let (pace, held) = (self.pace.bytes_per_second(), self.share.batch_bytes());
+        let most = |side| pipeline::batch_bytes(self.scene.sides[side].capabilities(), pace, held);
         let batches = pipeline::batches(page, most, |side, p| self.is_resumable(side, p));
         for (side, batch) in batches {
             if let Err(stop) = self.gate().await {
@@ -433,10 +437,11 @@ impl Apply {
         side: Side,
         batch: Vec<Planned>,
         mut resume: Option<(String, Resumable)>,
+        room: u64,
     ) -> Vec<(Planned, Result<Stage>)> {
         let mut requests = Vec::with_capacity(batch.len());
         for planned in batch {
-            let mut request = pipeline::request(self, side, &planned);
+            let mut request = pipeline::request(self, side, &planned, room);
             if let (Ok(stage), Some((tag, resumable))) = (&mut request, resume.take()) {
                 (stage.tag, stage.resume) = (tag, Some(resumable));
             }

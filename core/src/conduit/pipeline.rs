@@ -5,14 +5,18 @@
 //! intent on disk, data on disk, rename, rename on disk, ledger. While the disk flushes, the next batch is being
 //! staged.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::join;
+use tokio::time::timeout;
 
 use crate::delta::{Action, Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Node, RelPath, Side};
 use crate::operation::plan::Planned;
+use crate::operation::scheduler::{Held, Lane};
 use crate::provider::{Capabilities, Keeper, OfPlace, Publish, Resumable, Source, Stage, Staged, is_interruption};
 use crate::store::Write;
 
@@ -26,9 +30,20 @@ const BATCH_ITEMS: usize = 2_048;
 /// Bytes in one batch; a larger file is a batch of its own.
 const BATCH_BYTES: u64 = 64 << 20;
 
+/// What a place that keeps nothing of small files holds of them while they pass.
+const PASSING_BYTES: u64 = 8 << 20;
+
+/// What a large file can do with: two parts of one that is sent in parts.
+const LEAST_LARGE_BYTES: u64 = 16 << 20;
+
+/// How often a run that waits for room looks whether it is to go on.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// A batch whose files wait under their temporary names.
 struct StagedBatch {
     side: Side,
+    /// Where the place holds what is staged.
+    _room: Option<Held>,
     intent: i64,
     /// Of a batch that is one large file.
     session: Option<i64>,
@@ -43,9 +58,10 @@ struct PublishedBatch {
 }
 
 /// The most bytes in one batch for a place. Under a bandwidth limit a batch is what passes in about a second, so that
-/// items go on arriving.
-pub(super) fn batch_bytes(place: &Capabilities, bytes_per_second: Option<u64>) -> u64 {
-    BATCH_BYTES.min(bytes_per_second.unwrap_or(u64::MAX)).min(place.staged_bytes.unwrap_or(u64::MAX))
+/// items go on arriving. Where the place holds what is staged, a batch has no more than `room`.
+pub(super) fn batch_bytes(place: &Capabilities, bytes_per_second: Option<u64>, room: u64) -> u64 {
+    let held = place.staged_bytes.map_or(u64::MAX, |most| most.min(room));
+    BATCH_BYTES.min(bytes_per_second.unwrap_or(u64::MAX)).min(held)
 }
 
 /// Cuts a page of transfers into batches of one target side, with at most so many bytes where that is more than one
@@ -89,6 +105,7 @@ pub(super) struct Pipeline {
 impl Pipeline {
     /// Takes in one more batch: stages it while the batches before it move one stage on.
     pub(super) async fn push(&mut self, apply: &mut Apply, side: Side, batch: Vec<Planned>) -> Result<()> {
+        let room = self.room(apply, side, &batch).await?;
         let session = match &batch[..] {
             [one] if apply.is_resumable(side, one) => Some(apply.take_up(side, one).await?),
             _ => None,
@@ -97,7 +114,7 @@ impl Pipeline {
             Some(session) => session.intent,
             None => apply.intend_staging(side, &batch).await?,
         };
-        let staging = stage(apply, side, intent, session, batch);
+        let staging = stage(apply, side, intent, session, room, batch);
         let (staged, flushed) = join!(staging, self.flush(apply));
         if apply.reporter.control.is_cancelled() {
             // What was staged before is brought home; this batch is left for the next run.
@@ -119,6 +136,31 @@ impl Pipeline {
         }
         self.staged = Some(staged);
         Ok(())
+    }
+
+    /// Room for a batch. Who waits for it holds none: what is under way is brought to its end first.
+    async fn room(&mut self, apply: &mut Apply, side: Side, batch: &[Planned]) -> Result<Held> {
+        let place = apply.scene.sides[side].capabilities();
+        let bytes = batch.iter().map(|planned| planned.change.bytes).sum::<u64>();
+        let (lane, least, wanted) = match batch {
+            [one] if apply.is_resumable(side, one) => {
+                (Lane::Large, LEAST_LARGE_BYTES.min(place.large_bytes), place.large_bytes)
+            }
+            _ if place.staged_bytes.is_some() => (Lane::Small, bytes, bytes),
+            _ => (Lane::Small, bytes.min(PASSING_BYTES), 0),
+        };
+        if let Some(room) = apply.share.try_take(lane, least, wanted) {
+            return Ok(room);
+        }
+        self.drain(apply).await?;
+        let share = apply.share.clone();
+        let mut waiting = pin!(share.take(lane, least, wanted));
+        loop {
+            match timeout(LOOK, &mut waiting).await {
+                Ok(room) => return Ok(room),
+                Err(_) => apply.gate().await?,
+            }
+        }
     }
 
     /// Brings everything that is under way to its end.
@@ -175,11 +217,12 @@ async fn stage(
     side: Side,
     intent: i64,
     mut session: Option<Session>,
+    room: Held,
     batch: Vec<Planned>,
 ) -> StagedBatch {
     let (keeper, reports) = Keeper::new();
     let resume = session.as_mut().map(|s| (s.tag.clone(), Resumable { from: s.from.take(), keeper }));
-    let requests = apply.stage_requests(side, batch, resume).await;
+    let requests = apply.stage_requests(side, batch, resume, room.bytes()).await;
     let mut planned = Vec::with_capacity(requests.len());
     let mut ready = Vec::with_capacity(requests.len());
     for (item, request) in requests {
@@ -202,7 +245,8 @@ async fn stage(
             (item, result)
         })
         .collect();
-    StagedBatch { side, intent, session: session.map(|s| s.id), items }
+    let holds = session.is_none() && apply.scene.sides[side].capabilities().staged_bytes.is_some();
+    StagedBatch { side, _room: holds.then_some(room), intent, session: session.map(|s| s.id), items }
 }
 
 /// Removes what a batch has staged. What cannot be removed now is removed by the next run, by the batch's intent; what a
@@ -285,7 +329,7 @@ fn no_answer(action: &'static str) -> Error {
 }
 
 /// The request to stage one planned transfer.
-pub(super) fn request(apply: &Apply, side: Side, planned: &Planned) -> Result<Stage> {
+pub(super) fn request(apply: &Apply, side: Side, planned: &Planned, room: u64) -> Result<Stage> {
     let change = &planned.change;
     let from = side.other();
     let path = change.path_on(from).clone();
@@ -299,6 +343,7 @@ pub(super) fn request(apply: &Apply, side: Side, planned: &Planned) -> Result<St
             path,
             expect: expect.clone(),
             pace: apply.pace.clone(),
+            room: Some(room),
         })),
     };
     let capabilities = apply.scene.sides[side].capabilities();

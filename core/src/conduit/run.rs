@@ -207,6 +207,7 @@ impl Voyage {
             meter,
             label: format!("{}-{}", started.format("%Y%m%dT%H%M%SZ"), journal.generation),
             pace: Pace::new(limits, self.reporter.control.stop.clone()),
+            share: book.scheduler.enter(),
             seen,
             tally: Applied::default(),
             undone: Default::default(),

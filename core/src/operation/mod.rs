@@ -8,6 +8,7 @@ pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod progress;
 pub(crate) mod run;
+pub(crate) mod scheduler;
 pub(crate) mod shelf;
 pub(crate) mod watch;
 

@@ -111,6 +111,8 @@ pub struct Capabilities {
     /// The most bytes of small files that may be staged and not yet published: what is staged is kept in memory; none:
     /// it is kept at the place.
     pub staged_bytes: Option<u64>,
+    /// What one large file takes in memory at most while it is staged.
+    pub large_bytes: u64,
 }
 
 /// What tells a root from another one that was put in its place.

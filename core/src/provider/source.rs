@@ -40,6 +40,12 @@ pub trait Feed: Send + Sync {
     /// How many bytes there must be: fewer or more is an error (`stale`).
     fn size(&self) -> u64;
 
+    /// How many bytes of it, and of everything that is staged with it, may be held in memory at once; none: as the place
+    /// likes.
+    fn room(&self) -> Option<u64> {
+        None
+    }
+
     /// Opens it at `offset`, to its end or for `length` bytes.
     ///
     /// # Errors
@@ -81,12 +87,18 @@ pub struct OfPlace {
     pub expect: Node,
     /// Asked as the bytes pass.
     pub pace: Pace,
+    /// See [`Feed::room`].
+    pub room: Option<u64>,
 }
 
 #[async_trait]
 impl Feed for OfPlace {
     fn size(&self) -> u64 {
         self.expect.token.size
+    }
+
+    fn room(&self) -> Option<u64> {
+        self.room
     }
 
     async fn open(&self, offset: u64, length: Option<u64>) -> Result<Opened> {

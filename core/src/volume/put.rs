@@ -344,7 +344,8 @@ impl Inner {
         })?;
         let content = self.content_path(&old)?;
         let node = self.content(&content, old.row.size.unsigned_abs()).await?;
-        let feed = OfPlace { place: self.place.clone(), path: content, expect: node, pace: self.pace.clone() };
+        let feed =
+            OfPlace { place: self.place.clone(), path: content, expect: node, pace: self.pace.clone(), room: None };
         self.put(NewFile {
             path: Some(path),
             filename: old.row.filename,

@@ -212,6 +212,7 @@ fn capabilities(features: &Features, folding: &Folding) -> Capabilities {
         resumable_bytes: features.rest.then_some(RESUMABLE),
         resumable_native_bytes: None,
         staged_bytes: None,
+        large_bytes: 4 << 20,
     }
 }
 

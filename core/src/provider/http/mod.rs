@@ -132,6 +132,7 @@ fn capabilities() -> Capabilities {
         resumable_bytes: None,
         resumable_native_bytes: None,
         staged_bytes: None,
+        large_bytes: 0,
     }
 }
 

@@ -129,6 +129,7 @@ impl<D: Disk> Local<D> {
             create_is_exclusive: true,
             native_copy: true,
             staged_bytes: None,
+            large_bytes: 8 << 20,
             resumable_bytes: Some(cuts.received.resumable_bytes),
             resumable_native_bytes: Some(cuts.native.resumable_bytes),
         };

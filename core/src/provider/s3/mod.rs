@@ -94,6 +94,7 @@ impl S3 {
             resumable_bytes: Some(stage::IN_PARTS),
             resumable_native_bytes: None,
             staged_bytes: Some(STAGED_BYTES),
+            large_bytes: stage::MEMORY,
         };
         Ok(Self { client, shelf: Shelf::default(), capabilities: [capabilities(false), capabilities(true)] })
     }

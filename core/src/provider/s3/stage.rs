@@ -25,8 +25,10 @@ use crate::provider::{Checkpoint, Feed, Keeper, Opened, Resumable, Source, Stage
 
 /// From this size on a file is sent in parts, and can be continued by a later process.
 pub(super) const IN_PARTS: u64 = 16 << 20;
-/// What the parts of one file may take in memory.
-const MEMORY: u64 = 64 << 20;
+/// What the parts of one file may take in memory, where there is so much room.
+pub(super) const MEMORY: u64 = 64 << 20;
+/// So many bytes are hashed in less time than another thread takes to be found for them.
+const A_MOMENT: usize = 32 << 10;
 const SEND: &str = "send";
 
 /// What was staged and waits to be published.
@@ -117,8 +119,9 @@ fn headers(path: &RelPath, mtime: Option<Timestamp>) -> Vec<(&'static str, Strin
 
 async fn whole(path: &RelPath, feed: &dyn Feed, mtime: Option<Timestamp>) -> Result<(Waiting, ContentHash)> {
     let (bytes, found) = part(path, feed, 0, feed.size(), true).await?;
+    let is_moment = bytes.len() <= A_MOMENT;
     let hash = move || (ContentHash::of(&bytes), Body::new(bytes));
-    let (content, body) = hashed(path, hash).await?;
+    let (content, body) = if is_moment { hash() } else { hashed(path, hash).await? };
     Ok((Waiting::Whole { body, headers: headers(path, mtime.or(found)) }, content))
 }
 
@@ -244,7 +247,8 @@ impl<'a> Sending<'a> {
         let size = feed.size();
         let count = u32::try_from(size.div_ceil(part_bytes))
             .map_err(|_| Error::new(Code::Invalid, SEND, path).because("it has too many parts"))?;
-        let fit = usize::try_from(MEMORY / part_bytes).unwrap_or(1).max(2);
+        let memory = feed.room().unwrap_or(MEMORY).min(MEMORY);
+        let fit = usize::try_from(memory / part_bytes).unwrap_or(1).max(2);
         let ahead = if fit >= 4 { 2 } else { 1 };
         let read = move |number: u32| async move {
             let offset = u64::from(number - 1) * part_bytes;

@@ -54,8 +54,6 @@ use crate::provider::{
 /// Items that are worked on at once. Latency of a network is hidden behind others; a server works on one thing after
 /// another all the same.
 const LANES: Lanes = Lanes { first: 32, most: 64 };
-/// Large files that are carried at once.
-const LARGE: usize = 4;
 /// Bytes of a request to read or write that every server takes (draft-ietf-secsh-filexfer-02, section 3).
 const PIECE: usize = 32 << 10;
 /// The same of a server that tells a higher limit: half as many requests, and as many bytes under way as a fast and
@@ -91,7 +89,7 @@ impl Sftp {
             features: session::Features::default(),
             links: false,
             piece: PIECE,
-            large: tokio::sync::Semaphore::new(LARGE),
+            under_way: tokio::sync::Semaphore::new(root::UNITS),
             touched: Mutex::default(),
         };
         let found = {
@@ -168,6 +166,7 @@ fn capabilities(options: &SftpOptions) -> Capabilities {
         resumable_bytes: Some(stage::PART),
         resumable_native_bytes: None,
         staged_bytes: None,
+        large_bytes: 8 << 20,
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use super::fault::Fault;
 use super::packet::{Attributes, Listed};
 use super::pool::{Lease, Pool};
+use super::read::AHEAD;
 use super::session::{Features, Session, found};
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
@@ -21,8 +22,11 @@ use crate::provider::{Capabilities, RESERVED_DIR, TEMP_PREFIX, is_reserved};
 /// Looks at directories that are under way at once.
 const LOOKS: usize = 64;
 
-/// Larger files take turns, so that what is under way of all of them stays within bounds.
-const LARGE: u64 = 1 << 20;
+/// Files up to this size take no turns: all that may be under way at once are little.
+const LITTLE: u64 = 64 << 10;
+/// What of larger ones may be under way together, in units of `UNIT` bytes.
+pub(super) const UNITS: usize = 128;
+const UNIT: u64 = 64 << 10;
 
 /// A directory of a server.
 pub(super) struct Root {
@@ -38,8 +42,8 @@ pub(super) struct Root {
     pub(super) links: bool,
     /// Bytes of a request to read or write.
     pub(super) piece: usize,
-    /// Large files that are carried at once.
-    pub(super) large: tokio::sync::Semaphore,
+    /// What may be under way of files that are not little.
+    pub(super) under_way: tokio::sync::Semaphore,
     /// Directories in which names have changed since the last flush.
     pub(super) touched: Mutex<HashSet<Vec<u8>>>,
 }
@@ -58,13 +62,15 @@ impl Root {
         self.traffic.send(Repeat::Safe, attempt).await
     }
 
-    /// The turn of a file of this size; small ones need none.
+    /// The turn of a file of this size: room for what can be under way of it.
     pub(super) async fn turn(&self, size: u64) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        if size <= LARGE {
+        if size <= LITTLE {
             return None;
         }
+        let most = (AHEAD * self.piece) as u64;
+        let units = size.min(most).div_ceil(UNIT).min(UNITS as u64);
         // It is never closed.
-        self.large.acquire().await.ok()
+        self.under_way.acquire_many(u32::try_from(units).unwrap_or(1)).await.ok()
     }
 
     /// The path on the server.

@@ -110,6 +110,7 @@ fn capabilities(features: Option<&Features>, takes_chunks: bool) -> Capabilities
         resumable_bytes: takes_chunks.then_some(chunks::IN_CHUNKS),
         resumable_native_bytes: None,
         staged_bytes: None,
+        large_bytes: 8 << 20,
     }
 }
 
