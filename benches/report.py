@@ -101,10 +101,10 @@ FASTER = [
 NETWORK_PEAK_MIB = 128
 NETWORK = """\
 Upload, download and nothing to do for 10,000 files of 4 KiB in 100 folders (small) and one file of 1 GiB (large), over a
-book of its own each time, against the same server, which shares the two cores; three runs of Portbook, their median, and one of rclone. *Faster* is rclone's time by ours, so more
-is better; rclone runs with its defaults, and once more with `--transfers 64 --checkers 64`, as many requests as Portbook
-has under way at most. At 20 ms a proxy (`benches/distance.rs`) delays what passes by 10 ms in each direction, without
-loss or slow start; the kernel at hand has no netem. rclone makes nothing durable and reads nothing back."""
+book of its own each time, against the same server, which shares the two cores; a time is a median, behind it how many runs.
+*Faster* is rclone's time by ours, so more is better; rclone runs with its defaults, and once more with `--transfers 64
+--checkers 64`, as many requests as Portbook has under way at most. At 20 ms a proxy (`benches/distance.rs`) delays what
+passes by 10 ms in each direction, without loss or slow start; the kernel at hand has no netem."""
 
 
 def network(records: dict) -> list[str]:
@@ -136,7 +136,7 @@ def network_line(case: str, record: dict) -> str:
         lambda tool: tool == "portbook", lambda tool: tool == "rclone", lambda tool: tool.startswith("rclone --")))
     stem, _, far = case.rpartition("-")
     wanted = next((least for name, least in FASTER if name == stem), None)
-    shows = lambda one: f"{spread(one.seconds).median:.2f} s" if one else "failed"  # noqa: E731
+    shows = lambda one: f"{spread(one.seconds).median:.2f} s ({len(one.seconds)})" if one else "failed"  # noqa: E731
     times = [spread(one.seconds).median / spread(ours.seconds).median if ours and one else None for one in others]
     met = verdict(times[0] >= wanted) if wanted and times[0] else ""
     cells = [case, f"≥ {wanted}" if wanted else "", shows(ours)]
