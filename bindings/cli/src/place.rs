@@ -18,7 +18,7 @@ const OTHER_SCHEMES: &[&str] = &["postgres", "mysql", "sqlite", "sharepoint"];
 const CLOUDS: &[&str] = &["onedrive", "gdrive", "dropbox", "box"];
 
 /// What `NAME:path` can be told by: no drive, no cloud, no URL.
-pub(crate) fn volume_name(text: &str) -> Result<String, String> {
+pub(crate) fn volume_name(text: &str) -> std::result::Result<String, String> {
     if text.chars().count() < 2 || text.contains([':', '/', '\\']) || text.starts_with('.') || CLOUDS.contains(&text) {
         return Err("a name has at least two characters, no colon and no slash, and is not that of a cloud".into());
     }
