@@ -31,7 +31,8 @@ def main() -> int:
     trees.empty(args.data)
     try:
         yard = Yard(args.data, REPOSITORY, args.size, TARGET / "peers", args.rounds)
-        wanted = [name for name in CASES if not args.only or any(fnmatchcase(name, only) for only in args.only)]
+        only = args.only or [*cases.CASES, *metastore.CASES]
+        wanted = [name for name in CASES if any(fnmatchcase(name, pattern) for pattern in only)]
         if any(name not in metastore.CASES for name in wanted):
             yard.tools["portbook"] = peers.portbook(REPOSITORY)
             print(yard.tools["portbook"].version)
@@ -101,7 +102,8 @@ def arguments() -> argparse.Namespace:
     shown = ", ".join([*cases.CASES, *metastore.CASES])
     parser.add_argument("--only", action="append", type=known, metavar="CASE", help=f"one of {shown}, or of the network: "
                         "SERVICE-small|large-up|down|quiet-0ms|20ms with SERVICE one of "
-                        f"{', '.join(network.SERVICES)}; or a pattern of several (sftp-*-20ms); may be repeated")
+                        f"{', '.join(network.SERVICES)}; or a pattern of several (sftp-*-20ms); may be repeated [all but those of the "
+                        "network, which take hours]")
     parser.add_argument("--rounds", type=int, metavar="N", help="no more than N rounds of each case; the page says how many")
     parser.add_argument("--write", action="store_true", help="write benches/RESULTS.md and benches/results.json")
     parser.add_argument("--data", type=lambda text: Path(text).resolve(), default=TARGET / "bench",
