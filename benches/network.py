@@ -67,7 +67,7 @@ def script(yard: Yard, directory: Path, name: str, *words: str) -> list[str]:
 
 
 def s3(yard: Yard, directory: Path) -> Server:
-    """Honours conditions on writes, and reads the whole bucket for each listing: for runs with nothing to do `s3-rclone`
+    """Honours conditions on writes, and walks all that lies beneath for each listing: for runs with nothing to do `s3-rclone`
     says more."""
     data = directory / "data"
     (data / "bucket").mkdir(parents=True)

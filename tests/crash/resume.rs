@@ -126,6 +126,35 @@ fn a_crash_at_any_effect_of_a_large_copy_costs_at_most_one_part() {
 }
 
 #[test]
+fn a_crash_at_any_effect_of_copies_beside_each_other_costs_at_most_one_part_of_each() {
+    const FILES: u64 = 3;
+    let mut both = 0;
+    for at in (1..).step_by(5) {
+        let mut world = World::new(ModelOptions::default());
+        world.parts = PARTS;
+        for file in 0..FILES {
+            world.left().put(&format!("large{file}"), &content(file as u8));
+        }
+        world.settle();
+        let (first, safe) = die(&world, at);
+        let after = world.after_crash(at);
+        after.disk.advance(10_000_000_000);
+        let (second, report) = go_on(&after);
+        for file in 0..FILES {
+            let there = &after.right().all()[&format!("large{file}")];
+            assert!(there.content == content(file as u8), "effect {at}, file {file}");
+        }
+        let resent = (first + second).saturating_sub(FILES * SIZE.next_multiple_of(PIECE));
+        assert!(resent <= 2 * PART, "effect {at}: {resent} bytes again, {safe:?} were safe");
+        both += u64::from(safe.iter().filter(|safe| **safe > 0).count() == 2);
+        if second == 0 && report.counts.is_quiet() {
+            assert!(both > 5, "only {both} times two copies were continued");
+            return;
+        }
+    }
+}
+
+#[test]
 fn what_was_left_is_continued() {
     let (world, safe) = interrupted();
     let (written, report) = go_on(&world);

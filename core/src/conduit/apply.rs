@@ -18,7 +18,7 @@ use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
 use crate::operation::run::{AppliedItem, Counts, ItemFailure, Reporter, RunEvent};
 use crate::operation::scheduler::Share;
-use crate::provider::{NativeSource, Pace, Resumable, Stage, Trash};
+use crate::provider::{NativeSource, Pace, Trash};
 use crate::store::{Store, Write};
 
 use super::baseline::IntentItem;
@@ -196,8 +196,12 @@ impl Apply {
 
     async fn transfer(&mut self, pipeline: &mut Pipeline, page: Vec<Planned>) -> Result<()> {
         let (pace, held) = (self.pace.bytes_per_second(), self.share.batch_bytes());
-        let most = |side| pipeline::batch_bytes(self.scene.sides[side].capabilities(), pace, held);
-        let batches = pipeline::batches(page, most, |side, p| self.is_resumable(side, p));
+        let cut = pipeline::Cut {
+            most: |side: Side| pipeline::batch_bytes(self.scene.sides[side].capabilities(), pace, held),
+            is_large: |side, planned: &Planned| self.is_resumable(side, planned),
+            together: |side| if self.native_source(side).is_some() { pipeline::LARGE_AT_ONCE } else { 1 },
+        };
+        let batches = pipeline::batches(page, &cut);
         for (side, batch) in batches {
             if let Err(stop) = self.gate().await {
                 // What is under way is brought home, so that the next run need not do it again.
@@ -429,25 +433,6 @@ impl Apply {
         let (own, source) = (target.native_source()?, self.scene.sides[to.other()].native_source()?);
         let is_of_its_kind = (*own.0).type_id() == (*source.0).type_id();
         (target.capabilities().native_copy && is_of_its_kind).then_some(source)
-    }
-
-    /// The requests to stage a batch; of one large file with what its session brings.
-    pub(super) async fn stage_requests(
-        &self,
-        side: Side,
-        batch: Vec<Planned>,
-        mut resume: Option<(String, Resumable)>,
-        room: u64,
-    ) -> Vec<(Planned, Result<Stage>)> {
-        let mut requests = Vec::with_capacity(batch.len());
-        for planned in batch {
-            let mut request = pipeline::request(self, side, &planned, room);
-            if let (Ok(stage), Some((tag, resumable))) = (&mut request, resume.take()) {
-                (stage.tag, stage.resume) = (tag, Some(resumable));
-            }
-            requests.push((planned, request));
-        }
-        requests
     }
 
     /// The intent of a batch of transfers is in the book before the first temporary file is made.

@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::join;
 use tokio::time::timeout;
 
@@ -36,6 +37,10 @@ const PASSING_BYTES: u64 = 8 << 20;
 /// What a large file can do with: two parts of one that is sent in parts.
 const LEAST_LARGE_BYTES: u64 = 16 << 20;
 
+/// Large files that are copied beside each other between two places of this machine: one alone leaves a processor idle,
+/// more than two take the disk from each other.
+pub(super) const LARGE_AT_ONCE: usize = 2;
+
 /// How often a run that waits for room looks whether it is to go on.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -44,10 +49,15 @@ struct StagedBatch {
     side: Side,
     /// Where the place holds what is staged.
     _room: Option<Held>,
-    intent: i64,
-    /// Of a batch that is one large file.
+    intents: Vec<i64>,
+    items: Vec<StagedItem>,
+}
+
+struct StagedItem {
+    planned: Planned,
+    result: Result<Staged>,
+    /// Of a large file.
     session: Option<i64>,
-    items: Vec<(Planned, Result<Staged>)>,
 }
 
 /// A batch that was renamed into place.
@@ -64,22 +74,34 @@ pub(super) fn batch_bytes(place: &Capabilities, bytes_per_second: Option<u64>, r
     BATCH_BYTES.min(bytes_per_second.unwrap_or(u64::MAX)).min(held)
 }
 
-/// Cuts a page of transfers into batches of one target side, with at most so many bytes where that is more than one
-/// file. A file that stands `alone` is a batch of its own.
+/// How a page of transfers is cut into batches.
+pub(super) struct Cut<Bytes, Large, Together> {
+    /// The most bytes of small files in one batch to that side, where that is more than one file.
+    pub(super) most: Bytes,
+    /// Whether a file is a large one.
+    pub(super) is_large: Large,
+    /// How many large files may be one batch to that side.
+    pub(super) together: Together,
+}
+
+/// Cuts a page of transfers into batches of one target side, of small files or of large ones.
 pub(super) fn batches(
     page: Vec<Planned>,
-    most: impl Fn(Side) -> u64,
-    alone: impl Fn(Side, &Planned) -> bool,
+    cut: &Cut<impl Fn(Side) -> u64, impl Fn(Side, &Planned) -> bool, impl Fn(Side) -> usize>,
 ) -> Vec<(Side, Vec<Planned>)> {
     let mut out: Vec<(Side, Vec<Planned>)> = Vec::new();
     let mut bytes = 0;
-    let mut after_alone = false;
+    let mut after_large = false;
     for planned in page {
         let Action::Transfer { to, .. } = planned.change.action else { continue };
-        let is_alone = alone(to, &planned);
-        let apart = std::mem::replace(&mut after_alone, is_alone) || is_alone;
-        let fits = |batch: &(Side, Vec<Planned>)| {
-            !apart && batch.0 == to && batch.1.len() < BATCH_ITEMS && bytes + planned.change.bytes <= most(to)
+        let is_large = (cut.is_large)(to, &planned);
+        let was_large = std::mem::replace(&mut after_large, is_large);
+        let fits = |(side, batch): &(Side, Vec<Planned>)| {
+            let has_room = match is_large {
+                true => batch.len() < (cut.together)(to),
+                false => batch.len() < BATCH_ITEMS && bytes + planned.change.bytes <= (cut.most)(to),
+            };
+            *side == to && is_large == was_large && has_room
         };
         match out.last_mut() {
             Some(batch) if fits(batch) => {
@@ -106,20 +128,20 @@ impl Pipeline {
     /// Takes in one more batch: stages it while the batches before it move one stage on.
     pub(super) async fn push(&mut self, apply: &mut Apply, side: Side, batch: Vec<Planned>) -> Result<()> {
         let room = self.room(apply, side, &batch).await?;
-        let session = match &batch[..] {
-            [one] if apply.is_resumable(side, one) => Some(apply.take_up(side, one).await?),
-            _ => None,
+        let begun = if are_large(apply, side, &batch) {
+            let mut sessions = Vec::with_capacity(batch.len());
+            for planned in &batch {
+                sessions.push(apply.take_up(side, planned).await?);
+            }
+            Begun::Large(sessions)
+        } else {
+            Begun::Small(apply.intend_staging(side, &batch).await?)
         };
-        let intent = match &session {
-            Some(session) => session.intent,
-            None => apply.intend_staging(side, &batch).await?,
-        };
-        let staging = stage(apply, side, intent, session, room, batch);
-        let (staged, flushed) = join!(staging, self.flush(apply));
+        let (staged, flushed) = join!(stage(apply, side, begun, room, batch), self.flush(apply));
         if apply.reporter.control.is_cancelled() {
             // What was staged before is brought home; this batch is left for the next run.
+            let forget = staged.intents.iter().map(|intent| apply.scene.ledger.remove_intent(*intent)).collect();
             discard(apply, staged).await;
-            let forget = vec![apply.scene.ledger.remove_intent(intent)];
             apply.store.write(apply.tenant, forget).await?;
             flushed?;
             self.advance(apply).await?;
@@ -142,12 +164,13 @@ impl Pipeline {
     async fn room(&mut self, apply: &mut Apply, side: Side, batch: &[Planned]) -> Result<Held> {
         let place = apply.scene.sides[side].capabilities();
         let bytes = batch.iter().map(|planned| planned.change.bytes).sum::<u64>();
-        let (lane, least, wanted) = match batch {
-            [one] if apply.is_resumable(side, one) => {
-                (Lane::Large, LEAST_LARGE_BYTES.min(place.large_bytes), place.large_bytes)
-            }
-            _ if place.staged_bytes.is_some() => (Lane::Small, bytes, bytes),
-            _ => (Lane::Small, bytes.min(PASSING_BYTES), 0),
+        let (lane, least, wanted) = if are_large(apply, side, batch) {
+            let files = batch.len() as u64;
+            (Lane::Large, files * LEAST_LARGE_BYTES.min(place.large_bytes), files * place.large_bytes)
+        } else if place.staged_bytes.is_some() {
+            (Lane::Small, bytes, bytes)
+        } else {
+            (Lane::Small, bytes.min(PASSING_BYTES), 0)
         };
         if let Some(room) = apply.share.try_take(lane, least, wanted) {
             return Ok(room);
@@ -183,7 +206,7 @@ impl Pipeline {
     async fn flush(&self, apply: &Apply) -> Result<()> {
         let mut paths: [Vec<RelPath>; 2] = [Vec::new(), Vec::new()];
         if let Some(batch) = &self.staged {
-            let staged = batch.items.iter().filter_map(|(_, r)| r.as_ref().ok());
+            let staged = batch.items.iter().filter_map(|item| item.result.as_ref().ok());
             paths[batch.side as usize].extend(staged.map(|s| s.target.clone()));
         }
         if let Some(batch) = &self.published {
@@ -212,52 +235,80 @@ impl Pipeline {
     }
 }
 
-async fn stage(
-    apply: &Apply,
-    side: Side,
-    intent: i64,
-    mut session: Option<Session>,
-    room: Held,
-    batch: Vec<Planned>,
-) -> StagedBatch {
-    let (keeper, reports) = Keeper::new();
-    let resume = session.as_mut().map(|s| (s.tag.clone(), Resumable { from: s.from.take(), keeper }));
-    let requests = apply.stage_requests(side, batch, resume, room.bytes()).await;
-    let mut planned = Vec::with_capacity(requests.len());
-    let mut ready = Vec::with_capacity(requests.len());
-    for (item, request) in requests {
+/// What is in the book of a batch that is about to be staged.
+enum Begun {
+    /// The intent of them all.
+    Small(i64),
+    /// A session of each.
+    Large(Vec<Session>),
+}
+
+fn are_large(apply: &Apply, side: Side, batch: &[Planned]) -> bool {
+    batch.iter().all(|planned| apply.is_resumable(side, planned))
+}
+
+async fn stage(apply: &Apply, side: Side, begun: Begun, room: Held, batch: Vec<Planned>) -> StagedBatch {
+    match begun {
+        Begun::Small(intent) => {
+            let items = stage_small(apply, side, room.bytes(), batch).await;
+            let holds = apply.scene.sides[side].capabilities().staged_bytes.is_some();
+            StagedBatch { side, _room: holds.then_some(room), intents: vec![intent], items }
+        }
+        Begun::Large(sessions) => {
+            let intents = sessions.iter().map(|session| session.intent).collect();
+            let each = room.bytes() / batch.len().max(1) as u64;
+            let staging =
+                batch.into_iter().zip(sessions).map(|(planned, s)| stage_large(apply, side, each, planned, s));
+            StagedBatch { side, _room: None, intents, items: join_all(staging).await }
+        }
+    }
+}
+
+async fn stage_small(apply: &Apply, side: Side, room: u64, batch: Vec<Planned>) -> Vec<StagedItem> {
+    let mut planned = Vec::with_capacity(batch.len());
+    let mut ready = Vec::with_capacity(batch.len());
+    for item in batch {
+        let request = request(apply, side, &item, room);
         planned.push((item, request.as_ref().err().cloned()));
         ready.extend(request);
     }
-    let staging = apply.scene.sides[side].stage(ready);
-    let mut results = match &session {
-        Some(session) => apply.keeping(session, reports, staging).await,
-        None => staging.await,
-    }
-    .into_iter();
-    let items = planned
-        .into_iter()
-        .map(|(item, refused)| {
-            let result = match refused {
-                Some(error) => Err(error),
-                None => results.next().unwrap_or_else(|| Err(no_answer("stage"))),
-            };
-            (item, result)
-        })
-        .collect();
-    let holds = session.is_none() && apply.scene.sides[side].capabilities().staged_bytes.is_some();
-    StagedBatch { side, _room: holds.then_some(room), intent, session: session.map(|s| s.id), items }
+    let mut results = apply.scene.sides[side].stage(ready).await.into_iter();
+    let item = |(planned, refused): (Planned, Option<Error>)| {
+        let result = match refused {
+            Some(error) => Err(error),
+            None => results.next().unwrap_or_else(|| Err(no_answer("stage"))),
+        };
+        StagedItem { planned, result, session: None }
+    };
+    planned.into_iter().map(item).collect()
+}
+
+async fn stage_large(apply: &Apply, side: Side, room: u64, planned: Planned, mut session: Session) -> StagedItem {
+    let (keeper, reports) = Keeper::new();
+    let result = match request(apply, side, &planned, room) {
+        Err(refused) => Err(refused),
+        Ok(mut stage) => {
+            stage.tag.clone_from(&session.tag);
+            stage.resume = Some(Resumable { from: session.from.take(), keeper });
+            let staging = apply.scene.sides[side].stage(vec![stage]);
+            apply.keeping(&session, reports, staging).await.pop().unwrap_or_else(|| Err(no_answer("stage")))
+        }
+    };
+    StagedItem { planned, result, session: Some(session.id) }
 }
 
 /// Removes what a batch has staged. What cannot be removed now is removed by the next run, by the batch's intent; what a
 /// session owns is left to the run that continues it.
 async fn discard(apply: &Apply, batch: StagedBatch) {
     // When another run has taken over, what stands under these names is its own.
-    if batch.session.is_some() || apply.lease.is_lost() {
+    if apply.lease.is_lost() {
         return;
     }
-    let staged = batch.items.into_iter().filter_map(|(_, result)| result.ok());
-    let _ = apply.scene.sides[batch.side].discard_staged(staged.map(|s| (s.target, s.tag)).collect()).await;
+    let own = batch.items.into_iter().filter(|item| item.session.is_none());
+    let staged: Vec<_> = own.filter_map(|item| item.result.ok()).map(|s| (s.target, s.tag)).collect();
+    if !staged.is_empty() {
+        let _ = apply.scene.sides[batch.side].discard_staged(staged).await;
+    }
 }
 
 async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
@@ -265,7 +316,7 @@ async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
     let requests: Vec<Publish> = batch
         .items
         .iter()
-        .filter_map(|(planned, result)| {
+        .filter_map(|StagedItem { planned, result, .. }| {
             let staged = result.as_ref().ok()?.clone();
             let archive = matches!(planned.change.action, Action::Transfer { archive: true, .. });
             let expect = planned.change.expect[side].clone();
@@ -274,39 +325,39 @@ async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
         .collect();
     let mut results = apply.scene.sides[side].publish(requests).await.into_iter();
     let mut refused = Vec::new();
-    let outcomes: Vec<Outcome> = batch
-        .items
-        .into_iter()
-        .map(|(planned, result)| {
-            let result = match result {
-                Ok(staged) => {
-                    let node = results.next().unwrap_or_else(|| Err(no_answer("publish")));
-                    // What was interrupted is left to the run that continues its session.
-                    let is_kept = |e: &Error| batch.session.is_some() && is_interruption(e);
-                    if node.as_ref().is_err_and(|e| !is_kept(e)) {
-                        refused.push((staged.target.clone(), staged.tag.clone()));
-                    }
-                    node.map(|node| done(side, staged, node))
+    let mut ended = Vec::new();
+    let mut outcomes = Vec::with_capacity(batch.items.len());
+    for StagedItem { planned, result, session } in batch.items {
+        let result = match result {
+            Ok(staged) => {
+                let node = results.next().unwrap_or_else(|| Err(no_answer("publish")));
+                // What was interrupted is left to the run that continues its session.
+                let is_kept = |e: &Error| session.is_some() && is_interruption(e);
+                if node.as_ref().is_err_and(|e| !is_kept(e)) {
+                    refused.push((staged.target.clone(), staged.tag.clone()));
                 }
-                Err(error) => {
-                    // What a session owns is left to the run that continues it.
-                    if batch.session.is_none() {
-                        refused.push((planned.change.path_on(side).clone(), apply.tag(&planned)));
-                    }
-                    Err(error)
+                node.map(|node| done(side, staged, node))
+            }
+            Err(error) => {
+                // What a session owns is left to the run that continues it.
+                if session.is_none() {
+                    refused.push((planned.change.path_on(side).clone(), apply.tag(&planned)));
                 }
-            };
-            Outcome { planned, result }
-        })
-        .collect();
+                Err(error)
+            }
+        };
+        // What was interrupted keeps its session; whatever else became of the file, nothing of it waits any more.
+        ended.extend(session.filter(|_| !result.as_ref().is_err_and(is_interruption)));
+        outcomes.push(Outcome { planned, result });
+    }
     let is_tidy = refused.is_empty() || sweep(apply, side, refused).await.is_ok();
-    let ledger = &apply.scene.ledger;
-    // What was interrupted keeps its session; whatever else became of the file, nothing of it waits any more.
-    let interrupted = |o: &Outcome| o.result.as_ref().is_err_and(is_interruption);
-    let ended = batch.session.filter(|_| is_tidy && !outcomes.iter().any(interrupted));
     // What may still stand under a temporary name is left to the next run.
-    let mut closing: Vec<Write> = is_tidy.then(|| ledger.remove_intent(batch.intent)).into_iter().collect();
-    closing.extend(ended.map(|id| ledger.rows().end_transfer(id)));
+    let mut closing: Vec<Write> = Vec::new();
+    if is_tidy {
+        let ledger = &apply.scene.ledger;
+        closing.extend(batch.intents.into_iter().map(|intent| ledger.remove_intent(intent)));
+        closing.extend(ended.into_iter().map(|id| ledger.rows().end_transfer(id)));
+    }
     PublishedBatch { closing, side, outcomes }
 }
 
