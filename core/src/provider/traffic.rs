@@ -45,6 +45,15 @@ pub enum Repeat {
     Refused,
 }
 
+/// What a request waits for while it is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    /// The server alone.
+    Nothing,
+    /// Other requests, which bring what it sends.
+    Others,
+}
+
 /// Why an attempt failed.
 #[derive(Debug)]
 pub struct Refusal {
@@ -72,19 +81,42 @@ pub struct Traffic {
 struct State {
     /// Whole requests that may be under way, and the part of the next one.
     allowed: f64,
-    under_way: u32,
+    /// Requests that wait for the server alone.
+    plain: u32,
+    /// Requests whose body other requests bring.
+    fed: u32,
     not_before: Option<Instant>,
     slowed_at: Option<Instant>,
     least_latency: Option<Duration>,
 }
 
+impl State {
+    /// What others bring may come from this very server. So bodies never take all lanes, and were there one alone, what
+    /// brings a body has it beside the body: else all of them would wait for each other.
+    fn admits(&self, needs: Needs) -> bool {
+        let (plain, fed) = (f64::from(self.plain), f64::from(self.fed));
+        match needs {
+            Needs::Nothing => plain + 1.0 <= (self.allowed - fed).max(1.0),
+            Needs::Others => fed + plain + 1.0 <= self.allowed && fed + 1.0 <= (self.allowed - 1.0).max(1.0),
+        }
+    }
+
+    fn count(&mut self, needs: Needs) -> &mut u32 {
+        match needs {
+            Needs::Nothing => &mut self.plain,
+            Needs::Others => &mut self.fed,
+        }
+    }
+}
+
 /// A request's right to be under way.
-struct Lane<'a>(&'a Traffic);
+struct Lane<'a>(&'a Traffic, Needs);
 
 impl Drop for Lane<'_> {
     fn drop(&mut self) {
-        self.0.state().under_way -= 1;
-        self.0.freed.notify_one();
+        *self.0.state().count(self.1) -= 1;
+        // All of them: the one that is woken may not be of the kind that is admitted.
+        self.0.freed.notify_waiters();
     }
 }
 
@@ -96,7 +128,8 @@ impl Traffic {
         let lanes = Lanes { first: lanes.first.clamp(1, most), most };
         let state = State {
             allowed: f64::from(lanes.first),
-            under_way: 0,
+            plain: 0,
+            fed: 0,
             not_before: None,
             slowed_at: None,
             least_latency: None,
@@ -128,13 +161,32 @@ impl Traffic {
     ///
     /// # Errors
     /// That of the last attempt.
-    pub async fn send<T, F>(&self, repeat: Repeat, mut request: impl FnMut() -> F) -> Result<T>
+    pub async fn send<T, F>(&self, repeat: Repeat, request: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = std::result::Result<T, Refusal>>,
+    {
+        self.send_as(Needs::Nothing, repeat, request).await
+    }
+
+    /// As [`send`](Self::send), for a request whose body is brought by others while it is under way: these may be
+    /// requests to the same server.
+    ///
+    /// # Errors
+    /// That of the last attempt.
+    pub async fn send_fed<T, F>(&self, repeat: Repeat, request: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = std::result::Result<T, Refusal>>,
+    {
+        self.send_as(Needs::Others, repeat, request).await
+    }
+
+    async fn send_as<T, F>(&self, needs: Needs, repeat: Repeat, mut request: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = std::result::Result<T, Refusal>>,
     {
         let mut attempt = 1;
         loop {
-            let lane = self.lane().await;
+            let lane = self.lane(needs).await;
             let begun = Instant::now();
             let answer = request().await;
             drop(lane);
@@ -161,17 +213,18 @@ impl Traffic {
         }
     }
 
-    async fn lane(&self) -> Lane<'_> {
+    async fn lane(&self, needs: Needs) -> Lane<'_> {
         loop {
+            // Before the look: it is told of everything that is freed from here on.
             let freed = self.freed.notified();
             let wait = {
                 let mut state = self.state();
                 let now = Instant::now();
                 match state.not_before.filter(|at| *at > now) {
                     Some(at) => Some(at),
-                    None if f64::from(state.under_way) + 1.0 <= state.allowed => {
-                        state.under_way += 1;
-                        return Lane(self);
+                    None if state.admits(needs) => {
+                        *state.count(needs) += 1;
+                        return Lane(self, needs);
                     }
                     None => None,
                 }
@@ -187,11 +240,11 @@ impl Traffic {
         let mut state = self.state();
         let least = state.least_latency.map_or(latency, |least| least.min(latency));
         state.least_latency = Some(least);
-        let is_full = f64::from(state.under_way) + 2.0 >= state.allowed;
+        let is_full = f64::from(state.plain + state.fed) + 2.0 >= state.allowed;
         if is_full && latency <= least * SLOWER + JITTER && state.allowed < f64::from(self.lanes.most) {
             state.allowed = (state.allowed + 1.0 / state.allowed).min(f64::from(self.lanes.most));
             drop(state);
-            self.freed.notify_one();
+            self.freed.notify_waiters();
         }
     }
 
@@ -312,6 +365,34 @@ mod tests {
         let never = traffic.send(Repeat::Safe, std::future::pending::<std::result::Result<(), Refusal>>);
         assert!(tokio::time::timeout(Duration::from_secs(1), never).await.is_err());
         traffic.send(Repeat::Safe, || async { Ok::<_, Refusal>(()) }).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_bring_what_others_send_are_never_kept_out_by_them() {
+        for most in [1, 2, 5] {
+            let traffic = traffic(most, most);
+            let peak = AtomicU32::new(0);
+            let now = AtomicU32::new(0);
+            let one = || async {
+                let bring = || async {
+                    sleep(Duration::from_millis(5)).await;
+                    Ok::<_, Refusal>(())
+                };
+                let send = || async {
+                    peak.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                    traffic.send(Repeat::Safe, bring).await?;
+                    traffic.send(Repeat::Safe, bring).await?;
+                    now.fetch_sub(1, Ordering::Relaxed);
+                    Ok::<_, Refusal>(())
+                };
+                traffic.send_fed(Repeat::Safe, send).await
+            };
+            let all = futures_util::future::join_all((0..50).map(|_| one()));
+            let all = tokio::time::timeout(Duration::from_secs(60), all).await.expect("nobody waits for ever");
+            assert!(all.iter().all(Result::is_ok));
+            let peak = peak.load(Ordering::Relaxed);
+            assert!((1..=(most - 1).max(1)).contains(&peak), "{peak} of {most} lanes");
+        }
     }
 
     #[test]

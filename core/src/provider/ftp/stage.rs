@@ -106,7 +106,7 @@ async fn try_once(place: &Arc<Place>, staging: &Staging) -> std::result::Result<
         false => None,
     };
     let slot = Mutex::new(Some((opened, start)));
-    let sent = place.server.traffic.send(Repeat::Refused, || async {
+    let sent = place.server.traffic.send_fed(Repeat::Refused, || async {
         let mut lease = place.server.take().await?;
         let Some((opened, start)) = slot.lock().await.take() else {
             return Err(Refusal::from(Error::new(Code::Offline, STAGE, target).because("the connection broke")));

@@ -53,7 +53,7 @@ pub(super) async fn stage(server: &Server, item: Stage) -> Result<Staged> {
     }
     let put = Put { server, item: &item, temp: &temp, feed };
     let put = &put;
-    let sent = server.site.traffic.send(Repeat::Safe, || put.once()).await;
+    let sent = server.site.traffic.send_fed(Repeat::Safe, || put.once()).await;
     match sent {
         Ok((content, size)) => {
             Ok(Staged { target: item.target, tag: item.tag, content, size, resumed: 0, source: None })
