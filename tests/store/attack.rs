@@ -14,6 +14,7 @@ use portbook::model::{
     VersioningMode, VolumeId,
 };
 use portbook::operation::{ActivityFilter, ChangeFilter, ChangeId, ErrorFilter, PreviewFilter, ProgressFilter};
+use portbook::provider::Bandwidth;
 use portbook::provider::local::Local;
 use portbook::provider::simulation::{ModelDisk, ModelOptions};
 use portbook::table::Filter;
@@ -67,6 +68,7 @@ const NAME_NOTHING: &[&str] = &[
     "Volume::promising",
     "Volume::path_of",
     "Volume::recompute_quotas",
+    "Volume::tidy",
 ];
 
 /// Calls of whoever keeps the book, for whom every tenant is there.
@@ -463,6 +465,8 @@ async fn volumes(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
         attack.refused("Session::volume_on", (open(&theirs).await, &theirs), (open(&none).await, &none));
         let place = async |name: &String| ours.session.place(name, "a").await.map(drop);
         attack.refused("Session::place", (place(&theirs).await, &theirs), (place(&none).await, &none));
+        let limit = async |name: &String| ours.session.limit_volume(name, Some(Bandwidth::constant(1))).await;
+        attack.refused("Session::limit_volume", (limit(&theirs).await, &theirs), (limit(&none).await, &none));
         let remove = async |name: &String| ours.session.remove_volume(name).await;
         attack.refused("Session::remove_volume", (remove(&theirs).await, &theirs), (remove(&none).await, &none));
     }
