@@ -279,6 +279,16 @@ def rates(outcome: Outcome, files: int, each: int, size: str) -> dict[str, float
     return {f"{unit}, {s.tool}": amount / sorted(s.seconds)[len(s.seconds) // 2] for s in outcome.series}
 
 
+def make_ready(yard: Yard, place: Place, source: Path, target: Path, task: str) -> None:
+    """Nothing where the files go, and all of them where they come from."""
+    if task == "up":
+        place.empty(yard.root)
+    else:
+        trees.empty(target)
+        fill(place, source)
+    trees.settle(yard.root)
+
+
 def portbook(yard: Yard, tool: peers.Tool, place: Place, source: Path, task: str) -> Contestant:
     book, target = yard.root / "book", yard.root / "arrived"
     url, env = place.url("portbook")
@@ -286,12 +296,7 @@ def portbook(yard: Yard, tool: peers.Tool, place: Place, source: Path, task: str
 
     def before() -> None:
         trees.empty(book)
-        if task == "up":
-            place.empty(yard.root)
-        else:
-            trees.empty(target)
-            fill(place, source)
-        trees.settle(yard.root)
+        make_ready(yard, place, source, target, task)
 
     if task == "quiet":
         before_all = once(lambda: (trees.empty(book), place.empty(yard.root), run(up, env)))
@@ -314,12 +319,7 @@ def plain(yard: Yard, tool: peers.Tool, place: Place, source: Path, size: str, t
     up, down = call(source, url), call(url, target)
 
     def before() -> None:
-        if task == "up":
-            place.empty(yard.root)
-        else:
-            trees.empty(target)
-            fill(place, source)
-        trees.settle(yard.root)
+        make_ready(yard, place, source, target, task)
 
     if task == "quiet":
         near, near_env = place.url("rclone", place.near)
