@@ -144,6 +144,21 @@ pub(crate) async fn an_insert_of_many_rows_comes_through(book: Arc<Book>) {
     assert_eq!(written, [Written::Changed(10_001)]);
     let held = book.ints("SELECT count(*) FROM sync_pin WHERE is_held = ?1", vec![Value::Bool(true)]).await;
     assert_eq!(held, [1000]);
+    // Two of these exist: all of them go in, and those are replaced, within a batch that has written before.
+    let more: Vec<String> = (1..=5000).map(|i| format!("{:05}", 15_000 - i)).collect();
+    let more: Vec<_> = more.iter().map(|n| (n.as_str(), false)).chain([("00007", false)]).collect();
+    let before = pins(t.conduit, t.tenant, &[("a", true)], OnConflict::Fail);
+    let batch = vec![before, pins(t.conduit, t.tenant, &more, OnConflict::Replace { key: 3 })];
+    let written = book.store.write(t.tenant, batch).await.unwrap();
+    assert_eq!(written, [Written::Changed(1), Written::Changed(5001)]);
+    let count = || book.ints("SELECT count(*) FROM sync_pin WHERE is_held = ?1", vec![Value::Bool(true)]);
+    assert_eq!(count().await, [1000], "one more, one fewer");
+    // Rows that fail for another reason take the whole batch with them.
+    let homeless = pins(t.conduit + 1000, t.tenant, &more, OnConflict::Replace { key: 3 });
+    let batch = vec![pins(t.conduit, t.tenant, &[("b", true)], OnConflict::Fail), homeless];
+    assert!(book.store.write(t.tenant, batch).await.is_err());
+    assert_eq!(count().await, [1000]);
+    assert_eq!(book.ints("SELECT count(*) FROM sync_pin", vec![]).await, [15_001]);
 }
 
 pub(crate) async fn queries_of_one_call_see_one_moment(book: Arc<Book>) {

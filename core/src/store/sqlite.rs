@@ -9,7 +9,7 @@ mod upkeep;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -83,35 +83,28 @@ impl SqliteStore {
         let (alive, ended) = ended::channel(1);
         let (write_jobs, written) = channel();
         let (read_jobs, read) = channel();
-        let read = Arc::new(Mutex::new(read));
         let (reading, readers_ended) = channel::<()>();
-        let (others_reading, others_ended) = channel::<()>();
-        // Whoever closes last carries the log into the file: the writer if there was one, else the first reader. Two that
-        // close at once each find the other still there, and neither does. Nothing is ever sent on these channels: they
-        // end when the others have closed their connections.
-        let (mark, mut writer) = (alive.clone(), Opener::new(&path, &options, Role::Writer));
+        // Whoever closes last carries the log into the file: the writer if there was one, else the last reader. Two that
+        // close at once each find the other still there, and neither does. Nothing is ever sent on the channel: it ends
+        // when the readers' connections are closed.
+        let mut writer = Writer { path: path.clone(), options: options.clone(), connection: None };
+        let mark = alive.clone();
         spawn("portbook-writer", move || {
-            run_writer(&mut writer, &written);
+            writer.run(&written);
             let _ = readers_ended.recv();
             drop(writer);
             drop(mark);
         })?;
-        let (mut reader, jobs) = (Opener::new(&path, &options, Role::Reader), Arc::clone(&read));
-        reader.connection = Some(first);
-        spawn("portbook-reader", move || {
-            run_reader(&mut reader, &jobs);
-            let _ = others_ended.recv();
-            drop(reader);
-            drop((reading, alive));
-        })?;
-        for _ in 1..options.readers {
-            let (mut reader, jobs) = (Opener::new(&path, &options, Role::Reader), Arc::clone(&read));
-            let mark = others_reading.clone();
-            spawn("portbook-reader", move || {
-                run_reader(&mut reader, &jobs);
-                drop(reader);
-                drop(mark);
-            })?;
+        let readers = Arc::new(Readers {
+            jobs: Mutex::new(read),
+            idle: Mutex::new(vec![first]),
+            path: path.clone(),
+            options: options.clone(),
+            _closed_before: (reading, alive),
+        });
+        for _ in 0..options.readers.max(1) {
+            let readers = Arc::clone(&readers);
+            spawn("portbook-reader", move || readers.run())?;
         }
         let threads = Threads { writer: write_jobs, reader: read_jobs };
         let (threads, ended) = (Mutex::new(Some(threads)), tokio::sync::Mutex::new(ended));
@@ -191,36 +184,42 @@ fn shut_down() -> Error {
     Error::new(Code::Storage, "use", "the book").because("it has been shut down")
 }
 
-/// A connection that is opened when it is first needed. Each parses the whole schema, which is most of what opening a book
-/// takes, so a book opens with one.
-struct Opener {
+/// The readers' threads, and the connections they share. Each connection parses the whole schema, which is most of what
+/// opening a book takes: a book opens with one, and another is opened only when all are reading.
+struct Readers {
+    jobs: Mutex<Receiver<ReadJob>>,
+    idle: Mutex<Vec<Connection>>,
     path: PathBuf,
     options: SqliteOptions,
-    role: Role,
-    connection: Option<Connection>,
+    /// Dropped after the connections: who waits for these knows that they are closed.
+    _closed_before: (Sender<()>, ended::Sender<()>),
 }
 
-impl Opener {
-    fn new(path: &Path, options: &SqliteOptions, role: Role) -> Self {
-        Self { path: path.to_owned(), options: options.clone(), role, connection: None }
+impl Readers {
+    fn run(&self) {
+        loop {
+            // One reader waits in the channel, the others for the lock.
+            let job = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(job) = job else { return };
+            let idle = self.idle().pop();
+            let connection = match idle {
+                Some(open) => Ok(open),
+                None => open::connect(&self.path, &self.options, Role::Reader),
+            };
+            // A caller that has gone away needs no answer.
+            let _ = match connection {
+                Ok(connection) => {
+                    let rows = read(&connection, &job.statements);
+                    self.idle().push(connection);
+                    job.reply.send(rows)
+                }
+                Err(error) => job.reply.send(Err(error)),
+            };
+        }
     }
 
-    fn get(&mut self) -> Result<&Connection> {
-        let connection = match self.connection.take() {
-            Some(open) => open,
-            None => open::connect(&self.path, &self.options, self.role)?,
-        };
-        Ok(self.connection.insert(connection))
-    }
-}
-
-fn run_reader(connection: &mut Opener, jobs: &Mutex<Receiver<ReadJob>>) {
-    loop {
-        // One reader waits in the channel, the others for the lock.
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        // A caller that has gone away needs no answer.
-        let _ = job.reply.send(connection.get().and_then(|c| read(c, &job.statements)));
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -236,23 +235,40 @@ fn read(connection: &Connection, statements: &[Statement]) -> Result<Vec<Rows>> 
     rows
 }
 
-fn run_writer(connection: &mut Opener, jobs: &Receiver<WriteJob>) {
-    while let Ok(first) = jobs.recv() {
-        let mut group = vec![first];
-        while group.len() < GROUP
-            && let Ok(next) = jobs.try_recv()
-        {
-            group.push(next);
+/// The writer's thread. Its connection is opened for the first write: what only reads does without.
+struct Writer {
+    path: PathBuf,
+    options: SqliteOptions,
+    connection: Option<Connection>,
+}
+
+impl Writer {
+    fn run(&mut self, jobs: &Receiver<WriteJob>) {
+        while let Ok(first) = jobs.recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP
+                && let Ok(next) = jobs.try_recv()
+            {
+                group.push(next);
+            }
+            let (batches, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|j| (j.batch, j.reply)).unzip();
+            let outcomes = match self.connection() {
+                Ok(connection) => commit(connection, &batches),
+                Err(error) => batches.iter().map(|_| Err(error.clone())).collect(),
+            };
+            for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                // A caller that has gone away needs no answer; its batch is committed all the same.
+                let _ = reply.send(outcome);
+            }
         }
-        let (batches, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|j| (j.batch, j.reply)).unzip();
-        let outcomes = match connection.get() {
-            Ok(connection) => commit(connection, &batches),
-            Err(error) => batches.iter().map(|_| Err(error.clone())).collect(),
+    }
+
+    fn connection(&mut self) -> Result<&Connection> {
+        let connection = match self.connection.take() {
+            Some(open) => open,
+            None => open::connect(&self.path, &self.options, Role::Writer)?,
         };
-        for (reply, outcome) in replies.into_iter().zip(outcomes) {
-            // A caller that has gone away needs no answer; its batch is committed all the same.
-            let _ = reply.send(outcome);
-        }
+        Ok(self.connection.insert(connection))
     }
 }
 

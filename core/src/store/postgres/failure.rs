@@ -46,6 +46,11 @@ pub(super) fn lost_a_race(error: &Error) -> bool {
     matches!(state_of(error), Some("40001" | "40P01"))
 }
 
+/// Whether a row with that key exists already.
+pub(super) fn is_taken(error: &Error) -> bool {
+    state_of(error) == Some("23505")
+}
+
 /// Whether the connection is gone, so that it is not known what the server did last.
 pub(super) fn is_lost(error: &Error) -> bool {
     error.code() == Code::Offline
