@@ -54,6 +54,8 @@ class Service:
     rclone: Callable[[Server, int, str], tuple[str, dict[str, str]]]
     # where the files of that directory are
     data: Callable[[Server, str], Path]
+    # It remembers what it has: what is put there behind its back is not seen at once, or only half.
+    keeps_books: bool = False
 
 
 def script(yard: Yard, directory: Path, name: str, *words: str) -> list[str]:
@@ -147,11 +149,11 @@ def beneath(*parts: str) -> Callable[[Server, str], Path]:
 
 
 SERVICES = {
-    "s3": Service(s3, s3_portbook, s3_rclone, beneath("bucket")),
-    "s3-rclone": Service(rclone_s3, s3_portbook, s3_rclone, beneath("bucket")),
+    "s3": Service(s3, s3_portbook, s3_rclone, beneath("bucket"), keeps_books=True),
+    "s3-rclone": Service(rclone_s3, s3_portbook, s3_rclone, beneath("bucket"), keeps_books=True),
     "sftp": Service(sftp, sftp_portbook, sftp_rclone, beneath()),
     "webdav": Service(webdav, webdav_portbook("/dav"), webdav_rclone("/dav", "other"), beneath()),
-    "webdav-rclone": Service(rclone_webdav, webdav_portbook(""), webdav_rclone("", "rclone"), beneath()),
+    "webdav-rclone": Service(rclone_webdav, webdav_portbook(""), webdav_rclone("", "rclone"), beneath(), keeps_books=True),
 }
 
 
@@ -285,7 +287,7 @@ def make_ready(yard: Yard, place: Place, source: Path, target: Path, task: str) 
         place.empty(yard.root)
     else:
         trees.empty(target)
-        fill(place, source)
+        fill(yard, place, source)
     trees.settle(yard.root)
 
 
@@ -301,20 +303,27 @@ def portbook(yard: Yard, tool: peers.Tool, place: Place, source: Path, task: str
     if task == "quiet":
         before_all = once(lambda: (trees.empty(book), place.empty(yard.root), run(up, env)))
         return Contestant("portbook", lambda: up, before_all, must_be_quiet, env, ROUNDS)
-    expected, commands = size_of(source), up if task == "up" else down
+    commands = up if task == "up" else down
+    return Contestant("portbook", lambda: commands, before, arrival(place, source, target, task), env, ROUNDS)
+
+
+def arrival(place: Place, source: Path, target: Path, task: str, share: int = 1) -> Callable[[Run], str | None]:
+    """Whether what was to be carried is there."""
+    expected = size_of(source) // share
 
     def check(_: Run) -> str | None:
         arrived = place.service.data(place.server, place.name) if task == "up" else target
         return None if size_of(arrived) == expected else "not everything has arrived"
 
-    return Contestant("portbook", lambda: commands, before, check, env, ROUNDS)
+    return check
 
 
 def plain(yard: Yard, tool: peers.Tool, place: Place, source: Path, size: str, task: str, far: str, label: str,
           flags: list[str] | None = None) -> Contestant:
     target = yard.root / "arrived"
     url, env = place.url("rclone")
-    some = ["--include", "/d*[05]/**"] if flags is None and is_fifth(size, task, far) else []
+    is_part = flags is None and is_fifth(size, task, far)
+    some = ["--include", "/d*[05]/**"] if is_part else []
     call = lambda a, b: [[tool.program, "--config", "/dev/null", "sync", *(flags or []), *some, a, b]]  # noqa: E731
     up, down = call(source, url), call(url, target)
 
@@ -322,11 +331,11 @@ def plain(yard: Yard, tool: peers.Tool, place: Place, source: Path, size: str, t
         make_ready(yard, place, source, target, task)
 
     if task == "quiet":
-        near, near_env = place.url("rclone", place.near)
-        # It remembers nothing of the address: what is to be there may be brought from nearby, and quickly.
-        fast = [[tool.program, "--config", "/dev/null", "sync", "--transfers", "16", source, near]]
-        before = once(lambda: (place.empty(yard.root), run(fast, near_env)))
-    return Contestant(label, lambda: up if task != "down" else down, before, env=env, rounds=ROUNDS_PEER)
+        # It remembers nothing of the address: what is to be there may be brought from nearby.
+        before = once(lambda: (place.empty(yard.root), copy_near(yard, place, source)))
+        return Contestant(label, lambda: up, before, env=env, rounds=ROUNDS_PEER)
+    check = arrival(place, source, target, task, FIFTH if is_part else 1)
+    return Contestant(label, lambda: up if task == "up" else down, before, check, env, ROUNDS_PEER)
 
 
 def once(work: Callable[[], object]) -> Callable[[], None]:
@@ -340,14 +349,24 @@ def once(work: Callable[[], object]) -> Callable[[], None]:
     return only_once
 
 
-def fill(place: Place, source: Path) -> None:
-    """Has the files on the server, put there behind its back."""
+def fill(yard: Yard, place: Place, source: Path) -> None:
+    """Has the files on the server."""
     data = place.service.data(place.server, place.name)
-    if not data.exists():
-        data.parent.mkdir(parents=True, exist_ok=True)
-        trees.copy(source, data)
-        # Servers that run as somebody else.
-        subprocess.run(["chown", "-R", "--reference", data.parent, data], check=True)
+    if data.exists():
+        return
+    if place.service.keeps_books:
+        copy_near(yard, place, source)
+        return
+    data.parent.mkdir(parents=True, exist_ok=True)
+    trees.copy(source, data)
+    # Servers that run as somebody else.
+    subprocess.run(["chown", "-R", "--reference", data.parent, data], check=True)
+
+
+def copy_near(yard: Yard, place: Place, source: Path) -> None:
+    """Puts the files there by rclone, from nearby and quickly."""
+    url, env = place.url("rclone", place.near)
+    run([[yard.tool("rclone").program, "--config", "/dev/null", "sync", "--transfers", "16", source, url]], env)
 
 
 def size_of(root: Path) -> int:

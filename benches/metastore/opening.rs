@@ -23,10 +23,14 @@ pub(super) async fn measure(place: &Place, pairs: i64) -> Figures {
     let other = open(place).await;
     let beside = rounds(place, tenant, user).await;
     other.shutdown().await;
-    for (names, mut spent) in [
+    let mut measured = vec![
         (["open_session_ms", "open_session_ms_least", "open_session_ms_95th"], alone),
         (["beside_another_ms", "beside_another_ms_least", "beside_another_ms_95th"], beside),
-    ] {
+    ];
+    if let Place::Server(url) = place {
+        measured.push((["connect_ms", "connect_ms_least", "connect_ms_95th"], connects(url).await));
+    }
+    for (names, mut spent) in measured {
         spent.sort_by(f64::total_cmp);
         for (name, at) in names.into_iter().zip([spent.len() / 2, 0, spent.len() * 95 / 100]) {
             figures.insert(name, spent[at]);
@@ -45,6 +49,21 @@ async fn rounds(place: &Place, tenant: TenantId, user: UserId) -> Vec<f64> {
         spent.push(begun.elapsed().as_secs_f64() * 1e3);
         assert_eq!(session.tenant(), tenant);
         book.shutdown().await;
+    }
+    spent
+}
+
+/// What the server takes to start a process for a connection and to answer one question on it: less cannot be had.
+async fn connects(url: &str) -> Vec<f64> {
+    let mut spent = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        client.query("SELECT number FROM portbook.schema_migration", &[]).await.unwrap();
+        spent.push(begun.elapsed().as_secs_f64() * 1e3);
+        drop(client);
+        connection.await.unwrap().unwrap();
     }
     spent
 }

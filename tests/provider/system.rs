@@ -104,6 +104,38 @@ async fn an_unreadable_file_can_get_a_mode() {
     assert_eq!(node.token.mode, Some(0o640));
 }
 
+/// They are written past the page cache where the file system can, in pieces that it takes; ends and holes are none.
+#[tokio::test]
+async fn large_files_arrive_whole_wherever_they_end() {
+    use std::os::unix::fs::FileExt as _;
+    let (a, b, left, right) = roots();
+    let block: Vec<u8> = (0..1_000_003_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for (name, size) in
+        [("even", 64 << 20), ("one", (64 << 20) + 1), ("odd", (70 << 20) - 4097), ("holes", (80 << 20) + 5)]
+    {
+        let file = fs::File::create(a.path().join(name)).unwrap();
+        let mut at = 0_u64;
+        while at < size {
+            let piece = &block[..block.len().min((size - at) as usize)];
+            // Every third block of the last is a hole, and none of its borders is one of the disk.
+            if name != "holes" || (at / block.len() as u64) % 3 != 1 {
+                file.write_all_at(piece, at).unwrap();
+            }
+            at += piece.len() as u64;
+        }
+        file.set_len(size).unwrap();
+        let staged = copied(&left, &right, name, Metadata::default()).await.unwrap();
+        assert_eq!(staged.size, size, "{name}");
+        contract::publish(&right, staged.clone(), Expect::Absent, None).await.unwrap();
+        let same = Command::new("cmp").arg(a.path().join(name)).arg(b.path().join(name)).output().unwrap();
+        assert!(same.status.success(), "{name}: {same:?}");
+        assert_eq!(right.hash(vec![path(name)]).await.remove(0).unwrap().content, staged.content, "{name}");
+        for root in [a.path(), b.path()] {
+            fs::remove_file(root.join(name)).unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn sparse_files_stay_sparse() {
     let (dir, other, left, right) = roots();

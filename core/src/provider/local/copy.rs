@@ -8,6 +8,7 @@
 use std::io::{self, ErrorKind};
 use std::sync::mpsc::{channel, sync_channel};
 
+use super::direct::Writer;
 use super::disk::{Disk, Stat};
 use super::pool::Scratch;
 use super::pump::{Begun, Marks, Piece, Reading, pump, read_full};
@@ -55,15 +56,17 @@ pub(super) fn copy<D: Disk>(
     if from.is_sparse() {
         retry(|| root.disk.set_len(new, stat.size)).map_err(at)?;
     }
+    let step = root.cuts.native.step();
+    let is_large = stat.size >= 2 * step;
+    let mut writer = if is_large { Writer::past(root, new) } else { Writer::through(root, new) };
     let write = |piece: Piece<'_>| match piece {
         Piece::Data { bytes, offset } => {
             pace.take(bytes.len() as u64)?;
-            write_all(root, new, bytes, offset).map_err(at)
+            writer.write(bytes, offset).map_err(at)
         }
         Piece::Hole => pace.check(),
     };
-    let step = root.cuts.native.step();
-    if stat.size < 2 * step {
+    if !is_large {
         return pump(from, to.begun, None, write);
     }
     beside_flushes(root, new, to.path, to.session, step, |marks| pump(from, to.begun, Some(marks), write))

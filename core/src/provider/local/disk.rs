@@ -90,6 +90,9 @@ pub struct Traits {
     pub writable: Writable,
 }
 
+/// What pieces that are written past the page cache are multiples of, in bytes: no disk has larger blocks.
+pub const DIRECT: usize = 4096;
+
 /// An extended attribute: its name and value.
 pub type Attribute = (Vec<u8>, Vec<u8>);
 
@@ -171,6 +174,14 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// The operating system's.
     fn write_at(&self, file: &Self::File, buf: &[u8], offset: u64) -> io::Result<usize>;
+    /// Has what is written to the file go to the disk past the page cache from now on, or through it again. Pieces that go
+    /// past it begin and end at multiples of [`DIRECT`], in the file and in memory.
+    ///
+    /// # Errors
+    /// `Unsupported` where there is no such way, or none that is worth it; the file is then as it was.
+    fn past_cache(&self, _file: &Self::File, _on: bool) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Makes a file's content and attributes durable.
     ///
     /// # Errors

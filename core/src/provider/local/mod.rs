@@ -9,6 +9,7 @@
 //! - a failed effect leaves its item as it was, and no temporary file.
 
 mod copy;
+mod direct;
 mod disk;
 mod flush;
 mod kept;
@@ -38,7 +39,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use futures_util::{FutureExt as _, StreamExt as _};
 
-pub use disk::{Attribute, Disk, Rename, Stat, Traits};
+pub use disk::{Attribute, DIRECT, Disk, Rename, Stat, Traits};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use os::OsDisk;
 pub use portable::{PortableDir, PortableDisk};

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 
+use super::direct::Aligned;
 use super::disk::{Disk, Stat};
 use super::root::{Root, retry, stale};
 use crate::error::{Code, Error, Result};
@@ -117,7 +118,7 @@ pub(super) fn pump<D: Disk>(
         return Ok(ContentHash(*hasher.finalize().as_bytes()));
     }
     std::thread::scope(|scope| {
-        let (send, receive) = sync_channel::<(Arc<Vec<u8>>, bool)>(RING);
+        let (send, receive) = sync_channel::<(Arc<Aligned>, bool)>(RING);
         let (done, is_done) = sync_channel::<()>(RING);
         let hashing = scope.spawn(move || {
             for (buf, mark) in receive {
@@ -132,7 +133,7 @@ pub(super) fn pump<D: Disk>(
             ContentHash(*hasher.finalize().as_bytes())
         });
         let lost = || Error::new(Code::Internal, "hash", from.path).because("the hashing thread stopped");
-        let mut ring: Vec<Arc<Vec<u8>>> = (0..RING).map(|_| Arc::new(Vec::new())).collect();
+        let mut ring: Vec<Arc<Aligned>> = (0..RING).map(|_| Arc::default()).collect();
         let mut turn = 0;
         while let Some((start, data)) = place.next(from)? {
             if turn >= RING {
@@ -141,8 +142,7 @@ pub(super) fn pump<D: Disk>(
             }
             let shared = &mut ring[turn % RING];
             let buf = Arc::get_mut(shared).ok_or_else(lost)?;
-            buf.resize(place.length(start), 0);
-            fill(from, buf, start, data)?;
+            fill(from, buf.fit(place.length(start)), start, data)?;
             let mark = is_mark(place.offset);
             send.send((Arc::clone(shared), mark)).map_err(|_| lost())?;
             take(Piece::new(shared, start, data))?;
