@@ -190,6 +190,16 @@ fn a_failed_sync_is_never_repeated_and_what_it_was_for_is_written_again() {
     }
 }
 
+/// The look at what was just moved fails: it is said to have failed, and is done.
+#[test]
+fn what_was_done_although_its_call_failed_leaves_no_row_that_hangs_nowhere() {
+    let arm = |disk: &FaultDisk<ModelDisk>| {
+        let mut renamed = false;
+        disk.fail_when(move |c| std::mem::replace(&mut renamed, c.op == Op::Rename) && c.op == Op::StatAt, EACCES);
+    };
+    every_story("the look after every rename fails", arm, |_| true);
+}
+
 #[test]
 fn what_a_failed_transfer_could_not_clean_up_is_cleaned_up_by_the_next_run() {
     for name in ["mirror: first run", "mirror: updates", "both: updates"] {

@@ -60,6 +60,8 @@ pub(crate) struct Apply {
     pub(crate) undone: HashSet<i64>,
     /// Directories whose ledger row is missing or stands where it does not belong.
     pub(crate) missing_dirs: HashSet<PairId>,
+    /// Directories in which a row of the ledger stays that was to go: their own rows have to stay above it.
+    pub(crate) kept_dirs: HashSet<PairId>,
     /// Files and links that were moved: what was scanned, what the move left.
     pub(crate) moved: HashMap<Moved, (Node, Node)>,
     /// Directories that were made wider than their originals, with the mode they are to have.
@@ -108,6 +110,7 @@ impl Apply {
         if from.ord >= 0 {
             for planned in reader.failed().await? {
                 self.misses_dir(&planned.change);
+                self.kept_dirs.insert(dir_in_ledger(&planned.change));
                 self.undone.insert(planned.lead.unwrap_or(planned.at.seq));
             }
         }
@@ -350,11 +353,13 @@ impl Apply {
         let mut items = Vec::new();
         let mut full = None;
         let (mut done_items, mut done_bytes) = (0, 0);
+        self.keep_dirs(&outcomes);
         for Outcome { planned, result } in outcomes {
             last = last.max(Some(planned.at));
             let change = &planned.change;
             done_items += 1;
             done_bytes += change.bytes;
+            let result = self.unless_kept(change, result);
             match result.and_then(|done| Ok((outcome::entry(change, &done, self.seen)?, done))) {
                 Ok((entry, done)) => {
                     entries.push(entry);
@@ -414,6 +419,23 @@ impl Apply {
         full.map_or(Ok(()), Err)
     }
 
+    /// Remembers the directories of what failed: its row stays where it is.
+    fn keep_dirs(&mut self, outcomes: &[Outcome]) {
+        let failed = outcomes.iter().filter(|o| o.result.is_err()).map(|o| &o.planned.change);
+        self.kept_dirs.extend(failed.map(dir_in_ledger));
+    }
+
+    /// A directory whose row would go from above another's stays in the ledger, gone as it may be: the next run finds that
+    /// all of it is, and forgets it from below. (A provider may say that it could not remove what it did remove.)
+    fn unless_kept(&mut self, change: &Change, result: Result<Done>) -> Result<Done> {
+        let goes = matches!(change.action, Action::Delete { .. } | Action::Forget);
+        if result.is_ok() && goes && self.kept_dirs.contains(&change.pair) {
+            self.kept_dirs.insert(dir_in_ledger(change));
+            return Err(Error::new(Code::Stale, "forget", &change.path).because("something in it could not be removed"));
+        }
+        result
+    }
+
     async fn list_failure(&mut self, path: &RelPath, error: Error) {
         let failure = ItemFailure { path: path.to_string(), error };
         if self.tally.failures.len() < LISTED_FAILURES {
@@ -443,6 +465,11 @@ impl Apply {
             .collect();
         self.scene.ledger.intend(self.preview, items, self.clock.now()).await
     }
+}
+
+/// The directory in which the ledger has the row of a change until it is done.
+fn dir_in_ledger(change: &Change) -> PairId {
+    change.was.as_ref().map_or(change.parent, |(parent, _)| *parent)
 }
 
 /// What a run begins with.

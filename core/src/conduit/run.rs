@@ -133,7 +133,7 @@ impl Voyage {
         if recover(&self.scene, &*self.conduit.book.store, self.conduit.tenant).await? > 0 {
             self.row.unclean = true;
         }
-        if self.row.unclean {
+        if self.row.unclean || self.row.was_cancelled {
             self.scene.ledger.remove_orphans().await?;
         }
         let Taken { preview, delta, summary, from, extent, seen, begin } = match task {
@@ -212,6 +212,7 @@ impl Voyage {
             tally: Applied::default(),
             undone: Default::default(),
             missing_dirs: Default::default(),
+            kept_dirs: Default::default(),
             narrow: Vec::new(),
             moved: Default::default(),
             kept_intents: Vec::new(),

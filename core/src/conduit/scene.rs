@@ -31,6 +31,8 @@ pub(super) struct Row {
     pub(super) generation: i64,
     pub(super) next_pair: PairId,
     pub(super) unclean: bool,
+    /// The last run was stopped, maybe between the removal of a directory and of what had vanished in it.
+    pub(super) was_cancelled: bool,
     /// When the last run ended, by the clock of then.
     pub(super) ended_at: Option<DateTime<Utc>>,
     pub(super) identities: Sides<Option<String>>,
@@ -43,7 +45,8 @@ impl ConduitInner {
         let statement = Statement::new(
             "SELECT sync_generation, next_pair_id, unclean, source_root_identity, \
              target_root_identity, (SELECT count(*) FROM sync_conflict WHERE conduit_id = ?2 AND resolved_at IS NULL), \
-             last_sync_completed_at FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
+             last_sync_completed_at, (SELECT count(*) FROM sync_generation g WHERE g.tenant_id = ?1 AND g.conduit_id = ?2 \
+             AND g.generation = sync_conduit.sync_generation AND g.status = 'cancelled') FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
             vec![Value::Uuid(self.tenant.0), Value::Int(self.id)],
         );
         let rows = self.book.store.query(self.tenant, statement).await?;
@@ -56,6 +59,7 @@ impl ConduitInner {
             generation: row.int(0)?,
             next_pair: PairId(row.int(1)?),
             unclean: row.int(2)? != 0,
+            was_cancelled: row.int(7)? != 0,
             ended_at,
             identities,
             has_conflicts: row.int(5)? != 0,
