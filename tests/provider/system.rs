@@ -137,6 +137,18 @@ async fn large_files_arrive_whole_wherever_they_end() {
 }
 
 #[tokio::test]
+async fn nothing_lies_beneath_a_file_or_beyond_a_link() {
+    let (dir, outside, place, _) = roots();
+    fs::write(dir.path().join("f"), b"x").unwrap();
+    fs::create_dir(outside.path().join("d")).unwrap();
+    fs::write(outside.path().join("d/x"), b"x").unwrap();
+    symlink(outside.path(), dir.path().join("l")).unwrap();
+    for at in ["f/x", "f/d/x", "l/d", "l/d/x", "no/d/x"] {
+        assert!(place.stat(vec![path(at)]).await.remove(0).unwrap().is_none(), "{at}");
+    }
+}
+
+#[tokio::test]
 async fn sparse_files_stay_sparse() {
     let (dir, other, left, right) = roots();
     let file = fs::File::create(dir.path().join("s")).unwrap();

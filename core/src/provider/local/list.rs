@@ -99,6 +99,11 @@ fn is_no_directory<D: Disk>(root: &Root<D>, path: &RelPath) -> bool {
     matches!(root.look(dir, name), Ok(Some(stat)) if stat.kind != Kind::Dir)
 }
 
+/// Whether what should be a directory above it is something else.
+fn lies_in_no_directory<D: Disk>(root: &Root<D>, path: &RelPath) -> bool {
+    std::iter::successors(path.parent(), RelPath::parent).any(|dir| !dir.is_root() && is_no_directory(root, &dir))
+}
+
 pub(super) fn stat<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, path: &RelPath) -> Result<Option<Node>> {
     let action = "look at";
     let (parent, name) = split(path);
@@ -107,6 +112,8 @@ pub(super) fn stat<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, path: &R
     } else {
         match cursor.dir(parent) {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            // Nothing lies beneath a file, or beyond a link.
+            Err(_) if lies_in_no_directory(root, path) => Ok(None),
             Err(e) => Err(e),
             Ok(dir) => root.look(dir, name),
         }
