@@ -14,6 +14,7 @@ mod lease;
 mod native;
 mod outcome;
 mod pipeline;
+mod place;
 mod plan;
 mod process;
 mod recover;
@@ -31,8 +32,9 @@ use std::time::Duration;
 
 pub use crate::delta::MaxDelete;
 pub use conflict::{Choice, Conflict, Inspection};
-pub use connect::{ConduitOptions, Place};
+pub use connect::ConduitOptions;
 pub use filter::Filters;
+pub use place::{Place, VolumeAt};
 pub use selection::{Pin, SelectionRule};
 pub use upkeep::Upkeep;
 pub use verify::{Difference, VerifyOptions, VerifyReport};
