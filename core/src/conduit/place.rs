@@ -23,6 +23,16 @@ pub enum Place {
         provider: Arc<dyn Provider>,
     },
     /// A directory of a saved volume; see [`Session::place`](crate::Session::place).
+    ///
+    /// The rules of the volume hold for what runs carry. Each file that a run has put there, or has found there, has a row of
+    /// `files` at its storage path (the volume's `default_prefix`, the path of the place, the path of the file), of the user
+    /// who ran it; the row changes, moves and goes with the file. It counts for the quotas of the volume, the user and the
+    /// app. What there is no room for fails with the code `quota`, and the rest is carried. Where the volume keeps versions,
+    /// what a run overwrites becomes one.
+    ///
+    /// Directories and links have no rows. A file whose path is not UTF-8, or has more than 2,048 bytes from the volume's root,
+    /// is carried like any other, and has no row: it does not count and gets no versions. One that is given such a path by a
+    /// move of its directory is marked as deleted, and gets a row again when it is edited under another.
     Volume {
         /// The volume.
         volume: VolumeId,
