@@ -173,8 +173,7 @@ impl Session {
     }
 
     /// Sets how fast bytes may pass to and from a saved volume, whoever of this process carries them: runs of conduits that end
-    /// on it, and [`Volume`]s opened from now on. None: as fast as they can. A directory of this machine is limited where it is
-    /// used as a [`Volume`] alone.
+    /// on it, and [`Volume`]s opened from now on. None: as fast as they can.
     ///
     /// # Errors
     /// `not_found`; `stale` when its row was changed meanwhile.

@@ -125,7 +125,7 @@ fn a_shared_content_is_purged_or_not(world: &World) {
 }
 
 /// The book's store once more. Its connections die with the book that is opened on it.
-fn store(world: &World) -> Arc<dyn Store> {
+pub fn store(world: &World) -> Arc<dyn Store> {
     if !world.at.starts_with("postgres") {
         return Arc::new(SqliteStore::open(&world.at, SqliteOptions::default()).unwrap());
     }

@@ -1,5 +1,9 @@
 //! The files of volumes as a host uses them, on a book of each engine.
 
+mod carried;
+mod carried_afar;
+mod carried_rules;
+mod counting;
 mod crash;
 mod drivers;
 #[path = "../lib/engine/frozen.rs"]

@@ -1,8 +1,6 @@
 //! Places that are saved: what is read back is what was saved, and what lets one in is sealed.
 
-use std::sync::Arc;
-
-use portbook::conduit::Place;
+use portbook::conduit::{ConduitOptions, Place};
 use portbook::model::{FtpEndpoint, HttpEndpoint, S3Bucket, S3Credential, Table};
 use portbook::provider::{Access, Address};
 use portbook::table::Filter;
@@ -15,6 +13,7 @@ claims! {
     what_cannot_be_saved_leaves_nothing
     a_directory_is_saved_once_it_is_there
     a_path_leads_out_of_no_volume
+    directories_of_volumes_stay_apart_and_approved
 }
 
 fn access(user: Option<&str>, password: Option<&str>) -> Access {
@@ -84,7 +83,8 @@ fn a_place_comes_back_as_it_was_saved(world: &World) {
             };
             let prefix = if text.starts_with("s3") { "photos/" } else { "" };
             assert_eq!((volume, path), (id, format!("{prefix}a/b")));
-            assert_eq!(*at, (address.join("a/b"), as_read(&address, &access)), "{text}");
+            assert_eq!(at.directory(), None);
+            assert_eq!(at.remote(), Some(&(address.join("a/b"), as_read(&address, &access))), "{text}");
         }
     }
     let listed = wait(world.session.volumes()).unwrap();
@@ -120,10 +120,13 @@ fn a_directory_is_saved_once_it_is_there(world: &World) {
     let path = world.dir.path().canonicalize().unwrap().join("photos");
     assert_eq!(wait(world.session.save_directory("photos", &path)).unwrap_err().code(), Code::NotFound);
     std::fs::create_dir(&path).unwrap();
-    wait(world.session.save_directory("photos", &path)).unwrap();
+    let id = wait(world.session.save_directory("photos", &path)).unwrap();
     wait(world.session.save_directory("the same", &path)).unwrap();
-    let Place::Local(at) = wait(world.session.place("photos", "2026")).unwrap() else { panic!() };
-    assert_eq!(at, path.join("2026"));
+    let Place::Volume { volume, path: within, at } = wait(world.session.place("photos", "/2026/")).unwrap() else {
+        panic!()
+    };
+    assert_eq!((volume, within.as_str()), (id, "2026"));
+    assert_eq!((at.directory(), at.remote()), (Some(&*path.join("2026")), None));
     wait(world.session.remove_volume("photos")).unwrap();
     assert!(wait(world.session.place("the same", "")).is_ok());
 }
@@ -135,5 +138,37 @@ fn a_path_leads_out_of_no_volume(world: &World) {
         assert_eq!(wait(world.session.place("server", path)).err().unwrap().code(), Code::Invalid, "{path}");
     }
     let Place::Volume { at, .. } = wait(world.session.place("server", "")).unwrap() else { panic!() };
-    assert_eq!(Arc::unwrap_or_clone(at).0.to_string(), "sftp://me@host/srv");
+    assert_eq!(at.to_string(), "sftp://me@host/srv");
+}
+
+/// Directories of volumes and bare ones are held against each other, links resolved.
+fn directories_of_volumes_stay_apart_and_approved(world: &World) {
+    let root = world.dir.path().canonicalize().unwrap().join("shared");
+    let outside = world.dir.path().canonicalize().unwrap().join("outside");
+    for dir in [&root, &root.join("a"), &outside] {
+        std::fs::create_dir(dir).unwrap();
+    }
+    std::os::unix::fs::symlink(&outside, root.join("out")).unwrap();
+    std::os::unix::fs::symlink(root.join("a"), root.join("in")).unwrap();
+    wait(world.session.save_directory("one", &root)).unwrap();
+    wait(world.session.save_directory("two", &root)).unwrap();
+    let place = |volume: &str, path: &str| wait(world.session.place(volume, path)).unwrap();
+    let connect = |source: Place, target: Place| {
+        wait(world.session.connect(source, target, ConduitOptions::default())).map(|_| ()).map_err(|e| e.code())
+    };
+    let local = |path: &str| Place::Local(root.join(path));
+    let together = [
+        (place("one", ""), local("a")),
+        (local("a"), place("one", "")),
+        (place("one", "a"), place("two", "a")),
+        (place("one", ""), place("two", "a")),
+        (place("one", "in"), local("a")),
+        (place("one", "a/b"), place("one", "a")),
+    ];
+    for (source, target) in together {
+        assert_eq!(connect(source, target), Err(Code::Invalid));
+    }
+    assert_eq!(connect(place("one", "out"), place("one", "a")), Err(Code::Permission), "a link leads out of it");
+    connect(place("one", "in"), place("two", "b")).unwrap();
+    connect(place("one", "a"), Place::Local(outside)).unwrap();
 }

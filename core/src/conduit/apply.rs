@@ -10,32 +10,28 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::delta::{Action, Change, ChangeKind, Expect, SkipReason, Step};
+use crate::delta::{Action, Change, Expect, SkipReason, Step};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Node, PairId, PreviewId, RelPath, Side, Sides, TenantId};
 use crate::operation::clock::{Clock, timestamp};
 use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::operation::progress::Meter;
-use crate::operation::run::{AppliedItem, Counts, ItemFailure, Reporter, RunEvent};
+use crate::operation::run::{Counts, ItemFailure, Reporter};
 use crate::operation::scheduler::Share;
 use crate::provider::{NativeSource, Pace, Trash};
-use crate::store::{Store, Write};
+use crate::store::Store;
 
 use super::baseline::IntentItem;
 use super::conflict;
+use super::ends::Ends;
 use super::journal::Journal;
 use super::lease::Lease;
-use super::outcome::{self, Done, Outcome, Seen};
+use super::outcome::{Done, Outcome, Seen};
 use super::pipeline::{self, Pipeline};
+use super::record::Closing;
 use super::recover;
 use super::scene::Scene;
 use super::structure::{Moved, hangs_nowhere};
-
-/// Failures that a report lists; the book has all of them.
-const LISTED_FAILURES: usize = 100;
-
-/// How often the progress row in the book is written at most.
-const PROGRESS_ROW_EVERY: Duration = Duration::from_secs(1);
 
 /// A run that applies a preview.
 pub(crate) struct Apply {
@@ -43,6 +39,8 @@ pub(crate) struct Apply {
     pub(crate) tenant: TenantId,
     pub(crate) preview: PreviewId,
     pub(crate) scene: Scene,
+    /// The sides that are saved volumes.
+    pub(crate) ends: Ends,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) lease: Arc<Lease>,
@@ -214,7 +212,7 @@ impl Apply {
             let mut outcomes = Vec::new();
             let batch = self.ready(batch, &mut outcomes);
             if !outcomes.is_empty() {
-                self.commit(Vec::new(), outcomes).await?;
+                self.commit(Closing::default(), outcomes).await?;
             }
             if !batch.is_empty() {
                 pipeline.push(self, side, batch).await?;
@@ -257,7 +255,7 @@ impl Apply {
             }
         }
         self.flush(&outcomes).await?;
-        self.commit(Vec::new(), outcomes).await
+        self.commit(Closing::default(), outcomes).await
     }
 
     async fn look(&self, side: Side, change: &Change) -> Result<Option<Node>> {
@@ -274,24 +272,26 @@ impl Apply {
             if items.is_empty() {
                 continue;
             }
+            let kept = self.kept_when_deleted(side, &items).await?;
             let requests = items.iter().map(|p| Trash {
                 path: p.change.path_on(side).clone(),
                 expect: p.change.expect[side].clone(),
-                label: self.label.clone(),
+                label: kept.label_of(p.change.path_on(side)).unwrap_or(&self.label).to_owned(),
             });
-            let results = self.scene.sides[side].trash(requests.collect()).await;
+            let mut results = self.scene.sides[side].trash(requests.collect()).await;
+            self.keep_deleted(side, &kept, &items, &mut results).await;
             let done = |r: Result<()>| r.map(|()| Done::default());
             outcomes.extend(items.into_iter().zip(results).map(|(planned, r)| Outcome { planned, result: done(r) }));
         }
         self.flush(&outcomes).await?;
-        self.commit(Vec::new(), outcomes).await
+        self.commit(Closing::default(), outcomes).await
     }
 
     async fn record(&mut self, page: Vec<Planned>) -> Result<()> {
         let mut outcomes = Vec::new();
         // Every change of this step is one for the ledger alone.
         self.ready(page, &mut outcomes);
-        self.commit(Vec::new(), outcomes).await
+        self.commit(Closing::default(), outcomes).await
     }
 
     /// What is shown and not applied: unreadable items are failures, clashes wait for a person.
@@ -343,107 +343,6 @@ impl Apply {
         Ok(())
     }
 
-    /// One transaction: ledger rows, failures, the removal of the intent, the position in the plan.
-    /// `closing` is what the outcomes bring to an end.
-    pub(super) async fn commit(&mut self, closing: Vec<Write>, outcomes: Vec<Outcome>) -> Result<()> {
-        self.seen.look_at_clock(timestamp(self.clock.now()), self.clock.elapsed());
-        let mut entries = Vec::with_capacity(outcomes.len());
-        let mut writes = Vec::new();
-        let mut last = None;
-        let mut items = Vec::new();
-        let mut full = None;
-        let (mut done_items, mut done_bytes) = (0, 0);
-        self.keep_dirs(&outcomes);
-        for Outcome { planned, result } in outcomes {
-            last = last.max(Some(planned.at));
-            let change = &planned.change;
-            done_items += 1;
-            done_bytes += change.bytes;
-            let result = self.unless_kept(change, result);
-            match result.and_then(|done| Ok((outcome::entry(change, &done, self.seen)?, done))) {
-                Ok((entry, done)) => {
-                    entries.push(entry);
-                    self.tally.bytes += done.bytes;
-                    if planned.lead.is_none() {
-                        self.tally.counts.add(change.kind, 1);
-                        if self.reporter.is_listened_to() && change.kind != ChangeKind::Unchanged {
-                            let path = change.path.to_string();
-                            items.push(AppliedItem { path, kind: change.kind, bytes: done.bytes });
-                        }
-                    }
-                }
-                // What comes after it failed for the same reason: the run ends, and the next one carries it.
-                Err(error) if error.code() == Code::Quota && full.is_some() => {
-                    self.misses_dir(change);
-                    self.undone.insert(planned.lead.unwrap_or(planned.at.seq));
-                    writes.push(self.journal.outcome(self.preview, planned.at, &error));
-                }
-                Err(error) => {
-                    // One decision is one failure, however many of its parts could not be carried out.
-                    self.misses_dir(change);
-                    if self.undone.insert(planned.lead.unwrap_or(planned.at.seq)) {
-                        self.tally.counts.failed += 1;
-                        self.tally.stale += u64::from(error.code() == Code::Stale);
-                    }
-                    writes.push(self.journal.failed(change, &error));
-                    writes.push(self.journal.outcome(self.preview, planned.at, &error));
-                    if error.code() == Code::Quota {
-                        full = Some(error.clone());
-                    }
-                    self.list_failure(&change.path, error).await;
-                }
-            }
-        }
-        writes.extend(self.scene.ledger.writes(entries).await?);
-        writes.extend(closing);
-        if let Some(at) = last.filter(|at| *at > self.reached) {
-            self.reached = at;
-            writes.push(self.journal.position(self.preview, at));
-        }
-        self.meter.add(done_items, done_bytes);
-        let now = self.clock.elapsed();
-        let progress = self.meter.read(now);
-        if now.saturating_sub(self.progress_written) >= PROGRESS_ROW_EVERY {
-            self.progress_written = now;
-            writes.push(self.journal.progress(&progress, self.tally.counts.failed + self.failed_before));
-        }
-        if !writes.is_empty() {
-            self.store.write(self.tenant, writes).await?;
-            self.watched.notify_waiters();
-        }
-        self.reporter.progress(progress);
-        if !items.is_empty() {
-            self.reporter.fact(RunEvent::Applied(items)).await;
-        }
-        // Nothing else will fit either: end the run with the one clear error rather than fail every item.
-        full.map_or(Ok(()), Err)
-    }
-
-    /// Remembers the directories of what failed: its row stays where it is.
-    fn keep_dirs(&mut self, outcomes: &[Outcome]) {
-        let failed = outcomes.iter().filter(|o| o.result.is_err()).map(|o| &o.planned.change);
-        self.kept_dirs.extend(failed.map(dir_in_ledger));
-    }
-
-    /// A directory whose row would go from above another's stays in the ledger, gone as it may be: the next run finds that
-    /// all of it is, and forgets it from below. (A provider may say that it could not remove what it did remove.)
-    fn unless_kept(&mut self, change: &Change, result: Result<Done>) -> Result<Done> {
-        let goes = matches!(change.action, Action::Delete { .. } | Action::Forget);
-        if result.is_ok() && goes && self.kept_dirs.contains(&change.pair) {
-            self.kept_dirs.insert(dir_in_ledger(change));
-            return Err(Error::new(Code::Stale, "forget", &change.path).because("something in it could not be removed"));
-        }
-        result
-    }
-
-    async fn list_failure(&mut self, path: &RelPath, error: Error) {
-        let failure = ItemFailure { path: path.to_string(), error };
-        if self.tally.failures.len() < LISTED_FAILURES {
-            self.tally.failures.push(failure.clone());
-        }
-        self.reporter.fact(RunEvent::Failed(failure)).await;
-    }
-
     /// The tag of the temporary name of a planned transfer: the same again when the plan is resumed.
     pub(super) fn tag(&self, planned: &Planned) -> String {
         let id = self.preview.0.as_u128() as u64;
@@ -468,7 +367,7 @@ impl Apply {
 }
 
 /// The directory in which the ledger has the row of a change until it is done.
-fn dir_in_ledger(change: &Change) -> PairId {
+pub(super) fn dir_in_ledger(change: &Change) -> PairId {
     change.was.as_ref().map_or(change.parent, |(parent, _)| *parent)
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
 use crate::ledger::{IntentKind, Ledger, NewIntent, PairKey};
@@ -71,6 +72,17 @@ pub(crate) enum IntentItem {
         /// Where it was.
         from: RelPath,
     },
+    /// What is overwritten may be on its way to what a volume keeps.
+    Kept {
+        /// The side of the *conduit*.
+        side: Side,
+        /// What is overwritten.
+        target: RelPath,
+        /// The version that it becomes.
+        version: Uuid,
+        /// Where it is in the trash of the place until then.
+        label: String,
+    },
 }
 
 /// Intents of a run that did not end.
@@ -104,6 +116,24 @@ impl Baseline {
             found.iter_mut().for_each(turn);
         }
         Ok(found)
+    }
+
+    /// Where each side has the items of these rows, as the ledger says; none where it has no such row (any more).
+    pub(crate) async fn paths(&self, keys: &[PairKey]) -> Result<Vec<Option<Sides<RelPath>>>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pairs = self.ledger.pair_by_key(keys).await?;
+        let mut dirs: Vec<PairId> = pairs.iter().flatten().map(|pair| pair.parent).collect();
+        dirs.sort_unstable();
+        dirs.dedup();
+        let above = self.ledger.paths_of(&dirs).await?;
+        let path = |pair: Pair| {
+            let above = above.get(dirs.binary_search(&pair.parent).ok()?)?.as_ref()?;
+            let on = |side: Side| above[side].join(pair.name_on(side));
+            Some(Sides::new(on(self.side(Side::Left)), on(self.side(Side::Right))))
+        };
+        Ok(pairs.into_iter().map(|pair| pair.and_then(path)).collect())
     }
 
     fn side(&self, side: Side) -> Side {
@@ -239,6 +269,9 @@ impl Baseline {
                 IntentItem::Swap { side: self.side(side), temporary, from, to, ident, holder }
             }
             IntentItem::Aside { side, aside, from } => IntentItem::Aside { side: self.side(side), aside, from },
+            IntentItem::Kept { side, target, version, label } => {
+                IntentItem::Kept { side: self.side(side), target, version, label }
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Finding or making the conduit of two places.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -8,112 +7,17 @@ use uuid::Uuid;
 use crate::book::BookInner;
 use crate::delta::{Limits, MaxDelete};
 use crate::error::{Code, Error, Result};
-use crate::model::shown;
-use crate::model::{
-    self, ConduitId, ConflictPolicy, NameClash, Side, Sides, SyncMode, TenantId, UserId, Verify, VolumeId,
-};
+use crate::model::{self, ConduitId, ConflictPolicy, NameClash, Side, Sides, SyncMode, TenantId, UserId, Verify};
 use crate::operation::clock::micros;
-use crate::provider::local::Local;
-use crate::provider::{Access, Address, Bandwidth, Provider};
+use crate::provider::Bandwidth;
 use crate::store::{Record, Statement, Value, Write, select};
 
 use super::filter::Filters;
+use super::place::{Place, apart};
 use super::{Conduit, ConduitInner};
 
 /// Bytes in a megabit, the unit of `sync_conduit.bandwidth_limit_mbps`.
 const MEGABIT: u64 = 125_000;
-
-/// One end of a conduit.
-#[derive(Clone)]
-pub enum Place {
-    /// A directory of this machine.
-    Local(PathBuf),
-    /// A provider that the host brings. `key` names its root in the book and must be the same every time.
-    Provider {
-        /// Names the root in the book.
-        key: String,
-        /// The provider.
-        provider: Arc<dyn Provider>,
-    },
-    /// A directory of a saved volume; see [`Session::place`](crate::Session::place).
-    Volume {
-        /// The volume.
-        volume: VolumeId,
-        /// The path there, components separated by `/`; empty for its root.
-        path: String,
-        /// Where that is, and what lets one in.
-        at: Arc<(Address, Access)>,
-    },
-    /// A directory behind a URL. It is opened when it is needed, and made when it is a target that does not exist.
-    Remote(Arc<(Address, Access)>),
-}
-
-impl From<(Address, Access)> for Place {
-    fn from(at: (Address, Access)) -> Self {
-        Self::Remote(Arc::new(at))
-    }
-}
-
-impl Place {
-    /// How it is shown.
-    pub(crate) fn display(&self) -> String {
-        match self {
-            Self::Local(path) => shown(path),
-            Self::Provider { provider, .. } => provider.display(),
-            Self::Volume { at, .. } | Self::Remote(at) => at.0.to_string(),
-        }
-    }
-
-    /// What names it in the book, as bytes.
-    fn key(&self) -> Vec<u8> {
-        match self {
-            Self::Local(path) => path.as_os_str().as_encoded_bytes().to_vec(),
-            Self::Provider { key, .. } => key.as_bytes().to_vec(),
-            Self::Volume { path, .. } => path.as_bytes().to_vec(),
-            Self::Remote(at) => at.0.key(&at.1).into_bytes(),
-        }
-    }
-
-    /// The volume that its key is a path on; none for a URL or a host's own provider.
-    fn volume(&self, local: Uuid) -> Option<Uuid> {
-        match self {
-            Self::Local(_) => Some(local),
-            Self::Provider { .. } | Self::Remote(_) => None,
-            Self::Volume { volume, .. } => Some(volume.0),
-        }
-    }
-
-    /// The place by its canonical path, symbolic links resolved. A last component that does not exist stays as it is.
-    pub(crate) fn canonical(self) -> Result<Self> {
-        let Self::Local(path) = self else { return Ok(self) };
-        let show = shown(&path);
-        let not_a_directory = || Error::new(Code::Invalid, "use", &show).because("it is not a directory");
-        let failed = |e: std::io::Error| match e.kind() {
-            std::io::ErrorKind::NotADirectory => not_a_directory(),
-            _ => Error::io("find the directory", &show, e),
-        };
-        let found = match path.canonicalize() {
-            Ok(found) => {
-                if !found.is_dir() {
-                    return Err(not_a_directory());
-                }
-                found
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                if path.is_symlink() {
-                    return Err(Error::new(Code::NotFound, "use", &show).because("it is a link that leads nowhere"));
-                }
-                let absolute = std::path::absolute(&path).map_err(failed)?;
-                let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
-                    return Err(failed(e));
-                };
-                parent.canonicalize().map_err(failed)?.join(name)
-            }
-            Err(e) => return Err(failed(e)),
-        };
-        Ok(Self::Local(found))
-    }
-}
 
 /// What a conduit does. Asked for anew each time; the conduit remembers what was asked last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,39 +136,6 @@ async fn remembered(book: &BookInner, tenant: TenantId, id: i64) -> Result<Condu
         transfers: u32::try_from(row.parallel_transfers).unwrap_or(1).max(1),
         bandwidth: bandwidth(&row)?,
     })
-}
-
-/// Neither root may lie within the other: a run would carry what it makes.
-fn apart(places: &Sides<Place>) -> Result<()> {
-    let refuse = |reason: &str| {
-        let both = format!("{} and {}", places.left.display(), places.right.display());
-        Err(Error::new(Code::Invalid, "sync", both)
-            .because(reason)
-            .advise("name two directories apart from each other"))
-    };
-    let (is_same, is_inside, is_around) = match (&places.left, &places.right) {
-        (Place::Local(left), Place::Local(right)) => (left == right, right.starts_with(left), left.starts_with(right)),
-        (left, right) if left.volume(Uuid::nil()) == right.volume(Uuid::nil()) => {
-            let (left, right) = (left.key(), right.key());
-            (left == right, lies_in(&right, &left), lies_in(&left, &right))
-        }
-        _ => return Ok(()),
-    };
-    if is_same {
-        refuse("source and target are the same directory")
-    } else if is_inside {
-        refuse("the target lies inside the source")
-    } else if is_around {
-        refuse("the source lies inside the target")
-    } else {
-        Ok(())
-    }
-}
-
-/// Whether a key names a directory beneath that of another key of the same volume, or of a URL.
-fn lies_in(key: &[u8], root: &[u8]) -> bool {
-    let root = root.strip_suffix(b"/").unwrap_or(root);
-    root.is_empty() || key.strip_prefix(root).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
 /// The volume of this machine's directories: driver `local`, rooted at `/`.
@@ -435,25 +306,5 @@ fn parse_max_delete(text: &str) -> Option<MaxDelete> {
     match text.strip_suffix('%') {
         Some(share) => share.parse().ok().filter(|share| *share <= 100).map(MaxDelete::Percent),
         None => text.parse().ok().map(MaxDelete::Count),
-    }
-}
-
-/// Opens one end. A target that does not exist yet is made when `create` says so, and empty otherwise.
-pub(crate) async fn open(place: &Place, create: bool, threads: u32) -> Result<Option<Arc<dyn Provider>>> {
-    match place {
-        Place::Provider { provider, .. } => Ok(Some(provider.clone())),
-        Place::Volume { at, .. } | Place::Remote(at) => match at.0.open_root(&at.1).await? {
-            None if create => at.0.make_root(&at.1).await.map(Some),
-            opened => Ok(opened),
-        },
-        Place::Local(path) => {
-            if !path.exists() {
-                if !create {
-                    return Ok(None);
-                }
-                std::fs::create_dir(path).map_err(|e| Error::io("make the directory", shown(path), e))?;
-            }
-            Ok(Some(Arc::new(Local::open_threads(path, threads as usize)?)))
-        }
     }
 }

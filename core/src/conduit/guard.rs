@@ -8,7 +8,8 @@ use crate::operation::preview::Guard;
 use crate::provider::RootIdentity;
 
 use super::ApplyOptions;
-use super::connect::{ConduitOptions, Place};
+use super::connect::ConduitOptions;
+use super::place::Place;
 
 /// What the guards look at.
 pub(crate) struct Question<'a> {
@@ -99,7 +100,7 @@ fn plan(question: &Question<'_>) -> Vec<Guard> {
 /// A target that was there at the last run and is gone is not made anew without a word. True: it is gone, and the word
 /// was given.
 pub(crate) fn vacancy(before: &Sides<Option<String>>, target: &Place, options: &ApplyOptions) -> Result<bool> {
-    let Place::Local(path) = target else { return Ok(false) };
+    let Some(path) = target.directory() else { return Ok(false) };
     if before.right.is_none() || path.exists() {
         return Ok(false);
     }

@@ -7,6 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Held, Kind, Name, Node, Pair, PairId, RelPath, Side, Sides, Timestamp};
 use crate::operation::plan::Planned;
+use crate::volume::Kept;
 
 /// A planned change after its effect.
 pub(crate) struct Outcome {
@@ -23,6 +24,8 @@ pub(crate) struct Done {
     pub(crate) content: Option<ContentHash>,
     /// Bytes that were carried.
     pub(crate) bytes: u64,
+    /// What was overwritten, where the volume keeps that.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// What the ledger is to do for a change that was done.

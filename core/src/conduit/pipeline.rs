@@ -23,6 +23,8 @@ use crate::store::Write;
 
 use super::apply::Apply;
 use super::outcome::{Done, Outcome};
+use super::record::Closing;
+use super::rules::Promise;
 use super::transfer::Session;
 
 /// Items in one batch: enough that a flush is shared by many, few enough that little is done again after a crash.
@@ -51,18 +53,19 @@ struct StagedBatch {
     _room: Option<Held>,
     intents: Vec<i64>,
     items: Vec<StagedItem>,
+    promise: Promise,
 }
 
-struct StagedItem {
-    planned: Planned,
-    result: Result<Staged>,
+pub(super) struct StagedItem {
+    pub(super) planned: Planned,
+    pub(super) result: Result<Staged>,
     /// Of a large file.
-    session: Option<i64>,
+    pub(super) session: Option<i64>,
 }
 
 /// A batch that was renamed into place.
 struct PublishedBatch {
-    closing: Vec<Write>,
+    closing: Closing,
     side: Side,
     outcomes: Vec<Outcome>,
 }
@@ -127,6 +130,11 @@ pub(super) struct Pipeline {
 impl Pipeline {
     /// Takes in one more batch: stages it while the batches before it move one stage on.
     pub(super) async fn push(&mut self, apply: &mut Apply, side: Side, batch: Vec<Planned>) -> Result<()> {
+        let (promise, batch) = apply.promise(side, batch).await?;
+        if batch.is_empty() {
+            self.drain(apply).await?;
+            return apply.commit(promise.into_closing(Vec::new()), Vec::new()).await;
+        }
         let room = self.room(apply, side, &batch).await?;
         let begun = if are_large(apply, side, &batch) {
             let mut sessions = Vec::with_capacity(batch.len());
@@ -137,7 +145,7 @@ impl Pipeline {
         } else {
             Begun::Small(apply.intend_staging(side, &batch).await?)
         };
-        let (staged, flushed) = join!(stage(apply, side, begun, room, batch), self.flush(apply));
+        let (staged, flushed) = join!(stage(apply, side, begun, room, promise, batch), self.flush(apply));
         if apply.reporter.control.is_cancelled() {
             // What was staged before is brought home; this batch is left for the next run.
             let forget = staged.intents.iter().map(|intent| apply.scene.ledger.remove_intent(*intent)).collect();
@@ -247,19 +255,26 @@ fn are_large(apply: &Apply, side: Side, batch: &[Planned]) -> bool {
     batch.iter().all(|planned| apply.is_resumable(side, planned))
 }
 
-async fn stage(apply: &Apply, side: Side, begun: Begun, room: Held, batch: Vec<Planned>) -> StagedBatch {
+async fn stage(
+    apply: &Apply,
+    side: Side,
+    begun: Begun,
+    room: Held,
+    promise: Promise,
+    batch: Vec<Planned>,
+) -> StagedBatch {
     match begun {
         Begun::Small(intent) => {
             let items = stage_small(apply, side, room.bytes(), batch).await;
             let holds = apply.scene.sides[side].capabilities().staged_bytes.is_some();
-            StagedBatch { side, _room: holds.then_some(room), intents: vec![intent], items }
+            StagedBatch { side, _room: holds.then_some(room), intents: vec![intent], items, promise }
         }
         Begun::Large(sessions) => {
             let intents = sessions.iter().map(|session| session.intent).collect();
             let each = room.bytes() / batch.len().max(1) as u64;
             let staging =
                 batch.into_iter().zip(sessions).map(|(planned, s)| stage_large(apply, side, each, planned, s));
-            StagedBatch { side, _room: None, intents, items: join_all(staging).await }
+            StagedBatch { side, _room: None, intents, items: join_all(staging).await, promise }
         }
     }
 }
@@ -309,10 +324,13 @@ async fn discard(apply: &Apply, batch: StagedBatch) {
     if !staged.is_empty() {
         let _ = apply.scene.sides[batch.side].discard_staged(staged).await;
     }
+    batch.promise.give_back().await;
 }
 
-async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
+async fn publish(apply: &Apply, mut batch: StagedBatch) -> PublishedBatch {
     let side = batch.side;
+    let mut versions = apply.begin_versions(side, &batch.promise, &mut batch.items).await;
+    batch.intents.extend(versions.intent);
     let requests: Vec<Publish> = batch
         .items
         .iter()
@@ -320,11 +338,14 @@ async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
             let staged = result.as_ref().ok()?.clone();
             let archive = matches!(planned.change.action, Action::Transfer { archive: true, .. });
             let expect = planned.change.expect[side].clone();
-            Some(Publish { staged, expect, archive: archive.then(|| apply.label.clone()) })
+            let label = versions.label_of(&staged.target).or(archive.then_some(&apply.label));
+            Some(Publish { archive: label.cloned(), staged, expect })
         })
         .collect();
-    let mut results = apply.scene.sides[side].publish(requests).await.into_iter();
-    let mut refused = Vec::new();
+    let published = apply.scene.sides[side].publish(requests).await;
+    let mut kept = apply.keep_versions(side, &versions, &batch.items, &published).await;
+    let mut results = published.into_iter();
+    let mut refused = std::mem::take(&mut versions.unwanted);
     let mut ended = Vec::new();
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for StagedItem { planned, result, session } in batch.items {
@@ -336,7 +357,8 @@ async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
                 if node.as_ref().is_err_and(|e| !is_kept(e)) {
                     refused.push((staged.target.clone(), staged.tag.clone()));
                 }
-                node.map(|node| done(side, staged, node))
+                let kept = kept.remove(&staged.target).transpose();
+                node.and_then(|node| Ok(Done { kept: kept?, ..done(side, staged, node) }))
             }
             Err(error) => {
                 // What a session owns is left to the run that continues it.
@@ -358,7 +380,7 @@ async fn publish(apply: &Apply, batch: StagedBatch) -> PublishedBatch {
         closing.extend(batch.intents.into_iter().map(|intent| ledger.remove_intent(intent)));
         closing.extend(ended.into_iter().map(|id| ledger.rows().end_transfer(id)));
     }
-    PublishedBatch { closing, side, outcomes }
+    PublishedBatch { closing: batch.promise.into_closing(closing), side, outcomes }
 }
 
 /// Removes what was not published, for good: its intent goes next. (Staging that failed cleans up as far as it can.)

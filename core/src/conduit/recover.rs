@@ -1,7 +1,7 @@
 //! What a run that did not end has left behind is tidied before the next one looks at the places.
 //!
-//! Temporary files are discarded, but for those that the session of a large file owns; an item caught in the middle of a swap is brought to a visible name. What was
-//! published and not recorded needs nothing here: the scan finds it equal on both sides and adopts it.
+//! Temporary files are discarded, but for those that the session of a large file owns; an item caught in the middle of a swap is brought to a visible name; what
+//! a volume was about to keep becomes a version. What was published and not recorded needs nothing here: the scan finds it equal on both sides and adopts it.
 
 use crate::delta::Expect;
 use crate::error::{Code, Result};
@@ -10,10 +10,17 @@ use crate::provider::Move;
 use crate::store::{Store, Write};
 
 use super::baseline::IntentItem;
+use super::ends::Ends;
 use super::scene::Scene;
+use crate::volume::FileId;
 
 /// Tidies up; returns how many intents were open.
-pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::model::TenantId) -> Result<usize> {
+pub(crate) async fn recover(
+    scene: &Scene,
+    ends: &Ends,
+    store: &dyn Store,
+    tenant: crate::model::TenantId,
+) -> Result<usize> {
     let open = scene.ledger.open_intents().await?;
     if open.is_empty() {
         return Ok(0);
@@ -28,6 +35,11 @@ pub(crate) async fn recover(scene: &Scene, store: &dyn Store, tenant: crate::mod
             IntentItem::Carried { .. } => {}
             IntentItem::Swap { .. } => swaps.extend(Swap::of(item)),
             IntentItem::Aside { side, aside, from } => asides.push((*side, aside.clone(), from.clone())),
+            IntentItem::Kept { side, target, version, label } => {
+                if let Some(end) = ends.on(*side) {
+                    end.finish(target, FileId::new(*version), label).await?;
+                }
+            }
         }
     }
     let mut is_tidy = true;
@@ -74,7 +86,10 @@ impl Swap {
             IntentItem::Swap { side, temporary, from, to, ident, holder } => {
                 Some(Self { side, temporary, from, to, ident, holder })
             }
-            IntentItem::Staged { .. } | IntentItem::Carried { .. } | IntentItem::Aside { .. } => None,
+            IntentItem::Staged { .. }
+            | IntentItem::Carried { .. }
+            | IntentItem::Aside { .. }
+            | IntentItem::Kept { .. } => None,
         }
     }
 

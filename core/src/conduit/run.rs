@@ -18,6 +18,7 @@ use crate::store::{Statement, Value, Write};
 
 use super::apply::{Applied, Apply, seen_at};
 use super::conflict;
+use super::ends::Ends;
 use super::guard;
 use super::journal::{Ending, Journal};
 use super::lease::{Held, Lease};
@@ -109,8 +110,24 @@ pub(crate) async fn run(
         row.identities.right = None;
     }
     let scene = Scene { ledger: conduit.ledger(row.generation + 1), ..scene };
-    let mut voyage =
-        Voyage { conduit, row, scene, roots, options, reporter: Arc::new(reporter), lease: held.lease.clone(), begun };
+    let ends = match Ends::open(&conduit, &scene).await {
+        Ok(ends) => ends,
+        Err(error) => {
+            held.end().await;
+            return Err(error);
+        }
+    };
+    let mut voyage = Voyage {
+        conduit,
+        row,
+        scene,
+        ends,
+        roots,
+        options,
+        reporter: Arc::new(reporter),
+        lease: held.lease.clone(),
+        begun,
+    };
     let result = voyage.sail(task).await;
     held.end().await;
     result
@@ -121,6 +138,7 @@ struct Voyage {
     conduit: Arc<ConduitInner>,
     row: Row,
     scene: Scene,
+    ends: Ends,
     roots: Sides<Option<RootIdentity>>,
     options: ApplyOptions,
     reporter: Arc<Reporter>,
@@ -130,7 +148,7 @@ struct Voyage {
 
 impl Voyage {
     async fn sail(&mut self, task: Task) -> Result<RunReport> {
-        if recover(&self.scene, &*self.conduit.book.store, self.conduit.tenant).await? > 0 {
+        if recover(&self.scene, &self.ends, &*self.conduit.book.store, self.conduit.tenant).await? > 0 {
             self.row.unclean = true;
         }
         if self.row.unclean || self.row.was_cancelled {
@@ -200,6 +218,7 @@ impl Voyage {
             tenant: self.conduit.tenant,
             preview,
             scene: self.scene.clone(),
+            ends: self.ends.clone(),
             clock: book.clock.clone(),
             reporter: self.reporter.clone(),
             lease: self.lease.clone(),

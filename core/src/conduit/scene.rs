@@ -14,7 +14,7 @@ use crate::store::{Statement, Value};
 
 use super::baseline::Baseline;
 use super::conflict::Pending;
-use super::{ConduitInner, connect, selection};
+use super::{ConduitInner, place, selection};
 
 /// Vanished or appeared items a side keeps in memory for pairing moves: about 10 MB.
 const MOVE_LIMIT: usize = 50_000;
@@ -83,9 +83,9 @@ impl ConduitInner {
         let missing = |side: Side| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         };
-        let source = connect::open(&places.left, false, threads).await?.ok_or_else(|| missing(Side::Left))?;
+        let source = place::open(&places.left, false, threads).await?.ok_or_else(|| missing(Side::Left))?;
         let source_root = source.root().await?;
-        let (target, target_root): (Arc<dyn Provider>, _) = match connect::open(&places.right, create, threads).await? {
+        let (target, target_root): (Arc<dyn Provider>, _) = match place::open(&places.right, create, threads).await? {
             Some(target) => {
                 let root = target.root().await?;
                 (target, Some(root))

@@ -12,6 +12,7 @@ use crate::store::Write;
 use super::apply::Apply;
 use super::baseline::IntentItem;
 use super::outcome::{Done, Outcome, is_swap_step};
+use super::record::Closing;
 
 /// Which file or link was moved: by its identity, since a version that goes aside after it was moved is another pair; by
 /// its version where the place gives no identities, and no times that a move would change.
@@ -98,7 +99,7 @@ impl Apply {
             }
         }
         self.flush(&outcomes).await?;
-        self.commit(Vec::new(), outcomes).await
+        self.commit(Closing::default(), outcomes).await
     }
 
     async fn restructure_on(&self, side: Side, run: &[Planned]) -> Vec<Result<Node>> {
@@ -169,7 +170,7 @@ impl Apply {
             return Ok(());
         }
         self.flush(&outcomes).await?;
-        self.commit(Vec::new(), outcomes).await
+        self.commit(Closing::default(), outcomes).await
     }
 
     /// The temporary name under which an item may stand while it gets a name that its place may not tell from the old one

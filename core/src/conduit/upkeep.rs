@@ -10,7 +10,7 @@ use crate::operation::clock::{micros, timestamp};
 use crate::operation::preview::Previews;
 use crate::store::{Column as _, Statement, Value, Write, Written};
 
-use super::connect::{self, Place};
+use super::place::{self, Place};
 use super::run::TRASH_DAYS;
 
 /// What [`Session::maintain`](crate::Session::maintain) removed.
@@ -40,7 +40,7 @@ pub(crate) async fn maintain(book: &Arc<BookInner>, tenant: TenantId) -> Result<
     let mut trashed = 0;
     for path in roots(book, tenant).await? {
         // A root that is missing, in use or closed to this user is tended at the end of its next run.
-        let Ok(Some(root)) = connect::open(&Place::Local(path), false, 1).await else { continue };
+        let Ok(Some(root)) = place::open(&Place::Local(path), false, 1).await else { continue };
         let Ok(_lock) = root.lock(true).await else { continue };
         trashed += root.empty_trash(before).await.unwrap_or_default();
     }
@@ -64,7 +64,7 @@ async fn end_transfers(book: &BookInner, tenant: TenantId) -> Result<u64> {
         if !path.is_absolute() {
             continue;
         }
-        let Ok(Some(root)) = connect::open(&Place::Local(path), false, 1).await else { continue };
+        let Ok(Some(root)) = place::open(&Place::Local(path), false, 1).await else { continue };
         let Ok(_lock) = root.lock(true).await else { continue };
         let path = RelPath::read(row, 1)?;
         if root.discard_staged(vec![(path, row.text(2)?.to_owned())]).await.is_err() {

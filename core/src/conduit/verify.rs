@@ -11,8 +11,8 @@ use crate::operation::plan::{PlanReader, Planned, Position};
 use crate::provider::{Listing, Provider};
 
 use super::baseline::Baseline;
-use super::connect::{self, Place};
 use super::filter::{Filter, Filters};
+use super::place::{self, Place};
 use super::scene::Scene;
 use super::{Conduit, ConduitInner, selection};
 
@@ -105,7 +105,7 @@ pub(crate) async fn verify(
 ) -> Result<VerifyReport> {
     let places = Sides::new(places.left.canonical()?, places.right.canonical()?);
     let open = async |side: Side| {
-        connect::open(&places[side], false, THREADS).await?.ok_or_else(|| {
+        place::open(&places[side], false, THREADS).await?.ok_or_else(|| {
             Error::new(Code::NotFound, "open the directory", places[side].display()).because("it does not exist")
         })
     };

@@ -19,7 +19,7 @@ pub use transfer::NewTransfer;
 
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
-use crate::model::{Kind, Name, Pair, PairId, RelPath, Sides, TenantId};
+use crate::model::{Kind, Name, Pair, PairId, RelPath, Side, Sides, TenantId};
 use crate::store::{Insert, OnConflict, Row, Rows, Statement, Store, Value, Write, Written};
 
 const CHILDREN: &str = "SELECT id, name, kind, content, left_state, right_state FROM file_pair \
@@ -30,16 +30,19 @@ const COUNT: &str = "SELECT count(*) FROM file_pair WHERE conduit_id = ?1";
 const ANY: &str = "SELECT 1 FROM file_pair WHERE conduit_id = ?1 LIMIT 1";
 const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM file_pair WHERE conduit_id = ?1";
 // The depth is bounded so that a damaged ledger with a cycle ends.
-const ANCESTORS: &str = "WITH RECURSIVE up (parent_id, name, depth) AS (\
-     SELECT parent_id, name, 1 FROM file_pair WHERE conduit_id = ?1 AND kind = 2 AND id = ?2 \
+const ANCESTORS: &str = "WITH RECURSIVE up (parent_id, name, left_state, right_state, depth) AS (\
+     SELECT parent_id, name, left_state, right_state, 1 FROM file_pair WHERE conduit_id = ?1 AND kind = 2 AND id = ?2 \
      UNION ALL \
-     SELECT p.parent_id, p.name, up.depth + 1 FROM up JOIN file_pair p ON p.id = up.parent_id \
+     SELECT p.parent_id, p.name, p.left_state, p.right_state, up.depth + 1 FROM up JOIN file_pair p ON p.id = up.parent_id \
      WHERE p.conduit_id = ?1 AND p.kind = 2 AND up.depth < 4096) \
-     SELECT parent_id, name FROM up ORDER BY depth";
+     SELECT parent_id, name, left_state, right_state FROM up ORDER BY depth";
 const REMOVE: &str = "DELETE FROM file_pair WHERE conduit_id = ?1 AND parent_id = ?2 AND name = ?3 AND id = ?4";
 const ORPHANS: &str = "DELETE FROM file_pair WHERE conduit_id = ?1 AND parent_id <> 0 AND NOT EXISTS \
      (SELECT 1 FROM file_pair d WHERE d.conduit_id = ?1 AND d.kind = 2 AND d.id = file_pair.parent_id)";
 const COLUMNS: &[&str] = &["conduit_id", "parent_id", "name", "id", "kind", "content", "left_state", "right_state"];
+
+/// Names from the root to a directory, each with the other name that a side has for it.
+type Way = Vec<(Name, Sides<Option<Name>>)>;
 
 /// The key of a row: its directory, its name there, its number.
 pub type PairKey = (PairId, Name, PairId);
@@ -91,16 +94,40 @@ impl Ledger {
     /// # Errors
     /// As [`children`](Self::children).
     pub async fn path_of(&self, directory: PairId) -> Result<Option<RelPath>> {
-        if directory == PairId::ROOT {
-            return Ok(Some(RelPath::root()));
+        let ways = self.ways(&[directory]).await?.pop().flatten();
+        Ok(ways.map(|way| way.iter().fold(RelPath::root(), |path, (name, _)| path.join(name))))
+    }
+
+    /// Where each side has these directories, under the names that it has for them; none where the ledger has no such
+    /// directory or it hangs nowhere.
+    ///
+    /// # Errors
+    /// As [`children`](Self::children).
+    pub async fn paths_of(&self, directories: &[PairId]) -> Result<Vec<Option<Sides<RelPath>>>> {
+        let path = |way: &Way, side: Side| {
+            way.iter().fold(RelPath::root(), |path, (name, alias)| path.join(alias[side].as_ref().unwrap_or(name)))
+        };
+        let ways = self.ways(directories).await?.into_iter();
+        Ok(ways.map(|way| way.map(|way| Sides::new(path(&way, Side::Left), path(&way, Side::Right)))).collect())
+    }
+
+    /// The names that lead to directories, from the top.
+    async fn ways(&self, directories: &[PairId]) -> Result<Vec<Option<Way>>> {
+        let ask = |d: &PairId| Statement::new(ANCESTORS, vec![Value::Int(self.conduit), Value::Int(d.0)]);
+        let pages = self.store.query_many(self.tenant, directories.iter().map(ask).collect()).await?;
+        let mut ways = Vec::with_capacity(directories.len());
+        for (directory, rows) in directories.iter().zip(&pages) {
+            let mut way: Way = Vec::with_capacity(rows.len());
+            for row in rows.iter() {
+                let alias = |column| codec::decode(row.blob(column)?).map(|held| held.alias);
+                way.push((name_of(row, 1)?, Sides::new(alias(2)?, alias(3)?)));
+            }
+            way.reverse();
+            let top = rows.iter().last().map(|row| row.int(0)).transpose()?;
+            let hangs = *directory == PairId::ROOT || top == Some(PairId::ROOT.0);
+            ways.push(hangs.then_some(way));
         }
-        let ask = Statement::new(ANCESTORS, vec![Value::Int(self.conduit), Value::Int(directory.0)]);
-        let rows = self.store.query(self.tenant, ask).await?;
-        let steps = rows.iter().map(|r| Ok((r.int(0)?, name_of(r, 1)?))).collect::<Result<Vec<_>>>()?;
-        if steps.last().is_none_or(|(top, _)| *top != PairId::ROOT.0) {
-            return Ok(None);
-        }
-        Ok(Some(steps.iter().rev().fold(RelPath::root(), |path, (_, name)| path.join(name))))
+        Ok(ways)
     }
 
     /// How many rows there are. Reads them all.

@@ -22,6 +22,12 @@ pub(super) fn is_kept(path: &RelPath) -> bool {
     is_beneath(path, KEPT_DIR)
 }
 
+/// Whether it is in a trash: that of the root, or of a directory that others are rooted at.
+fn is_trashed(path: &RelPath) -> bool {
+    let mut parts = path.components().skip_while(|name| !is_reserved(name));
+    parts.next() == Some(RESERVED_DIR) && parts.next() == Some(TRASH) && parts.next().is_some()
+}
+
 /// Refuses a move that neither begins nor ends at what is kept, or touches other things of the engine's own.
 ///
 /// # Errors
@@ -33,7 +39,7 @@ pub(super) fn check(item: &Move) -> Result<()> {
         if !is_kept(&item.from) {
             return Err(Error::new(Code::Invalid, KEEP, &item.from).because("neither end is what is kept"));
         }
-    } else if !is_beneath(&item.from, TRASH) && !is_kept(&item.from) {
+    } else if !is_trashed(&item.from) && !is_kept(&item.from) {
         not_reserved(&item.from)?;
     }
     match &item.expect {
@@ -84,6 +90,7 @@ mod tests {
         };
         assert!(case("a/b", ".portbook/kept/v/x"));
         assert!(case(".portbook/trash/l/a", ".portbook/kept/v/x"));
+        assert!(case("a/b/.portbook/trash/l/c", ".portbook/kept/v/x"));
         assert!(case(".portbook/kept/v/x", "a/b"));
         assert!(case(".portbook/kept/v/x", ".portbook/kept/v/y"));
         for (from, to) in [
@@ -92,6 +99,8 @@ mod tests {
             ("a", ".portbook/kept"),
             (".portbook/trash/l/a", "a"),
             (".portbook/other/a", ".portbook/kept/v/x"),
+            ("a/.portbook/kept/v/x", ".portbook/kept/v/x"),
+            (".portbook-tmp-a/.portbook/trash/l/b", ".portbook/kept/v/x"),
             (".portbook/kept/v/x", ".portbook-tmp-a"),
             ("", ".portbook/kept/v/x"),
         ] {

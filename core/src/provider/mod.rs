@@ -336,7 +336,7 @@ pub trait Provider: Send + Sync {
     /// The first failure; the rest is removed all the same.
     async fn empty_trash(&self, older_than: Timestamp) -> Result<u64>;
 
-    /// Moves files to or from `.portbook/kept/`, or there from `.portbook/trash/`: as [`move_items`](Self::move_items),
+    /// Moves files to or from `.portbook/kept/`, or there from `.portbook/trash/` of this root or of a directory beneath it: as [`move_items`](Self::move_items),
     /// and directories beneath `.portbook/kept/` are made as needed. What lies there is looked at, read and hashed by its
     /// path like any file, and flushed by its new path.
     async fn move_kept(&self, items: Vec<Move>) -> Vec<Result<Node>> {

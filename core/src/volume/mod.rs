@@ -17,8 +17,11 @@
 //! - what is deleted or kept as a version waits in `.portbook/kept/` until it is restored or purged, and counts until
 //!   then: `quota_used` is the sum of the sizes of all rows.
 //!
+//! Conduits that end on a volume keep the same rules for what they carry: see `carried`.
+//!
 //! `bandwidth` in a volume's `config` limits how fast bytes pass to and from it (see [`Bandwidth`](crate::provider::Bandwidth)).
 
+mod carried;
 mod feed;
 mod folders;
 mod limit;
@@ -33,6 +36,7 @@ mod recover;
 mod rows;
 mod saved;
 mod shelf;
+mod standing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +50,9 @@ use crate::error::{Code, Error, Result};
 use crate::model::{AppQuota, Id, Json, Namespace, StorageVolume, Stored, StoredFile, TenantId, UserId, UserQuota};
 use crate::provider::{Feed, Opened, Pace, Provider};
 
+pub(crate) use self::carried::{
+    Coming, DirMove, End, FileMove, Gone, Happened, Kept, Overwritten, Room, There, Version,
+};
 pub(crate) use self::limit::{Limits, of_conduit as limits_of_conduit, set as set_bandwidth};
 pub(crate) use self::open::{Naming, open};
 pub(crate) use self::recover::maintain;

@@ -15,7 +15,7 @@ use crate::model::{Id, Namespace, RelPath, StorageVolume, StoredFile, UserId, Vo
 use crate::provider::{KEPT_DIR, RESERVED_DIR, is_reserved};
 
 /// The most bytes of a storage path: less than what an index entry of PostgreSQL may have (2,704).
-const MOST_BYTES: usize = 2048;
+pub(super) const MOST_BYTES: usize = 2048;
 
 /// What stands between a content's address and the number of a further file that has this content.
 const MARK: char = '#';

@@ -7,12 +7,12 @@
 
 use std::time::Duration;
 
-use super::open::inactive;
 use super::path::Area;
+use super::standing::Holder;
 use super::{FileId, Inner, Usage};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
-use crate::model::{Row, UserId, Value};
+use crate::model::{UserId, Value};
 use crate::store::{Statement, Write};
 use crate::table::{Filter, Page};
 
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Digits of a path's digest in front of `owner`.
 const KEY: usize = 64;
 
-const ANY_LOCK: &str = "UPDATE storage_volumes SET quota_used = quota_used WHERE tenant_id = ?1 AND id = ?2";
+pub(super) const ANY_LOCK: &str = "UPDATE storage_volumes SET quota_used = quota_used WHERE tenant_id = ?1 AND id = ?2";
 
 /// … of a volume that may be used.
 const LOCK: &str =
@@ -57,10 +57,12 @@ pub(super) enum Task {
     Delete,
     Restore,
     Purge,
+    /// A batch of files that a conduit carries there: room alone, about no row.
+    Carry,
 }
 
 impl Task {
-    const ALL: [Self; 4] = [Self::Put, Self::Delete, Self::Restore, Self::Purge];
+    const ALL: [Self; 5] = [Self::Put, Self::Delete, Self::Restore, Self::Purge, Self::Carry];
 
     fn word(self) -> &'static str {
         match self {
@@ -68,6 +70,7 @@ impl Task {
             Self::Delete => "delete",
             Self::Restore => "restore",
             Self::Purge => "purge",
+            Self::Carry => "carry",
         }
     }
 }
@@ -118,7 +121,7 @@ pub(super) fn task_of(owner: &str) -> Option<(&str, Task)> {
 }
 
 impl Inner {
-    fn scoped(&self, sql: impl Into<std::borrow::Cow<'static, str>>, more: Vec<Value>) -> Statement {
+    pub(super) fn scoped(&self, sql: impl Into<std::borrow::Cow<'static, str>>, more: Vec<Value>) -> Statement {
         let scope = [Value::Uuid(self.tenant.0), Value::Uuid(self.row.id.0)];
         Statement::new(sql, scope.into_iter().chain(more).collect())
     }
@@ -154,6 +157,23 @@ impl Inner {
     }
 
     async fn try_reserve(&self, wanted: &Wanted<'_>) -> Result<Promised> {
+        let (reserve, held) = self.reserving(wanted);
+        let lock = Write::Expect(self.scoped(LOCK, Vec::new()), 1);
+        let mut batch = vec![lock, reserve];
+        batch.extend(wanted.with.iter().cloned());
+        self.book.store.write(self.tenant, batch).await?;
+        Ok(held)
+    }
+
+    /// Several promises, or none of them: `conflict` when there is not room for all. Nobody else has these paths.
+    pub(super) async fn reserve_all(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Promised>> {
+        let (reserve, held): (Vec<_>, Vec<_>) = wanted.iter().map(|wanted| self.reserving(wanted)).unzip();
+        let lock = Write::Expect(self.scoped(LOCK, Vec::new()), 1);
+        self.book.store.write(self.tenant, [lock].into_iter().chain(reserve).collect()).await?;
+        Ok(held)
+    }
+
+    fn reserving(&self, wanted: &Wanted<'_>) -> (Write, Promised) {
         let key = key_of(wanted.address);
         let owner = format!("{key} {} {}", wanted.task.word(), self.process);
         let now = self.now();
@@ -172,11 +192,7 @@ impl Inner {
             Value::Text(format!("{key} ")),
             Value::Text(format!("{key}!")),
         ];
-        let lock = Write::Expect(self.scoped(LOCK, Vec::new()), 1);
-        let mut batch = vec![lock, Write::Expect(Statement::new(sql, params), 1)];
-        batch.extend(wanted.with.iter().cloned());
-        self.book.store.write(self.tenant, batch).await?;
-        Ok(Promised { id: wanted.id, owner })
+        (Write::Expect(Statement::new(sql, params), 1), Promised { id: wanted.id, owner })
     }
 
     /// Renews a promise, unless it has expired: then the room may be another's.
@@ -216,18 +232,22 @@ impl Inner {
         self.renew(held, batch).await
     }
 
+    /// The end of a promise, also of one that has expired.
+    pub(super) fn ending(&self, held: &Promised) -> Statement {
+        let gone = "DELETE FROM quota_reservation WHERE tenant_id = ?1 AND volume_id = ?2 AND id = ?3 AND owner = ?4";
+        self.scoped(gone, vec![Value::Uuid(held.id.0), Value::Text(held.owner.clone())])
+    }
+
     /// Gives a promise back, whatever became of the task, with what else is to be forgotten.
     pub(super) async fn release(&self, held: &Promised, with: Vec<Write>) -> Result<()> {
-        let gone = "DELETE FROM quota_reservation WHERE tenant_id = ?1 AND volume_id = ?2 AND id = ?3 AND owner = ?4";
-        let params = vec![Value::Uuid(held.id.0), Value::Text(held.owner.clone())];
-        let mut batch = vec![Write::Expect(self.scoped(gone, params), 1)];
+        let mut batch = vec![Write::Expect(self.ending(held), 1)];
         batch.extend(with);
         self.book.store.write(self.tenant, batch).await.map(drop)
     }
 
     /// Counts bytes, beginning with the row of the volume, which also locks it. That row moves on, so that a host which
     /// read it before does not write an old count back.
-    fn count(&self, counted: &[Counted], now: i64) -> Vec<Write> {
+    pub(super) fn count(&self, counted: &[Counted], now: i64) -> Vec<Write> {
         let moved_on = "updated_at = CASE WHEN updated_at < ?4 THEN ?4 ELSE updated_at END";
         // Never below nothing, also where a host has set the count to less than there is.
         let used = "quota_used = CASE WHEN quota_used + ?3 < 0 THEN 0 ELSE quota_used + ?3 END";
@@ -281,46 +301,22 @@ impl Inner {
     }
 
     async fn obstacle(&self, wanted: &Wanted<'_>) -> Result<Obstacle> {
-        let (key, now) = (key_of(wanted.address), Value::Time(self.now()));
+        let (key, now) = (key_of(wanted.address), self.now());
         let ends = [Value::Text(format!("{key} ")), Value::Text(format!("{key}!"))];
-        let others = [now.clone()].into_iter().chain(ends).chain([Value::Uuid(wanted.id.0)]).collect();
+        let others = [Value::Time(now)].into_iter().chain(ends).chain([Value::Uuid(wanted.id.0)]).collect();
         let others = self.scoped(
             "SELECT id, owner, expires_at <= ?3 FROM quota_reservation WHERE tenant_id = ?1 AND volume_id = ?2 \
              AND ((owner >= ?4 AND owner < ?5) OR id = ?6)",
             others,
         );
-        let promised =
-            "CAST((SELECT coalesce(sum(r.bytes), 0) FROM quota_reservation r WHERE r.tenant_id = q.tenant_id AND";
-        let volume = format!(
-            "SELECT q.quota_limit, q.quota_used, {promised} r.volume_id = q.id AND r.expires_at > ?3) AS bigint), q.is_active \
-             FROM storage_volumes q WHERE q.tenant_id = ?1 AND q.id = ?2"
-        );
-        let of = |table: &str, key: &str| {
-            format!(
-                "SELECT q.quota_limit, q.quota_used, {promised} r.volume_id = q.volume_id AND r.{key} = q.{key} AND \
-                 r.expires_at > ?3) AS bigint), TRUE FROM {table} q WHERE q.tenant_id = ?1 AND q.volume_id = ?2 AND q.{key} = ?4"
-            )
-        };
-        let mut asked = vec![others, self.scoped(volume, vec![now.clone()])];
-        let mut whose = vec!["the volume"];
-        if let Some(user) = wanted.user {
-            asked.push(self.scoped(of("user_quotas", "user_id"), vec![now.clone(), Value::Uuid(user.0)]));
-            whose.push("the user");
-        }
-        if let Some(app) = &wanted.app {
-            asked.push(self.scoped(of("app_quotas", "app_id"), vec![now, Value::Text(app.clone())]));
-            whose.push("the app");
-        }
+        let holders = Holder::of(wanted.user, wanted.app.as_ref());
+        let mut asked = vec![others];
+        asked.extend(self.ask_standings(&holders, now));
         let answers = self.book.store.query_many(self.tenant, asked).await?;
-        let name = self.row.row.name.escape_debug();
-        match answers.get(1).and_then(|rows| rows.first()) {
-            None => {
-                return Ok(Obstacle::Refusal(Error::new(Code::NotFound, "use the volume", name).because("it is gone")));
-            }
-            Some(row) if row.int(3)? == 0 => return Ok(Obstacle::Refusal(inactive(&self.row.row))),
-            Some(_) => {}
-        }
-        if let Some(other) = answers.first().and_then(|rows| rows.first()) {
+        let (others, answers) =
+            answers.split_first().ok_or_else(|| Error::new(Code::Internal, "read the quotas", ""))?;
+        let standings = self.standings(&holders, answers)?;
+        if let Some(other) = others.first() {
             let dead = other.int(2)? != 0;
             return Ok(Obstacle::Task(if dead {
                 Some((FileId::new(other.uuid(0)?), other.text(1)?.to_owned()))
@@ -328,29 +324,9 @@ impl Inner {
                 None
             }));
         }
-        for (rows, whose) in answers.iter().skip(1).zip(whose) {
-            if let Some(row) = rows.first()
-                && let Some(error) = self.over(row, whose, wanted.bytes)?
-            {
-                return Ok(Obstacle::Refusal(error));
-            }
-        }
-        // What stood in the way is gone by now.
-        Ok(Obstacle::Task(None))
-    }
-
-    fn over(&self, row: Row<'_>, whose: &str, bytes: i64) -> Result<Option<Error>> {
-        if row.is_null(0) || bytes == 0 {
-            return Ok(None);
-        }
-        let (limit, used, promised) = (row.int(0)?, row.int(1)?, row.int(2)?);
-        if limit.saturating_sub(bytes) >= used.saturating_add(promised) {
-            return Ok(None);
-        }
-        let error = Error::new(Code::Quota, "store the file on", self.row.row.name.escape_debug());
-        Ok(Some(error.because(format_args!(
-            "it has {bytes} bytes, and {whose} may hold {limit}, holds {used} and is to get {promised} more"
-        ))))
+        let refusal = standings.iter().find_map(|standing| standing.refusal(wanted.bytes, &self.row.row.name));
+        // Without one, what stood in the way is gone by now.
+        Ok(refusal.map_or(Obstacle::Task(None), Obstacle::Refusal))
     }
 
     pub(super) async fn recompute_quotas(&self) -> Result<Usage> {

@@ -49,7 +49,7 @@ impl Inner {
                 self.undo(id, task).await?;
                 self.release(&held, vec![self.remove(id)]).await
             }
-            (Task::Put | Task::Delete | Task::Restore | Task::Purge, _) => {
+            (Task::Put | Task::Delete | Task::Restore | Task::Purge | Task::Carry, _) => {
                 self.undo(id, task).await?;
                 self.release(&held, Vec::new()).await
             }
@@ -93,7 +93,7 @@ impl Inner {
                     (None, _) => Ok(()),
                 }
             }
-            Task::Delete | Task::Restore | Task::Purge => Ok(()),
+            Task::Delete | Task::Restore | Task::Purge | Task::Carry => Ok(()),
         }
     }
 
@@ -186,7 +186,13 @@ impl Inner {
         let mut gone = 0;
         for fan in self.names(&root).await? {
             let dir = root.join(&fan);
-            for names in self.names(&dir).await?.chunks(ASKED) {
+            let names = self.names(&dir).await?;
+            // A run says that it is about to keep something before it does, and until its row is there. So this is asked
+            // after the look, and before the rows are.
+            if self.is_carried_to().await? {
+                return Ok(gone);
+            }
+            for names in names.chunks(ASKED) {
                 // A put under way has its row from before the first byte.
                 let known = self.known(names).await?;
                 let unknown = names.iter().filter(|name| id_of(name).is_some_and(|id| !known.contains(&id)));
@@ -196,6 +202,14 @@ impl Inner {
             }
         }
         Ok(gone)
+    }
+
+    /// Whether a conduit that ends on this volume is under way, or was and has not been tidied up after.
+    async fn is_carried_to(&self) -> Result<bool> {
+        let ask = "SELECT 1 FROM file_intent i JOIN sync_conduit c ON c.id = i.conduit_id JOIN entry e \
+             ON e.id = c.source_entry_id OR e.id = c.target_entry_id WHERE i.tenant_id = ?1 AND e.volume_id = ?2 LIMIT 1";
+        let found = self.book.store.query(self.tenant, self.scoped(ask, Vec::new())).await?;
+        Ok(!found.is_empty())
     }
 
     /// Which of these names are ids of files.

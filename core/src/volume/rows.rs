@@ -32,8 +32,13 @@ impl Inner {
         rest: &str,
         params: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Stored<StoredFile>>> {
-        let ask = Statement::new(select(rest), self.scope(params));
+        let ask = self.asking(rest, params);
         self.book.store.query(self.tenant, ask).await?.iter().map(table::stored).collect()
+    }
+
+    /// The question for them.
+    pub(super) fn asking(&self, rest: &str, params: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::new(select(rest), self.scope(params))
     }
 
     /// The row of that id, deleted or not.

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::Trust;
 use crate::book::BookInner;
-use crate::conduit::Place;
+use crate::conduit::{Place, VolumeAt};
 use crate::error::{Code, Error, Result};
 use crate::model::{
     self, Driver, FtpEndpoint, FtpProtocol, FtpsMode, HttpAuthType, HttpCredential, HttpEndpoint, Id, LocalPath,
@@ -491,11 +491,20 @@ pub(crate) async fn place(book: &Arc<BookInner>, tenant: TenantId, name: &str, p
         return Err(Error::new(Code::Invalid, "use the path", path.escape_debug())
             .because("it has an empty component, or one that is '.' or '..'"));
     }
-    if volume.row.driver == Driver::Local {
-        return Ok(Place::Local(open::approved(book, tenant, &volume.row).await?.join(path)));
-    }
-    let (address, access) = reached(book, tenant, &volume).await?;
-    let at = Arc::new((address.join(&path), access));
+    let at = match volume.row.driver {
+        Driver::Local => {
+            let root = open::approved(book, tenant, &volume.row).await?;
+            // Bare paths stand on this one: it has no rules of its own.
+            if volume.row.name == THIS_MACHINE {
+                return Ok(Place::Local(root.join(path)));
+            }
+            VolumeAt::here(root, &path)
+        }
+        Driver::S3 | Driver::Ftp | Driver::Http => {
+            let (address, access) = reached(book, tenant, &volume).await?;
+            VolumeAt::there(address.join(&path), access)
+        }
+    };
     Ok(Place::Volume { volume: volume.id, path, at })
 }
 
