@@ -39,6 +39,7 @@ mod web_etag;
 mod web_get;
 mod web_site;
 pub mod webdav;
+mod xml;
 
 pub use access::Access;
 pub use address::{Address, Server, Web};

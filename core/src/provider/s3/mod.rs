@@ -30,7 +30,6 @@ mod sign;
 mod stage;
 mod time;
 mod trash;
-mod xml;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,10 +8,10 @@ use reqwest::Method;
 
 use super::request::{Answer, Body, Client, Request};
 use super::sign::hex;
-use super::xml::{Element, escape};
 use crate::error::{Code, Result};
 use crate::model::RelPath;
 use crate::provider::traffic::Repeat;
+use crate::provider::xml::{Element, escape};
 
 /// An upload that was begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +209,7 @@ pub(super) fn etag_of(parts: &[[u8; 16]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::s3::xml;
+    use crate::provider::xml;
 
     #[test]
     fn etags_of_parts_are_those_that_servers_give() {

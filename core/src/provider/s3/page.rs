@@ -7,9 +7,9 @@ use percent_encoding::percent_decode_str;
 use reqwest::Method;
 
 use super::request::{Client, Request, revision};
-use super::xml::{self, Element};
 use crate::error::{Code, Result};
 use crate::provider::traffic::Repeat;
+use crate::provider::xml::{self, Element};
 
 /// The most that a server gives at once (Amazon S3 API Reference, `ListObjectsV2`).
 pub(super) const MOST: u32 = 1_000;
