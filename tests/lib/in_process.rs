@@ -7,14 +7,25 @@ use std::time::Duration;
 use dav_server::DavHandler;
 use dav_server::fakels::FakeLs;
 use dav_server::localfs::LocalFs;
+use dav_server::ls::DavLockSystem;
+use dav_server::memls::MemLs;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
 /// A WebDAV server; answers its address.
 pub async fn webdav(directory: &Path) -> String {
+    webdav_with(directory, FakeLs::new()).await
+}
+
+/// A WebDAV server whose locks hold.
+pub async fn locking_webdav(directory: &Path) -> String {
+    webdav_with(directory, MemLs::new()).await
+}
+
+async fn webdav_with(directory: &Path, locks: Box<dyn DavLockSystem>) -> String {
     let handler = DavHandler::builder()
         .filesystem(LocalFs::new(directory, false, false, false))
-        .locksystem(FakeLs::new())
+        .locksystem(locks)
         .build_handler();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
@@ -45,4 +56,23 @@ pub async fn ftp(directory: &Path) -> u16 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     port
+}
+
+/// A server of S3 that verifies signatures (s3s), with the bucket `bucket`; answers its endpoint. The keys are `key` and
+/// `secret-key`.
+pub async fn s3(directory: &Path) -> String {
+    std::fs::create_dir(directory.join("bucket")).unwrap();
+    let mut builder = s3s::service::S3ServiceBuilder::new(s3s_fs::FileSystem::new(directory).unwrap());
+    builder.set_auth(s3s::auth::SimpleAuth::from_single("key", "secret-key"));
+    let service = builder.build();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let served =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service.clone());
+            tokio::spawn(served);
+        }
+    });
+    address
 }

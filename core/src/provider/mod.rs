@@ -39,6 +39,7 @@ mod web_etag;
 mod web_get;
 mod web_site;
 pub mod webdav;
+mod xml;
 
 pub use access::Access;
 pub use address::{Address, Server, Web};
@@ -56,7 +57,7 @@ use async_trait::async_trait;
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
-use crate::model::{Entry, Name, Node, RelPath, Timestamp};
+use crate::model::{Entry, Name, Node, RelPath, SecretBytes, Timestamp};
 
 /// Names that begin with this are temporary files of an engine: never listed, never carried.
 pub const TEMP_PREFIX: &[u8] = b".portbook-tmp-";
@@ -67,6 +68,18 @@ pub const RESERVED_DIR: &[u8] = b".portbook";
 /// The directory in [`RESERVED_DIR`] that holds what a volume has taken out of sight and may give back. Unlike the trash
 /// it is never emptied for its age.
 pub const KEPT_DIR: &[u8] = b"kept";
+
+/// The longest path of a directory that is listed over a network. Servers exist that show the same page at every address,
+/// or follow a link to a directory above: of these there is no end.
+pub(crate) const LONGEST_PATH: usize = 4096;
+
+/// That a directory is too deep to be listed.
+pub(crate) fn too_deep(action: &'static str, dir: &RelPath) -> Result<()> {
+    if dir.as_bytes().len() <= LONGEST_PATH {
+        return Ok(());
+    }
+    Err(Error::new(Code::Invalid, action, dir).because("its path is too long"))
+}
 
 /// Whether a name belongs to the engine and is hidden from every listing.
 #[must_use]
@@ -285,6 +298,16 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// `not_found`, `permission`, `stale`, `storage`, `offline` …
     async fn read(&self, path: &RelPath, expect: Option<&Node>, offset: u64, length: Option<u64>) -> Result<Opened>;
+
+    /// Makes a URL by which anybody can read what is at the path, for so long and without anything else; none can be taken
+    /// back. The URL is a secret.
+    ///
+    /// # Errors
+    /// `unsupported`: the place makes no links. `invalid`: not for such a time.
+    async fn share(&self, path: &RelPath, valid: std::time::Duration) -> Result<SecretBytes> {
+        let _ = valid;
+        Err(Error::new(Code::Unsupported, "make a link to", path).because("this place makes no links"))
+    }
 
     /// What a provider of the same kind can take files from without the bytes passing through the engine.
     fn native_source(&self) -> Option<NativeSource> {

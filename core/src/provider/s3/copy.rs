@@ -8,12 +8,12 @@ use super::multipart::Upload;
 use super::options::part_bytes;
 use super::request::{Body, Client, Request, matchable, text};
 use super::sign::encode_path;
-use super::xml::{self, escape};
 use super::{page::MOST, time};
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
 use crate::model::{Node, RelPath};
 use crate::provider::traffic::Repeat;
+use crate::provider::xml::{self, escape};
 
 /// The largest object that is copied in one request (Amazon S3 API Reference, `CopyObject`).
 const WHOLE: u64 = 5 << 30;

@@ -3,10 +3,10 @@
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
-use super::xml;
 use crate::error::{Code, Error};
 use crate::provider::traffic::Refusal;
 use crate::provider::web;
+use crate::provider::xml;
 
 /// How much of a server's words an error repeats.
 const WORDS: usize = 500;

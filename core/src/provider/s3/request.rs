@@ -20,10 +20,10 @@ use super::error::{Said, refusal};
 use super::options::Site;
 use super::probe::{self, Traits};
 use super::sign::{self, Signed, Signer, hex};
-use super::xml::{self, Element};
 use crate::error::{Code, Error, Result};
 use crate::provider::traffic::{Lanes, Refusal, Repeat, Traffic};
 use crate::provider::web;
+use crate::provider::xml::{self, Element};
 
 /// Requests under way at the beginning and at most: small objects are a matter of latency.
 const LANES: Lanes = Lanes { first: 8, most: 64 };

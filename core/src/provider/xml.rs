@@ -9,31 +9,31 @@ const DEPTH: usize = 16;
 
 /// An element with its text and the elements in it. Names are without their namespace.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Element {
-    pub(super) name: String,
-    pub(super) text: String,
-    pub(super) children: Vec<Element>,
+pub(crate) struct Element {
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) children: Vec<Element>,
 }
 
 impl Element {
     /// The text of the first child of this name.
-    pub(super) fn text_of(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
         self.all(name).next().map(|child| child.text.as_str())
     }
 
     /// The children of this name.
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &Element> {
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &Element> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
     /// Whether the child of this name says `true`.
-    pub(super) fn is_true(&self, name: &str) -> bool {
+    pub(crate) fn is_true(&self, name: &str) -> bool {
         self.text_of(name).is_some_and(|text| text.trim().eq_ignore_ascii_case("true"))
     }
 }
 
 /// The document's one element, or what is wrong with it.
-pub(super) fn parse(body: &[u8]) -> Result<Element, String> {
+pub(crate) fn parse(body: &[u8]) -> Result<Element, String> {
     let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
     // Servers keep a connection alive by blanks before the document.
     let mut reader = Reader::from_str(text.trim_start().trim_start_matches('\u{feff}'));
@@ -107,7 +107,7 @@ fn resolve(reference: &BytesRef<'_>) -> Result<char, String> {
 }
 
 /// Text as it stands in a document.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
