@@ -56,6 +56,14 @@ pub(crate) enum Lie {
     Can(&'static str),
     /// No `MFMT`; whether `MDTM` sets a time.
     SetsByMdtm(bool),
+    /// These lines are all that a directory shows.
+    Lists(&'static str),
+    /// This line is shown beside what is there.
+    Adds(&'static str),
+    /// It says hashes, and another byte is stored than was sent.
+    DamagesUploads,
+    /// It renames nothing to where it was told.
+    RefusesNames,
 }
 
 pub(crate) struct Liar {
@@ -64,11 +72,23 @@ pub(crate) struct Liar {
 }
 
 struct Shared {
-    lie: Lie,
+    lie: Mutex<Lie>,
+    /// It lies about paths with these words alone.
+    about: Mutex<&'static str>,
     /// Directories hold nothing themselves.
     items: Mutex<BTreeMap<String, Option<Vec<u8>>>>,
     connections: AtomicU32,
     commands: Mutex<Vec<String>>,
+}
+
+impl Shared {
+    fn lie(&self) -> Lie {
+        *self.lie.lock().unwrap()
+    }
+
+    fn lie_about(&self, path: &str) -> Lie {
+        if path.contains(*self.about.lock().unwrap()) { self.lie() } else { Lie::None }
+    }
 }
 
 impl Liar {
@@ -76,7 +96,8 @@ impl Liar {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
-            lie,
+            lie: Mutex::new(lie),
+            about: Mutex::new(""),
             items: Mutex::new(BTreeMap::from([("/".to_owned(), None)])),
             connections: AtomicU32::new(0),
             commands: Mutex::default(),
@@ -90,6 +111,17 @@ impl Liar {
             }
         });
         Self { port, shared }
+    }
+
+    /// From now on it lies like this, about paths with these words.
+    pub(crate) fn lies(&self, lie: Lie, about: &'static str) {
+        *self.shared.about.lock().unwrap() = about;
+        *self.shared.lie.lock().unwrap() = lie;
+    }
+
+    /// Everything that is there.
+    pub(crate) fn items(&self) -> BTreeMap<String, Option<Vec<u8>>> {
+        self.shared.items.lock().unwrap().clone()
     }
 
     pub(crate) fn put(&self, path: &str, content: &[u8]) {
@@ -131,7 +163,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Result<(), Gone> {
     let mut session =
         Session { control: BufReader::new(stream), shared, passive: None, offset: 0, from: String::new() };
     let number = session.shared.connections.fetch_add(1, Ordering::SeqCst);
-    match session.shared.lie {
+    match session.shared.lie() {
         Lie::IsBusy(first) if number < first => {
             session.say("421 too many connections").await?;
             return Ok(());
@@ -157,7 +189,7 @@ impl Session {
     }
 
     async fn command(&mut self, verb: &str, argument: &str) -> Result<(), Gone> {
-        let lie = self.shared.lie;
+        let lie = self.shared.lie();
         match verb {
             "USER" => self.say("331 password?").await,
             "PASS" if argument == "password" => self.say("230 in").await,
@@ -207,7 +239,7 @@ impl Session {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         self.passive = Some(listener);
-        let address = if let Lie::Sends(address) = self.shared.lie { address } else { "127,0,0,1" };
+        let address = if let Lie::Sends(address) = self.shared.lie() { address } else { "127,0,0,1" };
         match verb {
             "EPSV" => self.say(&format!("229 Entering (|||{port}|)")).await,
             _ => self.say(&format!("227 Entering ({address},{},{})", port / 256, port % 256)).await,
@@ -224,8 +256,8 @@ impl Session {
         self.shared.items.lock().unwrap().get(path).cloned()
     }
 
-    fn facts(&self, item: &Option<Vec<u8>>) -> String {
-        let less = usize::from(self.shared.lie == Lie::Shrinks);
+    fn facts(&self, path: &str, item: &Option<Vec<u8>>) -> String {
+        let less = usize::from(self.shared.lie_about(path) == Lie::Shrinks);
         match item {
             None => "type=dir;modify=20240102030405;".into(),
             Some(content) => format!("type=file;size={};modify=20240102030405;", content.len().saturating_sub(less)),
@@ -233,19 +265,20 @@ impl Session {
     }
 
     async fn look(&mut self, path: &str) -> Result<(), Gone> {
-        let denies = matches!(self.shared.lie, Lie::Denies | Lie::Hides) && path != "/";
+        let lie = self.shared.lie_about(path);
+        let denies = matches!(lie, Lie::Denies | Lie::Hides) && path != "/";
         match self.item(path).filter(|_| !denies) {
             None => self.say("550 no").await,
             Some(item) => {
-                let facts = self.facts(&item);
-                let babble = if self.shared.lie == Lie::Babbles { "226 done\r\n550 no\r\n250-x\r\n" } else { "" };
+                let facts = self.facts(path, &item);
+                let babble = if lie == Lie::Babbles { "226 done\r\n550 no\r\n250-x\r\n" } else { "" };
                 self.say(&format!("250-Listing\r\n{babble} {facts} {path}\r\n250 End")).await
             }
         }
     }
 
     async fn list(&mut self, path: &str) -> Result<(), Gone> {
-        let lie = self.shared.lie;
+        let lie = self.shared.lie_about(path);
         if lie == Lie::Denies || self.item(path) != Some(None) {
             return self.say("550 no").await;
         }
@@ -254,11 +287,16 @@ impl Session {
         let items = self.shared.items.lock().unwrap().clone();
         for (at, item) in items.iter().filter(|(at, _)| at.len() > 1) {
             if let Some(name) = at.strip_prefix(&prefix).filter(|name| !name.contains('/')) {
-                text.push_str(&format!("{} {name}\r\n", self.facts(item)));
+                text.push_str(&format!("{} {name}\r\n", self.facts(at, item)));
             }
         }
         if lie == Lie::NamesNothing {
             text.push_str("type=dir;modify=20240102030405; ../up\r\ntype=file;size=1; /etc/passwd\r\n");
+        }
+        match lie {
+            Lie::Lists(lines) => text = lines.to_owned(),
+            Lie::Adds(line) => text.push_str(line),
+            _ => {}
         }
         let cut = matches!(lie, Lie::CutsLines | Lie::BreaksListings);
         let is_first = self.shared.commands.lock().unwrap().iter().filter(|line| line.starts_with("MLSD")).count() == 1;
@@ -279,7 +317,7 @@ impl Session {
 
     async fn send(&mut self, path: &str) -> Result<(), Gone> {
         let Some(Some(mut content)) = self.item(path) else { return self.say("550 no").await };
-        let lie = self.shared.lie;
+        let lie = self.shared.lie_about(path);
         if lie == Lie::SendsMore {
             content.push(b'!');
         }
@@ -297,10 +335,10 @@ impl Session {
 
     async fn receive(&mut self, path: &str) -> Result<(), Gone> {
         let mut data = self.data().await?;
-        let lie = self.shared.lie;
+        let lie = self.shared.lie_about(path);
         if lie == Lie::IsFull {
             let mut some = vec![0; 1000];
-            data.read_exact(&mut some).await?;
+            let _ = data.read(&mut some).await?;
             drop(data);
             return self.say("552-no space\r\n552 is left").await;
         }
@@ -318,7 +356,10 @@ impl Session {
     }
 
     async fn change(&mut self, verb: &str, path: &str) -> Result<(), Gone> {
-        let lie = self.shared.lie;
+        let lie = self.shared.lie_about(path);
+        if verb == "RNTO" && lie == Lie::RefusesNames {
+            return self.say("553 no such names here").await;
+        }
         let (is_there, from) = (self.item(path).is_some(), self.from.clone());
         if verb == "RNFR" && is_there {
             self.from = path.into();

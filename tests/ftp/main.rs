@@ -11,6 +11,7 @@ mod files;
 #[path = "../lib/in_process.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod in_process;
+#[allow(dead_code, reason = "some of it is for other tests")]
 mod liar;
 mod lies;
 mod places;

@@ -11,6 +11,7 @@ mod keys;
 mod lost;
 mod parts;
 mod places;
+#[allow(dead_code, reason = "some of it is for other tests")]
 mod proxy;
 mod signed;
 mod sync;

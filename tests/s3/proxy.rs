@@ -32,6 +32,8 @@ pub enum Act {
     /// The server acts on it, and its answer is lost.
     Lose,
     Answer(Vec<u8>),
+    /// The server acts on it, and its answer is made another.
+    Change(fn(Vec<u8>) -> Vec<u8>),
     /// The connection ends.
     HangUp,
 }
@@ -107,6 +109,7 @@ fn serve(
         Act::HangUp => Ok(()),
         Act::Answer(answer) => stream.write_all(&answer),
         Act::Forward => stream.write_all(&forward(&asked, upstream.unwrap())?),
+        Act::Change(change) => stream.write_all(&change(forward(&asked, upstream.unwrap())?)),
         Act::Lose => forward(&asked, upstream.unwrap()).map(drop),
     }
 }

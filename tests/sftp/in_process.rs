@@ -16,8 +16,47 @@ use russh::{Channel, ChannelId};
 use russh_sftp::protocol::{Attrs, Data, File as Listed, FileAttributes, Handle, Name, OpenFlags, Status, StatusCode};
 use russh_sftp::server::StatusReply;
 
+/// What it does otherwise than a good server, about paths that end in `/bad` or lead through it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Twist {
+    #[default]
+    None,
+    /// A listing fails after its first names.
+    FailsListing,
+    /// A listing begins anew at its end.
+    NeverEnds,
+    /// A listing is of answers without names.
+    SaysNothing,
+    /// A listing shows these names, of files with this size; none is not told.
+    Lists(&'static [&'static str], Option<u64>),
+    /// A listing shows this name beside those that are there.
+    Adds(&'static str),
+    /// A directory may not be read.
+    Denies,
+    /// Nothing can be written, in these words.
+    IsFull(&'static str),
+    /// A file is closed with a byte less than it was sent.
+    Shrinks,
+    /// It says hashes of what it holds; whether that is what was sent.
+    SaysHashes(bool),
+    /// No file may have its name.
+    RefusesNames,
+    /// A file ends early.
+    EndsEarly,
+    /// More bytes than were asked for.
+    SendsMore,
+}
+
+/// How it misbehaves, which may change while it runs.
+pub(crate) type Twisted = Arc<std::sync::Mutex<Twist>>;
+
 /// Starts it, with two directories; they are the roots of the options.
 pub(crate) async fn start(data: &Path) -> impl Fn(&str) -> SftpOptions + use<> {
+    start_twisted(data, Twisted::default()).await
+}
+
+/// As [`start`], with a way to make it misbehave.
+pub(crate) async fn start_twisted(data: &Path, twisted: Twisted) -> impl Fn(&str) -> SftpOptions + use<> {
     for root in ["left", "right"] {
         std::fs::create_dir(data.join(root)).unwrap();
     }
@@ -28,10 +67,10 @@ pub(crate) async fn start(data: &Path) -> impl Fn(&str) -> SftpOptions + use<> {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let config = Arc::clone(&config);
+            let (config, twisted) = (Arc::clone(&config), Arc::clone(&twisted));
             tokio::spawn(async move {
-                if let Ok(running) = russh::server::run_stream(config, stream, Guest { channels: HashMap::new() }).await
-                {
+                let guest = Guest { channels: HashMap::new(), twisted };
+                if let Ok(running) = russh::server::run_stream(config, stream, guest).await {
                     // A client that leaves is no failure of the test.
                     let _ = running.await;
                 }
@@ -49,6 +88,7 @@ pub(crate) async fn start(data: &Path) -> impl Fn(&str) -> SftpOptions + use<> {
 
 struct Guest {
     channels: HashMap<ChannelId, Channel<Msg>>,
+    twisted: Twisted,
 }
 
 impl russh::server::Handler for Guest {
@@ -72,7 +112,8 @@ impl russh::server::Handler for Guest {
     async fn subsystem_request(&mut self, id: ChannelId, _: &str, session: &mut Session) -> Result<(), Self::Error> {
         session.channel_success(id)?;
         let channel = self.channels.remove(&id).unwrap();
-        russh_sftp::server::run(channel.into_stream(), Files::default()).await;
+        let files = Files { twisted: Arc::clone(&self.twisted), ..Files::default() };
+        russh_sftp::server::run(channel.into_stream(), files).await;
         Ok(())
     }
 }
@@ -87,6 +128,9 @@ enum Open {
 struct Files {
     open: HashMap<String, Open>,
     count: u64,
+    twisted: Twisted,
+    /// Handles of what it misbehaves about, and how.
+    bad: HashMap<String, Twist>,
 }
 
 fn failed(error: std::io::Error) -> StatusReply {
@@ -112,9 +156,14 @@ fn set(path: &Path, attributes: &FileAttributes) -> std::io::Result<()> {
 }
 
 impl Files {
-    fn keep(&mut self, id: u32, open: Open) -> Handle {
+    fn twist(&self, path: &str) -> Twist {
+        if path.ends_with("/bad") || path.contains("/bad/") { *self.twisted.lock().unwrap() } else { Twist::None }
+    }
+
+    fn keep(&mut self, id: u32, path: &str, open: Open) -> Handle {
         self.count += 1;
         let handle = self.count.to_string();
+        self.bad.insert(handle.clone(), self.twist(path));
         self.open.insert(handle.clone(), open);
         Handle { id, handle }
     }
@@ -175,17 +224,41 @@ impl russh_sftp::server::Handler for Files {
     }
 
     async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, Self::Error> {
+        if self.twist(&path) == Twist::Denies {
+            return Err(StatusReply { error_message: Some("keep out".into()), ..StatusCode::PermissionDenied.into() });
+        }
         let mut listed = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(failed)? {
+        for entry in std::fs::read_dir(&path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let attributes = FileAttributes::from(&entry.metadata().map_err(failed)?);
             listed.push(Listed::new(entry.file_name().to_str().unwrap(), attributes));
         }
-        Ok(self.keep(id, Open::Dir(listed)))
+        if let Twist::Adds(name) = self.twist(&path) {
+            let size = Some(1);
+            let attributes =
+                FileAttributes { permissions: Some(0o100_644), size, mtime: Some(1), ..Default::default() };
+            listed.push(Listed::new(name, attributes));
+        }
+        if let Twist::Lists(names, size) = self.twist(&path) {
+            let attributes =
+                FileAttributes { permissions: Some(0o100_644), size, mtime: Some(1), ..Default::default() };
+            listed = names.iter().map(|name| Listed::new(*name, attributes.clone())).collect();
+        }
+        Ok(self.keep(id, &path, Open::Dir(listed)))
     }
 
     async fn readdir(&mut self, id: u32, handle: String) -> Result<Name, Self::Error> {
+        let twist = self.bad.get(&handle).copied().unwrap_or_default();
         match self.open.get_mut(&handle) {
+            Some(Open::Dir(_)) if twist == Twist::SaysNothing => Ok(Name { id, files: Vec::new() }),
+            Some(Open::Dir(listed)) if twist == Twist::NeverEnds => Ok(Name { id, files: listed.clone() }),
+            Some(Open::Dir(listed)) if twist == Twist::FailsListing => match listed.pop() {
+                Some(first) => {
+                    listed.clear();
+                    Ok(Name { id, files: vec![first] })
+                }
+                None => Err(StatusReply { error_message: Some("bad sector".into()), ..StatusCode::Failure.into() }),
+            },
             Some(Open::Dir(listed)) if !listed.is_empty() => {
                 let files = listed.split_off(listed.len().saturating_sub(50));
                 Ok(Name { id, files })
@@ -210,14 +283,23 @@ impl russh_sftp::server::Handler for Files {
             (create, _) => options.create(create),
         };
         options.mode(attributes.permissions.unwrap_or(0o644) & 0o7777);
-        let file = options.open(path).map_err(failed)?;
-        Ok(self.keep(id, Open::File(file)))
+        if let (Twist::IsFull(words), true) = (self.twist(&path), flags.contains(OpenFlags::WRITE)) {
+            return Err(StatusReply { error_message: Some(words.into()), ..StatusCode::Failure.into() });
+        }
+        let file = options.open(&path).map_err(failed)?;
+        Ok(self.keep(id, &path, Open::File(file)))
     }
 
     async fn read(&mut self, id: u32, handle: String, offset: u64, length: u32) -> Result<Data, Self::Error> {
         let mut data = vec![0; length as usize];
         let count = self.file(&handle)?.read_at(&mut data, offset).map_err(failed)?;
         data.truncate(count);
+        match self.bad.get(&handle) {
+            Some(Twist::EndsEarly) if offset > 0 => return Err(StatusCode::Eof.into()),
+            Some(Twist::EndsEarly) => data.truncate(count / 2),
+            Some(Twist::SendsMore) => data.resize(length as usize + 1, b'!'),
+            _ => {}
+        }
         if count == 0 { Err(StatusCode::Eof.into()) } else { Ok(Data { id, data }) }
     }
 
@@ -227,6 +309,11 @@ impl russh_sftp::server::Handler for Files {
     }
 
     async fn close(&mut self, id: u32, handle: String) -> Result<Status, Self::Error> {
+        if let (Some(Twist::Shrinks), Some(Open::File(file))) = (self.bad.get(&handle), self.open.get(&handle)) {
+            let size = file.metadata().map_err(failed)?.len();
+            // Of what was opened to be read it takes nothing.
+            let _ = file.set_len(size.saturating_sub(1));
+        }
         self.open.remove(&handle).map(|_| ok(id)).ok_or_else(|| StatusCode::Failure.into())
     }
 
@@ -244,6 +331,9 @@ impl russh_sftp::server::Handler for Files {
 
     /// It never overwrites (draft-ietf-secsh-filexfer-02, section 6.5).
     async fn rename(&mut self, id: u32, from: String, to: String) -> Result<Status, Self::Error> {
+        if self.twist(&to) == Twist::RefusesNames {
+            return Err(StatusReply { error_message: Some("no such names".into()), ..StatusCode::Failure.into() });
+        }
         if std::fs::symlink_metadata(&to).is_ok() {
             return Err(StatusCode::Failure.into());
         }

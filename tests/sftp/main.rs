@@ -9,6 +9,7 @@ mod engine;
 #[path = "../lib/files.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod files;
+#[allow(dead_code, reason = "some of it is for other tests")]
 mod in_process;
 mod interrupted;
 mod measure;

@@ -188,3 +188,19 @@ async fn a_part_that_the_server_stored_is_never_put_in_place() {
     assert_eq!(error.code(), Code::Storage);
     assert!(!mock.asked().iter().any(|asked| asked.method == "MOVE"));
 }
+
+/// A server that shows one page at every address has directories without end.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_endlessly_deep_is_not_followed() {
+    let mock = Mock::start(|asked, _| match asked.method.as_str() {
+        "PROPFIND" => answer(207, &listing(&asked.path, &[])),
+        _ => with(answer(200, "<title>Index of /</title><a href=\"d/\">d/</a></html>"), "content-type", "text/html"),
+    });
+    let mock = mock.await;
+    let deep = ["d"; 2_050].join("/");
+    for place in [&open(&mock.url, WebAuth::None) as &dyn Provider, &http(&mock, WebAuth::None)] {
+        let seen = place.list(vec![path("d/d/d"), path(&deep)]).await;
+        assert!(matches!(seen[0], Listing::Complete(_)), "{seen:?}");
+        assert!(matches!(&seen[1], Listing::Unknown(e) if e.code() == Code::Invalid), "{seen:?}");
+    }
+}

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::delta::{Change, DirSeen, DroppedDecision, Finish, Observed, Reconciler, Settings, Tally, Task, Unreadable};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
-use crate::model::{Name, Pair, PairId, RelPath, Side, Sides};
+use crate::model::{Entry, Name, Pair, PairId, RelPath, Side, Sides};
 use crate::operation::plan::PlanWriter;
 use crate::operation::run::Reporter;
 use crate::provider::Listing;
@@ -26,6 +26,9 @@ const BATCHES: usize = 4;
 
 /// Entries that the batches under way may hold together, as far as can be foretold.
 const ENTRIES_UNDER_WAY: usize = 2048;
+
+/// Eight pebibytes: a size that no file has, and the first that hosts' numbers cannot say exactly (RFC 8259, section 6).
+const NO_SIZE: u64 = 1 << 53;
 
 /// The most directories in one batch; more brings nothing.
 const MAX_DIRS: usize = 64;
@@ -178,8 +181,11 @@ async fn list(scene: &Scene, tasks: &[Task], side: Side) -> Vec<DirSeen> {
     let lost =
         || Listing::Unknown(Error::new(Code::Internal, "list a directory", "").because("the provider gave no answer"));
     let seen = |listing| match listing {
-        Listing::Complete(entries) => DirSeen::Complete(entries),
-        Listing::Partial(entries, error) => DirSeen::Partial(entries, (&error).into()),
+        Listing::Complete(entries) => match believable(entries) {
+            (entries, None) => DirSeen::Complete(entries),
+            (entries, Some(error)) => DirSeen::Partial(entries, (&error).into()),
+        },
+        Listing::Partial(entries, error) => DirSeen::Partial(believable(entries).0, (&error).into()),
         Listing::Absent => DirSeen::Absent,
         Listing::Unknown(error) => DirSeen::Unknown((&error).into()),
     };
@@ -190,6 +196,18 @@ async fn list(scene: &Scene, tasks: &[Task], side: Side) -> Vec<DirSeen> {
             None => DirSeen::Absent,
         })
         .collect()
+}
+
+/// The entries without those that claim to be larger than anything can be, which would be counted, planned and summed up.
+fn believable(mut entries: Vec<Entry>) -> (Vec<Entry>, Option<Error>) {
+    let liar = entries.iter().find(|entry| entry.node.token.size >= NO_SIZE).map(|liar| {
+        let why = format!("it is said to have {} bytes, which nothing can have", liar.node.token.size);
+        Error::new(Code::Storage, "look at", &liar.name).because(why)
+    });
+    if liar.is_some() {
+        entries.retain(|entry| entry.node.token.size < NO_SIZE);
+    }
+    (entries, liar)
 }
 
 /// Hashes what the directories of a batch want, in one call per side.

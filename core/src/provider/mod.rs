@@ -69,6 +69,18 @@ pub const RESERVED_DIR: &[u8] = b".portbook";
 /// it is never emptied for its age.
 pub const KEPT_DIR: &[u8] = b"kept";
 
+/// The longest path of a directory that is listed over a network. Servers exist that show the same page at every address,
+/// or follow a link to a directory above: of these there is no end.
+pub(crate) const LONGEST_PATH: usize = 4096;
+
+/// That a directory is too deep to be listed.
+pub(crate) fn too_deep(action: &'static str, dir: &RelPath) -> Result<()> {
+    if dir.as_bytes().len() <= LONGEST_PATH {
+        return Ok(());
+    }
+    Err(Error::new(Code::Invalid, action, dir).because("its path is too long"))
+}
+
 /// Whether a name belongs to the engine and is hidden from every listing.
 #[must_use]
 pub fn is_reserved(name: &[u8]) -> bool {

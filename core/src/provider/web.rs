@@ -40,11 +40,12 @@ pub(crate) fn code(status: StatusCode) -> Code {
         408 => Code::Timeout,
         409 => Code::Conflict,
         412 => Code::Stale,
-        413 | 507 => Code::Quota,
+        507 => Code::Quota,
         423 => Code::Busy,
         429 | 503 => Code::Throttled,
         500 | 502 | 504 => Code::Offline,
-        400 | 411 | 414 | 416 | 422 | 431 => Code::Invalid,
+        // 413: this one body is too large; another may do. Only 507 says that nothing more fits.
+        400 | 411 | 413 | 414 | 416 | 422 | 431 => Code::Invalid,
         _ => Code::Storage,
     }
 }

@@ -4,7 +4,7 @@
 //! it is the same a second time. 550 says neither that an item is
 //! absent nor that it is there and hidden: its directory's listing does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -20,10 +20,8 @@ use super::text::{self, Parsed};
 use super::wire::{SILENCE, Wire};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Name, Node, RelPath, Timestamp, escaped};
-use crate::provider::is_reserved;
+use crate::provider::{is_reserved, too_deep};
 
-/// The longest path that is followed, as a link to a directory above makes endless ones.
-const LONGEST: usize = 4096;
 /// The most that a listing may hold.
 const MOST: usize = 1 << 30;
 const LIST: &str = "list the directory";
@@ -110,9 +108,7 @@ impl Lease {
     /// # Errors
     /// `offline` when the listing ends early: nothing is known of it then.
     pub(super) async fn list(&mut self, base: &Base, dir: &RelPath) -> Result<Seen> {
-        if dir.as_bytes().len() > LONGEST {
-            return Err(Error::new(Code::Invalid, LIST, dir).because("its path is too long"));
-        }
+        too_deep(LIST, dir)?;
         let seen =
             if self.features().mlst { self.list_facts(base, dir).await? } else { self.list_text(base, dir).await? };
         let is_clear = match &seen {
@@ -345,12 +341,13 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 struct Found<'d> {
     dir: &'d RelPath,
     items: Vec<Item>,
+    names: HashSet<Name>,
     error: Option<Error>,
 }
 
 impl<'d> Found<'d> {
     fn new(dir: &'d RelPath) -> Self {
-        Self { dir, items: Vec::new(), error: None }
+        Self { dir, items: Vec::new(), names: HashSet::new(), error: None }
     }
 
     fn take(&mut self, line: &[u8], name: &[u8], node: Option<Node>, about: Option<Timestamp>) {
@@ -358,16 +355,22 @@ impl<'d> Found<'d> {
             return;
         }
         match (Name::new(name), node) {
-            (Some(name), Some(node)) => self.items.push(Item { name, node, about }),
+            (Some(name), Some(node)) if self.names.insert(name.clone()) => self.items.push(Item { name, node, about }),
+            // Which of the two is there nobody knows.
+            (Some(_), Some(_)) => self.fails(line, "a name is shown twice"),
             // Something that is there and cannot be named: nothing may follow from what is missing in this listing.
             (None, _) | (_, None) => self.misses(line),
         }
     }
 
     fn misses(&mut self, line: &[u8]) {
+        self.fails(line, "a line cannot be understood");
+    }
+
+    fn fails(&mut self, line: &[u8], why: &str) {
         self.error.get_or_insert_with(|| {
             let shown = escaped(&line[..line.len().min(200)]);
-            Error::new(Code::Storage, LIST, self.dir).because(format!("a line cannot be understood: {shown}"))
+            Error::new(Code::Storage, LIST, self.dir).because(format!("{why}: {shown}"))
         });
     }
 

@@ -6,7 +6,7 @@
 
 mod index;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ use super::web_get::{After, Get};
 use super::web_site::{Ask, Site, expected, url_of};
 use super::{
     Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash, Writable,
-    is_reserved,
+    is_reserved, too_deep,
 };
 use crate::Trust;
 use crate::delta::{Expect, Metadata};
@@ -260,6 +260,9 @@ impl Server {
     }
 
     async fn list(&self, path: &RelPath) -> Listing {
+        if let Err(e) = too_deep("list the directory", path) {
+            return Listing::Unknown(e);
+        }
         let found = match &self.index {
             Some(index) => self.list_indexed(path, index).await,
             None => self.list_page(path).await,
@@ -303,7 +306,15 @@ impl Server {
         items: Vec<(Name, Option<Indexed>, bool)>,
         mut trouble: Option<Error>,
     ) -> (Vec<Entry>, Option<Error>) {
-        let items = items.into_iter().filter(|(name, ..)| !is_reserved(name.as_bytes()));
+        let mut names = HashSet::new();
+        let (items, again): (Vec<_>, Vec<_>) = items
+            .into_iter()
+            .filter(|(name, ..)| !is_reserved(name.as_bytes()))
+            .partition(|(name, ..)| names.insert(name.clone()));
+        if let Some((name, ..)) = again.first() {
+            let error = Error::new(Code::Storage, "list the directory", path);
+            trouble = Some(error.because(format_args!("{name} is listed as a file and as a directory")));
+        }
         let looked = stream::iter(items)
             .map(|(name, indexed, is_dir)| async move {
                 let node = match is_dir {

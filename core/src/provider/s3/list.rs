@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 
-use super::page::{Ask, Cursor, MOST, Object, Page};
+use super::page::{Ask, MOST, Object, Page, Pages};
 use super::request::{Client, Request};
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
@@ -145,16 +145,14 @@ impl Client {
         let Ok(prefix) = self.site.dir_key(LOOK, dir) else { return Vec::new() };
         let subject = dir.to_string();
         let ask = Ask { action: LOOK, subject: &subject, prefix: &prefix, is_shallow: true, most: MOST };
-        let (mut shown, mut from, mut is_whole) = (Shown::default(), Cursor::Start, false);
+        let (mut shown, mut pages, mut is_whole) = (Shown::default(), Pages::of(self, &ask), false);
         for _ in 0..=of.len() / PAGE_FOR {
             // Each will be looked at, and say what is wrong.
-            let Ok(page) = self.page(&ask, &from).await else { break };
-            match shown.take(&prefix, page) {
-                Some(next) => from = next,
-                None => {
-                    is_whole = true;
-                    break;
-                }
+            let Ok(Some(page)) = pages.next().await else { break };
+            is_whole = page.next.is_none();
+            shown.take(&prefix, page);
+            if is_whole {
+                break;
             }
         }
         let known: HashMap<Name, Node> = match (is_whole, shown.both().is_empty()) {
@@ -180,17 +178,12 @@ impl Client {
             Err(_) => return Listing::Absent,
         };
         let ask = Ask { action, subject: &subject, prefix: &prefix, is_shallow: true, most: MOST };
-        let (mut shown, mut from) = (Shown::default(), Cursor::Start);
+        let (mut shown, mut pages) = (Shown::default(), Pages::of(self, &ask));
         loop {
-            match self.page(&ask, &from).await {
-                Ok(page) => {
-                    let next = shown.take(&prefix, page);
-                    match next {
-                        Some(next) => from = next,
-                        None => return shown.listing(path, action),
-                    }
-                }
-                Err(e) if from == Cursor::Start => return Listing::Unknown(e),
+            match pages.next().await {
+                Ok(Some(page)) => shown.take(&prefix, page),
+                Ok(None) => return shown.listing(path, action),
+                Err(e) if pages.is_at_start() => return Listing::Unknown(e),
                 Err(e) => return Listing::Partial(shown.entries(), e),
             }
         }
@@ -208,15 +201,21 @@ struct Shown {
 }
 
 impl Shown {
-    fn take(&mut self, dir: &str, page: Page) -> Option<Cursor> {
-        let Page { objects, prefixes, unreadable, next } = page;
+    fn take(&mut self, dir: &str, page: Page) {
+        let Page { objects, prefixes, unreadable, next: _ } = page;
         self.exists |= !(objects.is_empty() && prefixes.is_empty() && unreadable.is_empty());
         for Object { key, size, revision, .. } in objects {
             match key.strip_prefix(dir) {
                 // The marker of the directory itself.
                 Some("") => {}
                 Some(name) => match Name::new(name.as_bytes()) {
-                    Some(name) => drop(self.files.insert(name, file_node(size, revision.as_deref()))),
+                    Some(name) => {
+                        let node = file_node(size, revision.as_deref());
+                        // Which of two versions is there nobody knows.
+                        if self.files.insert(name, node.clone()).is_some_and(|before| before != node) {
+                            self.odd = Some(format!("{key}, which is listed twice"));
+                        }
+                    }
                     None => self.odd = Some(key),
                 },
                 None => self.odd = Some(key),
@@ -230,7 +229,6 @@ impl Shown {
             }
         }
         self.odd = unreadable.into_iter().next().or(self.odd.take());
-        next
     }
 
     fn listing(mut self, path: &RelPath, action: &'static str) -> Listing {
@@ -277,7 +275,7 @@ mod tests {
             ..Page::default()
         };
         let mut shown = Shown::default();
-        assert_eq!(shown.take("d/", page), None);
+        shown.take("d/", page);
         shown.listing(&RelPath::parse(b"d").unwrap(), "list")
     }
 

@@ -1,6 +1,6 @@
 //! The calls of a multipart upload (Amazon S3 User Guide, "Uploading and copying objects using multipart upload").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use md5::{Digest as _, Md5};
@@ -156,6 +156,7 @@ impl Client {
     pub(super) async fn uploads(&self, subject: &str, prefix: &str) -> Result<Vec<Begun>> {
         let mut uploads: Vec<Begun> = Vec::new();
         let (mut key, mut id) = (String::new(), String::new());
+        let mut been = HashSet::new();
         loop {
             let mut request =
                 Request::new(CLEAN, subject, Method::GET, None).query("uploads", "").query("prefix", prefix);
@@ -175,7 +176,9 @@ impl Client {
             uploads.extend(document.all("Upload").filter_map(begun_of).filter(|u| u.key.starts_with(prefix)));
             let next = |name| document.text_of(name).unwrap_or_default().to_owned();
             let (next_key, next_id) = (next("NextKeyMarker"), next("NextUploadIdMarker"));
-            if !document.is_true("IsTruncated") || next_key.is_empty() || (&next_key, &next_id) == (&key, &id) {
+            // One that goes round in circles has shown all that it has.
+            let is_known = !been.insert((next_key.clone(), next_id.clone()));
+            if !document.is_true("IsTruncated") || next_key.is_empty() || is_known {
                 return Ok(uploads);
             }
             (key, id) = (next_key, next_id);

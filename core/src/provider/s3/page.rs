@@ -1,5 +1,6 @@
 //! Pages of a listing. A page that is not whole, or that says what was not asked for, is a failure and no page.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
@@ -7,12 +8,15 @@ use percent_encoding::percent_decode_str;
 use reqwest::Method;
 
 use super::request::{Client, Request, revision};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::provider::traffic::Repeat;
 use crate::provider::xml::{self, Element};
 
 /// The most that a server gives at once (Amazon S3 API Reference, `ListObjectsV2`).
 pub(super) const MOST: u32 = 1_000;
+
+/// So many pages without a key may follow each other. Servers give some where versions were removed.
+const EMPTY: u32 = 1_000;
 
 /// An object as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +39,7 @@ pub(super) struct Ask<'a> {
 }
 
 /// Where the next page begins.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Cursor {
     #[default]
     Start,
@@ -53,6 +57,54 @@ pub(super) struct Page {
     /// Keys that cannot be told from the answer, as it writes them.
     pub(super) unreadable: Vec<String>,
     pub(super) next: Option<Cursor>,
+}
+
+/// The pages of a listing, one after the other. A server whose pages lead back to where they were, or nowhere, is told
+/// from one that has many.
+pub(super) struct Pages<'a> {
+    client: &'a Client,
+    ask: &'a Ask<'a>,
+    next: Option<Cursor>,
+    been: HashSet<Cursor>,
+    /// With which key pages began.
+    begun: HashSet<String>,
+    empty: u32,
+}
+
+impl<'a> Pages<'a> {
+    pub(super) fn of(client: &'a Client, ask: &'a Ask<'a>) -> Self {
+        let next = Some(Cursor::Start);
+        Self { client, ask, next, been: HashSet::new(), begun: HashSet::new(), empty: 0 }
+    }
+
+    /// Whether no page has come yet.
+    pub(super) fn is_at_start(&self) -> bool {
+        self.been.is_empty()
+    }
+
+    /// The next page; `None` behind the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<Page>> {
+        let Some(from) = self.next.take() else { return Ok(None) };
+        let page = self.client.page(self.ask, &from).await?;
+        self.been.insert(from);
+        let first = page.objects.iter().map(|o| &o.key).chain(&page.prefixes).chain(&page.unreadable).next();
+        let is_known = match first {
+            Some(first) => {
+                self.empty = 0;
+                !self.begun.insert(first.clone())
+            }
+            None => {
+                self.empty += 1;
+                self.empty > EMPTY
+            }
+        };
+        self.next.clone_from(&page.next);
+        if self.next.is_some() && (is_known || self.next.as_ref().is_some_and(|next| self.been.contains(next))) {
+            let why = "the server's listing goes round in circles";
+            return Err(Error::new(Code::Storage, self.ask.action, self.ask.subject).because(why));
+        }
+        Ok(Some(page))
+    }
 }
 
 impl Client {
@@ -79,43 +131,32 @@ impl Client {
             }
             other => other?,
         };
-        let page = parse(&answer.body, ask)
-            .map_err(|why| request.error(Code::Storage, format!("the server's listing cannot be believed: {why}")))?;
-        if page.next.is_some() && page.next.as_ref() == Some(from) {
-            return Err(request.error(Code::Storage, "the server's listing goes round in circles"));
-        }
-        Ok(page)
+        parse(&answer.body, ask)
+            .map_err(|why| request.error(Code::Storage, format!("the server's listing cannot be believed: {why}")))
     }
 
     /// Everything that a listing shows, from all of its pages.
     pub(super) async fn all(&self, ask: &Ask<'_>) -> Result<Page> {
         let mut all = Page::default();
-        let mut from = Cursor::Start;
-        loop {
-            let page = self.page(ask, &from).await?;
+        let mut pages = Pages::of(self, ask);
+        while let Some(page) = pages.next().await? {
             all.objects.extend(page.objects);
             all.prefixes.extend(page.prefixes);
             all.unreadable.extend(page.unreadable);
-            match page.next {
-                Some(next) => from = next,
-                None => return Ok(all),
-            }
         }
+        Ok(all)
     }
 
     /// Whether there is any key with the prefix.
     pub(super) async fn is_any(&self, ask: &Ask<'_>) -> Result<bool> {
-        let mut from = Cursor::Start;
-        loop {
-            let page = self.page(&Ask { is_shallow: false, most: 1, ..*ask }, &from).await?;
+        let ask = Ask { is_shallow: false, most: 1, ..*ask };
+        let mut pages = Pages::of(self, &ask);
+        while let Some(page) = pages.next().await? {
             if !page.objects.is_empty() || !page.unreadable.is_empty() {
                 return Ok(true);
             }
-            match page.next {
-                Some(next) => from = next,
-                None => return Ok(false),
-            }
         }
+        Ok(false)
     }
 }
 

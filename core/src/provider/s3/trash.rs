@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::key::not_reserved;
 use super::list::{dir_node, stale};
 use super::multipart::Upload;
-use super::page::{Ask, Cursor, MOST, Object};
+use super::page::{Ask, MOST, Object, Pages};
 use super::request::Client;
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
@@ -197,21 +197,18 @@ async fn keep_dir(client: &Client, dir: &RelPath, gone: &HashSet<RelPath>) -> Re
         let name = key.strip_prefix(&prefix).and_then(|rest| Name::new(rest.trim_end_matches('/').as_bytes()));
         name.is_some_and(|name| gone.contains(&dir.join(&name)))
     };
-    let (mut from, mut is_left) = (Cursor::Start, false);
-    loop {
-        let page = client.page(&ask, &from).await?;
+    let (mut pages, mut is_left) = (Pages::of(client, &ask), false);
+    while let Some(page) = pages.next().await? {
         let mut keys = page.objects.iter().map(|o| &o.key).chain(&page.prefixes).peekable();
         is_left |= keys.peek().is_some();
         // The marker of the directory is a key that stays, too.
         if keys.any(|key| !goes(key)) || !page.unreadable.is_empty() {
             return Ok(());
         }
-        match page.next {
-            Some(next) => from = next,
-            None if is_left => break,
-            // It is gone already.
-            None => return Ok(()),
-        }
+    }
+    if !is_left {
+        // It is gone already.
+        return Ok(());
     }
     client.put_marker(dir, &prefix, &Expect::Any).await.map(drop)
 }

@@ -1,6 +1,8 @@
 //! Looking: listings, single items.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+
+use bytes::Bytes;
 
 use super::fault::{Fault, status};
 use super::packet::{Request, kind};
@@ -8,11 +10,13 @@ use super::root::{Batch, Root, Way};
 use super::session::Session;
 use crate::error::{Code, Error, Result};
 use crate::model::{Entry, Kind, Name, Node, RelPath};
-use crate::provider::{Listing, RESERVED_DIR, is_reserved};
+use crate::provider::{Listing, RESERVED_DIR, is_reserved, too_deep};
 
 const LIST: &str = "list the directory";
 /// Requests for the next names that are under way, once a directory has shown to be large.
 const AHEAD: usize = 16;
+/// So many answers may bring no new name before the server is taken for one that never ends.
+const NOTHING_NEW: u32 = 64;
 
 /// Lists one directory, without reserved names. An error is one after which another attempt is worth it.
 pub(super) async fn list(root: &Root, session: &Session, batch: &Batch, path: &RelPath) -> Result<Listing> {
@@ -30,6 +34,9 @@ async fn list_but(
         let error = fault.at(LIST, path);
         if fault.is_interruption() { Err(error) } else { Ok(Listing::Unknown(error)) }
     };
+    if let Err(e) = too_deep(LIST, path) {
+        return Ok(Listing::Unknown(e));
+    }
     match batch.way(root, session, path).await {
         Ok(Way::Open) => {}
         Ok(Way::Missing | Way::Blocked) => return Ok(Listing::Absent),
@@ -41,7 +48,7 @@ async fn list_but(
         Err(fault) if fault.is_absence() && !path.is_root() => return Ok(Listing::Absent),
         Err(fault) => return unknown(fault),
     };
-    let mut reading = Reading { root, session, path, full, entries: Vec::new(), failed: None };
+    let mut reading = Reading { root, session, path, full, entries: Vec::new(), names: HashSet::new(), failed: None };
     let ended = reading.all(&handle, is_hidden).await;
     // Its answer matters to nobody: everything was read, or the reading has failed.
     drop(session.close(&handle));
@@ -62,6 +69,7 @@ struct Reading<'a> {
     path: &'a RelPath,
     full: Vec<u8>,
     entries: Vec<Entry>,
+    names: HashSet<Bytes>,
     /// Why something is missing.
     failed: Option<Error>,
 }
@@ -74,18 +82,28 @@ impl Reading<'_> {
         let session = self.session;
         let more = || session.send(Request::new(kind::READDIR).string(handle));
         let mut ahead = VecDeque::from([next(), next()]);
-        let mut wanted = 2;
+        let (mut wanted, mut idle) = (2, 0);
         while let Some(pending) = ahead.pop_front() {
             let names = match pending.names().await {
                 Ok(names) => names,
                 Err(fault) if fault.is_status(status::EOF) => break,
                 Err(fault) => return Err(fault),
             };
+            let known = self.names.len();
             for listed in names {
+                if !self.names.insert(listed.name.clone()) {
+                    self.fails("it shows a name twice");
+                    continue;
+                }
                 if matches!(listed.name.as_ref(), b"." | b"..") || is_hidden(&listed.name) {
                     continue;
                 }
                 self.take(listed).await?;
+            }
+            idle = if self.names.len() > known { 0 } else { idle + 1 };
+            if idle > NOTHING_NEW {
+                self.fails("it does not end");
+                break;
             }
             wanted = AHEAD.min(wanted + 1);
             while ahead.len() < wanted {
@@ -95,10 +113,13 @@ impl Reading<'_> {
         Ok(())
     }
 
+    fn fails(&mut self, why: &'static str) {
+        self.failed.get_or_insert_with(|| Error::new(Code::Storage, LIST, self.path).because(why));
+    }
+
     async fn take(&mut self, listed: super::packet::Listed) -> std::result::Result<(), Fault> {
         let Some(name) = Name::new(&listed.name) else {
-            let error = Error::new(Code::Storage, LIST, self.path).because("it shows an impossible name");
-            self.failed.get_or_insert(error);
+            self.fails("it shows an impossible name");
             return Ok(());
         };
         let mut attributes = listed.attributes;
@@ -106,8 +127,11 @@ impl Reading<'_> {
             let at = [&self.full[..], b"/", name.as_bytes()].concat();
             match self.session.look(&at).await {
                 Ok(Some(seen)) => attributes = seen,
-                // Gone between the listing and the look at it.
-                Ok(None) => return Ok(()),
+                // Gone between the listing and the look at it, or only said to be.
+                Ok(None) => {
+                    self.fails("it shows an item that is said not to be there");
+                    return Ok(());
+                }
                 Err(fault) if fault.is_interruption() => return Err(fault),
                 Err(fault) => {
                     let error = fault.at("look at", self.path.join(&name));

@@ -72,7 +72,8 @@ async fn publish_by(
     };
     *lock(&tried.staged) = Some(staged.clone());
     if staged.kind == Kind::File && staged.token.size != item.staged.size {
-        return Err(stale(PUBLISH, path, "what was staged has changed"));
+        let why = format!("the server holds {} of its {} bytes", staged.token.size, item.staged.size);
+        return Err(Error::new(Code::Storage, PUBLISH, path).because(why));
     }
     let Some(old) = old? else {
         tried.begun.store(true, Ordering::Relaxed);

@@ -116,7 +116,11 @@ impl Root {
 
     /// What an item shows.
     pub(super) fn node(&self, attributes: &Attributes) -> Node {
-        let kind = kind_of(attributes);
+        // A file that is said to have no size would be taken for an empty one.
+        let kind = match kind_of(attributes) {
+            Kind::File if attributes.size.is_none() => Kind::Other,
+            kind => kind,
+        };
         let dir = kind == Kind::Dir;
         let mtime = attributes.mtime.map(|secs| Timestamp { secs: secs.into(), nanos: 0 });
         let mode = attributes.permissions.map(|p| p & 0o7777);

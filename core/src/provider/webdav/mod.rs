@@ -32,7 +32,7 @@ use super::web_auth::WebAuth;
 use super::web_site::Site;
 use super::{
     Capabilities, Hashed, Listing, Move, NativeHash, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash,
-    Writable, is_reserved, kept,
+    Writable, is_reserved, kept, too_deep,
 };
 use crate::Trust;
 use crate::delta::{Expect, Metadata};
@@ -120,6 +120,9 @@ fn is_listed(name: &Name) -> bool {
 }
 
 async fn list(server: &Server, dir: &RelPath) -> Listing {
+    if let Err(e) = too_deep("list the directory", dir) {
+        return Listing::Unknown(e);
+    }
     let found = match server.propfind(dir, true, 1).await {
         Ok(Some(found)) => found,
         Ok(None) => return Listing::Absent,

@@ -236,19 +236,19 @@ impl Parser {
             (Tag::Status, Some(Tag::Propstat)) => self.status = Some(status(&self.text)?),
             (Tag::Status, Some(Tag::Response)) => self.resource.status = Some(status(&self.text)?),
             (Tag::Propstat, Some(Tag::Response)) => self.take_props(),
-            (property, Some(Tag::Prop)) => self.property(property),
+            (property, Some(Tag::Prop)) => self.property(property)?,
             _ => {}
         }
         Ok(None)
     }
 
-    fn property(&mut self, tag: Tag) {
+    fn property(&mut self, tag: Tag) -> Result<()> {
         let text = std::mem::take(&mut self.text);
         let text = text.trim();
         let known = || (!text.is_empty()).then(|| text.to_owned());
         match tag {
             Tag::IsCollection => self.props.is_collection |= matches!(text, "1" | "t" | "true"),
-            Tag::Length => self.props.size = text.parse().ok(),
+            Tag::Length => self.props.size = size(text)?,
             Tag::Modified => self.props.modified = time(text),
             Tag::Revision => self.props.etag = Etag::parse(text),
             Tag::Available => self.props.available = text.parse().ok(),
@@ -258,6 +258,7 @@ impl Parser {
             Tag::Permissions => self.props.permissions = known(),
             _ => {}
         }
+        Ok(())
     }
 
     /// At the end of a `propstat`: a server may leave its status out.
@@ -280,6 +281,15 @@ impl Parser {
             status if self.asked.essential => self.resource.withheld = Some(status),
             _ => {}
         }
+    }
+}
+
+/// A length; nothing and negative numbers stand for content that is made when it is asked for.
+fn size(text: &str) -> Result<Option<u64>> {
+    match text.parse() {
+        Ok(size) => Ok(Some(size)),
+        Err(_) if text.is_empty() || text.parse::<i64>().is_ok() => Ok(None),
+        Err(_) => Err(malformed("a length is no number")),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Reading files of a WebDAV server: one version, or nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 
-use super::server::{Server, check, is_node, stale};
+use super::server::{Server, check, is_node, stale, strong_tag};
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
@@ -51,13 +52,24 @@ pub(super) async fn open(
 }
 
 /// Whether the head of an answer is of the expected version. Where it seems not, the listing decides: it is what the
-/// expectation was taken from.
+/// expectation was taken from. But not of bytes under the tag of another version, unless tags of what this server sends
+/// are never those of its listings.
 async fn agrees(server: &Server, path: &RelPath, expect: &Node, shown: &Shown) -> Result<()> {
     let size = shown.size.unwrap_or(expect.token.size);
     let now = token(size, shown.modified, shown.etag.as_ref(), expect.token.mtime.is_some());
     let is_telling = shown.is_telling() && (now.revision.is_some() || now.mtime.is_some());
     if is_telling && is_version(&expect.token, &now) {
         return Ok(());
+    }
+    if let (Some(wanted), Some(sent)) = (strong_tag(expect), &shown.etag)
+        && !sent.is_weak
+        && !server.tags_differ.load(Ordering::Relaxed)
+    {
+        let head = server.head(path).await?;
+        if head.and_then(|head| head.etag).is_some_and(|head| head.opaque == wanted) {
+            return Err(stale(READ, path, "the server sent another version"));
+        }
+        server.tags_differ.store(true, Ordering::Relaxed);
     }
     still(server, path, expect).await
 }

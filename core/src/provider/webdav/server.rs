@@ -14,9 +14,9 @@ use super::address::{Address, Meaning};
 use super::multistatus::{self, Props, Resource};
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
-use crate::model::{Ident, Kind, Name, Node, RelPath};
+use crate::model::{Ident, Kind, Name, Node, RelPath, escaped};
 use crate::provider::traffic::{Refusal, Repeat};
-use crate::provider::web_etag::{is_version, token};
+use crate::provider::web_etag::{Shown, is_version, token};
 use crate::provider::web_site::{Ask, Site};
 use crate::provider::{NativeHash, RESERVED_DIR, is_reserved, web};
 
@@ -63,6 +63,8 @@ pub(super) struct Server {
     features: OnceCell<Features>,
     /// Conditions on entity tags (RFC 4918, section 10.4) are taken for something else.
     pub(super) misreads_if: AtomicBool,
+    /// The tags of what is sent are others than those of listings.
+    pub(super) tags_differ: AtomicBool,
     /// Tags stay weak, however old they become.
     pub(super) stays_weak: AtomicBool,
     /// It has turned out to take no uploads in chunks.
@@ -114,6 +116,7 @@ impl Server {
             address,
             features: OnceCell::new(),
             misreads_if: AtomicBool::new(false),
+            tags_differ: AtomicBool::new(false),
             stays_weak: AtomicBool::new(false),
             has_no_chunks: AtomicBool::new(false),
             bins: Mutex::default(),
@@ -393,7 +396,18 @@ impl Server {
         self.site.traffic.most()
     }
 
-    /// Moves or copies. `stale`: what must not be there is, or the other way round; `not_found`: its directory is missing.
+    /// The head of a file as it would be sent; `None` where it is told by no success.
+    pub(super) async fn head(&self, path: &RelPath) -> Result<Option<Shown>> {
+        let ask = &Ask::new(Method::HEAD, self.address.url(path, false), "look at", path);
+        let once = || async move {
+            let response = self.site.ask(ask).await?;
+            Ok::<_, Refusal>(response.status().is_success().then(|| Shown::by(&response)))
+        };
+        self.site.traffic.send(Repeat::Safe, once).await
+    }
+
+    /// Moves or copies. `stale`: what must not be there is, or the other way round; `not_found`: its directory is missing;
+    /// `busy`: somebody has locked it.
     pub(super) async fn relocate(&self, name: &'static str, way: &Way<'_>) -> Result<()> {
         let to = self.address.url(way.to, way.is_dir);
         let overwrite = if way.overwrite { "T" } else { "F" };
@@ -416,7 +430,7 @@ impl Server {
                     let refusal = ask.refused(response).await;
                     Err(ask.error(Code::NotFound).because(refusal.error).into())
                 }
-                207 => Err(ask.error(Code::Storage).because("the server did a part of it only").into()),
+                207 => Err(parted(ask, response).await),
                 _ => Err(ask.refused(response).await),
             }
         };
@@ -504,6 +518,32 @@ fn body(ask: &Ask, response: Response) -> stream::BoxStream<'static, Result<byte
     response.bytes_stream().map_err(move |e| web::unanswered(action, &subject, &e)).boxed()
 }
 
+/// What an effect has come to that was not carried out, or not wholly: the server names the items that it failed for, and
+/// leaves those out that failed because of others (RFC 4918, sections 9.6.1 and 9.9.4).
+pub(super) async fn parted(ask: &Ask, response: Response) -> Refusal {
+    let mut failed: Option<(u16, String)> = None;
+    let read = multistatus::read(body(ask, response), |resource| {
+        let status = resource.status.filter(|status| *status >= 300);
+        let is_cause = failed.as_ref().is_none_or(|(known, _)| *known == StatusCode::FAILED_DEPENDENCY.as_u16());
+        if let (Some(status), true) = (status, is_cause) {
+            failed = Some((status, resource.hrefs.into_iter().next().unwrap_or_default()));
+        }
+    });
+    let read = read.await;
+    let Some((status, href)) = failed else {
+        let why = read.err().map_or_else(String::new, |e| format!(": {e}"));
+        return ask.error(Code::Storage).because(format!("the server did a part of it only{why}")).into();
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::MULTI_STATUS);
+    let href = escaped(href.as_bytes());
+    // Whether anything of it was done is not known: it is not repeated as a throttled request would be.
+    let code = match web::code(status) {
+        Code::Throttled => Code::Offline,
+        code => code,
+    };
+    ask.error(code).because(format!("{status} for {href}")).into()
+}
+
 /// An answer that is no multistatus. A success without one is the page of something else.
 async fn not_dav(ask: &Ask, response: Response) -> Refusal {
     let status = response.status();
@@ -516,7 +556,7 @@ async fn not_dav(ask: &Ask, response: Response) -> Refusal {
 }
 
 /// The entity tag that a condition can name (weak ones never match, RFC 9110, section 13.1.1).
-fn strong_tag(node: &Node) -> Option<&str> {
+pub(super) fn strong_tag(node: &Node) -> Option<&str> {
     let tag = std::str::from_utf8(node.token.revision.as_deref()?).ok()?;
     (!tag.starts_with("W/") && !tag.contains(['"', ']']) && tag.is_ascii()).then_some(tag)
 }
