@@ -120,6 +120,14 @@ impl Error {
         self
     }
 
+    /// Adds more words to the reason.
+    #[must_use]
+    pub(crate) fn and_because(mut self, more: impl fmt::Display) -> Self {
+        let reason = &mut self.0.reason;
+        *reason = if reason.is_empty() { more.to_string() } else { format!("{reason}; {more}") };
+        self
+    }
+
     /// Adds what the user can do about it.
     #[must_use]
     pub fn advise(mut self, advice: &'static str) -> Self {

@@ -7,14 +7,25 @@ use std::time::Duration;
 use dav_server::DavHandler;
 use dav_server::fakels::FakeLs;
 use dav_server::localfs::LocalFs;
+use dav_server::ls::DavLockSystem;
+use dav_server::memls::MemLs;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
 /// A WebDAV server; answers its address.
 pub async fn webdav(directory: &Path) -> String {
+    webdav_with(directory, FakeLs::new()).await
+}
+
+/// A WebDAV server whose locks hold.
+pub async fn locking_webdav(directory: &Path) -> String {
+    webdav_with(directory, MemLs::new()).await
+}
+
+async fn webdav_with(directory: &Path, locks: Box<dyn DavLockSystem>) -> String {
     let handler = DavHandler::builder()
         .filesystem(LocalFs::new(directory, false, false, false))
-        .locksystem(FakeLs::new())
+        .locksystem(locks)
         .build_handler();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());

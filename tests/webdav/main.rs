@@ -14,8 +14,12 @@ mod http;
 #[path = "../lib/in_process.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod in_process;
+mod locks;
 mod mock;
 mod nextcloud;
+#[path = "../s3/proxy.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod proxy;
 #[path = "../servers/service.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod service;

@@ -40,6 +40,7 @@ pub(crate) fn from_variables(address: &Address, variables: Variables<'_>) -> Res
         token: secret(token),
         header,
         digest: flag("DIGEST")?,
+        lock: flag("LOCK")?,
         key_file: raw("KEY_FILE").map(Into::into),
         passphrase: secret("PASSPHRASE"),
         host_key: text("HOST_KEY")?,

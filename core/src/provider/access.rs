@@ -43,6 +43,8 @@ pub struct Access {
     pub header: Option<(String, SecretBytes)>,
     /// The password is not sent but proven (RFC 7616; HTTP and WebDAV).
     pub digest: bool,
+    /// What is changed is locked first (WebDAV), see [`WebDavOptions::lock`].
+    pub lock: bool,
     /// A file with a private key (SFTP). Without it and without a password the keys of the agent are tried.
     pub key_file: Option<PathBuf>,
     /// What opens that file.
@@ -140,6 +142,7 @@ impl Address {
                 auth: web_auth(web, access),
                 trust: access.trust.clone(),
                 url: web.url(),
+                lock: access.lock,
             })?),
             Self::Http(web) => Arc::new(Http::open(HttpOptions {
                 url: web.url(),

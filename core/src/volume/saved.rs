@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `s3` | `s3_buckets`, `s3_credentials` | `bucket_id`, `path_style` |
 //! | `ftp` | `ftp_endpoints` | `ftp_id`, `path`, `known_hosts`, `tls12_only` |
-//! | `http` | `http_endpoints`, `http_credentials` | `endpoint_id`, `query_param`, `index` |
+//! | `http` | `http_endpoints`, `http_credentials` | `endpoint_id`, `query_param`, `index`, `lock` |
 //!
 //! Every driver: `ca_file` or `certificate`. The prefix of a bucket is the volume's `default_prefix`. An endpoint of HTTP is
 //! a WebDAV server when its URL says `dav://` or `davs://`.
@@ -101,6 +101,9 @@ impl Saving {
             Address::WebDav(web) | Address::Http(web) => {
                 let endpoint = self.endpoint(address, web, access).await?;
                 config.insert("endpoint_id".into(), json!(endpoint));
+                if access.lock {
+                    config.insert("lock".into(), json!(true));
+                }
                 if let Some(param) = &access.query_param {
                     config.insert("query_param".into(), json!(param));
                 }
@@ -406,6 +409,7 @@ impl Reading<'_> {
         {
             self.let_in(access, credential.row.auth_type, &document)?;
         }
+        access.lock = self.flag("lock")?.unwrap_or_default();
         endpoint.row.url.parse()
     }
 

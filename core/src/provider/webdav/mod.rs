@@ -6,6 +6,7 @@
 //!   or the new; a new item never overwrites (`Overwrite: F`);
 //! - what is there is known from listings alone: an answer that ends half-way, tells of an item that cannot be where it
 //!   claims to be, or withholds one, makes the listing partial;
+//! - what others have locked stays as it is (`lock`);
 //! - an item's version is its strong entity tag, where the server gives one that says more than the time does
 //!   (`web_etag`).
 //!
@@ -14,6 +15,7 @@
 
 mod address;
 mod chunks;
+mod lock;
 mod multistatus;
 mod publish;
 mod read;
@@ -48,6 +50,10 @@ pub struct WebDavOptions {
     pub auth: WebAuth,
     /// Which servers are believed to be who they say.
     pub trust: Trust,
+    /// What is there is locked while it is replaced, moved or thrown away (RFC 4918, section 6), which takes three more
+    /// requests for each. For places whose other users lock as well, or whose server honours no conditions; elsewhere a
+    /// lock is taken only when the server asks for one.
+    pub lock: bool,
 }
 
 /// A directory of a WebDAV server.
@@ -77,7 +83,11 @@ impl WebDav {
     /// `invalid`: an address or credentials that cannot be used.
     pub fn open(options: WebDavOptions) -> Result<Self> {
         let site = Site::new(&options.url, options.auth, &options.trust, "dav")?;
-        Ok(Self { server: Arc::new(Server::new(site)), unprobed: capabilities(None, false), probed: OnceLock::new() })
+        Ok(Self {
+            server: Arc::new(Server::new(site, options.lock)),
+            unprobed: capabilities(None, false),
+            probed: OnceLock::new(),
+        })
     }
 
     /// One result per item, several at once.

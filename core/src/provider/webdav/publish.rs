@@ -124,7 +124,7 @@ async fn place(server: &Server, item: &Publish, temp: &RelPath, staged: Option<N
     }
     check(PUBLISH, path, &item.expect, now.as_ref())?;
     let Some(old) = now else {
-        let way = Way { action: PUBLISH, from: temp, to: path, is_dir: false, overwrite: false, replaced: None };
+        let way = Way::new(PUBLISH, temp, path, false);
         return server.relocate("MOVE", &way).await;
     };
     if old.kind == Kind::Dir {
@@ -138,7 +138,7 @@ async fn place(server: &Server, item: &Publish, temp: &RelPath, staged: Option<N
         // The look at the batch may be seconds old.
         let now = server.look_at(path).await?;
         check(PUBLISH, path, &Expect::Node(old.clone()), now.as_ref())?;
-        let way = Way { action: PUBLISH, from: temp, to: path, is_dir: false, overwrite: true, replaced: Some(&old) };
+        let way = Way { overwrite: true, replaced: Some(&old), ..Way::new(PUBLISH, temp, path, false) };
         server.replace(&way).await
     };
     let replaced = replaced.await;
@@ -235,8 +235,9 @@ async fn move_item(server: &Server, item: &Move, now: Result<Option<Node>>) -> R
     }
     let Some(now) = now else { return Err(stale(MOVE, &item.from, "it is gone")) };
     let is_dir = now.kind == Kind::Dir;
+    let gone = &now;
     let go = async |from: &RelPath, to: &RelPath| {
-        let way = Way { action: MOVE, from, to, is_dir, overwrite: false, replaced: None };
+        let way = Way { gone: Some(gone), ..Way::new(MOVE, from, to, is_dir) };
         server.relocate("MOVE", &way).await
     };
     let through = item.through.as_ref().filter(|_| fold_together(&item.from, &item.to));

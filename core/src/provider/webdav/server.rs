@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, OnceCell};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::address::{Address, Meaning};
+use super::lock::{Locks, Refused, Wanted};
 use super::multistatus::{self, Props, Resource};
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
@@ -58,6 +59,8 @@ pub(super) struct Features {
 
 /// A server and what it was found to do.
 pub(super) struct Server {
+    /// What is changed is locked first.
+    locks: bool,
     pub(super) site: Arc<Site>,
     pub(super) address: Address,
     features: OnceCell<Features>,
@@ -94,8 +97,34 @@ pub(super) struct Way<'a> {
     pub(super) to: &'a RelPath,
     pub(super) is_dir: bool,
     pub(super) overwrite: bool,
+    /// The version that goes.
+    pub(super) gone: Option<&'a Node>,
     /// The version that must be at the end of the way.
     pub(super) replaced: Option<&'a Node>,
+    /// The server is told which version that is.
+    pub(super) is_conditional: bool,
+}
+
+impl<'a> Way<'a> {
+    /// To where nothing is.
+    pub(super) fn new(action: &'static str, from: &'a RelPath, to: &'a RelPath, is_dir: bool) -> Self {
+        Self { action, from, to, is_dir, overwrite: false, gone: None, replaced: None, is_conditional: false }
+    }
+
+    /// Whether nothing that is there is changed by it, so that nothing can be locked for it.
+    fn is_new(&self, name: &str) -> bool {
+        !self.overwrite && (name != "MOVE" || Wanted::whole(self.from, self.is_dir).is_own())
+    }
+
+    /// What has to be locked for it: items that are there.
+    fn wanted(&self, name: &str) -> Vec<Wanted<'_>> {
+        if self.is_new(name) {
+            return vec![Wanted::nothing(self.to)];
+        }
+        let from = Wanted::whole(self.from, self.is_dir);
+        let goes = (name == "MOVE" && !from.is_own()).then_some(from);
+        goes.into_iter().chain(self.overwrite.then(|| Wanted::file(self.to))).collect()
+    }
 }
 
 pub(super) fn method(name: &'static str) -> Method {
@@ -109,9 +138,10 @@ pub(super) fn header(text: &str) -> HeaderValue {
 }
 
 impl Server {
-    pub(super) fn new(site: Site) -> Self {
+    pub(super) fn new(site: Site, locks: bool) -> Self {
         let address = Address::new(site.base());
         Self {
+            locks,
             site: Arc::new(site),
             address,
             features: OnceCell::new(),
@@ -409,13 +439,49 @@ impl Server {
     /// Moves or copies. `stale`: what must not be there is, or the other way round; `not_found`: its directory is missing;
     /// `busy`: somebody has locked it.
     pub(super) async fn relocate(&self, name: &'static str, way: &Way<'_>) -> Result<()> {
+        let wanted = way.wanted(name);
+        let mut refused = Refused::new(way.action, &wanted);
+        loop {
+            let locks = if self.locks && !way.is_new(name) {
+                match self.take_locks(way.action, &wanted).await {
+                    Err(e) if e.code() == Code::Busy => refused.next(self, e).await?,
+                    taken => Some(taken?),
+                }
+            } else {
+                match self.relocate_with(name, way, None).await {
+                    Err(e) if e.code() == Code::Busy => refused.next(self, e).await?,
+                    other => return other,
+                }
+            };
+            let Some(locks) = locks else { continue };
+            let done = self.keeping(&locks, self.relocate_under(name, way, &locks)).await;
+            self.release(&locks).await;
+            return done;
+        }
+    }
+
+    /// Under locks: what was expected is looked at once more.
+    async fn relocate_under(&self, name: &'static str, way: &Way<'_>, locks: &Locks) -> Result<()> {
+        for (path, node) in [(way.from, way.gone), (way.to, way.replaced)] {
+            if let Some(node) = node {
+                let now = self.look_at(path).await?;
+                check(way.action, path, &Expect::Node(node.clone()), now.as_ref())?;
+            }
+        }
+        self.relocate_with(name, way, Some(locks)).await
+    }
+
+    async fn relocate_with(&self, name: &'static str, way: &Way<'_>, locks: Option<&Locks>) -> Result<()> {
         let to = self.address.url(way.to, way.is_dir);
         let overwrite = if way.overwrite { "T" } else { "F" };
         let mut ask = Ask::new(method(name), self.address.url(way.from, way.is_dir), way.action, way.from)
             .with("destination", header(to.as_str()))
             .with("overwrite", HeaderValue::from_static(overwrite));
-        if let Some(tag) = way.replaced.and_then(strong_tag) {
-            ask = ask.with("if", header(&format!("<{to}> ([\"{tag}\"])")));
+        let tag = way.replaced.filter(|_| way.is_conditional).and_then(strong_tag);
+        match (locks, tag) {
+            (Some(locks), tag) => ask = ask.with("if", locks.header(tag.map(|tag| (&to, tag)))),
+            (None, Some(tag)) => ask = ask.with("if", header(&format!("<{to}> ([\"{tag}\"])"))),
+            (None, None) => {}
         }
         let ask = &ask;
         let once = || async move {
@@ -455,11 +521,11 @@ impl Server {
     /// Moves over a version, which is named to servers that understand it.
     pub(super) async fn replace(&self, way: &Way<'_>) -> Result<()> {
         let is_conditional = !self.misreads_if.load(Ordering::Relaxed) && way.replaced.and_then(strong_tag).is_some();
-        let plain = Way { replaced: None, ..*way };
+        let plain = Way { is_conditional: false, ..*way };
         if !is_conditional {
             return self.relocate("MOVE", &plain).await;
         }
-        match (self.relocate("MOVE", way).await, way.replaced) {
+        match (self.relocate("MOVE", &Way { is_conditional, ..*way }).await, way.replaced) {
             (Err(e), Some(node)) if matches!(e.code(), Code::Stale | Code::Invalid | Code::Unsupported) => {
                 // Nothing was done; and where it is still that version, the condition was misunderstood.
                 let now = self.look_at(way.to).await?;
@@ -475,25 +541,84 @@ impl Server {
 
     /// Removes what is there; that there is nothing is as good.
     pub(super) async fn delete(&self, action: &'static str, path: &RelPath, is_dir: bool) -> Result<()> {
-        let ask = &Ask::new(Method::DELETE, self.address.url(path, is_dir), action, path);
+        let wanted = [Wanted::whole(path, is_dir)];
+        let mut refused = Refused::new(action, &wanted);
+        loop {
+            let locks = match self.delete_with(action, path, is_dir, None).await {
+                Err(e) if e.code() == Code::Busy => refused.next(self, e).await,
+                other => return other,
+            };
+            match locks {
+                Ok(None) => {}
+                Ok(Some(locks)) => {
+                    let done = self.keeping(&locks, self.delete_with(action, path, is_dir, Some(&locks))).await;
+                    self.release(&locks).await;
+                    return done;
+                }
+                // Meanwhile it has gone.
+                Err(e) if e.code() == Code::Stale => return Ok(()),
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    pub(super) async fn delete_with(
+        &self,
+        action: &'static str,
+        path: &RelPath,
+        is_dir: bool,
+        locks: Option<&Locks>,
+    ) -> Result<()> {
+        let mut ask = Ask::new(Method::DELETE, self.address.url(path, is_dir), action, path);
+        if let Some(locks) = locks {
+            ask = ask.with("if", locks.header(None));
+        }
+        let ask = &ask;
         let once = || async move {
             let response = self.site.ask(ask).await?;
             match response.status().as_u16() {
-                200 | 202 | 204 | 404 | 409 | 410 => Ok(()),
-                207 => Err(ask.error(Code::Storage).because("the server did a part of it only").into()),
-                _ => Err::<(), Refusal>(ask.refused(response).await),
+                200 | 202 | 204 | 404 | 409 | 410 => Ok(Ok(())),
+                207 => {
+                    let refusal = parted(ask, response).await;
+                    if refusal.error.code() == Code::Busy { Ok(Err(refusal.error)) } else { Err(refusal) }
+                }
+                // Waiting is no way to get a lock.
+                423 => Ok(Err(ask.refused(response).await.error)),
+                _ => Err::<Result<()>, Refusal>(ask.refused(response).await),
             }
         };
-        self.site.traffic.send(Repeat::Safe, once).await
+        self.site.traffic.send(Repeat::Safe, once).await?
     }
 
-    /// Makes a directory. `stale`: something is there already; `not_found`: its own directory is not.
+    /// Makes a directory. `stale`: something is there already; `not_found`: its own directory is not; `busy`: somebody has
+    /// locked that.
     pub(super) async fn make_dir(&self, action: &'static str, path: &RelPath) -> Result<()> {
-        let ask = &Ask::new(method("MKCOL"), self.address.url(path, true), action, path);
+        let parent = path.parent().unwrap_or_default();
+        let wanted = [Wanted::members(&parent)];
+        let mut refused = Refused::new(action, &wanted);
+        loop {
+            let locks = match self.make_dir_with(action, path, None).await {
+                Err(e) if e.code() == Code::Busy => refused.next(self, e).await?,
+                other => return other,
+            };
+            let Some(locks) = locks else { continue };
+            let done = self.keeping(&locks, self.make_dir_with(action, path, Some(&locks))).await;
+            self.release(&locks).await;
+            return done;
+        }
+    }
+
+    async fn make_dir_with(&self, action: &'static str, path: &RelPath, locks: Option<&Locks>) -> Result<()> {
+        let mut ask = Ask::new(method("MKCOL"), self.address.url(path, true), action, path);
+        if let Some(locks) = locks {
+            ask = ask.with("if", locks.header(None));
+        }
+        let ask = &ask;
         let once = || async move {
             let response = self.site.ask(ask).await?;
             match response.status().as_u16() {
                 200 | 201 | 204 => Ok(()),
+                207 => Err(parted(ask, response).await),
                 405 => Err(ask.error(Code::Stale).because("something is there by now").into()),
                 409 => Err(ask.error(Code::NotFound).because("its directory is missing").into()),
                 _ => Err::<(), Refusal>(ask.refused(response).await),

@@ -9,7 +9,8 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Body, Method};
 
 use super::chunks;
-use super::server::{Server, not_reserved};
+use super::lock::{Locks, Refused, Wanted};
+use super::server::{Server, not_reserved, parted};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, Name, RelPath, Timestamp};
@@ -52,9 +53,7 @@ pub(super) async fn stage(server: &Server, item: Stage) -> Result<Staged> {
         }
     }
     let put = Put { server, item: &item, temp: &temp, feed };
-    let put = &put;
-    let sent = server.site.traffic.send_fed(Repeat::Safe, || put.once()).await;
-    match sent {
+    match put.run().await {
         Ok((content, size)) => {
             Ok(Staged { target: item.target, tag: item.tag, content, size, resumed: 0, source: None })
         }
@@ -73,21 +72,44 @@ struct Put<'a> {
     feed: Arc<dyn Feed>,
 }
 
-type Sent = std::result::Result<(ContentHash, u64), Refusal>;
+/// What was sent; none where it is locked.
+type Sent = std::result::Result<Option<(ContentHash, u64)>, Refusal>;
 
 impl Put<'_> {
-    async fn once(&self) -> Sent {
+    /// Sends it; under a lock where the server does not take it without.
+    async fn run(&self) -> Result<(ContentHash, u64)> {
+        let server = self.server;
+        let send = async |locks: Option<&Locks>| server.site.traffic.send_fed(Repeat::Safe, || self.once(locks)).await;
+        let wanted = [Wanted::new_file(self.temp)];
+        let mut refused = Refused::new(STAGE, &wanted);
+        let locked = || Error::new(Code::Busy, STAGE, &self.item.target).because("423 Locked");
+        loop {
+            if let Some(sent) = send(None).await? {
+                return Ok(sent);
+            }
+            let Some(locks) = refused.next(server, locked()).await? else { continue };
+            let sent = server.keeping(&locks, send(Some(&locks))).await;
+            server.release(&locks).await;
+            return sent?.ok_or_else(locked);
+        }
+    }
+
+    async fn once(&self, locks: Option<&Locks>) -> Sent {
         let size = self.feed.size();
         let opened = self.feed.open(0, None).await?;
         let mtime = self.item.metadata.mtime.or(opened.mtime);
-        if size <= SMALL { self.small(opened, size, mtime).await } else { self.large(opened, size, mtime).await }
+        let ask = self.ask(mtime, locks);
+        if size <= SMALL { self.small(ask, opened, size).await } else { self.large(ask, opened, size).await }
     }
 
-    fn ask(&self, mtime: Option<Timestamp>) -> Ask {
+    fn ask(&self, mtime: Option<Timestamp>, locks: Option<&Locks>) -> Ask {
         let mut ask = Ask::new(Method::PUT, self.server.address.url(self.temp, false), STAGE, &self.item.target)
             .with("content-type", HeaderValue::from_static("application/octet-stream"));
         mtime_header(&mut ask.headers, mtime);
-        ask
+        match locks {
+            Some(locks) => ask.with("if", locks.header(None)),
+            None => ask,
+        }
     }
 
     /// Remembers what was sent, where the server may say what it has.
@@ -97,7 +119,7 @@ impl Put<'_> {
         }
     }
 
-    async fn small(&self, mut opened: Opened, size: u64, mtime: Option<Timestamp>) -> Sent {
+    async fn small(&self, mut ask: Ask, mut opened: Opened, size: u64) -> Sent {
         let mut content = Vec::new();
         while let Some(piece) = opened.bytes.next().await {
             content.extend_from_slice(&piece?);
@@ -109,7 +131,6 @@ impl Put<'_> {
             return Err(self.wrong_size().into());
         }
         let content = Bytes::from(content);
-        let mut ask = self.ask(mtime);
         let mut sums = Sums::default();
         if self.server.keeps_sums() {
             sums.update(&content);
@@ -117,17 +138,18 @@ impl Put<'_> {
         if self.server.known_features().is_some_and(|features| features.is_owncloud) {
             chunks::checksum_header(&mut ask.headers, &sums.clone().finish()[0]);
         }
-        self.put(&ask, || Ok(Some((size, Body::from(content.clone()))))).await?;
+        if !self.put(&ask, || Ok(Some((size, Body::from(content.clone()))))).await? {
+            return Ok(None);
+        }
         self.remember(sums).await;
-        Ok((ContentHash::of(&content), size))
+        Ok(Some((ContentHash::of(&content), size)))
     }
 
-    async fn large(&self, opened: Opened, size: u64, mtime: Option<Timestamp>) -> Sent {
+    async fn large(&self, ask: Ask, opened: Opened, size: u64) -> Sent {
         let sums = self.server.keeps_sums().then(Sums::default);
         let hasher = blake3::Hasher::new();
         let passed = Arc::new(Mutex::new(Passed { hasher, sums, size: 0, held: None, failed: None }));
         let mut first = Some(opened);
-        let ask = self.ask(mtime);
         // For a nonce that grew old on the way the source is opened anew: another attempt.
         let again = || Refusal::from(ask.error(Code::Offline).because("the server wants another proof of who asks"));
         let body = || match first.take() {
@@ -136,23 +158,31 @@ impl Put<'_> {
         };
         let sent = self.put(&ask, body).await;
         let sums = passed.lock().unwrap_or_else(PoisonError::into_inner).sums.take();
-        if let (Some(sums), Ok(())) = (sums, &sent) {
+        if let (Some(sums), Ok(true)) = (sums, &sent) {
             self.remember(sums).await;
         }
         let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
         match (passed.failed.take(), sent) {
+            (_, Ok(false)) => Ok(None),
             (Some(Failed::Source(e)), _) => Err(e.into()),
             (Some(Failed::Size), _) => Err(self.wrong_size().into()),
             (None, Err(e)) => Err(e),
-            (None, Ok(())) if passed.size != size => Err(self.wrong_size().into()),
-            (None, Ok(())) => Ok((ContentHash(*passed.hasher.finalize().as_bytes()), size)),
+            (None, Ok(true)) if passed.size != size => Err(self.wrong_size().into()),
+            (None, Ok(true)) => Ok(Some((ContentHash(*passed.hasher.finalize().as_bytes()), size))),
         }
     }
 
-    async fn put(&self, ask: &Ask, body: impl FnMut() -> MadeBody + Send) -> std::result::Result<(), Refusal> {
+    /// Whether it was taken, and not locked.
+    async fn put(&self, ask: &Ask, body: impl FnMut() -> MadeBody + Send) -> std::result::Result<bool, Refusal> {
         let response = self.server.site.send(ask, body).await?;
         match response.status().as_u16() {
-            200 | 201 | 204 => Ok(()),
+            200 | 201 | 204 => Ok(true),
+            423 => Ok(false),
+            // So Apache says of a directory that is locked.
+            207 => {
+                let refusal = parted(ask, response).await;
+                if refusal.error.code() == Code::Busy { Ok(false) } else { Err(refusal) }
+            }
             404 | 409 => Err(ask.error(Code::NotFound).because("its directory is missing").into()),
             _ => Err(ask.refused(response).await),
         }

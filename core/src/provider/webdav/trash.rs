@@ -26,12 +26,12 @@ pub(super) async fn trash(server: &Server, item: &Trash, now: Option<Node>) -> R
     if now.kind == Kind::Dir {
         empty_but_for_leftovers(server, path, &item.label).await?;
     }
-    into_bin(server, TRASH, "MOVE", (path, now.kind == Kind::Dir), (&item.label, path)).await.map(|_| ())
+    into_bin(server, TRASH, "MOVE", (path, now.kind == Kind::Dir, Some(&now)), (&item.label, path)).await.map(|_| ())
 }
 
 /// Keeps a version that is about to be replaced. It is copied, so that its name is never missing; answers where it is.
 pub(super) async fn archive(server: &Server, action: &'static str, path: &RelPath, label: &str) -> Result<RelPath> {
-    into_bin(server, action, "COPY", (path, false), (label, path)).await
+    into_bin(server, action, "COPY", (path, false, None), (label, path)).await
 }
 
 /// What earlier runs left under temporary names goes to the trash: a crash may have stopped a swap half-way.
@@ -45,7 +45,7 @@ async fn empty_but_for_leftovers(server: &Server, path: &RelPath, label: &str) -
     }
     for (name, props) in found.children {
         let whole = path.join(&name);
-        into_bin(server, TRASH, "MOVE", (&whole, props.is_collection), (label, &whole)).await?;
+        into_bin(server, TRASH, "MOVE", (&whole, props.is_collection, None), (label, &whole)).await?;
     }
     Ok(())
 }
@@ -55,7 +55,7 @@ async fn into_bin(
     server: &Server,
     action: &'static str,
     method: &'static str,
-    (from, is_dir): (&RelPath, bool),
+    (from, is_dir, gone): (&RelPath, bool, Option<&Node>),
     (label, path): (&str, &RelPath),
 ) -> Result<RelPath> {
     let Some(name) = path.name() else { return Err(stale(action, path, "this is the root itself")) };
@@ -65,7 +65,7 @@ async fn into_bin(
         let candidate = numbered(&name, number);
         loop {
             let to = bin.join(&candidate);
-            let way = Way { action, from, to: &to, is_dir, overwrite: false, replaced: None };
+            let way = Way { gone, ..Way::new(action, from, &to, is_dir) };
             match server.relocate(method, &way).await {
                 Ok(()) => return Ok(to),
                 // Somebody emptied the trash.
@@ -96,7 +96,7 @@ pub(super) async fn move_kept(server: &Server, item: &Move) -> Result<Node> {
         return Err(kept::no_file(&item.from));
     }
     let parent = item.to.parent().unwrap_or_default();
-    let way = Way { action: KEEP, from: &item.from, to: &item.to, is_dir: false, overwrite: false, replaced: None };
+    let way = Way { gone: Some(&old), ..Way::new(KEEP, &item.from, &item.to, false) };
     if kept::is_kept(&item.to) {
         enter_all(server, KEEP, parent.components()).await?;
     }
