@@ -57,3 +57,22 @@ pub async fn ftp(directory: &Path) -> u16 {
     }
     port
 }
+
+/// A server of S3 that verifies signatures (s3s), with the bucket `bucket`; answers its endpoint. The keys are `key` and
+/// `secret-key`.
+pub async fn s3(directory: &Path) -> String {
+    std::fs::create_dir(directory.join("bucket")).unwrap();
+    let mut builder = s3s::service::S3ServiceBuilder::new(s3s_fs::FileSystem::new(directory).unwrap());
+    builder.set_auth(s3s::auth::SimpleAuth::from_single("key", "secret-key"));
+    let service = builder.build();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let served =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service.clone());
+            tokio::spawn(served);
+        }
+    });
+    address
+}

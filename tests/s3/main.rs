@@ -7,6 +7,9 @@
 #[allow(dead_code, reason = "it serves other tests too")]
 mod contract;
 mod hostile;
+#[path = "../lib/in_process.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
+mod in_process;
 mod keys;
 mod lost;
 mod parts;

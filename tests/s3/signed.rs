@@ -2,13 +2,10 @@
 //! objects, so that the contract is for the servers of `places`.
 
 use futures_util::TryStreamExt as _;
-use hyper_util::rt::TokioIo;
 use portbook::Code;
 use portbook::delta::Expect;
 use portbook::provider::s3::{S3, S3Options};
 use portbook::provider::{Listing, Provider as _};
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
 
 use crate::contract::{content, path, put, stat};
 
@@ -18,20 +15,8 @@ const ODD: [&str; 6] =
 /// The options of a server with the bucket `bucket`, and where it keeps it.
 async fn server() -> (S3Options, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("bucket")).unwrap();
-    let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(dir.path()).unwrap());
-    builder.set_auth(SimpleAuth::from_single("key", "secret-key"));
-    let service = builder.build();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let served =
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service.clone());
-            tokio::spawn(served);
-        }
-    });
-    (S3Options::new(format!("http://{address}"), "bucket", "key", "secret-key"), dir)
+    let endpoint = crate::in_process::s3(dir.path()).await;
+    (S3Options::new(endpoint, "bucket", "key", "secret-key"), dir)
 }
 
 #[tokio::test]

@@ -4,21 +4,22 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use portbook::conduit::{
     ApplyOptions, Choice, Conduit, ConduitOptions, Filters, Place, PreviewOptions, SelectionRule, VerifyOptions,
 };
 use portbook::model::{
-    AutoPathStrategy, ConduitId, Deletion, Driver, FtpEndpoint, FtpProtocol, FtpsMode, Id, Json, LocalPath, PreviewId,
-    RelPath, Secret, SharepointSite, StorageVolume, SyncMode, TABLES, Table, TableInfo, UserId, ValueKind,
-    VersioningMode, VolumeId,
+    AutoPathStrategy, CloudSharedLink, ConduitId, Deletion, Driver, FtpEndpoint, FtpProtocol, FtpsMode, Id, Json,
+    LocalPath, PreviewId, RelPath, Secret, ShareType, SharedResource, SharepointSite, StorageVolume, SyncMode, TABLES,
+    Table, TableInfo, UserId, ValueKind, VersioningMode, VolumeId,
 };
 use portbook::operation::{ActivityFilter, ChangeFilter, ChangeId, ErrorFilter, PreviewFilter, ProgressFilter};
 use portbook::provider::Bandwidth;
 use portbook::provider::local::Local;
 use portbook::provider::simulation::{ModelDisk, ModelOptions};
 use portbook::table::Filter;
-use portbook::volume::{Content, FileFilter, FileId, NewFile};
+use portbook::volume::{Content, FileFilter, FileId, LinkId, NewFile};
 use portbook::{Book as FrontDoor, BookOptions, Code, Result, Session};
 use serde_json::{Map, json};
 use uuid::Uuid;
@@ -488,8 +489,33 @@ async fn volumes(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
         attack.refused("Volume::versions", (mine.versions(id).await, id), (mine.versions(none).await, none));
         let restore = async |id: FileId| mine.restore_version(id).await;
         attack.refused("Volume::restore_version", (restore(id).await, id), (restore(none).await, none));
+        attack.refused(
+            "Volume::shared_links",
+            (mine.shared_links(id).await, id),
+            (mine.shared_links(none).await, none),
+        );
+        let share = async |id: FileId| mine.share(id, Duration::from_secs(60)).await;
+        attack.refused("Volume::share", (share(id).await, id), (share(none).await, none));
         attack.refused("Volume::purge", (mine.purge(id).await, id), (mine.purge(none).await, none));
     }
+    let link = CloudSharedLink {
+        created_by_user_id: Id::new(theirs.t.user),
+        resource_type: SharedResource::File,
+        file_id: None,
+        folder_id: None,
+        provider_share_id: None,
+        share_url: Secret::Plain("https://bucket.example/THEIRS".into()),
+        share_type: ShareType::Download,
+        password_protected: false,
+        expires_at: None,
+        access_count: 0,
+        last_accessed_at: None,
+        is_active: true,
+        volume_file_id: Some(file),
+    };
+    let link = theirs.session.rows().create(link).await.unwrap().id;
+    let none = LinkId::new(absent);
+    attack.refused("Volume::revoke_link", (mine.revoke_link(link).await, link), (mine.revoke_link(none).await, none));
     attack.refused("Volume::stat", (mine.stat("THEIRS").await, "THEIRS"), (mine.stat("NOBODYS").await, "NOBODYS"));
     let list = async |filter| mine.list(filter, None, 10).await.map(|page| page.files);
     let of_app = FileFilter { app_id: Some("chat".into()), ..FileFilter::default() };

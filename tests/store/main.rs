@@ -29,6 +29,7 @@ mod server;
 mod spec;
 mod tables;
 mod tenants;
+mod upgrade;
 mod upkeep;
 
 /// Each claim becomes one test per engine.

@@ -25,7 +25,9 @@ fn particulars(table: &str) -> Json {
         "ftp_endpoints" => json!({"port": 2121, "protocol": "ftp", "ftps_mode": "explicit"}),
         "files" => json!({"digest": "5a".repeat(32), "version_no": 1}),
         "cloud_folders" => json!({"sync_frequency_minutes": 15}),
-        "cloud_shared_links" => json!({"resource_type": "file", "file_id": "parent", "folder_id": null}),
+        "cloud_shared_links" => json!({
+            "resource_type": "file", "file_id": "parent", "folder_id": null, "volume_file_id": null,
+        }),
         "sync_definitions" => json!({"target_list_id": "parent", "target_table_id": null}),
         "field_mappings" => json!({"target_column_id": "parent", "target_table_column_id": null}),
         "introspection_runs" => json!({"status": "SUCCESS", "ended_at": "2026-01-02T03:04:05.000006Z"}),

@@ -5,7 +5,9 @@ mod drivers;
 #[path = "../lib/engine/frozen.rs"]
 mod frozen;
 #[path = "../lib/in_process.rs"]
+#[allow(dead_code, reason = "each test takes what it needs")]
 mod in_process;
+mod links;
 mod pace;
 mod processes;
 mod quota;

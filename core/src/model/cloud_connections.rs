@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::table::table;
 use super::text_enum::text_enum;
-use super::{Deletion, Id, Json, Moment, Rule, Secret, User};
+use super::{Deletion, Id, Json, Moment, Rule, Secret, StoredFile, User};
 
 text_enum! {
     /// Which cloud a connection is to (`cloud_connections.provider_type`).
@@ -315,11 +315,12 @@ table! {
     lists: {
         "ix_cloud_shared_links_file": ["file_id"];
         "ix_cloud_shared_links_folder": ["folder_id"];
+        "ix_cloud_shared_links_volume_file": ["volume_file_id"];
     },
     {
         /// Who made it. Live links keep their user from being deleted; deleted ones go along.
         created_by_user_id: Id<User>,
-        /// Which of the two next it opens.
+        /// What it opens: one of the two next, or a file of a volume.
         resource_type: SharedResource,
         /// The file.
         file_id: Option<Id<CloudFile>>,
@@ -341,5 +342,7 @@ table! {
         last_accessed_at: Option<Moment>,
         /// It opens something now.
         is_active: bool,
+        /// The file of a volume, instead of one of a cloud.
+        volume_file_id: Option<Id<StoredFile>>,
     }
 }

@@ -57,7 +57,7 @@ use async_trait::async_trait;
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
-use crate::model::{Entry, Name, Node, RelPath, Timestamp};
+use crate::model::{Entry, Name, Node, RelPath, SecretBytes, Timestamp};
 
 /// Names that begin with this are temporary files of an engine: never listed, never carried.
 pub const TEMP_PREFIX: &[u8] = b".portbook-tmp-";
@@ -298,6 +298,16 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// `not_found`, `permission`, `stale`, `storage`, `offline` …
     async fn read(&self, path: &RelPath, expect: Option<&Node>, offset: u64, length: Option<u64>) -> Result<Opened>;
+
+    /// Makes a URL by which anybody can read what is at the path, for so long and without anything else; none can be taken
+    /// back. The URL is a secret.
+    ///
+    /// # Errors
+    /// `unsupported`: the place makes no links. `invalid`: not for such a time.
+    async fn share(&self, path: &RelPath, valid: std::time::Duration) -> Result<SecretBytes> {
+        let _ = valid;
+        Err(Error::new(Code::Unsupported, "make a link to", path).because("this place makes no links"))
+    }
 
     /// What a provider of the same kind can take files from without the bytes passing through the engine.
     fn native_source(&self) -> Option<NativeSource> {

@@ -40,6 +40,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     5 "0005_operations" "operations",
     6 "0006_ledger" "ledger",
     7 "0007_record_bridge" "record_bridge",
+    8 "0008_volume_links" "volume_links",
 };
 
 /// The number of the newest schema that this version knows.

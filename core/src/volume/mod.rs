@@ -32,6 +32,7 @@ mod quota;
 mod recover;
 mod rows;
 mod saved;
+mod share;
 mod shelf;
 
 use std::sync::Arc;
@@ -43,7 +44,10 @@ use uuid::Uuid;
 use self::path::{Area, Layout};
 use crate::book::BookInner;
 use crate::error::{Code, Error, Result};
-use crate::model::{AppQuota, Id, Json, Namespace, StorageVolume, Stored, StoredFile, TenantId, UserId, UserQuota};
+use crate::model::{
+    AppQuota, CloudSharedLink, Id, Json, Namespace, SecretBytes, StorageVolume, Stored, StoredFile, TenantId, UserId,
+    UserQuota,
+};
 use crate::provider::{Feed, Opened, Pace, Provider};
 
 pub(crate) use self::limit::{Limits, of_conduit as limits_of_conduit, set as set_bandwidth};
@@ -57,6 +61,18 @@ const PROMISE: Duration = Duration::from_secs(600);
 
 /// A file's id.
 pub type FileId = Id<StoredFile>;
+
+/// The id of a link to a file.
+pub type LinkId = Id<CloudSharedLink>;
+
+/// A link that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileLink {
+    /// Its row; the URL in it is sealed.
+    pub link: Stored<CloudSharedLink>,
+    /// The URL: whoever has it can read the file until the link expires.
+    pub url: SecretBytes,
+}
 
 /// The bytes of a new file.
 #[derive(Clone)]
@@ -375,6 +391,39 @@ impl Volume {
     pub async fn purge(&self, id: FileId) -> Result<()> {
         let inner = self.inner.clone();
         self.inner.book.run(async move { inner.purge(id).await }).await
+    }
+
+    /// Makes a link by which anybody can read the file for so long: one second to seven days, which is the most that S3 allows.
+    /// It opens what is at the file's path when it is used: the new content of a file that was put again, nothing of one
+    /// that was deleted. Its row is in `cloud_shared_links`, and the URL can be revealed from there
+    /// (`Session::rows::<CloudSharedLink>()`).
+    ///
+    /// # Errors
+    /// `not_found`, also for a file that the session's user may read and not change; `unsupported` when the place makes no
+    /// links: only those on S3 do; `invalid` for another time; `stale` when the content is gone; as the place.
+    pub async fn share(&self, file: impl Into<FileRef>, valid: Duration) -> Result<FileLink> {
+        let (inner, file) = (self.inner.clone(), file.into());
+        self.inner.book.run(async move { inner.share(&file, valid).await }).await
+    }
+
+    /// The links to a file, deleted or not, in the order in which they were made; 1,000 at most. One that has expired is not
+    /// active any more.
+    ///
+    /// # Errors
+    /// `not_found` as for [`share`](Self::share).
+    pub async fn shared_links(&self, file: impl Into<FileRef>) -> Result<Vec<Stored<CloudSharedLink>>> {
+        let (inner, file) = (self.inner.clone(), file.into());
+        self.inner.book.run(async move { inner.shared_links(&file).await }).await
+    }
+
+    /// Marks a link as one that shall not be used any more. **The link itself opens the file until it expires**: a service
+    /// cannot take a signed URL back. To end it at once, delete or move the file, or change the keys of the bucket.
+    ///
+    /// # Errors
+    /// `not_found`; `stale` when the row was changed at this moment.
+    pub async fn revoke_link(&self, link: LinkId) -> Result<Stored<CloudSharedLink>> {
+        let inner = self.inner.clone();
+        self.inner.book.run(async move { inner.revoke_link(link).await }).await
     }
 
     /// Removes at the place what no row knows any more: the trash of more than 30 days, and what is kept without a row. For a

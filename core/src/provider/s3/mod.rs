@@ -47,7 +47,7 @@ use self::stage::{Shelf, Waiting};
 use self::trash::Bin;
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
-use crate::model::{Name, Node, RelPath, Timestamp};
+use crate::model::{Name, Node, RelPath, SecretBytes, Timestamp};
 use crate::provider::{
     Capabilities, Hashed, Listing, Move, NativeHash, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash,
     Writable,
@@ -173,6 +173,10 @@ impl Provider for S3 {
 
     async fn read(&self, path: &RelPath, expect: Option<&Node>, offset: u64, length: Option<u64>) -> Result<Opened> {
         read::open(&self.client, path, expect, offset, length).await
+    }
+
+    async fn share(&self, path: &RelPath, valid: Duration) -> Result<SecretBytes> {
+        Ok(self.client.presigned_get(path, valid)?.expose().into())
     }
 
     async fn make_dirs(&self, dirs: Vec<(RelPath, Metadata)>) -> Vec<Result<Node>> {

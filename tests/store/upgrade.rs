@@ -1,0 +1,101 @@
+//! Books of earlier versions: brought forward with everything that is in them.
+
+use std::path::Path;
+
+use portbook::model::CloudSharedLink;
+use portbook::table::Filter;
+use portbook::{Book, BookOptions};
+use rusqlite::{Connection, params};
+
+/// The schema before links to files of volumes.
+const SEVEN: [(&str, &str); 7] = [
+    ("tenancy", include_str!("../../migrations/sqlite/0001_tenancy.sql")),
+    ("storage_volumes", include_str!("../../migrations/sqlite/0002_storage_volumes.sql")),
+    ("cloud_connections", include_str!("../../migrations/sqlite/0003_cloud_connections.sql")),
+    ("conduits", include_str!("../../migrations/sqlite/0004_conduits.sql")),
+    ("operations", include_str!("../../migrations/sqlite/0005_operations.sql")),
+    ("ledger", include_str!("../../migrations/sqlite/0006_ledger.sql")),
+    ("record_bridge", include_str!("../../migrations/sqlite/0007_record_bridge.sql")),
+];
+
+/// A book of that schema.
+fn older(path: &Path) -> Connection {
+    let book = Connection::open(path).unwrap();
+    book.execute_batch(
+        "CREATE TABLE schema_migration (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL, \
+         applied_at INTEGER NOT NULL DEFAULT 0) STRICT; PRAGMA application_id = 1346531179; PRAGMA user_version = 7",
+    )
+    .unwrap();
+    for (number, (name, text)) in (1..).zip(SEVEN) {
+        book.execute_batch(text).unwrap();
+        let checksum = blake3::hash(text.as_bytes());
+        let row = params![number, name, checksum.as_bytes()];
+        book.execute("INSERT INTO schema_migration (number, name, checksum) VALUES (?1, ?2, ?3)", row).unwrap();
+    }
+    book
+}
+
+/// With ids in the place of `@1` and the like.
+fn with_ids(sql: &str) -> String {
+    (1..=6).fold(sql.to_owned(), |sql, n| sql.replace(&format!("@{n}"), &format!("x'{n:032x}'")))
+}
+
+/// Two links of a folder, of which the later one was removed, and the mark of who made them.
+const LINKS: &str = "
+    INSERT INTO tenants (id, name) VALUES (@1, 'default');
+    INSERT INTO users (id, tenant_id, display_name) VALUES (@2, @1, 'local');
+    INSERT INTO cloud_connections (id, tenant_id, user_id, provider_type, provider_user_id, encrypted_access_token,
+        token_expiry, scope)
+        VALUES (@3, @1, @2, 'box', 'me', x'00', 0, '');
+    INSERT INTO cloud_folders (id, tenant_id, connection_id, folder_name, provider_folder_id, folder_type)
+        VALUES (@4, @1, @3, 'f', 'f', 'export');
+    INSERT INTO cloud_shared_links (id, tenant_id, created_by_user_id, resource_type, folder_id, share_url, share_type,
+        access_count, is_deleted)
+        VALUES (@5, @1, @2, 'folder', @4, x'AB',
+            'view', 3, 0),
+        (@6, @1, @2, 'folder', @4, x'CD', 'edit',
+            0, 1);
+    DELETE FROM cloud_shared_links WHERE index_id = 2;";
+
+#[tokio::test]
+async fn links_of_an_older_book_stay_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("book.db");
+    let before = older(&path);
+    before.execute_batch(&with_ids(LINKS)).unwrap();
+    drop(before);
+    let book = Book::open(BookOptions::sqlite(&path)).await.unwrap();
+    let tenant = book.tenants(None, 1).await.unwrap().remove(0);
+    let user = portbook::model::Id::new(uuid::Uuid::from_u128(2));
+    let session = book.session(tenant.id, user).await.unwrap();
+    let links = session.rows::<CloudSharedLink>().list(Filter::all(), None, 10).await.unwrap().rows;
+    let [link] = &links[..] else { panic!("{links:?}") };
+    assert_eq!((link.index_id, link.row.access_count, link.row.volume_file_id), (Some(1), 3, None));
+    book.shutdown().await;
+    let after = Connection::open(&path).unwrap();
+    let count = |sql: &str| after.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM pragma_foreign_key_check"), 0);
+    assert_eq!(
+        count("SELECT seq FROM sqlite_sequence WHERE name = 'cloud_shared_links'"),
+        2,
+        "no number is given again"
+    );
+    assert_eq!(count("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'old_%'"), 0);
+    // What a link opens is one thing.
+    let insert = "INSERT INTO cloud_shared_links (id, tenant_id, created_by_user_id, resource_type, folder_id, volume_file_id, \
+         share_url, share_type) VALUES (randomblob(16), @1, @2, ?1, ?2, ?3, x'AB', 'view')";
+    for (kind, folder, file) in
+        [("file", None, None), ("folder", Some([4_u8; 16]), Some([5_u8; 16])), ("folder", None, Some([5_u8; 16]))]
+    {
+        let error = after.execute(&with_ids(insert), params![kind, folder, file]).unwrap_err();
+        assert!(error.to_string().contains("ck_cloud_shared_links_resource"), "{error}");
+    }
+    // A user takes deleted links along, by the trigger that was made anew.
+    after
+        .execute_batch(
+            "PRAGMA foreign_keys = ON; UPDATE cloud_shared_links SET is_deleted = 1; \
+        DELETE FROM cloud_folders; DELETE FROM cloud_connections; DELETE FROM users",
+        )
+        .unwrap();
+    assert_eq!(count("SELECT count(*) FROM cloud_shared_links"), 0);
+}
