@@ -198,6 +198,7 @@ impl Session {
                 let more = match lie {
                     Lie::Can(what) => format!(" MFMT\r\n {what}"),
                     Lie::SetsByMdtm(_) => " MDTM".to_owned(),
+                    Lie::DamagesUploads => " MFMT\r\n HASH SHA-1;MD5*".to_owned(),
                     _ => " MFMT".to_owned(),
                 };
                 self.say(&format!(
@@ -348,6 +349,9 @@ impl Session {
             _ => vec![0; offset],
         };
         data.read_to_end(&mut content).await?;
+        if let (Lie::DamagesUploads, Some(byte)) = (lie, content.last_mut()) {
+            *byte ^= 1;
+        }
         self.shared.items.lock().unwrap().insert(path.into(), Some(content));
         match lie {
             Lie::DiesStoring => Err(Gone),

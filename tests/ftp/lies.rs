@@ -83,7 +83,8 @@ async fn downloads_that_are_not_whole_are_no_downloads() {
 
 #[tokio::test]
 async fn uploads_that_are_not_whole_are_never_published() {
-    for (lie, code) in [(Lie::Shrinks, Code::Storage), (Lie::IsFull, Code::Quota)] {
+    for (lie, code) in [(Lie::Shrinks, Code::Storage), (Lie::IsFull, Code::Quota), (Lie::DamagesUploads, Code::Storage)]
+    {
         let (server, ftp) = opened(lie).await;
         let staged = contract::put_staged(&ftp, contract::new_file(&path("b"), &vec![7; 500_000])).await;
         let error = staged.unwrap_err();

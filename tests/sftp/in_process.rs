@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use md5::Digest as _;
 use portbook::provider::sftp::{HostKey, SftpAuth, SftpOptions};
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use russh::keys::{HashAlg, PrivateKey};
 use russh::server::{Auth, Msg, Session};
 use russh::{Channel, ChannelId};
-use russh_sftp::protocol::{Attrs, Data, File as Listed, FileAttributes, Handle, Name, OpenFlags, Status, StatusCode};
+use russh_sftp::protocol::{
+    Attrs, Data, ExtendedReply, File as Listed, FileAttributes, Handle, Name, OpenFlags, Packet, Status, StatusCode,
+    Version,
+};
 use russh_sftp::server::StatusReply;
 
 /// What it does otherwise than a good server, about paths that end in `/bad` or lead through it.
@@ -183,6 +187,25 @@ impl russh_sftp::server::Handler for Files {
         StatusCode::OpUnsupported.into()
     }
 
+    async fn init(&mut self, _: u32, _: HashMap<String, String>) -> Result<Version, Self::Error> {
+        let mut version = Version::new();
+        if matches!(*self.twisted.lock().unwrap(), Twist::SaysHashes(_)) {
+            version.extensions.insert("check-file".into(), "md5,sha1".into());
+        }
+        Ok(version)
+    }
+
+    async fn extended(&mut self, id: u32, request: String, data: Vec<u8>) -> Result<Packet, Self::Error> {
+        if request != "check-file-name" {
+            return Err(StatusCode::OpUnsupported.into());
+        }
+        let length = u32::from_be_bytes(*data.first_chunk().unwrap()) as usize;
+        let path = std::str::from_utf8(&data[4..4 + length]).unwrap();
+        let hash = md5::Md5::digest(std::fs::read(path).map_err(failed)?);
+        // draft-ietf-secsh-filexfer-extensions-00, section 3
+        Ok(Packet::ExtendedReply(ExtendedReply { id, data: [b"\0\0\0\x03md5", &hash[..]].concat() }))
+    }
+
     async fn realpath(&mut self, id: u32, path: String) -> Result<Name, Self::Error> {
         let real = std::fs::canonicalize(path).map_err(failed)?;
         Ok(Name { id, files: vec![Listed::dummy(real.to_str().unwrap())] })
@@ -304,6 +327,10 @@ impl russh_sftp::server::Handler for Files {
     }
 
     async fn write(&mut self, id: u32, handle: String, offset: u64, data: Vec<u8>) -> Result<Status, Self::Error> {
+        let mut data = data;
+        if *self.twisted.lock().unwrap() == Twist::SaysHashes(false) {
+            data[0] ^= 1;
+        }
         self.file(&handle)?.write_all_at(&data, offset).map_err(failed)?;
         Ok(ok(id))
     }

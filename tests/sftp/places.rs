@@ -66,3 +66,20 @@ async fn rclone(flags: &[&str], case_insensitive: bool, unicode_insensitive: boo
     let again = std::cell::Cell::new(Some(open(options("right")).await));
     contract::run(|| one.take().unwrap(), || other.take().or_else(|| again.take()).unwrap()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_says_hashes_is_asked_what_it_holds() {
+    for is_right in [true, false] {
+        let data = tempfile::tempdir().unwrap();
+        let twisted = std::sync::Arc::new(std::sync::Mutex::new(in_process::Twist::SaysHashes(is_right)));
+        let options = in_process::start_twisted(data.path(), twisted).await;
+        let place = open(options("left")).await;
+        let staged = contract::put_staged(&place, contract::new_file(&contract::path("a"), &[7; 100_000])).await;
+        if is_right {
+            staged.unwrap();
+            continue;
+        }
+        assert_eq!(staged.unwrap_err().code(), portbook::Code::Storage);
+        assert_eq!(std::fs::read_dir(data.path().join("left")).unwrap().count(), 0, "nothing of it stays");
+    }
+}

@@ -66,13 +66,25 @@ fn bytes<const N: usize>(digits: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-enum Hashing {
+/// A hash of bytes that pass, by an algorithm of a service's choice.
+pub(crate) enum Hashing {
     Md5(Md5),
     Sha1(Sha1),
     Sha256(Sha256),
 }
 
 impl Hashing {
+    /// By the algorithm's name, as [`NativeHash::parse`] takes it; none for other algorithms.
+    pub(crate) fn by(algorithm: &str) -> Option<Self> {
+        let name: String = algorithm.chars().filter(|c| *c != '-').collect::<String>().to_ascii_uppercase();
+        match name.as_str() {
+            "MD5" => Some(Self::Md5(Md5::new())),
+            "SHA1" => Some(Self::Sha1(Sha1::new())),
+            "SHA256" => Some(Self::Sha256(Sha256::new())),
+            _ => None,
+        }
+    }
+
     fn like(hash: &NativeHash) -> Self {
         match hash {
             NativeHash::Md5(_) => Self::Md5(Md5::new()),
@@ -81,7 +93,7 @@ impl Hashing {
         }
     }
 
-    fn update(&mut self, piece: &[u8]) {
+    pub(crate) fn update(&mut self, piece: &[u8]) {
         match self {
             Self::Md5(hasher) => hasher.update(piece),
             Self::Sha1(hasher) => hasher.update(piece),
@@ -89,7 +101,7 @@ impl Hashing {
         }
     }
 
-    fn finish(self) -> NativeHash {
+    pub(crate) fn finish(self) -> NativeHash {
         match self {
             Self::Md5(hasher) => NativeHash::Md5(hasher.finalize().into()),
             Self::Sha1(hasher) => NativeHash::Sha1(hasher.finalize().into()),

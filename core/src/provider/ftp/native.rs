@@ -44,7 +44,13 @@ impl Hashing {
         }
     }
 
-    async fn ask(self, place: &Place, lease: &mut Lease, path: &RelPath) -> Option<NativeHash> {
+    pub(super) fn algorithm(self) -> &'static str {
+        match self {
+            Self::Hash { algorithm, .. } | Self::Own { algorithm, .. } => algorithm,
+        }
+    }
+
+    pub(super) async fn ask(self, place: &Place, lease: &mut Lease, path: &RelPath) -> Option<NativeHash> {
         let at = place.base.of(path);
         let (verb, algorithm) = match self {
             Self::Hash { algorithm, is_chosen } => {

@@ -1,6 +1,7 @@
 //! Writing files under temporary names.
 //!
-//! What was sent is there when the server confirmed it (226) and shows as many bytes as were sent.
+//! What was sent is there when the server confirmed it (226) and shows as many bytes as were sent; where it says hashes, also
+//! the hash of what was sent.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,8 +24,9 @@ use super::wire::{SILENCE, Wire};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, RelPath};
+use crate::provider::native_hash::Hashing;
 use crate::provider::traffic::{Refusal, Repeat};
-use crate::provider::{Checkpoint, Feed, Opened, Source, Stage, Staged, is_interruption};
+use crate::provider::{Checkpoint, Feed, NativeHash, Opened, Source, Stage, Staged, is_interruption};
 
 const STAGE: &str = "write";
 /// How often a file is sent whose connection broke.
@@ -32,6 +34,8 @@ const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(300);
 /// How often a server is asked for a size that lags behind.
 const LOOKS: u32 = 4;
+/// The largest file whose hash a server is asked for: it reads all of it before it answers, in a time that has an end.
+const HASHED: u64 = 1 << 30;
 
 /// An item that is being staged.
 pub(super) struct Staging {
@@ -113,13 +117,13 @@ async fn try_once(place: &Arc<Place>, staging: &Staging) -> std::result::Result<
         };
         let sent = match opened {
             Some(opened) => send(place, &mut lease, staging, opened, start).await,
-            None => Ok(hash_of(&start.hasher)),
+            None => Ok((hash_of(&start.hasher), None)),
         };
-        let content = match sent {
-            Ok(content) => content,
+        let (content, own) = match sent {
+            Ok(sent) => sent,
             Err(broke) => return Ok(Err(broke)),
         };
-        Ok(settle(place, &mut lease, staging).await.map(|()| content).map_err(Broke::from))
+        Ok(settle(place, &mut lease, staging, own).await.map(|()| content).map_err(Broke::from))
     });
     let content = sent.await??;
     if resumed > 0 && !resume::is_seamless(place, staging, resumed).await? {
@@ -132,6 +136,9 @@ fn hash_of(hasher: &blake3::Hasher) -> ContentHash {
     ContentHash(*hasher.finalize().as_bytes())
 }
 
+/// The hash of what was sent, and the same by the algorithm of the server, where it says hashes.
+type Sent = (ContentHash, Option<NativeHash>);
+
 /// Sends the bytes and waits until the server confirms them.
 async fn send(
     place: &Place,
@@ -139,8 +146,11 @@ async fn send(
     staging: &Staging,
     opened: Opened,
     start: Start,
-) -> std::result::Result<ContentHash, Broke> {
+) -> std::result::Result<Sent, Broke> {
     let target = &staging.item.target;
+    // Of what an earlier attempt has sent the bytes do not pass any more.
+    let is_whole = start.offset == 0 && staging.feed.size() <= HASHED;
+    let mut own = place.server.features().hashing.filter(|_| is_whole).and_then(|asked| Hashing::by(asked.algorithm()));
     let mut wire = match lease.begin(STAGE, "STOR", Some(&place.base.of(&staging.temp)), start.offset).await? {
         Begun::Open(wire) => wire,
         Begun::Refused(reply) if start.offset > 0 && !reply.is_done() && reply.code / 100 != 4 => {
@@ -148,7 +158,7 @@ async fn send(
         }
         Begun::Refused(reply) => return Err(refusal(place, lease, target, &reply).await.into()),
     };
-    let content = match pump(lease, &mut wire, staging, opened, start).await {
+    let content = match pump(lease, &mut wire, staging, opened, start, own.as_mut()).await {
         Ok(content) => content,
         Err(broke) => {
             let kept = matches!(&broke, Broke::Ended(e) if staging.item.resume.is_some() && is_interruption(e));
@@ -165,7 +175,7 @@ async fn send(
         Ok(Ok(())) => lease.finish(STAGE).await?,
         Ok(Err(_)) | Err(_) => broken(lease, target, "the connection broke").await?,
     };
-    if reply.is_done() { Ok(content) } else { Err(reply.error(STAGE, target).into()) }
+    if reply.is_done() { Ok((content, own.map(Hashing::finish))) } else { Err(reply.error(STAGE, target).into()) }
 }
 
 /// Why the server broke a transfer off.
@@ -182,6 +192,7 @@ async fn pump(
     staging: &Staging,
     mut opened: Opened,
     start: Start,
+    mut own: Option<&mut Hashing>,
 ) -> std::result::Result<ContentHash, Broke> {
     let target = &staging.item.target;
     let wrong_size = || Broke::Ended(stale(STAGE, target, "its source gave fewer or more bytes than it declared"));
@@ -202,6 +213,9 @@ async fn pump(
             }
         }
         hasher.update(&piece);
+        if let Some(own) = &mut own {
+            own.update(&piece);
+        }
         offset += piece.len() as u64;
         if offset >= mark && offset < size {
             wire.flush().await.map_err(|e| Error::new(Code::Offline, STAGE, target).because(e))?;
@@ -232,7 +246,7 @@ async fn refusal(place: &Place, lease: &mut Lease, target: &RelPath, reply: &Rep
 }
 
 /// Looks whether all bytes are there, and sets the modified time.
-async fn settle(place: &Place, lease: &mut Lease, staging: &Staging) -> Result<()> {
+async fn settle(place: &Place, lease: &mut Lease, staging: &Staging, own: Option<NativeHash>) -> Result<()> {
     let (target, size) = (&staging.item.target, staging.feed.size());
     let mut look = 1;
     loop {
@@ -250,6 +264,15 @@ async fn settle(place: &Place, lease: &mut Lease, staging: &Staging) -> Result<(
         // Some servers show the size of a moment ago.
         sleep(PAUSE * look).await;
         look += 1;
+    }
+    if let (Some(own), Some(hashing)) = (own, place.server.features().hashing) {
+        let said = hashing.ask(place, lease, &staging.temp).await;
+        if said.is_some_and(|said| said != own) {
+            let error = Error::new(Code::Storage, STAGE, target);
+            return Err(error.because("the server holds something else than was sent"));
+        }
+        // A server that answers nothing in time has lost its place in the conversation.
+        lease.reconnect().await?;
     }
     if let Some(text) = staging.item.metadata.mtime.and_then(facts::written)
         && place.capabilities.write_mtime

@@ -196,6 +196,15 @@ pub(super) fn reply(packet: Bytes) -> Option<(u32, Reply)> {
     Some((id, reply))
 }
 
+/// The algorithm and the hash in the answer to `check-file-name`: some servers repeat the name of the answer first.
+pub(super) fn checked(mut rest: Bytes) -> Option<(Bytes, Bytes)> {
+    let mut algorithm = string(&mut rest)?;
+    if algorithm.as_ref() == b"check-file" {
+        algorithm = string(&mut rest)?;
+    }
+    Some((algorithm, rest))
+}
+
 fn string(rest: &mut Bytes) -> Option<Bytes> {
     let length = usize::try_from(rest.try_get_u32().ok()?).ok()?;
     (length <= rest.len()).then(|| rest.split_to(length))

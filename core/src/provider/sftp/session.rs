@@ -36,6 +36,8 @@ pub(super) struct Features {
     pub(super) statvfs: bool,
     pub(super) lsetstat: bool,
     pub(super) limits: bool,
+    /// It says hashes of what it holds (draft-ietf-secsh-filexfer-extensions-00, section 3), whatever its version.
+    pub(super) check_file: bool,
 }
 
 impl Features {
@@ -50,6 +52,7 @@ impl Features {
             statvfs: has("statvfs@openssh.com", "2"),
             lsetstat: has("lsetstat@openssh.com", "1"),
             limits: has("limits@openssh.com", "1"),
+            check_file: extensions.iter().any(|(name, _)| matches!(name.as_ref(), b"check-file" | b"check-file-name")),
         }
     }
 
@@ -192,6 +195,13 @@ impl Session {
 
     pub(super) fn fsync(&self, handle: &[u8]) -> Pending {
         self.send(Request::extended("fsync@openssh.com").string(handle))
+    }
+
+    /// The hash of all of a file by the first of these algorithms that the server knows.
+    pub(super) fn check_file(&self, path: &[u8], algorithms: &str) -> Pending {
+        let request = Request::extended("check-file-name").string(path).string(algorithms.as_bytes());
+        // From the beginning, to the end, as one block.
+        self.send(request.u64(0).u64(0).u32(0))
     }
 
     pub(super) fn fstat(&self, handle: &[u8]) -> Pending {

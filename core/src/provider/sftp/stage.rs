@@ -14,14 +14,15 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
 use super::fault::{Fault, status};
-use super::packet::{Attributes, Request, kind, open as how};
+use super::packet::{Attributes, Request, checked, kind, open as how};
 use super::read::{AHEAD, File, read_link};
 use super::root::{Batch, Root, kind_of, not_reserved, stale};
 use super::session::{Pending, Session};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, Timestamp};
-use crate::provider::{Checkpoint, Feed, Opened, Source, Stage, Staged, is_interruption};
+use crate::provider::native_hash::Hashing;
+use crate::provider::{Checkpoint, Feed, NativeHash, Opened, Source, Stage, Staged, is_interruption};
 
 const STAGE: &str = "write";
 /// Files of at least this size are continued by a later run when they were interrupted, and at most so much of them is
@@ -31,6 +32,10 @@ pub(super) const PART: u64 = 8 << 20;
 const STEP: u64 = PART / 2;
 /// Attempts that bring a file no further.
 const ATTEMPTS: u32 = 3;
+/// What a server is asked for by which it may say what it holds.
+const ALGORITHM: &str = "md5";
+/// The largest file that it is asked for: it reads all of it before it answers.
+const CHECKED: u64 = 1 << 30;
 /// The longest target of a link.
 const LONGEST_LINK: usize = 64 << 10;
 
@@ -199,6 +204,9 @@ impl<'a> Writing<'a> {
         let Opened { mut bytes, mtime } = self.feed.open(offset, None).await.map_err(Failed::There)?;
         let mut out = Out { writing: self, file: &file, sent: VecDeque::new(), piece: BytesMut::new(), at: offset };
         let (size, mut passed, mut mark) = (self.feed.size(), offset, offset + STEP);
+        // Of what an earlier attempt has sent the bytes do not pass any more.
+        let is_checked = self.root.features.check_file && offset == 0 && size <= CHECKED;
+        let mut own = if is_checked { Hashing::by(ALGORITHM) } else { None };
         while let Some(piece) = bytes.next().await {
             let piece = piece.map_err(Failed::There)?;
             passed += piece.len() as u64;
@@ -208,6 +216,9 @@ impl<'a> Writing<'a> {
             // A source may give all of it as one piece.
             for part in piece.chunks(self.root.piece) {
                 hasher.update(part);
+                if let Some(own) = &mut own {
+                    own.update(part);
+                }
                 out.take(part).await?;
                 let at = out.at + out.piece.len() as u64;
                 if self.item.resume.is_some() && at >= mark && at < size {
@@ -225,6 +236,9 @@ impl<'a> Writing<'a> {
             out.end().await?;
         }
         self.finish(out, self.item.metadata.mtime.or(mtime)).await?;
+        if let Some(own) = own {
+            self.is_what_was_sent(file.session(), own.finish()).await?;
+        }
         drop(file);
         let resumed = self.resumed.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(0);
         Ok(Staged {
@@ -330,6 +344,25 @@ impl<'a> Writing<'a> {
         if seen.size.is_some_and(|size| size != self.feed.size()) {
             let error = Error::new(Code::Storage, STAGE, path).because("the server has another size than was sent");
             return Err(Failed::Here(error));
+        }
+        Ok(())
+    }
+
+    /// Asks the server what it holds, where it says hashes. That it says nothing proves nothing.
+    async fn is_what_was_sent(&self, session: &Session, own: NativeHash) -> std::result::Result<(), Failed> {
+        let said = match session.check_file(&self.temp, ALGORITHM).extended().await {
+            Ok(said) => said,
+            Err(fault) if fault.is_interruption() => return Err(Failed::Here(fault.at(STAGE, &self.item.target))),
+            Err(_) => return Ok(()),
+        };
+        let said = checked(said).and_then(|(algorithm, hash)| {
+            let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            NativeHash::parse(std::str::from_utf8(&algorithm).ok()?, &digits)
+        });
+        let is_same_kind = |said: &NativeHash| std::mem::discriminant(said) == std::mem::discriminant(&own);
+        if said.filter(is_same_kind).is_some_and(|said| said != own) {
+            let error = Error::new(Code::Storage, STAGE, &self.item.target);
+            return Err(Failed::There(error.because("the server holds something else than was sent")));
         }
         Ok(())
     }
