@@ -32,6 +32,7 @@ claims! {
     eight_runs_never_take_more_than_there_is
     a_run_that_dies_in_the_book_is_made_good_by_the_next
     killed_runs_leak_nothing
+    upkeep_empties_the_trash_of_a_place
 }
 
 fn limit(volume: &Volume, world: &World, quota_limit: Option<i64>) {
@@ -407,4 +408,20 @@ fn start(world: &World, here: &Path, life: u64) -> Child {
         .stdout(Stdio::null())
         .spawn()
         .unwrap()
+}
+
+/// The trash of a place on a volume of this machine is emptied like that of a bare directory.
+fn upkeep_empties_the_trash_of_a_place(world: &World) {
+    let ground = Ground::plain(world);
+    write(&ground.here, &[("a", "one"), ("b", "two")]);
+    ground.both();
+    std::fs::remove_file(ground.here.join("a")).unwrap();
+    ground.both();
+    let bin = ground.there.join(".portbook/trash");
+    assert_eq!(std::fs::read_dir(&bin).unwrap().count(), 1);
+    assert_eq!(wait(world.book.maintain()).unwrap().trashed, 0);
+    world.clock.advance(31 * 86_400);
+    assert_eq!(wait(world.book.maintain()).unwrap().trashed, 1);
+    assert_eq!(std::fs::read_dir(&bin).map_or(0, Iterator::count), 0);
+    ground.agrees();
 }

@@ -88,7 +88,11 @@ impl VolumeAt {
         }
     }
 
-    fn canonical(self) -> Result<Self> {
+    /// With its links resolved.
+    ///
+    /// # Errors
+    /// `permission` when one of them leads out of the directory that was approved; as the directory.
+    pub(crate) fn canonical(self) -> Result<Self> {
         let At::Here { root, path } = self.0 else { return Ok(self) };
         let path = canonical(path)?;
         if !path.starts_with(&root) {

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::book::BookInner;
 use crate::error::Result;
-use crate::model::{RelPath, TenantId};
+use crate::model::{RelPath, TenantId, VolumeId};
 use crate::operation::clock::{micros, timestamp};
 use crate::operation::preview::Previews;
 use crate::store::{Column as _, Statement, Value, Write, Written};
+use crate::volume;
 
 use super::place::{self, Place};
 use super::run::TRASH_DAYS;
@@ -49,9 +52,9 @@ pub(crate) async fn maintain(book: &Arc<BookInner>, tenant: TenantId) -> Result<
 }
 
 /// Removes what was carried of large files and has waited too long, with the sessions.
-async fn end_transfers(book: &BookInner, tenant: TenantId) -> Result<u64> {
+async fn end_transfers(book: &Arc<BookInner>, tenant: TenantId) -> Result<u64> {
     let ask = Statement::new(
-        "SELECT t.id, t.path, t.tag, e.path FROM transfer_session t JOIN sync_conduit c ON c.id = t.conduit_id \
+        "SELECT t.id, t.path, t.tag, e.path, e.volume_id FROM transfer_session t JOIN sync_conduit c ON c.id = t.conduit_id \
          JOIN entry e ON e.id = CASE t.side WHEN 1 THEN c.source_entry_id ELSE c.target_entry_id END \
          WHERE t.tenant_id = ?1 AND t.expires_at < ?2 AND e.volume_id IS NOT NULL",
         vec![Value::Uuid(tenant.0), Value::Time(micros(book.clock.now()))],
@@ -59,11 +62,7 @@ async fn end_transfers(book: &BookInner, tenant: TenantId) -> Result<u64> {
     let mut ended = 0;
     for row in book.store.query(tenant, ask).await?.iter() {
         // As with the trash: what cannot be reached now is tried again.
-        let path = as_path(row.blob(3)?);
-        // A path on a saved volume is relative: its next run ends what it has left.
-        if !path.is_absolute() {
-            continue;
-        }
+        let Some(path) = directory(book, tenant, row.blob(3)?, row.uuid(4)?).await else { continue };
         let Ok(Some(root)) = place::open(&Place::Local(path), false, 1).await else { continue };
         let Ok(_lock) = root.lock(true).await else { continue };
         let path = RelPath::read(row, 1)?;
@@ -92,16 +91,29 @@ async fn forget_activity(book: &BookInner, tenant: TenantId, before: i64) -> Res
 }
 
 /// The directories of this machine that conduits of the tenant end on.
-async fn roots(book: &BookInner, tenant: TenantId) -> Result<Vec<PathBuf>> {
+async fn roots(book: &Arc<BookInner>, tenant: TenantId) -> Result<Vec<PathBuf>> {
     let ask = Statement::new(
-        "SELECT path FROM entry WHERE tenant_id = ?1 AND volume_id IS NOT NULL AND id IN (SELECT source_entry_id \
+        "SELECT path, volume_id FROM entry WHERE tenant_id = ?1 AND volume_id IS NOT NULL AND id IN (SELECT source_entry_id \
          FROM sync_conduit WHERE tenant_id = ?1 UNION SELECT target_entry_id FROM sync_conduit WHERE tenant_id = ?1)",
         vec![Value::Uuid(tenant.0)],
     );
-    let rows = book.store.query(tenant, ask).await?;
-    // Paths on saved volumes are relative; the trash there is tended at the end of their runs.
-    let paths = rows.iter().map(|row| row.blob(0).map(as_path));
-    paths.filter(|path| path.as_ref().map_or(true, |path| path.is_absolute())).collect()
+    let mut roots = Vec::new();
+    for row in book.store.query(tenant, ask).await?.iter() {
+        roots.extend(directory(book, tenant, row.blob(0)?, row.uuid(1)?).await);
+    }
+    Ok(roots)
+}
+
+/// The directory of an entry, where it is one of this machine. One that is not approved any more, or whose volume cannot be
+/// opened, is left alone; what is across a network is tended at the end of its runs.
+async fn directory(book: &Arc<BookInner>, tenant: TenantId, path: &[u8], volume: Uuid) -> Option<PathBuf> {
+    let bare = as_path(path);
+    // Paths on saved volumes are relative.
+    if bare.is_absolute() {
+        return Some(bare);
+    }
+    let path = std::str::from_utf8(path).ok()?;
+    volume::directory(book, tenant, VolumeId::new(volume), path).await.ok().flatten()
 }
 
 fn as_path(bytes: &[u8]) -> PathBuf {

@@ -61,7 +61,7 @@ pub(crate) use self::limit::{Limits, of_conduit as limits_of_conduit, set as set
 pub(crate) use self::open::{Naming, open};
 pub(crate) use self::recover::maintain;
 pub use self::saved::SavedVolume;
-pub(crate) use self::saved::{place, remove, save, save_directory, saved};
+pub(crate) use self::saved::{directory, place, remove, save, save_directory, saved};
 
 /// How long room stays promised when nobody renews it. A transfer that lives renews it three times as often.
 const PROMISE: Duration = Duration::from_secs(600);

@@ -9,7 +9,7 @@
 //! Every driver: `ca_file` or `certificate`. The prefix of a bucket is the volume's `default_prefix`. An endpoint of HTTP is
 //! a WebDAV server when its URL says `dav://` or `davs://`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
@@ -510,6 +510,23 @@ pub(crate) async fn place(book: &Arc<BookInner>, tenant: TenantId, name: &str, p
         }
     };
     Ok(Place::Volume { volume: volume.id, path, at })
+}
+
+/// A directory of a volume, by its path there as the book has it; none where the volume is not of this machine.
+pub(crate) async fn directory(
+    book: &Arc<BookInner>,
+    tenant: TenantId,
+    volume: VolumeId,
+    path: &str,
+) -> Result<Option<PathBuf>> {
+    let found = book.tables(tenant).get(&StorageVolume::INFO, volume.0).await?;
+    let missing = || Error::new(Code::NotFound, "find the volume", volume);
+    let row: Stored<StorageVolume> = table::stored(found.first().ok_or_else(missing)?)?;
+    if row.row.driver != Driver::Local {
+        return Ok(None);
+    }
+    let at = VolumeAt::here(open::approved(book, tenant, &row.row).await?, path).canonical()?;
+    Ok(at.directory().map(Path::to_owned))
 }
 
 /// Saves a directory of this machine as a volume, and approves it.

@@ -1,9 +1,11 @@
 //! Versions of what runs overwrite.
 //!
-//! What is replaced goes to the trash of the place in the same step as its successor comes, under a label of its own, and
+//! What is replaced goes to the trash of the place in the same step as its successor comes, under a label of the batch, and
 //! from there to `.portbook/kept/` of the volume, before the row of the version is committed. An intent of the run says so
 //! before, from which the next run finishes what this one could not (see [`End::finish`]); while one is open, upkeep
 //! sweeps nothing there.
+
+use std::sync::Arc;
 
 use super::super::open;
 use super::super::path;
@@ -17,8 +19,6 @@ use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, Node, RelPath, VersioningMode};
 use crate::provider::{Move, Provider, RESERVED_DIR};
-use crate::store::Write;
-use std::sync::Arc;
 
 /// A file that is about to be overwritten.
 pub(crate) struct Overwritten {
@@ -145,7 +145,7 @@ impl End {
         let digest = row.row.digest.as_deref().and_then(|d| d.try_into().ok()).map(ContentHash);
         let size = row.row.size.unsigned_abs();
         let there = vec![There { path: path.clone(), size, digest, kept: Some(old) }];
-        let writes: Vec<Write> = self.writes(&Happened { there, ..Happened::default() }).await?;
+        let writes = self.writes(&Happened { there, ..Happened::default() }).await?;
         self.inner.book.store.write(self.inner.tenant, writes).await.map(drop)
     }
 
