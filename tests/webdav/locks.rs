@@ -2,6 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use portbook::Code;
@@ -210,10 +213,20 @@ async fn what_the_holder_of_a_lock_wrote_is_not_overwritten() {
 async fn a_lock_is_kept_while_a_change_takes_longer_than_it_was_given_for() {
     let given = "<d:prop xmlns:d='DAV:'><d:lockdiscovery><d:activelock><d:timeout>Second-2</d:timeout></d:activelock>\
                  </d:lockdiscovery></d:prop>";
+    let locks = Arc::new(AtomicUsize::new(0));
     let mock = Mock::start(move |asked, _| match asked.method.as_str() {
-        "LOCK" => with(mock::answer(200, given), "lock-token", "<urn:uuid:1>"),
+        "LOCK" => {
+            locks.fetch_add(1, SeqCst);
+            with(mock::answer(200, given), "lock-token", "<urn:uuid:1>")
+        }
         "MOVE" => {
-            std::thread::sleep(Duration::from_millis(2_500));
+            // It takes until the lock was refreshed twice, or for ever as far as that is concerned.
+            tokio::task::block_in_place(|| {
+                let begun = Instant::now();
+                while locks.load(SeqCst) < 3 && begun.elapsed() < Duration::from_secs(30) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            });
             mock::answer(201, "")
         }
         "PUT" | "DELETE" | "UNLOCK" => mock::answer(204, ""),
