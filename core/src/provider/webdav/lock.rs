@@ -18,7 +18,9 @@ use reqwest::header::HeaderValue;
 use reqwest::{Body, Response, Url};
 use uuid::Uuid;
 
-use super::server::{Server, header, method, parted, stale};
+use super::change::parted;
+use super::condition::stale;
+use super::server::{Server, header, method};
 use crate::error::{Code, Error, Result};
 use crate::model::{RelPath, escaped};
 use crate::provider::traffic::{Refusal, Repeat};

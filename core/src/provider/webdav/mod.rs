@@ -14,7 +14,9 @@
 //! beside the two that each file takes.
 
 mod address;
+mod change;
 mod chunks;
+mod condition;
 mod lock;
 mod multistatus;
 mod publish;
@@ -221,7 +223,7 @@ impl Provider for WebDav {
         let looks = self.server.look_with_sums(&paths).await;
         let said = |((_, expect), look): (&(RelPath, Node), Result<Option<Summed>>)| {
             let (now, sums) = look.ok()??;
-            sums.into_iter().next().filter(|_| server::is_node(expect, &now))
+            sums.into_iter().next().filter(|_| condition::is_node(expect, &now))
         };
         files.iter().zip(looks).map(said).collect()
     }

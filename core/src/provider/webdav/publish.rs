@@ -12,7 +12,9 @@ use reqwest::Body;
 use reqwest::header::HeaderValue;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::server::{Server, Summed, Way, check, method, not_in_reserved, not_reserved, stale};
+use super::change::Way;
+use super::condition::{check, not_in_reserved, not_reserved, stale};
+use super::server::{Server, Summed, method};
 use super::stage::temp_path;
 use super::trash;
 use crate::delta::{Expect, Metadata};

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 
-use super::server::{Server, check, is_node, stale, strong_tag};
+use super::condition::{check, is_node, stale, strong_tag};
+use super::server::Server;
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;

@@ -8,9 +8,11 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Body, Method};
 
+use super::change::parted;
 use super::chunks;
+use super::condition::not_reserved;
 use super::lock::{Locks, Refused, Wanted};
-use super::server::{Server, not_reserved, parted};
+use super::server::Server;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, Name, RelPath, Timestamp};

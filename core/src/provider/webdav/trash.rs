@@ -5,8 +5,10 @@
 
 use futures_util::{StreamExt as _, stream};
 
+use super::change::Way;
+use super::condition::{check, not_reserved, stale};
 use super::multistatus::Props;
-use super::server::{Server, Way, check, not_reserved, stale};
+use super::server::Server;
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Name, Node, RelPath, Timestamp};
 use crate::provider::kept::{self, KEEP};
