@@ -12,6 +12,7 @@ mod frozen;
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod in_process;
 mod links;
+mod memory;
 mod pace;
 mod processes;
 mod quota;

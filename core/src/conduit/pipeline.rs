@@ -17,7 +17,7 @@ use crate::delta::{Action, Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Node, RelPath, Side};
 use crate::operation::plan::Planned;
-use crate::operation::scheduler::{Held, Lane};
+use crate::operation::scheduler::{Demand, Held};
 use crate::provider::{Capabilities, Keeper, OfPlace, Publish, Resumable, Source, Stage, Staged, is_interruption};
 use crate::store::Write;
 
@@ -32,12 +32,6 @@ const BATCH_ITEMS: usize = 2_048;
 
 /// Bytes in one batch; a larger file is a batch of its own.
 const BATCH_BYTES: u64 = 64 << 20;
-
-/// What a place that keeps nothing of small files holds of them while they pass.
-const PASSING_BYTES: u64 = 8 << 20;
-
-/// What a large file can do with: two parts of one that is sent in parts.
-const LEAST_LARGE_BYTES: u64 = 16 << 20;
 
 /// Large files that are copied beside each other between two places of this machine: one alone leaves a processor idle,
 /// more than two take the disk from each other.
@@ -171,21 +165,17 @@ impl Pipeline {
     /// Room for a batch. Who waits for it holds none: what is under way is brought to its end first.
     async fn room(&mut self, apply: &mut Apply, side: Side, batch: &[Planned]) -> Result<Held> {
         let place = apply.scene.sides[side].capabilities();
-        let bytes = batch.iter().map(|planned| planned.change.bytes).sum::<u64>();
-        let (lane, least, wanted) = if are_large(apply, side, batch) {
-            let files = batch.len() as u64;
-            (Lane::Large, files * LEAST_LARGE_BYTES.min(place.large_bytes), files * place.large_bytes)
-        } else if place.staged_bytes.is_some() {
-            (Lane::Small, bytes, bytes)
+        let demand = if are_large(apply, side, batch) {
+            Demand::large(batch.len() as u64, place)
         } else {
-            (Lane::Small, bytes.min(PASSING_BYTES), 0)
+            Demand::small(batch.iter().map(|planned| planned.change.bytes).sum(), place)
         };
-        if let Some(room) = apply.share.try_take(lane, least, wanted) {
+        if let Some(room) = apply.share.try_take(demand) {
             return Ok(room);
         }
         self.drain(apply).await?;
         let share = apply.share.clone();
-        let mut waiting = pin!(share.take(lane, least, wanted));
+        let mut waiting = pin!(share.take(demand));
         loop {
             match timeout(LOOK, &mut waiting).await {
                 Ok(room) => return Ok(room),

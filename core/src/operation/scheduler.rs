@@ -1,6 +1,6 @@
-//! Room in memory for what is carried: one scheduler for all runs of a book.
+//! Room in memory for what is carried: one scheduler for all runs of a book, and for what is put on its volumes.
 //!
-//! Before a batch of small files or a large one is read, its run takes room for what will be held of it, and gives it back
+//! Before a batch of small files or a large one is read, its run (or its put, which is one of its own) takes room for what will be held of it, and gives it back
 //! when nothing of it is held any more. What always holds:
 //!
 //! - all runs together have no more than the budget;
@@ -17,18 +17,34 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::provider::Capabilities;
+
 /// What a book's runs may hold unless it is told otherwise.
 pub(crate) const BUDGET: u64 = 128 << 20;
 /// Less would not have room for two parts of a file, or for the largest of the small files.
 const LEAST_BUDGET: u64 = 64 << 20;
 
+/// What a place that keeps nothing of small files holds of them while they pass.
+const PASSING_BYTES: u64 = 8 << 20;
+
+/// What a large file can do with: two parts of one that is sent in parts.
+const LEAST_LARGE_BYTES: u64 = 16 << 20;
+
 /// What is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
+enum Lane {
     /// Small files, a batch of them.
     Small,
     /// A large file, of which parts are held.
     Large,
+}
+
+/// What is asked for: `least` bytes of a lane, up to `wanted` of them. Who wants more than the lane has is given all of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demand {
+    lane: Lane,
+    least: u64,
+    wanted: u64,
 }
 
 /// Gives out room.
@@ -59,8 +75,7 @@ struct Room {
 struct Waiting {
     ticket: u64,
     run: u64,
-    least: u64,
-    wanted: u64,
+    demand: Demand,
     given: oneshot::Sender<Held>,
 }
 
@@ -77,6 +92,22 @@ pub(crate) struct Held {
     share: Share,
     lane: Lane,
     bytes: u64,
+}
+
+impl Demand {
+    /// For small files of so many bytes together.
+    pub(crate) fn small(bytes: u64, place: &Capabilities) -> Self {
+        match place.staged_bytes {
+            Some(_) => Self { lane: Lane::Small, least: bytes, wanted: bytes },
+            None => Self { lane: Lane::Small, least: bytes.min(PASSING_BYTES), wanted: 0 },
+        }
+    }
+
+    /// For so many large files.
+    pub(crate) fn large(files: u64, place: &Capabilities) -> Self {
+        let least = LEAST_LARGE_BYTES.min(place.large_bytes);
+        Self { lane: Lane::Large, least: files * least, wanted: files * place.large_bytes }
+    }
 }
 
 impl Scheduler {
@@ -124,11 +155,11 @@ impl Room {
         Self { most, taken: 0, held: HashMap::new(), waiting: Vec::new() }
     }
 
-    /// What a run is given that can do with `least`: half of what is free where that is more, so that others find some.
-    fn fits(&self, least: u64, wanted: u64) -> Option<u64> {
+    /// What is given: the least, or half of what is free where that is more, so that others find some.
+    fn fits(&self, demand: Demand) -> Option<u64> {
         let free = self.most - self.taken;
-        let least = least.min(self.most);
-        (least <= free).then(|| wanted.min(free / 2).max(least))
+        let least = demand.least.min(self.most);
+        (least <= free).then(|| demand.wanted.min(free / 2).max(least))
     }
 
     fn take(&mut self, run: u64, bytes: u64) {
@@ -151,7 +182,7 @@ impl Room {
         self.waiting.retain(|waiting| !waiting.given.is_closed());
         let turn = |waiting: &Waiting| (self.held.get(&waiting.run).copied().unwrap_or_default(), waiting.ticket);
         let first = (0..self.waiting.len()).min_by_key(|index| turn(&self.waiting[*index]))?;
-        let bytes = self.fits(self.waiting[first].least, self.waiting[first].wanted)?;
+        let bytes = self.fits(self.waiting[first].demand)?;
         let waiting = self.waiting.swap_remove(first);
         self.take(waiting.run, bytes);
         Some((waiting, bytes))
@@ -159,30 +190,29 @@ impl Room {
 }
 
 impl Share {
-    /// Room at once, where there is enough and nobody waits for it: `least` bytes, up to `wanted` of them. Who wants more than
-    /// the lane has is given all of it.
-    pub(crate) fn try_take(&self, lane: Lane, least: u64, wanted: u64) -> Option<Held> {
+    /// Room at once, where there is enough and nobody waits for it.
+    pub(crate) fn try_take(&self, demand: Demand) -> Option<Held> {
         let mut state = self.scheduler.state();
-        let room = state.lane(lane);
+        let room = state.lane(demand.lane);
         if room.waiting.iter().any(|waiting| !waiting.given.is_closed()) {
             return None;
         }
-        let bytes = room.fits(least, wanted)?;
+        let bytes = room.fits(demand)?;
         room.take(self.run, bytes);
-        Some(Held { share: self.clone(), lane, bytes })
+        Some(Held { share: self.clone(), lane: demand.lane, bytes })
     }
 
     /// Room in its turn. Whoever holds some must not wait for more.
-    pub(crate) async fn take(&self, lane: Lane, least: u64, wanted: u64) -> Held {
+    pub(crate) async fn take(&self, demand: Demand) -> Held {
         loop {
             let (given, receive) = oneshot::channel();
             {
                 let mut state = self.scheduler.state();
                 state.tickets += 1;
                 let ticket = state.tickets;
-                state.lane(lane).waiting.push(Waiting { ticket, run: self.run, least, wanted, given });
+                state.lane(demand.lane).waiting.push(Waiting { ticket, run: self.run, demand, given });
             }
-            self.scheduler.serve(lane);
+            self.scheduler.serve(demand.lane);
             // A scheduler lives as long as its shares, and forgets nobody who waits.
             if let Ok(held) = receive.await {
                 return held;
@@ -220,6 +250,10 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
+    fn demand(lane: Lane, least: u64, wanted: u64) -> Demand {
+        Demand { lane, least, wanted }
+    }
+
     fn now<T>(future: impl Future<Output = T>) -> Option<T> {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(value) => Some(value),
@@ -236,12 +270,12 @@ mod tests {
     fn lanes_have_their_own_room_and_together_no_more_than_the_budget() {
         let scheduler = Scheduler::new(64 * MIB);
         let (one, other) = (scheduler.enter(), scheduler.enter());
-        let large = now(one.take(Lane::Large, 100 * MIB, 100 * MIB)).expect("all of the lane");
+        let large = now(one.take(demand(Lane::Large, 100 * MIB, 100 * MIB))).expect("all of the lane");
         assert_eq!(large.bytes(), 48 * MIB);
-        assert!(other.try_take(Lane::Large, 1, 1).is_none());
-        let small = other.try_take(Lane::Small, 16 * MIB, 16 * MIB).expect("a large file does not take it");
+        assert!(other.try_take(demand(Lane::Large, 1, 1)).is_none());
+        let small = other.try_take(demand(Lane::Small, 16 * MIB, 16 * MIB)).expect("a large file does not take it");
         assert_eq!(taken(&scheduler), (16 * MIB, 48 * MIB));
-        assert!(now(one.take(Lane::Small, 1, 1)).is_none());
+        assert!(now(one.take(demand(Lane::Small, 1, 1))).is_none());
         drop((large, small));
         assert_eq!(taken(&scheduler), (0, 0), "who has stopped waiting is given nothing");
     }
@@ -250,7 +284,7 @@ mod tests {
     fn who_wants_more_leaves_as_much_for_others() {
         let scheduler = Scheduler::new(64 * MIB);
         let share = scheduler.enter();
-        let held: Vec<Held> = (0..3).map_while(|_| share.try_take(Lane::Large, 8 * MIB, 64 * MIB)).collect();
+        let held: Vec<Held> = (0..3).map_while(|_| share.try_take(demand(Lane::Large, 8 * MIB, 64 * MIB))).collect();
         assert_eq!(held.iter().map(Held::bytes).collect::<Vec<_>>(), [24 * MIB, 12 * MIB, 8 * MIB]);
     }
 
@@ -258,13 +292,14 @@ mod tests {
     async fn it_is_the_turn_of_who_has_least_and_nobody_passes_by() {
         let scheduler = Scheduler::new(64 * MIB);
         let (rich, poor) = (scheduler.enter(), scheduler.enter());
-        let first = rich.take(Lane::Small, 10 * MIB, 0).await;
-        let second = rich.take(Lane::Small, 6 * MIB, 0).await;
-        let (mut again, mut once) = (pin!(rich.take(Lane::Small, MIB, 0)), pin!(poor.take(Lane::Small, 12 * MIB, 0)));
+        let first = rich.take(demand(Lane::Small, 10 * MIB, 0)).await;
+        let second = rich.take(demand(Lane::Small, 6 * MIB, 0)).await;
+        let (mut again, mut once) =
+            (pin!(rich.take(demand(Lane::Small, MIB, 0))), pin!(poor.take(demand(Lane::Small, 12 * MIB, 0))));
         assert!(now(again.as_mut()).is_none() && now(once.as_mut()).is_none());
         drop(second);
         assert!(now(again.as_mut()).is_none(), "there is room for it, and it is not its turn");
-        assert!(rich.try_take(Lane::Small, 1, 0).is_none());
+        assert!(rich.try_take(demand(Lane::Small, 1, 0)).is_none());
         drop(first);
         assert_eq!(once.await.bytes(), 12 * MIB);
         assert_eq!(again.await.bytes(), MIB);
@@ -274,11 +309,11 @@ mod tests {
     async fn who_stops_waiting_keeps_nobody_waiting() {
         let scheduler = Scheduler::new(64 * MIB);
         let (one, other) = (scheduler.enter(), scheduler.enter());
-        let held = one.take(Lane::Small, 12 * MIB, 0).await;
-        let mut given_up = Box::pin(other.take(Lane::Small, 16 * MIB, 0));
+        let held = one.take(demand(Lane::Small, 12 * MIB, 0)).await;
+        let mut given_up = Box::pin(other.take(demand(Lane::Small, 16 * MIB, 0)));
         assert!(now(given_up.as_mut()).is_none());
         drop(given_up);
-        assert!(one.try_take(Lane::Small, 4 * MIB, 0).is_some());
+        assert!(one.try_take(demand(Lane::Small, 4 * MIB, 0)).is_some());
         drop(held);
         assert_eq!(taken(&scheduler), (0, 0));
     }
@@ -292,7 +327,7 @@ mod tests {
                 for round in 0..200_u64 {
                     let lane = if (number + round) % 3 == 0 { Lane::Large } else { Lane::Small };
                     let least = (number * 37 + round * 11) % 17 * MIB;
-                    let held = share.take(lane, least, least * 2).await;
+                    let held = share.take(demand(lane, least, least * 2)).await;
                     let (small, large) = taken(&scheduler);
                     assert!(small <= 16 * MIB && large <= 48 * MIB, "{small} {large}");
                     tokio::task::yield_now().await;

@@ -21,6 +21,7 @@ use super::{Content, FileId, FileRef, Inner, NewFile};
 use crate::delta::{Expect, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::model::{Column as _, Kind, Node, RelPath, Stored, StoredFile, Value, VersioningMode};
+use crate::operation::scheduler::{Demand, Held};
 use crate::provider::{Move, OfPlace, Publish, Source, Stage, Staged};
 use crate::store::Write;
 
@@ -125,7 +126,7 @@ impl Inner {
             (Some(node), Some(_)) if node.kind == Kind::File => Expect::Node(node),
             (Some(_), _) => return Err(taken(&plan.target)),
         };
-        let (staged, mime) = self.stage(plan, held).await?;
+        let (staged, mime, _room) = self.stage(plan, held).await?;
         let (digest, replaces) = (staged.content.0, matches!(expect, Expect::Node(_)));
         self.renewing(held, false, self.publish(plan, staged, expect)).await?;
         Ok(Carried { digest, mime, replaces })
@@ -149,7 +150,7 @@ impl Inner {
             mime_type(&plan.feed.head(), &plan.row.filename)
         } else {
             let expect = there.map_or(Expect::Absent, Expect::Node);
-            let (staged, mime) = self.stage(plan, held).await?;
+            let (staged, mime, _room) = self.stage(plan, held).await?;
             if staged.content.0 != digest {
                 return Err(
                     Error::new(Code::Stale, "store", &plan.target).because("its source changed while it was read")
@@ -161,8 +162,10 @@ impl Inner {
         Ok(Carried { digest, mime, replaces: false })
     }
 
-    /// Stages and flushes the bytes, and has the row know them.
-    async fn stage(self: &Arc<Self>, plan: &Plan, held: &Promised) -> Result<(Staged, Option<String>)> {
+    /// Stages and flushes the bytes, and has the row know them. What the place holds of them in memory, it holds until they are
+    /// published.
+    async fn stage(self: &Arc<Self>, plan: &Plan, held: &Promised) -> Result<(Staged, Option<String>, Held)> {
+        let room = self.renewing(held, true, async { Ok(self.room(plan).await) }).await?;
         let stage = async {
             let item = Stage {
                 target: plan.target.clone(),
@@ -191,7 +194,15 @@ impl Inner {
             1,
         );
         self.renew(held, vec![told]).await.map_err(|e| overdue(&plan.target, e))?;
-        Ok((staged, mime))
+        Ok((staged, mime, room))
+    }
+
+    /// Room in memory for the bytes, as a run of its own.
+    async fn room(&self, plan: &Plan) -> Held {
+        let (bytes, place) = (plan.row.size.unsigned_abs(), self.place.capabilities());
+        let is_large = place.resumable_bytes.is_some_and(|least| bytes >= least);
+        let demand = if is_large { Demand::large(1, place) } else { Demand::small(bytes, place) };
+        self.book.scheduler.enter().take(demand).await
     }
 
     /// Publishes what was staged, and puts what it replaced out of sight, durably.
