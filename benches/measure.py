@@ -35,7 +35,9 @@ def run(commands: list[list], env: dict[str, str]) -> Run:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            raise Failed(f"{' '.join(map(str, argv))} ended with {process.returncode}: {(err or out).strip()[-500:]}")
+            # Where the program lies and on what it worked is of no use to whoever reads of it.
+            said = " ".join(os.path.basename(str(word)) for word in argv)
+            raise Failed(f"{said} ended with {process.returncode}: {(err or out).strip()[-500:]}")
         peak, output = max(peak, usage.ru_maxrss), out
     return Run(time.monotonic() - begin, peak, output)
 

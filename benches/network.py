@@ -28,8 +28,9 @@ AS_MANY = 64
 ROUNDS = 3
 # A case has to fit into five minutes, with what it prepares.
 ROUNDS_PEER = 1
-# rclone with its defaults takes many minutes for small files at a distance: it is given every fifth folder, and its time is
-# taken five times.
+# rclone with its defaults takes many minutes for small files at a distance, and on WebDAV at any, where it waits 10 ms before
+# each request however many it may have under way; s3s-fs keeps its downloads waiting for minutes. It is given every fifth
+# folder there, and its time is taken five times.
 FIFTH = 5
 SECRET = {"RCLONE_S3_ACCESS_KEY_ID": "key", "RCLONE_S3_SECRET_ACCESS_KEY": "secret-key"}
 
@@ -250,29 +251,32 @@ def measure(yard: Yard, service: str, size: str, task: str, far: str) -> Outcome
         outcome.notes.append(f"server: {server.software}")
         port = stack.enter_context(at_distance(yard, server.port, DISTANCES[far]))
         place = lambda name: Place(name, SERVICES[service], server, server.port, port)  # noqa: E731
-        contestants = [portbook(yard, ours, place("portbook"), source, task)]
+        contestants, fifths = [portbook(yard, ours, place("portbook"), source, task)], []
         if rclone:
-            contestants.append(plain(yard, rclone, place("rclone"), source, size, task, far, "rclone"))
             many = ["--transfers", str(AS_MANY), "--checkers", str(AS_MANY)]
-            contestants.append(plain(yard, rclone, place("many"), source, size, task, far, f"rclone --transfers {AS_MANY}", many))
+            for name, label, flags in (("rclone", "rclone", []), ("many", f"rclone --transfers {AS_MANY}", many)):
+                is_part = is_fifth(service, size, task, far, bool(flags))
+                contestants.append(plain(yard, rclone, place(name), source, task, label, flags, is_part))
+                fifths += [label] if is_part else []
         trees.read_all(source)
         alternate(yard, outcome, contestants)
-        scale_up(outcome, size, task, far)
+        scale_up(outcome, fifths)
         if service.startswith("s3") and task == "quiet":
             count_heads(yard, outcome, ours, place("portbook"), source)
     outcome.figures |= rates(outcome, files, each, size)
     return outcome
 
 
-def is_fifth(size: str, task: str, far: str) -> bool:
-    return size == SMALL and task != "quiet" and far != "0ms"
+def is_fifth(service: str, size: str, task: str, far: str, is_many: bool) -> bool:
+    is_slow = service.startswith("webdav") or (service == "s3" and task == "down")
+    return size == SMALL and task != "quiet" and (is_slow or (far != "0ms" and not is_many))
 
 
-def scale_up(outcome: Outcome, size: str, task: str, far: str) -> None:
-    for one in outcome.series if is_fifth(size, task, far) else []:
-        if one.tool == "rclone":
+def scale_up(outcome: Outcome, fifths: list[str]) -> None:
+    for one in outcome.series:
+        if one.tool in fifths:
             one.seconds = [seconds * FIFTH for seconds in one.seconds]
-            outcome.notes.append("rclone: a fifth of the files, its time taken five times")
+            outcome.notes.append(f"{one.tool}: a fifth of the files, its time taken five times")
 
 
 def rates(outcome: Outcome, files: int, each: int, size: str) -> dict[str, float]:
@@ -318,13 +322,12 @@ def arrival(place: Place, source: Path, target: Path, task: str, share: int = 1)
     return check
 
 
-def plain(yard: Yard, tool: peers.Tool, place: Place, source: Path, size: str, task: str, far: str, label: str,
-          flags: list[str] | None = None) -> Contestant:
+def plain(yard: Yard, tool: peers.Tool, place: Place, source: Path, task: str, label: str, flags: list[str],
+          is_part: bool) -> Contestant:
     target = yard.root / "arrived"
     url, env = place.url("rclone")
-    is_part = flags is None and is_fifth(size, task, far)
     some = ["--include", "/d*[05]/**"] if is_part else []
-    call = lambda a, b: [[tool.program, "--config", "/dev/null", "sync", *(flags or []), *some, a, b]]  # noqa: E731
+    call = lambda a, b: [[tool.program, "--config", "/dev/null", "sync", *flags, *some, a, b]]  # noqa: E731
     up, down = call(source, url), call(url, target)
 
     def before() -> None:
