@@ -52,7 +52,7 @@ fn with_book<T>(args: &Args, work: impl FnOnce(&Session) -> Result<T>) -> Result
 }
 
 fn open(args: &Args) -> Result<Book> {
-    let key = key::find(args.key_file.as_deref(), std::env::var_os(key::PASSPHRASE))?;
+    let key = key::find(args.key_file.as_deref(), std::env::var_os(key::PASSPHRASE), io::stdin().is_terminal())?;
     let options = match book_path::locate(args.book.as_deref())? {
         BookAt::File(path) => BookOptions::sqlite(path),
         BookAt::Postgres(url) => BookOptions::postgres(url),

@@ -1,5 +1,5 @@
-//! The key of the book's secrets, as it is given to the program: in a file, or as a passphrase in a variable. Never on
-//! the command line, where every user of the machine could read it.
+//! The key of the book's secrets, as it is given to the program: in a file, as a passphrase in a variable, or typed at the
+//! terminal. Never on the command line, where every user of the machine could read it.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use portbook::model::SecretBytes;
-use portbook::vault::KeySource;
+use portbook::vault::{KeySource, PassphraseOf};
 use portbook::{Code, Error, Result};
 
 /// The variable that holds a passphrase.
@@ -19,17 +19,38 @@ const KEY: usize = 32;
 /// More than any key file holds.
 const MOST: usize = 256;
 
-/// The key that is given, if any. A file counts more than the passphrase.
+/// The key that is given, if any. A file counts more than the passphrase, and that more than the person at the terminal, who
+/// is asked when the first secret is needed.
 ///
 /// # Errors
 /// `permission` when others than the owner may read the file, `invalid` when it does not hold a key or the passphrase
 /// cannot be used; whatever reading the file gives.
-pub(crate) fn find(file: Option<&Path>, passphrase: Option<OsString>) -> Result<Option<KeySource>> {
+pub(crate) fn find(file: Option<&Path>, passphrase: Option<OsString>, can_ask: bool) -> Result<Option<KeySource>> {
     if let Some(file) = file.filter(|f| !f.as_os_str().is_empty()) {
         return KeySource::raw(read(file)?).map(Some);
     }
-    let Some(passphrase) = passphrase.filter(|p| !p.is_empty()) else { return Ok(None) };
+    let Some(passphrase) = passphrase.filter(|p| !p.is_empty()) else {
+        return Ok(can_ask.then(|| KeySource::asked(ask)));
+    };
     KeySource::passphrase(passphrase.into_encoded_bytes().into()).map(Some)
+}
+
+/// Asks for the passphrase; for a new one twice.
+fn ask(of: PassphraseOf) -> Result<SecretBytes> {
+    let typed = |prompt| {
+        let typed = rpassword::prompt_password(prompt).map(SecretBytes::from);
+        typed.map_err(|e| Error::io("read the passphrase at", "the terminal", e))
+    };
+    match of {
+        PassphraseOf::Book => typed("Passphrase of the book: "),
+        PassphraseOf::NewKey => {
+            let passphrase = typed("New passphrase, which the book's secrets are kept by: ")?;
+            if typed("The same again: ")? == passphrase {
+                return Ok(passphrase);
+            }
+            Err(Error::new(Code::WrongKey, "take the passphrase", "").because("it was typed in two ways"))
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<SecretBytes> {
@@ -107,12 +128,13 @@ mod tests {
 
     #[test]
     fn a_file_counts_more_than_a_passphrase_and_nothing_is_no_key() {
-        assert!(find(None, None).expect("none").is_none());
-        assert!(find(Some(Path::new("")), Some("".into())).expect("empty is none").is_none());
+        assert!(find(None, None, false).expect("none").is_none());
+        assert!(find(Some(Path::new("")), Some("".into()), false).expect("empty is none").is_none());
+        assert_eq!(find(None, None, true).expect("asked").map(|k| k.kind().as_str()), Some("passphrase"));
         let kind = |found: Result<Option<KeySource>>| found.expect("found").map(|k| k.kind().as_str());
-        assert_eq!(kind(find(None, Some("correct horse".into()))), Some("passphrase"));
+        assert_eq!(kind(find(None, Some("correct horse".into()), true)), Some("passphrase"));
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         std::fs::write(file.path(), "0f".repeat(32)).expect("written");
-        assert_eq!(kind(find(Some(file.path()), Some("correct horse".into()))), Some("raw"));
+        assert_eq!(kind(find(Some(file.path()), Some("correct horse".into()), true)), Some("raw"));
     }
 }

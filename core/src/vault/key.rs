@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 use zeroize::Zeroize;
@@ -24,7 +25,25 @@ pub struct KeySource(Source);
 enum Source {
     Raw(SecretBytes),
     Passphrase { text: SecretBytes, cost: Argon2Cost },
+    Asked(Arc<Asked>),
     Host(Arc<dyn KeyWrapper>),
+}
+
+/// A passphrase that is asked for, and the answer.
+struct Asked {
+    ask: Ask,
+    answer: OnceCell<SecretBytes>,
+}
+
+type Ask = Arc<dyn Fn(PassphraseOf) -> Result<SecretBytes> + Send + Sync>;
+
+/// What a passphrase is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassphraseOf {
+    /// A book that has secrets.
+    Book,
+    /// A book without secrets, or a rotation: this is the passphrase from now on, and worth being typed twice.
+    NewKey,
 }
 
 impl KeySource {
@@ -56,11 +75,22 @@ impl KeySource {
     /// As [`passphrase`](Self::passphrase), and `invalid` when the cost is out of its range.
     pub fn costly_passphrase(text: SecretBytes, cost: Argon2Cost) -> Result<Self> {
         cost.check().map_err(|why| Error::new(Code::Invalid, "use the cost of a passphrase", "").because(why))?;
-        let text = normalised(text.expose_text()?);
-        if text.is_empty() {
-            return Err(Error::new(Code::Invalid, "use the passphrase", "").because("it is empty"));
-        }
-        Ok(Self(Source::Passphrase { text, cost }))
+        Ok(Self(Source::Passphrase { text: usable(&text)?, cost }))
+    }
+
+    /// A passphrase that a person is asked for, once, when the first secret is sealed or opened. `ask` may block. A key that is new
+    /// has the default cost.
+    ///
+    /// ```
+    /// use portbook::vault::{KeySource, PassphraseOf};
+    /// let key = KeySource::asked(|of| match of {
+    ///     PassphraseOf::Book => Ok("what the person typed".into()),
+    ///     PassphraseOf::NewKey => Ok("what the person typed twice".into()),
+    /// });
+    /// ```
+    #[must_use]
+    pub fn asked(ask: impl Fn(PassphraseOf) -> Result<SecretBytes> + Send + Sync + 'static) -> Self {
+        Self(Source::Asked(Arc::new(Asked { ask: Arc::new(ask), answer: OnceCell::new() })))
     }
 
     /// A key that never leaves the host's key service or keychain.
@@ -74,10 +104,39 @@ impl KeySource {
     pub fn kind(&self) -> KeyKind {
         match &self.0 {
             Source::Raw(_) => KeyKind::Raw,
-            Source::Passphrase { .. } => KeyKind::Passphrase,
+            Source::Passphrase { .. } | Source::Asked(_) => KeyKind::Passphrase,
             Source::Host(_) => KeyKind::Host,
         }
     }
+
+    /// What a new key of it costs to try.
+    fn cost(&self) -> Option<Argon2Cost> {
+        match &self.0 {
+            Source::Raw(_) | Source::Host(_) => None,
+            Source::Passphrase { cost, .. } => Some(*cost),
+            Source::Asked(_) => Some(Argon2Cost::default()),
+        }
+    }
+}
+
+impl Asked {
+    async fn answer(&self, of: PassphraseOf) -> Result<SecretBytes> {
+        let ask = || async {
+            let ask = self.ask.clone();
+            // It waits for a person.
+            let told = tokio::task::spawn_blocking(move || ask(of)).await;
+            usable(&told.map_err(|e| Error::new(Code::Internal, "ask for the passphrase", "").because(e))??)
+        };
+        self.answer.get_or_try_init(ask).await.cloned()
+    }
+}
+
+fn usable(passphrase: &SecretBytes) -> Result<SecretBytes> {
+    let text = normalised(passphrase.expose_text()?);
+    if text.is_empty() {
+        return Err(Error::new(Code::Invalid, "use the passphrase", "").because("it is empty"));
+    }
+    Ok(text)
 }
 
 impl fmt::Debug for KeySource {
@@ -186,13 +245,13 @@ impl KeyEncryptionKey {
             lanes: None,
             check_value: Vec::new(),
         };
-        if let Source::Passphrase { cost, .. } = &source.0 {
+        if let Some(cost) = source.cost() {
             row.salt = Some(random::<SALT>()?.to_vec());
             row.memory_kib = Some(cost.memory_kib.into());
             row.passes = Some(cost.passes.into());
             row.lanes = Some(cost.lanes.into());
         }
-        let key = Self::derive(source, &row).await?;
+        let key = Self::derive(source, &row, PassphraseOf::NewKey).await?;
         row.check_value = key.wrap(KeyUse::CHECK, &new_key()?).await?;
         Ok((key, row))
     }
@@ -209,25 +268,25 @@ impl KeyEncryptionKey {
                 source.kind().as_str()
             )));
         }
-        let key = Self::derive(source, row).await?;
+        let key = Self::derive(source, row, PassphraseOf::Book).await?;
         match key.unwrap(KeyUse::CHECK, &row.check_value).await? {
             Some(_) => Ok(key),
             None => Err(wrong_key("the key is not the one that its secrets are kept by")),
         }
     }
 
-    async fn derive(source: &KeySource, row: &VaultKey) -> Result<Self> {
-        let by = match &source.0 {
-            Source::Raw(key) => By::Key(key.clone()),
-            Source::Host(wrapper) => By::Host(wrapper.clone()),
-            Source::Passphrase { text, .. } => {
-                let (text, salt, cost) = (text.clone(), row.salt.clone().unwrap_or_default(), cost_of(row)?);
-                // A part of a second and 64 MiB: not on a thread that leads other work.
-                let derived = tokio::task::spawn_blocking(move || argon2id(&text, &salt, cost)).await;
-                By::Key(derived.map_err(|e| Error::new(Code::Internal, "derive the key", "").because(e))??)
-            }
+    async fn derive(source: &KeySource, row: &VaultKey, of: PassphraseOf) -> Result<Self> {
+        let text = match &source.0 {
+            Source::Raw(key) => return Ok(Self { key_id: row.key_id, by: By::Key(key.clone()) }),
+            Source::Host(wrapper) => return Ok(Self { key_id: row.key_id, by: By::Host(wrapper.clone()) }),
+            Source::Passphrase { text, .. } => text.clone(),
+            Source::Asked(asked) => asked.answer(of).await?,
         };
-        Ok(Self { key_id: row.key_id, by })
+        let (salt, cost) = (row.salt.clone().unwrap_or_default(), cost_of(row)?);
+        // A part of a second and 64 MiB: not on a thread that leads other work.
+        let derived = tokio::task::spawn_blocking(move || argon2id(&text, &salt, cost)).await;
+        let key = derived.map_err(|e| Error::new(Code::Internal, "derive the key", "").because(e))??;
+        Ok(Self { key_id: row.key_id, by: By::Key(key) })
     }
 
     /// The stored form of a key.

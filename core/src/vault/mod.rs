@@ -27,7 +27,7 @@ use crate::model::{DataKey, SecretBytes, TenantId, Value, VaultKey};
 use crate::store::{Insert, Record, Statement, Store, Write, select};
 
 pub use format::SecretPlace;
-pub use key::{Argon2Cost, KeySource, KeyWrapper, WrappedKey};
+pub use key::{Argon2Cost, KeySource, KeyWrapper, PassphraseOf, WrappedKey};
 pub use rotate::SealedColumn;
 
 /// How often what another process did meanwhile is read again.

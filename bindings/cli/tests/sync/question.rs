@@ -2,16 +2,26 @@
 
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::world::{World, skip, text};
 
-/// Runs the program on a terminal of its own and types `answer`; the exit status and everything that was shown.
+/// Runs the program on a terminal of its own and types `answer` when it asks what to do.
 fn at_terminal(claim: &str, world: &World, words: &[&str], answer: &str) -> Option<(i32, String)> {
+    talk(claim, world, words, &[(&["[y/N] ", "all the same: "], answer)])
+}
+
+/// Runs the program on a terminal of its own and answers its questions, each known by its ending; the exit status and
+/// everything that was shown.
+fn talk(claim: &str, world: &World, words: &[&str], answers: &[(&[&str], &str)]) -> Option<(i32, String)> {
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let line = format!("'{}' {}", env!("CARGO_BIN_EXE_portbook"), quoted.join(" "));
     let mut command = Command::new("script");
     command.args(["-q", "-e", "-c", &line, "/dev/null"]).current_dir(world.path("."));
     command.env("HOME", world.path(".")).env("PORTBOOK_BOOK", world.path("book.db")).env("TERM", "xterm");
+    for variable in ["PORTBOOK_PASSPHRASE", "PORTBOOK_KEY_FILE", "SSH_AUTH_SOCK"] {
+        command.env_remove(variable);
+    }
     let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let Ok(mut child) = started else {
         skip(claim, "no `script` to make a terminal");
@@ -20,22 +30,45 @@ fn at_terminal(claim: &str, world: &World, words: &[&str], answer: &str) -> Opti
     let mut typed = child.stdin.take().expect("it is piped");
     let mut shown = Vec::new();
     let mut screen = child.stdout.take().expect("it is piped");
-    let mut answer = Some(answer.as_bytes());
+    let (mut answers, mut answered) = (answers.iter().peekable(), 0);
     // What is typed before the question would be lost on a terminal that is just being made. The keyboard stays open
     // until the program has ended: its end would be an answer too.
     let mut piece = [0; 4096];
     while let Ok(length @ 1..) = screen.read(&mut piece) {
         shown.extend_from_slice(&piece[..length]);
-        let text = String::from_utf8_lossy(&shown);
-        if (text.contains("[y/N] ") || text.contains("all the same: "))
-            && let Some(answer) = answer.take()
+        let text = String::from_utf8_lossy(&shown[answered..]);
+        if let Some((_, answer)) = answers.next_if(|(questions, _)| questions.iter().any(|asked| text.contains(asked)))
         {
-            typed.write_all(answer).expect("the terminal takes it");
+            // The question is there a moment before the terminal stops showing what is typed.
+            std::thread::sleep(Duration::from_millis(200));
+            typed.write_all(answer.as_bytes()).expect("the terminal takes it");
+            answered = shown.len();
         }
     }
     let status = child.wait().expect("it ends");
     drop(typed);
     Some((status.code().unwrap_or(-1), String::from_utf8_lossy(&shown).into_owned()))
+}
+
+#[test]
+fn secrets_are_asked_for_and_not_shown() {
+    const CLAIM: &str = "secrets_are_asked_for_and_not_shown";
+    const PASSWORD: (&[&str], &str) = (&["Password for "], "a password\n");
+    const NEW: (&[&str], &str) = (&["New passphrase, which"], "correct horse\n");
+    let world = World::with(&["x"]);
+    let add = ["volume", "add", "afar", "sftp://alice@127.0.0.1:1/photos"];
+    let asked = [PASSWORD, NEW, (&["The same again: "], "another horse\n")];
+    let Some((status, shown)) = talk(CLAIM, &world, &add, &asked) else { return };
+    assert!(status != 0 && shown.contains("typed in two ways") && !shown.contains("horse"), "{shown}");
+    let asked = [PASSWORD, NEW, (&["The same again: "], "correct horse\n")];
+    let Some((status, shown)) = talk(CLAIM, &world, &add, &asked) else { return };
+    assert!(status == 0 && !shown.contains("horse") && !shown.contains("a password"), "{shown}");
+    let look = ["preview", "a", "afar:"];
+    for (passphrase, said) in [("a third horse\n", "is not the one"), ("correct horse\n", "127.0.0.1:1")] {
+        let asked: [(&[&str], &str); 1] = [(&["Passphrase of the book: "], passphrase)];
+        let Some((status, shown)) = talk(CLAIM, &world, &look, &asked) else { return };
+        assert!(status == 1 && shown.contains(said), "{shown}");
+    }
 }
 
 #[test]
