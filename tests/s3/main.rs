@@ -7,6 +7,7 @@
 #[allow(dead_code, reason = "it serves other tests too")]
 mod contract;
 mod hostile;
+mod hosts;
 #[path = "../lib/in_process.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod in_process;
@@ -16,6 +17,8 @@ mod parts;
 mod places;
 #[allow(dead_code, reason = "some of it is for other tests")]
 mod proxy;
+#[path = "../lib/secured.rs"]
+mod secured;
 mod signed;
 mod sync;
 

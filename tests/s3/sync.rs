@@ -98,7 +98,10 @@ fn tree(root: &Path) -> Vec<Item> {
 }
 
 fn there_and_back(server: &Server, prefix: &str) {
-    server.bucket("bucket");
+    there_and_back_in(server, server.bucket("bucket"), prefix);
+}
+
+fn there_and_back_in(server: &Server, options: S3Options, prefix: &str) {
     let world = World::new();
     let large: Vec<u8> = (0..20 << 20).map(|i: u32| (i % 249) as u8).collect();
     for (name, content) in [
@@ -112,7 +115,9 @@ fn there_and_back(server: &Server, prefix: &str) {
     }
     std::fs::create_dir_all(world.dir.path().join("a/hollow/inner")).unwrap();
     let proxy = Proxy::start(Some(server.address()), |_| Act::Forward);
-    let watched = S3Options { prefix: prefix.into(), ..proxy.options() };
+    let is_plain = options.endpoint.starts_with("http:") && options.path_style;
+    let watched = if is_plain { proxy.options() } else { options };
+    let watched = S3Options { prefix: prefix.into(), ..watched };
     let place = || bucket(watched.clone());
     let up = world.conduit(world.place("a"), place());
     assert_eq!(sync(&up).counts.new, 9);
@@ -152,4 +157,16 @@ fn a_directory_of_a_bucket_holds_what_a_directory_held() {
 fn rclone_holds_what_a_directory_held() {
     let Some(server) = Server::rclone() else { return };
     there_and_back(&server, "");
+}
+
+#[test]
+fn a_bucket_that_is_a_host_holds_what_a_directory_held() {
+    let Some(server) = Server::moto() else { return };
+    there_and_back(&server.secured().hosted(), "some/where");
+}
+
+#[test]
+fn a_bucket_that_is_a_host_of_rclone_holds_what_a_directory_held() {
+    let Some(server) = Server::rclone_of_hosts() else { return };
+    there_and_back(&server.secured(), "");
 }

@@ -23,6 +23,7 @@ pub mod ftp;
 pub mod http;
 mod kept;
 pub mod local;
+mod names;
 mod native_hash;
 mod pace;
 mod resume;

@@ -327,7 +327,18 @@ impl Client {
             _ if matches!(request.method, Method::PUT | Method::POST) => sent = sent.header(CONTENT_LENGTH, "0"),
             _ => {}
         }
-        sent.send().await.map_err(|e| web::unanswered(request.action, &request.subject, &e).into())
+        sent.send().await.map_err(|e| self.unanswered(request, &e).into())
+    }
+
+    fn unanswered(&self, request: &Request<'_>, error: &reqwest::Error) -> Error {
+        let error = web::unanswered(request.action, &request.subject, error);
+        let options = &self.site.options;
+        // RFC 6125, section 6.4.3: a wildcard stands for one label.
+        let is_deep = !options.path_style && options.bucket.contains('.');
+        match error.code() {
+            Code::Auth if is_deep => error.advise("name the bucket in the path (path_style)"),
+            _ => error,
+        }
     }
 }
 
