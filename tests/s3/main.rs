@@ -21,6 +21,7 @@ mod proxy;
 mod secured;
 mod signed;
 mod sync;
+mod versioned;
 
 #[path = "../servers/service.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]

@@ -72,6 +72,16 @@ impl Server {
         self.options(name)
     }
 
+    /// Makes a bucket that keeps versions (moto).
+    pub fn versioned(&self, name: &str) -> S3Options {
+        let options = self.bucket(name);
+        let enabled = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        let lines = "Content-Type: text/xml\r\n";
+        let said = said_with(&self.address(), "PUT", &format!("/{name}?versioning"), lines, enabled);
+        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+        options
+    }
+
     pub fn options(&self, bucket: &str) -> S3Options {
         let host = if self.is_hosted { HOST } else { "127.0.0.1" };
         let (scheme, port, trust) = match &self.secured {

@@ -170,3 +170,9 @@ fn a_bucket_that_is_a_host_of_rclone_holds_what_a_directory_held() {
     let Some(server) = Server::rclone_of_hosts() else { return };
     there_and_back(&server.secured(), "");
 }
+
+#[test]
+fn a_bucket_with_versions_holds_what_a_directory_held() {
+    let Some(server) = Server::moto() else { return };
+    there_and_back_in(&server, server.versioned("bucket"), "");
+}

@@ -12,6 +12,16 @@
 //! marker: an object of no bytes named `dir/`. Moves copy and remove, and are not atomic: a crash between the two leaves an
 //! item in both places. A file's modified time is in its metadata (`x-amz-meta-mtime`) and shows when it is read; versions
 //! are told by ETag, so that looking for changes takes listings alone.
+//!
+//! # Buckets that keep versions
+//! Only the newest version of an object is an item, and one that was deleted is none: listings, conditions and restoring are
+//! as in any bucket, and no version is ever read or asked for. The trash, what a volume keeps
+//! ([`VersioningMode`](crate::model::VersioningMode)) and conflicting copies are objects of their own, so that both ways of
+//! keeping work beside each other. In turn nothing is gone for the server that was removed here: each overwrite leaves the
+//! version before, and what is removed (a file, which is a copy in the trash by then, the trash when it is emptied, what is
+//! purged from a volume) leaves its last version beneath a delete marker. Room comes back by a rule of the bucket
+//! (`NoncurrentVersionExpiration`, and `ExpiredObjectDeleteMarker` for the markers); without one a bucket grows with every
+//! change. Only what is written to find out what the server honours is removed with its versions, where that is allowed.
 
 mod copy;
 mod error;
