@@ -6,6 +6,7 @@
 #[path = "../provider/contract.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod contract;
+mod copies;
 mod hostile;
 mod hosts;
 #[path = "../lib/in_process.rs"]

@@ -17,29 +17,29 @@ use crate::contract::{content, listed, path, publish, put_staged, stat};
 use crate::places::{Server, said};
 use crate::proxy::{Act, Proxy, failure};
 
-const SIZE: u64 = (21 << 20) + 17;
-const PART: u64 = 5 << 20;
+pub const SIZE: u64 = (21 << 20) + 17;
+pub const PART: u64 = 5 << 20;
 
 fn byte(at: u64) -> u8 {
     (at % 251) as u8
 }
 
-fn whole() -> Vec<u8> {
+pub fn whole() -> Vec<u8> {
     (0..SIZE).map(byte).collect()
 }
 
 /// A large file that can be read up to a point only.
-struct Large {
+pub struct Large {
     until: AtomicU64,
     fails: Code,
 }
 
 impl Large {
-    fn whole() -> Arc<Self> {
+    pub fn whole() -> Arc<Self> {
         Self::until(u64::MAX, Code::Internal)
     }
 
-    fn until(until: u64, fails: Code) -> Arc<Self> {
+    pub fn until(until: u64, fails: Code) -> Arc<Self> {
         Arc::new(Self { until: AtomicU64::new(until), fails })
     }
 }
@@ -62,7 +62,7 @@ impl Feed for Large {
 }
 
 /// Stages the file; answers what came of it and the last checkpoint.
-async fn attempt(place: &S3, feed: Arc<Large>, from: Option<Checkpoint>) -> (Result<Staged>, Option<Checkpoint>) {
+pub async fn attempt(place: &S3, feed: Arc<Large>, from: Option<Checkpoint>) -> (Result<Staged>, Option<Checkpoint>) {
     let (keeper, mut reports) = Keeper::new();
     let item = Stage {
         target: path("large"),
@@ -84,7 +84,7 @@ async fn attempt(place: &S3, feed: Arc<Large>, from: Option<Checkpoint>) -> (Res
     futures_util::join!(put_staged(place, item), keeping)
 }
 
-fn open(proxy: &Proxy) -> S3 {
+pub fn open(proxy: &Proxy) -> S3 {
     S3::open(S3Options { part_bytes: PART, ..proxy.options() }).unwrap()
 }
 
@@ -92,11 +92,11 @@ fn sent(proxy: &Proxy) -> u64 {
     proxy.seen().iter().filter(|asked| asked.is("PUT", "partNumber")).map(|asked| asked.body.len() as u64).sum()
 }
 
-fn uploads(server: &Server) -> usize {
+pub fn uploads(server: &Server) -> usize {
     said(&server.address(), "GET", "/bucket?uploads", b"").matches("<Upload>").count()
 }
 
-fn straight(server: &Server) -> Proxy {
+pub fn straight(server: &Server) -> Proxy {
     Proxy::start(Some(server.address()), |_| Act::Forward)
 }
 

@@ -108,6 +108,18 @@ impl S3 {
         Ok(Self { client, shelf: Shelf::default(), capabilities: [capabilities(false), capabilities(true)] })
     }
 
+    /// Copies whatever is larger than so many bytes in parts of so many, at least 5 MiB: what is done for objects of more
+    /// than 5 GiB can be tried with small ones.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn copying_in_parts(mut self, whole: u64, part: u64) -> Self {
+        // Nobody else has it yet.
+        if let Some(client) = Arc::get_mut(&mut self.client) {
+            client.pieces = copy::Pieces { whole, part };
+        }
+        self
+    }
+
     /// A link by which anybody can read the object for so long: one second to seven days. It cannot be taken back.
     ///
     /// # Errors

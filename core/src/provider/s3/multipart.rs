@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use md5::{Digest as _, Md5};
 use reqwest::Method;
 
-use super::request::{Answer, Body, Client, Request};
+use super::request::{Answer, Body, Client, Header, Request};
 use super::sign::hex;
 use crate::error::{Code, Result};
 use crate::model::RelPath;
@@ -42,12 +42,7 @@ const CLEAN: &str = "clean up the uploads of";
 
 impl Client {
     /// Begins an upload. Where an answer may have been lost, what was begun without our knowing is ended.
-    pub(super) async fn begin_upload(
-        &self,
-        path: &RelPath,
-        key: &str,
-        headers: Vec<(&'static str, String)>,
-    ) -> Result<String> {
+    pub(super) async fn begin_upload(&self, path: &RelPath, key: &str, headers: Vec<Header>) -> Result<String> {
         let mut request = Request::new(SEND, path, Method::POST, Some(key)).query("uploads", "");
         request.headers = headers;
         let answer = self.send(Repeat::Safe, &request).await?;
@@ -85,7 +80,7 @@ impl Client {
         &self,
         upload: &Upload<'_>,
         number: u32,
-        source: &[(&'static str, String)],
+        source: &[Header],
         (from, to): (u64, u64),
     ) -> Result<String> {
         let mut request = Request::new("copy", upload.path, Method::PUT, Some(upload.key))
@@ -94,7 +89,9 @@ impl Client {
             .header("x-amz-copy-source-range", format_args!("bytes={from}-{}", to - 1));
         request.headers.extend_from_slice(source);
         let answer = self.send(Repeat::Safe, &request).await?;
-        let document = answer.document(&request, "CopyPartResult")?;
+        // Some servers know no copies of parts and take the request for a part without content.
+        let unknown = |_| request.error(Code::Unsupported, "the server does not copy parts");
+        let document = answer.document(&request, "CopyPartResult").map_err(unknown)?;
         let etag = document.text_of("ETag").map(|etag| etag.trim().trim_matches('"').to_owned());
         etag.ok_or_else(|| request.error(Code::Storage, "the server does not acknowledge a part"))
     }
@@ -129,7 +126,7 @@ impl Client {
         &self,
         upload: &Upload<'_>,
         parts: &[(u32, String)],
-        condition: Option<(&'static str, String)>,
+        condition: Option<Header>,
     ) -> Result<Answer> {
         let parts: String = parts.iter().map(|(number, etag)| part_element(*number, etag)).collect();
         let body = format!(

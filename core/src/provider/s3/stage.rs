@@ -16,7 +16,7 @@ use super::key::not_reserved;
 use super::list::stale;
 use super::multipart::{Part, Upload, etag_of};
 use super::options::part_bytes;
-use super::request::{Body, Client};
+use super::request::{Body, Client, Header};
 use super::time;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
@@ -34,7 +34,7 @@ const SEND: &str = "send";
 /// What was staged and waits to be published.
 #[derive(Clone, Debug)]
 pub(super) enum Waiting {
-    Whole { body: Body, headers: Vec<(&'static str, String)> },
+    Whole { body: Body, headers: Vec<Header> },
     Parts(Sent),
 }
 
@@ -109,11 +109,11 @@ pub(super) async fn stage(client: &Arc<Client>, shelf: &Shelf, item: Stage) -> R
 }
 
 /// What an object is stored with.
-fn headers(path: &RelPath, mtime: Option<Timestamp>) -> Vec<(&'static str, String)> {
+fn headers(path: &RelPath, mtime: Option<Timestamp>) -> Vec<Header> {
     let name = path.name().as_ref().map(Name::to_string).unwrap_or_default();
     let kind = mime_guess::from_path(name).first_raw().unwrap_or("application/octet-stream");
-    let mut headers = vec![("content-type", kind.to_owned())];
-    headers.extend(mtime.map(|mtime| (time::MTIME, time::format(mtime))));
+    let mut headers = vec![("content-type".into(), kind.to_owned())];
+    headers.extend(mtime.map(|mtime| (time::MTIME.into(), time::format(mtime))));
     headers
 }
 

@@ -223,7 +223,7 @@ impl Client {
     /// Writes the object that makes a directory exist while nothing is in it: `dir/`, and where the server cannot hold
     /// that, a reserved name in it.
     pub(super) async fn put_marker(&self, path: &RelPath, key: &str, expect: &Expect) -> Result<crate::model::Node> {
-        let headers = [("content-type", "application/x-directory".to_owned())];
+        let headers = [("content-type".into(), "application/x-directory".to_owned())];
         if self.traits().await?.markers {
             self.put_empty(path, key, &headers, expect).await?;
         } else {
