@@ -9,7 +9,7 @@ use portbook::operation::RunReport;
 use portbook::provider::s3::{S3, S3Options};
 use portbook::{Book, BookOptions, Session, wait};
 
-use crate::places::Server;
+use crate::places::{Server, said};
 use crate::proxy::{Act, Proxy};
 
 struct World {
@@ -175,4 +175,24 @@ fn a_bucket_that_is_a_host_of_rclone_holds_what_a_directory_held() {
 fn a_bucket_with_versions_holds_what_a_directory_held() {
     let Some(server) = Server::moto() else { return };
     there_and_back_in(&server, server.versioned("bucket"), "");
+}
+
+#[test]
+fn the_upload_of_another_program_to_a_key_stays_whatever_is_synced_there() {
+    let Some(server) = Server::moto() else { return };
+    let options = server.bucket("bucket");
+    let begun = said(&server.address(), "POST", "/bucket/large?uploads", b"");
+    let (_, id) = begun.split_once("<UploadId>").unwrap();
+    let (id, _) = id.split_once("</UploadId>").unwrap();
+    // To moto every upload is of the year 2010; its part is of now.
+    let part = said(&server.address(), "PUT", &format!("/bucket/large?partNumber=1&uploadId={id}"), &[7; 5 << 20]);
+    assert!(part.starts_with("HTTP/1.1 200"), "{part}");
+    let world = World::new();
+    let up = world.conduit(world.place("a"), bucket(options));
+    for (round, size) in [17 << 20, 18 << 20].into_iter().enumerate() {
+        world.write("a/large", &vec![round as u8; size], 1_500_000_000 + round as u64);
+        sync(&up);
+    }
+    let left = said(&server.address(), "GET", "/bucket?uploads", b"");
+    assert_eq!((left.matches("<Upload>").count(), left.matches(id).count()), (1, 1), "{left}");
 }

@@ -78,6 +78,19 @@ struct State {
     odd: Vec<(u32, [u8; 16], String)>,
 }
 
+impl State {
+    /// What was kept, if an upload is named in it.
+    fn of(kept: &[u8]) -> Option<Self> {
+        let state: Self = postcard::from_bytes(kept).ok()?;
+        (state.part_bytes > 0 && !state.upload.is_empty()).then_some(state)
+    }
+}
+
+/// The upload that a session had begun.
+pub(super) fn upload_of(kept: &[u8]) -> Option<String> {
+    State::of(kept).map(|state| state.upload)
+}
+
 /// Stages one file.
 pub(super) async fn stage(client: &Arc<Client>, shelf: &Shelf, item: Stage) -> Result<Staged> {
     let Stage { target, tag, source, kind, metadata, replaces: _, resume } = item;
@@ -222,13 +235,9 @@ impl<'a> Sending<'a> {
 
     /// Takes up the upload of an earlier attempt, where the server still has it.
     async fn take_up(&mut self) -> Result<BTreeMap<u32, Part>> {
-        let state = self.from.as_ref().and_then(|from| postcard::from_bytes::<State>(&from.state).ok());
-        let Some(state) = state.filter(|state| state.part_bytes > 0) else { return Ok(BTreeMap::new()) };
-        if state.upload.is_empty() {
-            // It was about to begin one, and may have.
-            self.client.end_uploads(self.path, &self.key, None).await?;
+        let Some(state) = self.from.as_ref().and_then(|from| State::of(&from.state)) else {
             return Ok(BTreeMap::new());
-        }
+        };
         let upload = Upload { path: self.path, key: &self.key, id: &state.upload };
         let known = self.client.parts(&upload).await?;
         // It was cleaned up meanwhile: it begins anew.
@@ -261,8 +270,6 @@ impl<'a> Sending<'a> {
             let Ready { number, body, mtime: found } = ready?;
             if self.state.upload.is_empty() {
                 let headers = headers(path, mtime.or(found));
-                // The name of an upload comes with an answer, which may be lost with this process.
-                self.report(true).await?;
                 self.state.upload = self.client.begin_upload(path, &self.key, headers).await?;
                 self.report(true).await?;
             }
