@@ -154,7 +154,7 @@ fn every_story(what: &str, arm: impl Fn(&FaultDisk<ModelDisk>) + Copy, said: imp
 }
 
 #[test]
-fn a_full_disk_ends_the_run_with_one_clear_error_and_nothing_is_lost() {
+fn a_full_disk_is_said_and_nothing_is_lost() {
     let arm = |disk: &FaultDisk<ModelDisk>| {
         disk.fail_when(|c| matches!(c.op, Op::Write | Op::Create | Op::MakeDir | Op::Link | Op::Symlink), ENOSPC);
     };

@@ -62,7 +62,7 @@ fn cases() -> Vec<(&'static str, Lie, Told)> {
         ("a file that nobody confirms", Lie::NeverConfirms, told(Code::Offline, "")),
         ("a file with more bytes", Lie::SendsMore, told(Code::Stale, "more bytes")),
         ("an upload that nobody confirms", Lie::DiesStoring, told(Code::Offline, "")),
-        ("no room", Lie::IsFull, stops(Code::Quota, "552 no space")),
+        ("no room", Lie::IsFull, told(Code::Quota, "552 no space")),
         ("a name that is refused", Lie::RefusesNames, told(Code::Invalid, "553 no such names here")),
     ]
 }

@@ -19,7 +19,7 @@
 //! | a connection that ends within a file | hp | p | hp | h | h | - |
 //! | something else is stored than was sent | hp | h | hp | hp | - | - |
 //! | other checksums or tags | hp | - | p | hp | h | - |
-//! | no room | hu | hp | hp | hp | - | p |
+//! | no room, for one item or for many (`room.rs`) | hu | hp | hp | hp | - | p |
 //! | a name that is refused | h | h | h | h | - | u |
 //! | an emptied root | h | h | h | h | h | h |
 //! | another region, redirects in a circle | hp | - | - | h | h | - |
@@ -48,6 +48,7 @@ mod local;
 #[path = "../s3/proxy.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod proxy;
+mod room;
 mod s3;
 #[path = "../servers/service.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]

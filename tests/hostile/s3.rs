@@ -17,16 +17,16 @@ use crate::proxy::{Act, Asked, Proxy, answer, failure};
 use crate::service::Service;
 use crate::story::{Ground, Told, Tree, stops, tell, told};
 
-type Rule = Box<dyn FnMut(&Asked) -> Act + Send>;
+pub type Rule = Box<dyn FnMut(&Asked) -> Act + Send>;
 
-struct Bucket {
+pub struct Bucket {
     clean: S3,
-    proxy: Proxy,
+    pub proxy: Proxy,
     is_bad: Arc<AtomicBool>,
 }
 
 impl Bucket {
-    fn of(port: u16, mut rule: Rule) -> Self {
+    pub fn of(port: u16, mut rule: Rule) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let bucket = format!("bucket{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let address = format!("127.0.0.1:{port}");
@@ -208,7 +208,7 @@ fn cases() -> Vec<(&'static str, Rule, Told)> {
         (
             "no room",
             object("PUT", "ours", |_| failure("507 Insufficient Storage", "XMinioStorageFull", &[])),
-            stops(Code::Quota, "XMinioStorageFull: told"),
+            told(Code::Quota, "XMinioStorageFull: told"),
         ),
         (
             "a name that is refused",
@@ -218,7 +218,7 @@ fn cases() -> Vec<(&'static str, Rule, Told)> {
         (
             "a success that is a failure",
             object("PUT", "ours", |_| failure("200 OK", "QuotaExceeded", &[])),
-            stops(Code::Quota, "QuotaExceeded: told"),
+            told(Code::Quota, "QuotaExceeded: told"),
         ),
         (
             "something else that is stored",

@@ -10,7 +10,7 @@ use portbook::provider::sftp::Sftp;
 
 use crate::files;
 use crate::sftp_server::{Twist, Twisted, start_twisted};
-use crate::story::{Ground, Told, Tree, stops, tell, told};
+use crate::story::{Ground, Told, Tree, tell, told};
 
 struct Server {
     dir: tempfile::TempDir,
@@ -66,8 +66,8 @@ fn cases() -> Vec<(&'static str, Twist, Told)> {
         ("a name twice", Twist::Lists(&["c", "c"], Some(3)), told(Code::Storage, "twice")),
         ("an item that is not there", Twist::Lists(&["no"], None), told(Code::Storage, "said not to be there")),
         ("a size beyond all", Twist::Lists(&["c", "d"], Some(u64::MAX)), told(Code::Storage, "nothing can have")),
-        ("no room", Twist::IsFull("write: No space left on device"), stops(Code::Quota, "No space left")),
-        ("no quota", Twist::IsFull("Disc quota exceeded"), stops(Code::Quota, "quota")),
+        ("no room", Twist::IsFull("write: No space left on device"), told(Code::Quota, "No space left")),
+        ("no quota", Twist::IsFull("Disc quota exceeded"), told(Code::Quota, "quota")),
         ("something else that is stored", Twist::Shrinks, told(Code::Storage, "13 of its 14 bytes")),
         ("a name that is refused", Twist::RefusesNames, told(Code::Storage, "no such names")),
         ("a file that ends early", Twist::EndsEarly, told(Code::Stale, "")),

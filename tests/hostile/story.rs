@@ -64,14 +64,14 @@ const OLD: [(&str, &str); 7] = [
     ("other/f", "ffffff"),
 ];
 
-struct Story {
+pub struct Story {
     dir: tempfile::TempDir,
-    book: Book,
+    pub book: Book,
     conduit: Conduit,
 }
 
 impl Story {
-    async fn begin(ground: &dyn Ground) -> Self {
+    pub async fn begin(ground: &dyn Ground) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let book = Book::open(BookOptions::sqlite(dir.path().join("book.db"))).await.unwrap();
         let session = book.default_session().await.unwrap();
@@ -88,15 +88,15 @@ impl Story {
         Self { dir, book, conduit }
     }
 
-    fn here(&self) -> PathBuf {
+    pub fn here(&self) -> PathBuf {
         self.dir.path().join("here")
     }
 
-    fn tree(&self) -> Tree {
+    pub fn tree(&self) -> Tree {
         files::tree(&self.here())
     }
 
-    async fn sync(&self) -> Result<RunReport> {
+    pub async fn sync(&self) -> Result<RunReport> {
         self.conduit.sync(PreviewOptions::default(), ApplyOptions::default()).finish().await
     }
 }

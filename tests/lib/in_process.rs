@@ -61,12 +61,28 @@ pub async fn ftp(directory: &Path) -> u16 {
 /// A server of S3 that verifies signatures (s3s), with the bucket `bucket`; answers its endpoint. The keys are `key` and
 /// `secret-key`.
 pub async fn s3(directory: &Path) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    serve_s3(directory, listener, None);
+    address
+}
+
+/// As [`s3`], of a server whose buckets are hosts beneath its own.
+pub async fn s3_of_hosts(directory: &Path) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("s3.localhost:{}", listener.local_addr().unwrap().port());
+    serve_s3(directory, listener, Some(&host));
+    format!("http://{host}")
+}
+
+fn serve_s3(directory: &Path, listener: tokio::net::TcpListener, host: Option<&str>) {
     std::fs::create_dir(directory.join("bucket")).unwrap();
     let mut builder = s3s::service::S3ServiceBuilder::new(s3s_fs::FileSystem::new(directory).unwrap());
     builder.set_auth(s3s::auth::SimpleAuth::from_single("key", "secret-key"));
+    if let Some(host) = host {
+        builder.set_host(s3s::host::SingleDomain::new(host).unwrap());
+    }
     let service = builder.build();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
             let served =
@@ -74,5 +90,4 @@ pub async fn s3(directory: &Path) -> String {
             tokio::spawn(served);
         }
     });
-    address
 }

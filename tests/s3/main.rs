@@ -6,7 +6,9 @@
 #[path = "../provider/contract.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod contract;
+mod copies;
 mod hostile;
+mod hosts;
 #[path = "../lib/in_process.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod in_process;
@@ -16,8 +18,11 @@ mod parts;
 mod places;
 #[allow(dead_code, reason = "some of it is for other tests")]
 mod proxy;
+#[path = "../lib/secured.rs"]
+mod secured;
 mod signed;
 mod sync;
+mod versioned;
 
 #[path = "../servers/service.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]

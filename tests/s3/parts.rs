@@ -17,29 +17,29 @@ use crate::contract::{content, listed, path, publish, put_staged, stat};
 use crate::places::{Server, said};
 use crate::proxy::{Act, Proxy, failure};
 
-const SIZE: u64 = (21 << 20) + 17;
-const PART: u64 = 5 << 20;
+pub const SIZE: u64 = (21 << 20) + 17;
+pub const PART: u64 = 5 << 20;
 
 fn byte(at: u64) -> u8 {
     (at % 251) as u8
 }
 
-fn whole() -> Vec<u8> {
+pub fn whole() -> Vec<u8> {
     (0..SIZE).map(byte).collect()
 }
 
 /// A large file that can be read up to a point only.
-struct Large {
+pub struct Large {
     until: AtomicU64,
     fails: Code,
 }
 
 impl Large {
-    fn whole() -> Arc<Self> {
+    pub fn whole() -> Arc<Self> {
         Self::until(u64::MAX, Code::Internal)
     }
 
-    fn until(until: u64, fails: Code) -> Arc<Self> {
+    pub fn until(until: u64, fails: Code) -> Arc<Self> {
         Arc::new(Self { until: AtomicU64::new(until), fails })
     }
 }
@@ -62,7 +62,7 @@ impl Feed for Large {
 }
 
 /// Stages the file; answers what came of it and the last checkpoint.
-async fn attempt(place: &S3, feed: Arc<Large>, from: Option<Checkpoint>) -> (Result<Staged>, Option<Checkpoint>) {
+pub async fn attempt(place: &S3, feed: Arc<Large>, from: Option<Checkpoint>) -> (Result<Staged>, Option<Checkpoint>) {
     let (keeper, mut reports) = Keeper::new();
     let item = Stage {
         target: path("large"),
@@ -84,7 +84,7 @@ async fn attempt(place: &S3, feed: Arc<Large>, from: Option<Checkpoint>) -> (Res
     futures_util::join!(put_staged(place, item), keeping)
 }
 
-fn open(proxy: &Proxy) -> S3 {
+pub fn open(proxy: &Proxy) -> S3 {
     S3::open(S3Options { part_bytes: PART, ..proxy.options() }).unwrap()
 }
 
@@ -92,11 +92,11 @@ fn sent(proxy: &Proxy) -> u64 {
     proxy.seen().iter().filter(|asked| asked.is("PUT", "partNumber")).map(|asked| asked.body.len() as u64).sum()
 }
 
-fn uploads(server: &Server) -> usize {
+pub fn uploads(server: &Server) -> usize {
     said(&server.address(), "GET", "/bucket?uploads", b"").matches("<Upload>").count()
 }
 
-fn straight(server: &Server) -> Proxy {
+pub fn straight(server: &Server) -> Proxy {
     Proxy::start(Some(server.address()), |_| Act::Forward)
 }
 
@@ -149,7 +149,8 @@ async fn an_upload_that_was_cleaned_up_begins_anew() {
     let place = open(&proxy);
     let (_, last) = attempt(&place, Large::until(13 << 20, Code::Offline), None).await;
     assert_eq!(uploads(&server), 1);
-    place.discard_staged(vec![(path("large"), "tag".into())]).await.unwrap();
+    let state = last.as_ref().unwrap().state.clone();
+    place.discard_session(path("large"), "tag".into(), &state).await.unwrap();
     assert_eq!(uploads(&server), 0);
     let (staged, _) = attempt(&place, Large::whole(), last).await;
     let staged = staged.unwrap();
@@ -160,7 +161,7 @@ async fn an_upload_that_was_cleaned_up_begins_anew() {
 
 /// The server begins an upload each time, and the first so many answers are lost.
 #[tokio::test]
-async fn an_upload_whose_beginning_nobody_heard_of_does_not_stay() {
+async fn an_upload_whose_beginning_nobody_heard_of_goes_with_the_abandoned_ones() {
     for lost in [1, usize::MAX] {
         let Some(server) = Server::moto() else { return };
         server.bucket("bucket");
@@ -173,17 +174,40 @@ async fn an_upload_whose_beginning_nobody_heard_of_does_not_stay() {
         let straight = straight(&server);
         let place = open(&straight);
         if lost > 1 {
-            assert_eq!(staged.unwrap_err().code(), Code::Offline);
-            assert!(uploads(&server) > 1);
-            // A new process, which knows only that one was to begin.
-            staged = attempt(&place, Large::whole(), Some(last.unwrap())).await.0;
-            assert_eq!(uploads(&server), 1);
-            publish(&place, staged.unwrap(), Expect::Absent, None).await.unwrap();
-        } else {
-            assert_eq!(uploads(&server), 1);
-            drop(staged.unwrap());
+            assert_eq!((staged.unwrap_err().code(), last), (Code::Offline, None));
+            staged = attempt(&place, Large::whole(), None).await.0;
         }
-        assert_eq!(uploads(&server), if lost > 1 { 0 } else { 1 }, "{lost} answers lost");
+        assert!(uploads(&server) > 1, "{lost} answers lost");
+        // To moto every upload is of the year 2010, and its parts are of now.
+        place.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap();
+        assert_eq!(uploads(&server), 1, "{lost} answers lost: the one with parts stays");
+        drop(staged.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn the_upload_of_another_program_to_the_same_key_stays() {
+    for server in [Server::moto(), Server::rclone()].into_iter().flatten() {
+        let options = S3Options { part_bytes: PART, ..server.bucket("bucket") };
+        let other = S3::open(options.clone()).unwrap();
+        let (_, of_other) = attempt(&other, Large::until(13 << 20, Code::Cancelled), None).await;
+        let of_other = of_other.unwrap();
+        let place = S3::open(options).unwrap();
+        // One that is given up at once, one that a later process gives up, and one that becomes the object.
+        let (failed, _) = attempt(&place, Large::until(13 << 20, Code::Stale), None).await;
+        assert_eq!(failed.unwrap_err().code(), Code::Stale);
+        let (_, last) = attempt(&place, Large::until(13 << 20, Code::Offline), None).await;
+        place.discard_staged(vec![(path("large"), "tag".into())]).await.unwrap();
+        place.discard_session(path("large"), "tag".into(), &last.unwrap().state).await.unwrap();
+        let (staged, _) = attempt(&place, Large::whole(), None).await;
+        publish(&place, staged.unwrap(), Expect::Absent, None).await.unwrap();
+        place.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap();
+        let there = stat(&place, "large").await.unwrap();
+        let (staged, _) = attempt(&other, Large::whole(), Some(of_other.clone())).await;
+        let staged = staged.unwrap();
+        assert!(staged.resumed >= of_other.offset && of_other.offset >= 2 * PART, "{staged:?}");
+        publish(&other, staged, Expect::Node(there), None).await.unwrap();
+        assert!(content(&place, "large").await == whole());
     }
 }
 

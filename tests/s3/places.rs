@@ -4,30 +4,58 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use portbook::Code;
 use portbook::delta::Expect;
 use portbook::model::SecretBytes;
 use portbook::provider::s3::{S3, S3Options};
 use portbook::provider::{Listing, NativeHash, Provider as _};
+use portbook::{Code, Trust};
 
 use crate::contract::{self, path, put};
+use crate::secured::Secured;
 use crate::service::Service;
 
 /// A server with empty buckets.
 pub struct Server {
     service: Service,
     is_moto: bool,
+    secured: Option<Secured>,
+    /// Buckets are named in the host.
+    is_hosted: bool,
 }
+
+/// The host of the server where buckets are hosts beneath it.
+const HOST: &str = "s3.localhost";
 
 impl Server {
     /// moto: conditions and versions, no signatures.
     pub fn moto() -> Option<Self> {
-        Some(Self { service: Service::start("moto", &[])?, is_moto: true })
+        Some(Self::of(Service::start("moto", &[])?, true))
     }
 
     /// rclone: signatures, no conditions. It would take names of another normal form for the same.
     pub fn rclone() -> Option<Self> {
-        Some(Self { service: Service::start("rclone", &["s3", "--no-unicode-normalization"])?, is_moto: false })
+        Some(Self::of(Service::start("rclone", &["s3", "--no-unicode-normalization"])?, false))
+    }
+
+    /// … which takes the host for the bucket.
+    pub fn rclone_of_hosts() -> Option<Self> {
+        let words = ["s3", "--no-unicode-normalization", "--force-path-style=false"];
+        Some(Self { is_hosted: true, ..Self::of(Service::start("rclone", &words)?, false) })
+    }
+
+    fn of(service: Service, is_moto: bool) -> Self {
+        Self { service, is_moto, secured: None, is_hosted: false }
+    }
+
+    /// With TLS before it.
+    pub fn secured(self) -> Self {
+        let secured = Secured::before(&self.address(), &["127.0.0.1", HOST, &format!("*.{HOST}")]);
+        Self { secured: Some(secured), ..self }
+    }
+
+    /// Asked by hosts that name the bucket.
+    pub fn hosted(self) -> Self {
+        Self { is_hosted: true, ..self }
     }
 
     pub fn address(&self) -> String {
@@ -44,20 +72,41 @@ impl Server {
         self.options(name)
     }
 
+    /// Makes a bucket that keeps versions (moto).
+    pub fn versioned(&self, name: &str) -> S3Options {
+        let options = self.bucket(name);
+        let enabled = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        let lines = "Content-Type: text/xml\r\n";
+        let said = said_with(&self.address(), "PUT", &format!("/{name}?versioning"), lines, enabled);
+        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+        options
+    }
+
     pub fn options(&self, bucket: &str) -> S3Options {
-        S3Options::new(format!("http://{}", self.address()), bucket, "key", "secret-key")
+        let host = if self.is_hosted { HOST } else { "127.0.0.1" };
+        let (scheme, port, trust) = match &self.secured {
+            Some(secured) => ("https", secured.port, Trust::Authorities(secured.authority())),
+            None => ("http", self.service.port(), Trust::System),
+        };
+        let options = S3Options::new(format!("{scheme}://{host}:{port}"), bucket, "key", "secret-key");
+        S3Options { trust, path_style: !self.is_hosted, ..options }
     }
 }
 
 /// An answer to a request whose signature is none, which moto does not mind.
 pub fn said(address: &str, method: &str, target: &str, body: &[u8]) -> String {
+    said_with(address, method, target, "", body)
+}
+
+/// As [`said`], with further lines of the head.
+pub fn said_with(address: &str, method: &str, target: &str, lines: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let who = match target.contains("X-Amz-Signature") {
         true => "",
         false => "Authorization: AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, Signature=0\r\n",
     };
     let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: {address}\r\n{who}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        "{method} {target} HTTP/1.1\r\nHost: {address}\r\n{who}{lines}Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
@@ -67,9 +116,9 @@ pub fn said(address: &str, method: &str, target: &str, body: &[u8]) -> String {
 }
 
 /// moto finds no route for a path with a line feed.
-const UNHELD_BY_MOTO: &[&[u8]] = &[b"new\nline"];
+pub const UNHELD_BY_MOTO: &[&[u8]] = &[b"new\nline"];
 
-async fn keeps_the_contract(server: &Server, prefix: &str, unheld: &[&[u8]]) {
+pub async fn keeps_the_contract(server: &Server, prefix: &str, unheld: &[&[u8]]) {
     let (left, right) = (server.bucket("left"), server.bucket("right"));
     let open = |options: &S3Options| S3::open(S3Options { prefix: prefix.into(), ..options.clone() }).unwrap();
     contract::run_without(unheld, || open(&left), || open(&right)).await;

@@ -19,9 +19,27 @@ async fn server() -> (S3Options, tempfile::TempDir) {
     (S3Options::new(endpoint, "bucket", "key", "secret-key"), dir)
 }
 
+/// As [`server`]; the bucket is a host.
+async fn server_of_hosts() -> (S3Options, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let endpoint = crate::in_process::s3_of_hosts(dir.path()).await;
+    let options = S3Options { path_style: false, ..S3Options::new(endpoint, "bucket", "key", "secret-key") };
+    (options, dir)
+}
+
 #[tokio::test]
 async fn every_kind_of_key_is_signed_as_others_compute_it() {
     let (options, _dir) = server().await;
+    signs_every_kind_of_key(options).await;
+}
+
+#[tokio::test]
+async fn every_kind_of_key_is_signed_for_the_host_of_its_bucket() {
+    let (options, _dir) = server_of_hosts().await;
+    signs_every_kind_of_key(options).await;
+}
+
+async fn signs_every_kind_of_key(options: S3Options) {
     let place = S3::open(options).unwrap();
     for name in ODD {
         let node = put(&place, name, name.as_bytes(), Expect::Absent).await.unwrap();
@@ -57,19 +75,34 @@ async fn what_is_not_signed_with_the_secret_is_refused() {
 
 #[tokio::test]
 async fn a_link_is_signed_as_others_compute_it() {
-    let (options, _dir) = server().await;
-    let place = S3::open(options.clone()).unwrap();
-    put(&place, "a + b", b"shared", Expect::Absent).await.unwrap();
-    let link = place.presigned_get(&path("a + b"), std::time::Duration::from_secs(60)).unwrap();
-    let address = options.endpoint.strip_prefix("http://").unwrap().to_owned();
-    let target = link.expose().strip_prefix(&options.endpoint).unwrap().to_owned();
-    let forged = target.replace("a%20%2B%20b", "other");
-    let ask = move |target: String| {
-        let address = address.clone();
-        tokio::task::spawn_blocking(move || crate::places::said(&address, "GET", &target, b""))
-    };
-    let given = ask(target).await.unwrap();
-    assert!(given.ends_with("shared"), "{given}");
-    let refused = ask(forged).await.unwrap();
-    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    for (options, _dir) in [server().await, server_of_hosts().await] {
+        let place = S3::open(options.clone()).unwrap();
+        put(&place, "a + b", b"shared", Expect::Absent).await.unwrap();
+        let link = place.presigned_get(&path("a + b"), std::time::Duration::from_secs(60)).unwrap();
+        let link = link.expose().to_owned();
+        let host = if options.path_style { "127.0.0.1:" } else { "bucket.s3.localhost:" };
+        assert!(link.starts_with(&format!("http://{host}")), "{link}");
+        let forged = link.replace("a%20%2B%20b", "other");
+        let ask = async |link: String| {
+            let answer = anybody().get(link).send().await.unwrap();
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        };
+        assert_eq!(ask(link).await, (200, "shared".to_owned()));
+        assert_eq!(ask(forged).await.0, 403);
+    }
+}
+
+/// A client of others, which asks nobody where `localhost` is.
+fn anybody() -> reqwest::Client {
+    let config =
+        rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(config)
+        .resolve("bucket.s3.localhost", ([127, 0, 0, 1], 0).into())
+        .build()
+        .unwrap()
 }

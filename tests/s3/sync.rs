@@ -9,7 +9,7 @@ use portbook::operation::RunReport;
 use portbook::provider::s3::{S3, S3Options};
 use portbook::{Book, BookOptions, Session, wait};
 
-use crate::places::Server;
+use crate::places::{Server, said};
 use crate::proxy::{Act, Proxy};
 
 struct World {
@@ -98,7 +98,10 @@ fn tree(root: &Path) -> Vec<Item> {
 }
 
 fn there_and_back(server: &Server, prefix: &str) {
-    server.bucket("bucket");
+    there_and_back_in(server, server.bucket("bucket"), prefix);
+}
+
+fn there_and_back_in(server: &Server, options: S3Options, prefix: &str) {
     let world = World::new();
     let large: Vec<u8> = (0..20 << 20).map(|i: u32| (i % 249) as u8).collect();
     for (name, content) in [
@@ -112,7 +115,9 @@ fn there_and_back(server: &Server, prefix: &str) {
     }
     std::fs::create_dir_all(world.dir.path().join("a/hollow/inner")).unwrap();
     let proxy = Proxy::start(Some(server.address()), |_| Act::Forward);
-    let watched = S3Options { prefix: prefix.into(), ..proxy.options() };
+    let is_plain = options.endpoint.starts_with("http:") && options.path_style;
+    let watched = if is_plain { proxy.options() } else { options };
+    let watched = S3Options { prefix: prefix.into(), ..watched };
     let place = || bucket(watched.clone());
     let up = world.conduit(world.place("a"), place());
     assert_eq!(sync(&up).counts.new, 9);
@@ -152,4 +157,42 @@ fn a_directory_of_a_bucket_holds_what_a_directory_held() {
 fn rclone_holds_what_a_directory_held() {
     let Some(server) = Server::rclone() else { return };
     there_and_back(&server, "");
+}
+
+#[test]
+fn a_bucket_that_is_a_host_holds_what_a_directory_held() {
+    let Some(server) = Server::moto() else { return };
+    there_and_back(&server.secured().hosted(), "some/where");
+}
+
+#[test]
+fn a_bucket_that_is_a_host_of_rclone_holds_what_a_directory_held() {
+    let Some(server) = Server::rclone_of_hosts() else { return };
+    there_and_back(&server.secured(), "");
+}
+
+#[test]
+fn a_bucket_with_versions_holds_what_a_directory_held() {
+    let Some(server) = Server::moto() else { return };
+    there_and_back_in(&server, server.versioned("bucket"), "");
+}
+
+#[test]
+fn the_upload_of_another_program_to_a_key_stays_whatever_is_synced_there() {
+    let Some(server) = Server::moto() else { return };
+    let options = server.bucket("bucket");
+    let begun = said(&server.address(), "POST", "/bucket/large?uploads", b"");
+    let (_, id) = begun.split_once("<UploadId>").unwrap();
+    let (id, _) = id.split_once("</UploadId>").unwrap();
+    // To moto every upload is of the year 2010; its part is of now.
+    let part = said(&server.address(), "PUT", &format!("/bucket/large?partNumber=1&uploadId={id}"), &[7; 5 << 20]);
+    assert!(part.starts_with("HTTP/1.1 200"), "{part}");
+    let world = World::new();
+    let up = world.conduit(world.place("a"), bucket(options));
+    for (round, size) in [17 << 20, 18 << 20].into_iter().enumerate() {
+        world.write("a/large", &vec![round as u8; size], 1_500_000_000 + round as u64);
+        sync(&up);
+    }
+    let left = said(&server.address(), "GET", "/bucket?uploads", b"");
+    assert_eq!((left.matches("<Upload>").count(), left.matches(id).count()), (1, 1), "{left}");
 }

@@ -27,6 +27,7 @@ fn story(name: &str, place: Arc<dyn Provider>) {
     world::with_book(dir, |world| {
         deleted_and_restored(world, &place);
         versions(world, &place);
+        states(world, &place);
         shared(world, &place);
     });
 }
@@ -81,6 +82,27 @@ fn versions(world: &World, place: &Arc<dyn Provider>) {
     assert_eq!((read(&volume, "a").unwrap(), seen().len()), ("one".to_owned(), 3));
     wait(volume.purge(first.id)).unwrap();
     assert_eq!(world.used(&volume), 3 + 3 + 5);
+    wait(volume.delete("a")).unwrap();
+    wait(volume.purge(made.id)).unwrap();
+    assert_eq!((world.used(&volume), world.reservations()), (0, vec![]));
+}
+
+/// Each state of the source is a version, also one that is equal to the one before.
+fn states(world: &World, place: &Arc<dyn Provider>) {
+    let row = StorageVolume { name: "states".into(), versioning_mode: VersioningMode::Source, ..world.row() };
+    let volume = make(world, place, StorageVolume { default_prefix: Some("states".into()), ..row });
+    let made = put(&volume, "a", "one").unwrap();
+    for content in ["two", "two"] {
+        put(&volume, "a", content).unwrap();
+    }
+    let versions = wait(volume.versions(made.id)).unwrap();
+    let seen: Vec<_> = versions.iter().map(|v| (v.row.version_no, read(&volume, v.id).unwrap())).collect();
+    assert_eq!(seen, [(2, "two".to_owned()), (1, "one".to_owned())]);
+    assert_eq!((listed(&volume), read(&volume, "a").unwrap()), (vec!["a".to_owned()], "two".to_owned()));
+    wait(volume.delete("a")).unwrap();
+    assert_eq!(listed(&volume), [""; 0]);
+    wait(volume.restore(made.id)).unwrap();
+    assert_eq!((read(&volume, "a").unwrap(), wait(volume.versions(made.id)).unwrap().len()), ("two".to_owned(), 2));
     wait(volume.delete("a")).unwrap();
     wait(volume.purge(made.id)).unwrap();
     assert_eq!((world.used(&volume), world.reservations()), (0, vec![]));
@@ -152,11 +174,14 @@ fn files_of_an_sftp_server() {
 
 #[test]
 fn files_of_a_bucket() {
-    for (name, words) in [("moto", &[][..]), ("rclone", &["s3"])] {
+    for (name, words, keeps) in [("moto", &[][..], false), ("moto", &[], true), ("rclone", &["s3"], false)] {
         let Some(server) = Service::start(name, words) else { continue };
         let address = format!("127.0.0.1:{}", server.port());
         if name == "moto" {
             make_bucket(&address);
+            if keeps {
+                keep_versions(&address);
+            }
         } else {
             std::fs::create_dir_all(server.directory().join("data/bucket")).unwrap();
         }
@@ -165,11 +190,23 @@ fn files_of_a_bucket() {
     }
 }
 
-fn make_bucket(address: &str) {
+pub(crate) fn make_bucket(address: &str) {
+    tell(address, "PUT /bucket", "");
+}
+
+/// Has the bucket keep versions from now on.
+pub(crate) fn keep_versions(address: &str) {
+    let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    tell(address, "PUT /bucket?versioning", enabled);
+}
+
+fn tell(address: &str, what: &str, body: &str) {
     use std::io::Read as _;
     let who = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, Signature=0";
     let ask = format!(
-        "PUT /bucket HTTP/1.1\r\nHost: {address}\r\nAuthorization: {who}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "{what} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {who}\r\nContent-Type: text/xml\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
     );
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.write_all(ask.as_bytes()).unwrap();

@@ -32,6 +32,7 @@ use super::record::Closing;
 use super::recover;
 use super::scene::Scene;
 use super::structure::{Moved, hangs_nowhere};
+use super::vain::Vain;
 
 /// A run that applies a preview.
 pub(crate) struct Apply {
@@ -58,6 +59,8 @@ pub(crate) struct Apply {
     pub(crate) undone: HashSet<i64>,
     /// Directories whose ledger row is missing or stands where it does not belong.
     pub(crate) missing_dirs: HashSet<PairId>,
+    /// What is not tried, as there is no room for it.
+    pub(crate) vain: Vain,
     /// Directories in which a row of the ledger stays that was to go: their own rows have to stay above it.
     pub(crate) kept_dirs: HashSet<PairId>,
     /// Files and links that were moved: what was scanned, what the move left.
@@ -142,6 +145,7 @@ impl Apply {
                 Step::Transfer => {
                     pipeline.drain(self).await?;
                     self.lease.hold().await?;
+                    self.tell_left_out().await?;
                     let asides = std::mem::take(&mut self.aside_intents);
                     self.release(asides).await?;
                     self.narrow_dirs().await?;
@@ -164,17 +168,21 @@ impl Apply {
     pub(super) fn ready(&mut self, page: Vec<Planned>, outcomes: &mut Vec<Outcome>) -> Vec<Planned> {
         let mut ready = Vec::with_capacity(page.len());
         for mut planned in page {
+            let is_vain = self.vain.is_vain(&planned.change);
             let refused = if planned.lead.is_some_and(|lead| self.undone.contains(&lead)) {
                 Some(
                     Error::new(Code::Stale, "carry", &planned.change.path)
                         .because("the first half of this decision was not carried out"),
                 )
-            } else if self.missing_dirs.contains(&planned.change.parent) {
+            } else if !is_vain && self.missing_dirs.contains(&planned.change.parent) {
                 Some(hangs_nowhere(&planned.change))
             } else {
                 None
             };
-            if let Some(why) = refused {
+            if refused.is_none() && is_vain {
+                self.give_up(&planned);
+                self.vain.leave_out(planned);
+            } else if let Some(why) = refused {
                 self.misses_dir(&planned.change);
                 outcomes.push(Outcome { planned, result: Err(why) });
             } else if planned.change.action.changes().is_none() {
@@ -209,9 +217,13 @@ impl Apply {
                 pipeline.drain(self).await?;
                 return Err(stop);
             }
+            if batch.iter().any(|planned| self.vain.is_vain(&planned.change)) {
+                // What is under way may have fitted after all.
+                pipeline.drain(self).await?;
+            }
             let mut outcomes = Vec::new();
             let batch = self.ready(batch, &mut outcomes);
-            if !outcomes.is_empty() {
+            if !outcomes.is_empty() || self.vain.has_left_out() {
                 self.commit(Closing::default(), outcomes).await?;
             }
             if !batch.is_empty() {

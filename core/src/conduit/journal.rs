@@ -154,8 +154,8 @@ impl Journal {
     }
 
     /// What became of a change that was not applied.
-    pub(crate) fn outcome(&self, preview: PreviewId, at: Position, error: &Error) -> Write {
-        let outcome = if error.code() == Code::Stale { "stale" } else { "failed" };
+    pub(crate) fn outcome(&self, preview: PreviewId, at: Position, code: Code) -> Write {
+        let outcome = if code == Code::Stale { "stale" } else { "failed" };
         execute(
             "UPDATE sync_preview_change SET outcome = ?4 WHERE preview_id = ?1 AND ord = ?2 AND seq = ?3",
             vec![Value::Uuid(preview.0), Value::Int(at.ord), Value::Int(at.seq), Value::Text(outcome.to_owned())],

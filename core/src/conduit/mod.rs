@@ -28,6 +28,7 @@ mod selection;
 mod structure;
 mod transfer;
 mod upkeep;
+mod vain;
 mod verify;
 
 use std::sync::Arc;

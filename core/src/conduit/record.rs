@@ -43,11 +43,16 @@ impl Apply {
         let mut writes = Vec::new();
         let mut last = None;
         let mut items = Vec::new();
-        let mut full = None;
         let mut facts = Vec::new();
         let (mut done_items, mut done_bytes) = (0, 0);
         let Closing { writes: closing, room, refused } = closing;
         self.keep_dirs(outcomes.iter().chain(&refused));
+        for planned in self.vain.take_left_out() {
+            last = last.max(Some(planned.at));
+            done_items += 1;
+            done_bytes += planned.change.bytes;
+            writes.push(self.journal.outcome(self.preview, planned.at, Code::Quota));
+        }
         let outcomes = outcomes.into_iter().map(|outcome| (outcome, false));
         let refused = refused.into_iter().map(|outcome| (outcome, true));
         for (Outcome { planned, result }, is_refused) in outcomes.chain(refused) {
@@ -58,6 +63,7 @@ impl Apply {
             let result = self.unless_kept(change, result);
             match result.and_then(|done| Ok((outcome::entry(change, &done, self.seen)?, done))) {
                 Ok((entry, done)) => {
+                    self.vain.fits(change);
                     self.tally.bytes += done.bytes;
                     if planned.lead.is_none() {
                         self.tally.counts.add(change.kind, 1);
@@ -71,11 +77,10 @@ impl Apply {
                     }
                     entries.push(entry);
                 }
-                // What comes after it failed for the same reason: the run ends, and the next one carries it.
-                Err(error) if error.code() == Code::Quota && full.is_some() && !is_refused => {
-                    self.misses_dir(change);
-                    self.undone.insert(planned.lead.unwrap_or(planned.at.seq));
-                    writes.push(self.journal.outcome(self.preview, planned.at, &error));
+                // Others that are no larger have said so. (What a volume has refused says nothing of the place.)
+                Err(error) if error.code() == Code::Quota && !is_refused && !self.vain.has_no_room(change) => {
+                    self.give_up(&planned);
+                    writes.push(self.journal.outcome(self.preview, planned.at, error.code()));
                 }
                 Err(error) => {
                     // One decision is one failure, however many of its parts could not be carried out.
@@ -85,10 +90,7 @@ impl Apply {
                         self.tally.stale += u64::from(error.code() == Code::Stale);
                     }
                     writes.push(self.journal.failed(change, &error));
-                    writes.push(self.journal.outcome(self.preview, planned.at, &error));
-                    if error.code() == Code::Quota && !is_refused {
-                        full = Some(error.clone());
-                    }
+                    writes.push(self.journal.outcome(self.preview, planned.at, error.code()));
                     self.list_failure(&change.path, error).await;
                 }
             }
@@ -115,8 +117,7 @@ impl Apply {
         if !items.is_empty() {
             self.reporter.fact(RunEvent::Applied(items)).await;
         }
-        // Nothing else will fit either: end the run with the one clear error rather than fail every item.
-        full.map_or(Ok(()), Err)
+        Ok(())
     }
 
     /// Remembers the directories of what failed: its row stays where it is.

@@ -231,6 +231,7 @@ impl Voyage {
             tally: Applied::default(),
             undone: Default::default(),
             missing_dirs: Default::default(),
+            vain: Default::default(),
             kept_dirs: Default::default(),
             narrow: Vec::new(),
             moved: Default::default(),

@@ -139,7 +139,7 @@ pub(super) async fn end(
     let mut writes: Vec<Write> = Vec::new();
     for row in sessions {
         if let Some(side) = scene.ledger.side_of(row.side) {
-            scene.sides[side].discard_staged(vec![(row.path, row.tag)]).await?;
+            scene.sides[side].discard_session(row.path, row.tag, &row.session.unwrap_or_default()).await?;
         }
         writes.push(scene.ledger.rows().end_transfer(row.id));
     }

@@ -114,7 +114,8 @@ pub struct RunReport {
     pub bytes: u64,
     /// How long it took.
     pub elapsed: Duration,
-    /// The first failures, 100 at most; all of them are in the book.
+    /// The first failures, 100 at most; all of them are in the book. What was left out for want of room is one of them for each
+    /// side, by the path of the first.
     pub failures: Vec<ItemFailure>,
     /// What the look at both sides after the run showed (`sync_generation.verification_status`).
     pub verification: String,

@@ -23,6 +23,7 @@ pub mod ftp;
 pub mod http;
 mod kept;
 pub mod local;
+mod names;
 mod native_hash;
 mod pace;
 mod resume;
@@ -342,6 +343,13 @@ pub trait Provider: Send + Sync {
 
     /// Removes temporary files of these tags beside these targets, if there are any (after a crash).
     async fn discard_staged(&self, items: Vec<(RelPath, String)>) -> Result<()>;
+
+    /// As [`discard_staged`](Self::discard_staged), of a file that had a session: `state` is the place's own of its last
+    /// [`Checkpoint`]. For places that give what is staged names of their own.
+    async fn discard_session(&self, target: RelPath, tag: String, state: &[u8]) -> Result<()> {
+        let _ = state;
+        self.discard_staged(vec![(target, tag)]).await
+    }
 
     /// Finds items of these temporary names wherever they are by now: a directory that held one may have been moved by
     /// somebody. Looks at the whole place; a place that never moves items through temporary names finds none.

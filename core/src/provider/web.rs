@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
+use rustls::CertificateError;
 
+use super::names::Names;
 use super::traffic::Refusal;
 use crate::error::{Code, Error, Result};
 use crate::tls::{self, Trust};
@@ -21,6 +23,7 @@ const WORDS: usize = 64 << 10;
 pub(crate) fn client(trust: &Trust) -> Result<Client> {
     Client::builder()
         .tls_backend_preconfigured(tls::config(trust, false)?)
+        .dns_resolver(Names)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT)
         .read_timeout(SILENCE)
@@ -52,24 +55,36 @@ pub(crate) fn code(status: StatusCode) -> Code {
 
 /// A request that got no answer, or none to its end. The text names no URL: it may hold a signature.
 pub(crate) fn unanswered(action: &'static str, subject: impl std::fmt::Display, error: &reqwest::Error) -> Error {
-    if is_certificate(error) {
-        return Error::new(Code::Auth, action, subject)
-            .because(words(error))
-            .advise("name the authority of the server's certificate, if you trust it");
+    if let Some(why) = certificate(error) {
+        let is_misnamed =
+            matches!(why, Some(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }));
+        let advice = if is_misnamed {
+            "name the server as its certificate does"
+        } else {
+            "name the authority of the server's certificate, if you trust it"
+        };
+        return Error::new(Code::Auth, action, subject).because(words(error)).advise(advice);
     }
     let code = if error.is_timeout() { Code::Timeout } else { Code::Offline };
     Error::new(code, action, subject).because(words(error))
 }
 
-/// Whether the server could not prove who it is: no attempt helps.
-fn is_certificate(error: &reqwest::Error) -> bool {
-    causes(error).any(|cause| {
-        let cause = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref).map_or(cause, |e| e);
-        matches!(
-            cause.downcast_ref::<rustls::Error>(),
-            Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
-        )
+/// That the server could not prove who it is, with what is wrong with its certificate, if it has one: no attempt helps.
+fn certificate(error: &reqwest::Error) -> Option<Option<&CertificateError>> {
+    causes(error).find_map(|cause| match unwrapped(cause).downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::InvalidCertificate(why)) => Some(Some(why)),
+        Some(rustls::Error::NoCertificatesPresented) => Some(None),
+        _ => None,
     })
+}
+
+/// What an error of input or output was made from, however often it was wrapped: the `source` of such an error is not what
+/// it was made from, but the source of that.
+fn unwrapped<'e>(mut error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::error::Error + 'static) {
+    while let Some(within) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        error = within;
+    }
+    error
 }
 
 fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {

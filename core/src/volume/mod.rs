@@ -391,7 +391,8 @@ impl Volume {
         self.inner.book.run(async move { inner.restore_version(version).await }).await
     }
 
-    /// Removes a version, or a deleted file with its versions, for good, and gives the room back.
+    /// Removes a version, or a deleted file with its versions, for good, and gives the room back. A bucket that keeps versions
+    /// of its own keeps those until a rule of it removes them: see [`provider::s3`](crate::provider::s3).
     ///
     /// # Errors
     /// `not_found`; `conflict` for a file that is not deleted; `busy`.

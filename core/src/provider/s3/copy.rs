@@ -2,25 +2,54 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::Method;
+use reqwest::header::HeaderMap;
 
 use super::list::{CHANGED, GONE, compare, file_node, revision_of, stale};
 use super::multipart::Upload;
 use super::options::part_bytes;
-use super::request::{Body, Client, Request, matchable, text};
+use super::page::MOST;
+use super::request::{Body, Client, Header, Request, matchable};
 use super::sign::encode_path;
-use super::{page::MOST, time};
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
 use crate::model::{Node, RelPath};
 use crate::provider::traffic::Repeat;
 use crate::provider::xml::{self, escape};
 
-/// The largest object that is copied in one request (Amazon S3 API Reference, `CopyObject`).
-const WHOLE: u64 = 5 << 30;
-/// The part of a larger one.
-const PART: u64 = 1 << 30;
 /// Parts that are copied at once.
 const AT_ONCE: usize = 4;
+/// What is stored with an object beside the metadata of its user (Amazon S3 API Reference, `CopyObject`).
+const STORED: [&str; 6] =
+    ["cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires"];
+/// Before the names of the user's metadata.
+const OF_USER: &str = "x-amz-meta-";
+
+/// How objects are copied.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pieces {
+    /// The largest object that is copied in one request.
+    pub(super) whole: u64,
+    /// The part of a larger one.
+    pub(super) part: u64,
+}
+
+/// 5 GiB are the most of one request (Amazon S3 API Reference, `CopyObject`).
+impl Default for Pieces {
+    fn default() -> Self {
+        Self { whole: 5 << 30, part: 1 << 30 }
+    }
+}
+
+impl Pieces {
+    /// The ranges of a copy in parts, without their ends; none where one request will do.
+    fn ranges(self, size: u64) -> Vec<(u64, u64)> {
+        if size <= self.whole {
+            return Vec::new();
+        }
+        let part = part_bytes(self.part, size);
+        (0..size.div_ceil(part)).map(|number| (number * part, size.min((number + 1) * part))).collect()
+    }
+}
 
 impl Client {
     /// Copies an object, which must be this version, over whatever is at the other key.
@@ -32,12 +61,26 @@ impl Client {
         to: &str,
         node: &Node,
     ) -> Result<Node> {
-        let source = self.source(from, node);
-        if node.token.size > WHOLE {
-            return self.copy_in_parts(action, path, (from, to), node, &source).await;
+        let ranges = self.pieces.ranges(node.token.size);
+        if ranges.is_empty() {
+            return self.copy_whole(action, path, (from, to), node).await;
         }
+        match self.copy_in_parts(action, path, (from, to), node, &ranges).await {
+            // Servers that copy no parts may copy more in one request than the reference allows.
+            Err(e) if e.code() == Code::Unsupported => self.copy_whole(action, path, (from, to), node).await,
+            copied => copied,
+        }
+    }
+
+    async fn copy_whole(
+        &self,
+        action: &'static str,
+        path: &RelPath,
+        (from, to): (&str, &str),
+        node: &Node,
+    ) -> Result<Node> {
         let mut request = Request::new(action, path, Method::PUT, Some(to)).accepts(&[404, 412]);
-        request.headers = source;
+        request.headers = self.source(from, node);
         let answer = self.send(Repeat::Safe, &request).await?;
         match answer.status {
             404 => return Err(stale(action, path, GONE)),
@@ -51,11 +94,11 @@ impl Client {
         }
     }
 
-    fn source(&self, from: &str, node: &Node) -> Vec<(&'static str, String)> {
+    fn source(&self, from: &str, node: &Node) -> Vec<Header> {
         let from = format!("/{}/{}", self.site.options.bucket, encode_path(from));
-        let mut headers = vec![("x-amz-copy-source", from)];
+        let mut headers = vec![("x-amz-copy-source".into(), from)];
         let etag = revision_of(node).and_then(matchable);
-        headers.extend(etag.map(|etag| ("x-amz-copy-source-if-match", etag)));
+        headers.extend(etag.map(|etag| ("x-amz-copy-source-if-match".into(), etag)));
         headers
     }
 
@@ -71,15 +114,25 @@ impl Client {
         path: &RelPath,
         (from, to): (&str, &str),
         node: &Node,
-        source: &[(&'static str, String)],
+        ranges: &[(u64, u64)],
     ) -> Result<Node> {
+        let exact = Expect::Node(node.clone());
+        let (seen, stored) = self.head(action, path, from).await?.ok_or_else(|| stale(action, path, GONE))?;
+        compare(action, path, Some(seen), &exact)?;
         // Parts bring no metadata along.
-        let (_, stored) = self.head(action, path, from).await?.ok_or_else(|| stale(action, path, GONE))?;
-        let kept = |name: &'static str| text(&stored, name).map(|value| (name, value.to_owned()));
-        let headers = ["content-type", time::MTIME].into_iter().filter_map(kept).collect();
-        let id = self.begin_upload(path, to, headers).await?;
+        let id = self.begin_upload(path, to, stored_with(&stored)).await?;
         let upload = Upload { path, key: to, id: &id };
-        let made = self.copy_parts(action, &upload, node.token.size, source).await;
+        let copied = async {
+            let parts = self.copy_parts(action, &upload, ranges, &self.source(from, node)).await?;
+            // Not every server holds each part against the version.
+            compare(action, path, self.look_at_object(action, path, from).await?, &exact)?;
+            let answer = self.complete(&upload, &parts, None).await?;
+            if answer.status == 404 && !answer.is_repeated {
+                return Err(stale(action, path, "the server does not know the upload any more"));
+            }
+            Ok(())
+        };
+        let made = copied.await;
         if made.is_err() {
             // What is left of it is found among the abandoned ones.
             let _ = self.abort(&upload).await;
@@ -92,27 +145,18 @@ impl Client {
         &self,
         action: &'static str,
         upload: &Upload<'_>,
-        size: u64,
-        source: &[(&'static str, String)],
-    ) -> Result<()> {
-        let part = part_bytes(PART, size);
-        let count = u32::try_from(size.div_ceil(part))
-            .map_err(|_| Error::new(Code::Invalid, action, upload.path).because("it has too many parts"))?;
-        let copy = |number: u32| async move {
-            let start = u64::from(number - 1) * part;
-            let etag = self.copy_part(upload, number, source, (start, size.min(start + part))).await?;
-            Ok::<_, Error>((number, etag))
+        ranges: &[(u64, u64)],
+        source: &[Header],
+    ) -> Result<Vec<(u32, String)>> {
+        let copy = |(number, range): (u32, &(u64, u64))| {
+            let range = *range;
+            async move { Ok::<_, Error>((number, self.copy_part(upload, number, source, range).await?)) }
         };
-        let parts: Vec<(u32, String)> =
-            stream::iter(1..=count).map(copy).buffered(AT_ONCE).try_collect().await.map_err(|e| match e.code() {
-                Code::NotFound | Code::Stale => stale(action, upload.path, CHANGED),
-                _ => e,
-            })?;
-        let answer = self.complete(upload, &parts, None).await?;
-        if answer.status == 404 && !answer.is_repeated {
-            return Err(stale(action, upload.path, "the server does not know the upload any more"));
-        }
-        Ok(())
+        let copying: Vec<_> = (1..).zip(ranges).map(copy).collect();
+        stream::iter(copying).buffered(AT_ONCE).try_collect().await.map_err(|e| match e.code() {
+            Code::NotFound | Code::Stale => stale(action, upload.path, CHANGED),
+            _ => e,
+        })
     }
 
     /// Removes an object that must be this version.
@@ -189,5 +233,53 @@ impl Client {
         };
         let is_gone = |key: &&String| !failed.iter().any(|(failed, _)| failed == key);
         Ok((keys.iter().filter(is_gone).cloned().collect(), result))
+    }
+}
+
+/// What a copy is to be stored with as its original is. Values that are no text stay behind: they cannot be signed.
+fn stored_with(original: &HeaderMap) -> Vec<Header> {
+    let is_kept = |name: &str| STORED.contains(&name) || name.starts_with(OF_USER);
+    let kept = original.iter().filter(|(name, _)| is_kept(name.as_str()));
+    kept.filter_map(|(name, value)| Some((name.as_str().to_owned().into(), value.to_str().ok()?.to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    #[test]
+    fn what_is_too_large_for_one_request_is_cut_without_a_gap() {
+        let pieces = Pieces::default();
+        assert_eq!((pieces.ranges(0), pieces.ranges(5 * GIB)), (vec![], vec![]));
+        for size in [5 * GIB + 1, 6 * GIB, 7 * GIB - 1, 5 << 40, (5 << 40) - 7] {
+            let ranges = pieces.ranges(size);
+            assert_eq!((ranges[0].0, ranges.last().unwrap().1), (0, size));
+            assert!(ranges.windows(2).all(|pair| pair[0].1 == pair[1].0), "{size}");
+            let (last, others) = ranges.split_last().unwrap();
+            let part = others[0].1;
+            assert!(others.iter().all(|(from, to)| to - from == part) && last.1 - last.0 <= part, "{size}");
+            assert!((5 << 20..=5 * GIB).contains(&part) && ranges.len() <= 10_000, "{size}: {part}");
+        }
+    }
+
+    #[test]
+    fn a_copy_is_stored_as_its_original() {
+        let mut original = HeaderMap::new();
+        for (name, value) in [
+            ("content-type", "text/plain"),
+            ("content-encoding", "gzip"),
+            ("x-amz-meta-mtime", "1.5"),
+            ("x-amz-meta-other", "kept, too"),
+            ("etag", "\"e\""),
+            ("content-length", "7"),
+            ("x-amz-version-id", "v"),
+        ] {
+            original.insert(name, value.parse().unwrap());
+        }
+        let mut names: Vec<String> = stored_with(&original).into_iter().map(|(name, _)| name.into_owned()).collect();
+        names.sort();
+        assert_eq!(names, ["content-encoding", "content-type", "x-amz-meta-mtime", "x-amz-meta-other"]);
     }
 }

@@ -12,6 +12,21 @@
 //! marker: an object of no bytes named `dir/`. Moves copy and remove, and are not atomic: a crash between the two leaves an
 //! item in both places. A file's modified time is in its metadata (`x-amz-meta-mtime`) and shows when it is read; versions
 //! are told by ETag, so that looking for changes takes listings alone.
+//!
+//! # Buckets that keep versions
+//! Only the newest version of an object is an item, and one that was deleted is none: listings, conditions and restoring are
+//! as in any bucket, and no version is ever read or asked for. The trash, what a volume keeps
+//! ([`VersioningMode`](crate::model::VersioningMode)) and conflicting copies are objects of their own, so that both ways of
+//! keeping work beside each other. In turn nothing is gone for the server that was removed here: each overwrite leaves the
+//! version before, and what is removed (a file, which is a copy in the trash by then, the trash when it is emptied, what is
+//! purged from a volume) leaves its last version beneath a delete marker. Room comes back by a rule of the bucket
+//! (`NoncurrentVersionExpiration`, and `ExpiredObjectDeleteMarker` for the markers); without one a bucket grows with every
+//! change. Only what is written to find out what the server honours is removed with its versions, where that is allowed.
+//!
+//! # Uploads in parts
+//! An upload that was begun and not ended is known by its name alone, which the session of the file keeps: what others began
+//! for the same key stays. One whose name nobody knows any more ends with the trash of its age, if it is at least a day
+//! old and had no part since.
 
 mod copy;
 mod error;
@@ -59,8 +74,6 @@ const STAGED_AT_ONCE: usize = 16;
 const HASHED_AT_ONCE: usize = 8;
 /// Bytes of small files that may wait in memory.
 const STAGED_BYTES: u64 = 16 << 20;
-/// Uploads are looked for key by key where there are at most so many; some servers know no other prefix than the key.
-const KEY_BY_KEY: usize = 16;
 
 /// A bucket, or a directory of it.
 pub struct S3 {
@@ -98,6 +111,18 @@ impl S3 {
         Ok(Self { client, shelf: Shelf::default(), capabilities: [capabilities(false), capabilities(true)] })
     }
 
+    /// Copies whatever is larger than so many bytes in parts of so many, at least 5 MiB: what is done for objects of more
+    /// than 5 GiB can be tried with small ones.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn copying_in_parts(mut self, whole: u64, part: u64) -> Self {
+        // Nobody else has it yet.
+        if let Some(client) = Arc::get_mut(&mut self.client) {
+            client.pieces = copy::Pieces { whole, part };
+        }
+        self
+    }
+
     /// A link by which anybody can read the object for so long: one second to seven days. It cannot be taken back.
     ///
     /// # Errors
@@ -106,28 +131,9 @@ impl S3 {
         self.client.presigned_get(path, valid)
     }
 
-    /// Ends uploads to these targets that this process does not know: an earlier one has left them.
-    async fn end_uploads(&self, unknown: Vec<RelPath>) -> Result<()> {
-        let action = "clean up beside";
-        let mut keys = Vec::with_capacity(unknown.len());
-        for path in &unknown {
-            keys.push((path, self.client.site.key(action, path)?));
-        }
-        let mut found = Vec::new();
-        if keys.len() <= KEY_BY_KEY {
-            for (path, key) in &keys {
-                found.extend(self.client.uploads(&path.to_string(), key).await?);
-            }
-        } else {
-            let client = &self.client;
-            found = client.uploads(&client.site.display(), &client.site.prefix).await?;
-        }
-        for (path, key) in &keys {
-            for upload in found.iter().filter(|upload| upload.key == *key) {
-                self.client.abort(&Upload { path, key, id: &upload.id }).await?;
-            }
-        }
-        Ok(())
+    async fn end_upload(&self, path: &RelPath, id: &str) -> Result<()> {
+        let key = self.client.site.key("clean up beside", path)?;
+        self.client.abort(&Upload { path, key: &key, id }).await
     }
 }
 
@@ -219,19 +225,21 @@ impl Provider for S3 {
         stream::iter(items).map(check).buffered(self.client.traffic.most()).collect().await
     }
 
+    /// What this process does not know of was in the memory of another, or is the upload of a session, which knows its name.
     async fn discard_staged(&self, items: Vec<(RelPath, String)>) -> Result<()> {
-        let mut unknown = Vec::new();
         for (path, tag) in items {
-            match self.shelf.take(&path, &tag) {
-                Some(Waiting::Whole { .. }) => {}
-                Some(Waiting::Parts(sent)) => {
-                    let key = self.client.site.key("clean up beside", &path)?;
-                    self.client.abort(&Upload { path: &path, key: &key, id: &sent.upload }).await?;
-                }
-                None => unknown.push(path),
+            if let Some(Waiting::Parts(sent)) = self.shelf.take(&path, &tag) {
+                self.end_upload(&path, &sent.upload).await?;
             }
         }
-        self.end_uploads(unknown).await
+        Ok(())
+    }
+
+    async fn discard_session(&self, path: RelPath, tag: String, state: &[u8]) -> Result<()> {
+        if let Some(upload) = stage::upload_of(state) {
+            self.end_upload(&path, &upload).await?;
+        }
+        self.discard_staged(vec![(path, tag)]).await
     }
 
     async fn empty_trash(&self, older_than: Timestamp) -> Result<u64> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use md5::{Digest as _, Md5};
 use reqwest::Method;
 
-use super::request::{Answer, Body, Client, Request};
+use super::request::{Answer, Body, Client, Header, Request};
 use super::sign::hex;
 use crate::error::{Code, Result};
 use crate::model::RelPath;
@@ -27,6 +27,7 @@ pub(super) struct Upload<'a> {
 pub(super) struct Part {
     pub(super) size: u64,
     pub(super) etag: String,
+    pub(super) written: Option<DateTime<Utc>>,
 }
 
 /// An upload that somebody began and nobody ended.
@@ -41,33 +42,15 @@ const SEND: &str = "send";
 const CLEAN: &str = "clean up the uploads of";
 
 impl Client {
-    /// Begins an upload. Where an answer may have been lost, what was begun without our knowing is ended.
-    pub(super) async fn begin_upload(
-        &self,
-        path: &RelPath,
-        key: &str,
-        headers: Vec<(&'static str, String)>,
-    ) -> Result<String> {
+    /// Begins an upload. One whose name was lost with the answer has no parts, and is found among the abandoned ones: a
+    /// list of uploads says of none whose it is.
+    pub(super) async fn begin_upload(&self, path: &RelPath, key: &str, headers: Vec<Header>) -> Result<String> {
         let mut request = Request::new(SEND, path, Method::POST, Some(key)).query("uploads", "");
         request.headers = headers;
         let answer = self.send(Repeat::Safe, &request).await?;
         let document = answer.document(&request, "InitiateMultipartUploadResult")?;
         let id = document.text_of("UploadId").filter(|id| !id.is_empty());
-        let id = id.ok_or_else(|| request.error(Code::Storage, "the server gives the upload no name"))?;
-        if answer.is_repeated {
-            self.end_uploads(path, key, Some(id)).await?;
-        }
-        Ok(id.to_owned())
-    }
-
-    /// Ends the uploads of exactly this key but for one.
-    pub(super) async fn end_uploads(&self, path: &RelPath, key: &str, but: Option<&str>) -> Result<()> {
-        for begun in self.uploads(&path.to_string(), key).await? {
-            if begun.key == key && but != Some(&begun.id) {
-                self.abort(&Upload { path, key, id: &begun.id }).await?;
-            }
-        }
-        Ok(())
+        id.map(str::to_owned).ok_or_else(|| request.error(Code::Storage, "the server gives the upload no name"))
     }
 
     /// Sends a part; sending it again replaces it.
@@ -85,7 +68,7 @@ impl Client {
         &self,
         upload: &Upload<'_>,
         number: u32,
-        source: &[(&'static str, String)],
+        source: &[Header],
         (from, to): (u64, u64),
     ) -> Result<String> {
         let mut request = Request::new("copy", upload.path, Method::PUT, Some(upload.key))
@@ -94,7 +77,9 @@ impl Client {
             .header("x-amz-copy-source-range", format_args!("bytes={from}-{}", to - 1));
         request.headers.extend_from_slice(source);
         let answer = self.send(Repeat::Safe, &request).await?;
-        let document = answer.document(&request, "CopyPartResult")?;
+        // Some servers know no copies of parts and take the request for a part without content.
+        let unknown = |_| request.error(Code::Unsupported, "the server does not copy parts");
+        let document = answer.document(&request, "CopyPartResult").map_err(unknown)?;
         let etag = document.text_of("ETag").map(|etag| etag.trim().trim_matches('"').to_owned());
         etag.ok_or_else(|| request.error(Code::Storage, "the server does not acknowledge a part"))
     }
@@ -129,7 +114,7 @@ impl Client {
         &self,
         upload: &Upload<'_>,
         parts: &[(u32, String)],
-        condition: Option<(&'static str, String)>,
+        condition: Option<Header>,
     ) -> Result<Answer> {
         let parts: String = parts.iter().map(|(number, etag)| part_element(*number, etag)).collect();
         let body = format!(
@@ -193,13 +178,18 @@ fn part_element(number: u32, etag: &str) -> String {
 fn part_of(part: &Element) -> Option<(u32, Part)> {
     let number = part.text_of("PartNumber")?.trim().parse().ok()?;
     let size = part.text_of("Size")?.trim().parse().ok()?;
-    Some((number, Part { size, etag: part.text_of("ETag")?.trim().trim_matches('"').to_owned() }))
+    let etag = part.text_of("ETag")?.trim().trim_matches('"').to_owned();
+    Some((number, Part { size, etag, written: time_of(part, "LastModified") }))
 }
 
 fn begun_of(upload: &Element) -> Option<Begun> {
-    let at = upload.text_of("Initiated").and_then(|at| DateTime::parse_from_rfc3339(at.trim()).ok());
-    let at = at.map(|at| at.with_timezone(&Utc));
+    let at = time_of(upload, "Initiated");
     Some(Begun { key: upload.text_of("Key")?.to_owned(), id: upload.text_of("UploadId")?.to_owned(), at })
+}
+
+fn time_of(element: &Element, name: &str) -> Option<DateTime<Utc>> {
+    let at = DateTime::parse_from_rfc3339(element.text_of(name)?.trim()).ok()?;
+    Some(at.with_timezone(&Utc))
 }
 
 /// The ETag of an object that was made of parts with these MD5s, where ETags are MD5s at all.

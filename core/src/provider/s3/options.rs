@@ -38,7 +38,9 @@ pub struct S3Options {
     pub prefix: String,
     /// The region that requests are signed for. A server that names another one is believed.
     pub region: String,
-    /// Whether the bucket is named in the path (`https://host/bucket/key`) rather than in the host.
+    /// Whether the bucket is named in the path (`https://host/bucket/key`) rather than in the host
+    /// (`https://bucket.host/key`). A host has no upper case, and a bucket with a dot in its name is beneath no certificate
+    /// for `*.host`: such buckets are named in the path.
     pub path_style: bool,
     /// The id of the access key.
     pub access_key: String,
@@ -113,7 +115,9 @@ impl Site {
             path = format!("/{}/", options.bucket);
         } else {
             let host = format!("{}.{}", options.bucket, server.host_str().unwrap_or_default());
-            let placed = matches!(server.host(), Some(url::Host::Domain(_))) && server.set_host(Some(&host)).is_ok();
+            let is_name = matches!(server.host(), Some(url::Host::Domain(_)));
+            // A host has no upper case: another bucket would be asked.
+            let placed = is_name && server.set_host(Some(&host)).is_ok() && server.host_str() == Some(&host);
             if !placed {
                 return Err(refuse("the bucket cannot be part of this host").advise("name it in the path (path_style)"));
             }
@@ -195,6 +199,7 @@ mod tests {
             S3Options { prefix: "a//b".into(), ..options() },
             S3Options { access_key: String::new(), ..options() },
             S3Options { endpoint: "http://127.0.0.1:1".into(), path_style: false, ..options() },
+            S3Options { bucket: "Bucket".into(), path_style: false, ..options() },
         ] {
             assert_eq!(Site::new(broken).unwrap_err().code(), Code::Invalid);
         }

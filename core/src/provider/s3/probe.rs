@@ -13,6 +13,7 @@ use super::sign::hex;
 use crate::error::{Code, Error, Result};
 use crate::provider::TEMP_PREFIX;
 use crate::provider::traffic::Repeat;
+use crate::provider::xml;
 
 /// What a server honours for this bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,14 +66,37 @@ impl Client {
         let traits = self.probe_conditions(&key).await;
         let markers = self.probe_markers(&dir, &marker).await;
         // Whatever was found out, nothing stays. Where the two are one, the second may be gone already.
-        let mut removed = Ok(());
+        let (mut removed, mut keeps_versions) = (Ok(()), false);
         for key in [&key, &marker, &dir] {
             let delete = self.scratch(Method::DELETE, key).accepts(&[404]);
-            removed = removed.and(self.send(Repeat::Safe, &delete).await.map(drop));
+            removed = removed.and(self.send(Repeat::Safe, &delete).await.map(|answer| {
+                keeps_versions |= answer.headers.contains_key("x-amz-version-id");
+            }));
+        }
+        if keeps_versions {
+            // Whoever may not remove versions leaves some of a few bytes.
+            let _ = self.forget(&key).await;
         }
         let traits = Traits { markers: markers?, ..traits? };
         removed?;
         Ok(traits)
+    }
+
+    /// Removes all versions of what has a key of this prefix, and what says that it was deleted.
+    async fn forget(&self, prefix: &str) -> Result<()> {
+        let ask =
+            Request::new(PROBE, self.site.display(), Method::GET, None).query("versions", "").query("prefix", prefix);
+        // Not every server calls it `ListVersionsResult`.
+        let versions =
+            xml::parse(&self.send(Repeat::Safe, &ask).await?.body).map_err(|e| ask.error(Code::Storage, e))?;
+        for version in versions.all("Version").chain(versions.all("DeleteMarker")) {
+            let (Some(key), Some(id)) = (version.text_of("Key"), version.text_of("VersionId")) else { continue };
+            if key.starts_with(prefix) {
+                let delete = self.scratch(Method::DELETE, key).query("versionId", id).accepts(&[404]);
+                self.send(Repeat::Safe, &delete).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn probe_markers(&self, dir: &str, marker: &str) -> Result<bool> {

@@ -8,7 +8,7 @@ use reqwest::Method;
 
 use super::list::{CHANGED, GONE, TAKEN, compare, file_node, revision_of, stale};
 use super::multipart::Upload;
-use super::request::{Answer, Body, Client, Request, matchable};
+use super::request::{Answer, Body, Client, Header, Request, matchable};
 use super::stage::{Sent, Shelf, Waiting};
 use super::trash::Bin;
 use crate::delta::Expect;
@@ -73,7 +73,7 @@ impl Client {
         path: &RelPath,
         key: &str,
         body: &Body,
-        headers: &[(&'static str, String)],
+        headers: &[Header],
         expect: &Expect,
     ) -> Result<Node> {
         let condition = self.condition(path, key, expect, false).await?;
@@ -99,13 +99,7 @@ impl Client {
     }
 
     /// Puts an object of no bytes, whose version nobody asks for.
-    pub(super) async fn put_empty(
-        &self,
-        path: &RelPath,
-        key: &str,
-        headers: &[(&'static str, String)],
-        expect: &Expect,
-    ) -> Result<()> {
+    pub(super) async fn put_empty(&self, path: &RelPath, key: &str, headers: &[Header], expect: &Expect) -> Result<()> {
         let body = Body::new("");
         let condition = self.condition(path, key, expect, false).await?;
         let mut request =
@@ -131,18 +125,12 @@ impl Client {
     }
 
     /// What a request says of the state that it relies on; where the server would not care, or always, it is looked at.
-    async fn condition(
-        &self,
-        path: &RelPath,
-        key: &str,
-        expect: &Expect,
-        always: bool,
-    ) -> Result<Option<(&'static str, String)>> {
+    async fn condition(&self, path: &RelPath, key: &str, expect: &Expect, always: bool) -> Result<Option<Header>> {
         let traits = self.traits().await?;
         let condition = match expect {
-            Expect::Absent if traits.create => Some(("if-none-match", "*".to_owned())),
+            Expect::Absent if traits.create => Some(("if-none-match".into(), "*".to_owned())),
             Expect::Node(node) if traits.replace => {
-                revision_of(node).and_then(matchable).map(|etag| ("if-match", etag))
+                revision_of(node).and_then(matchable).map(|etag| ("if-match".into(), etag))
             }
             Expect::Absent | Expect::Node(_) | Expect::Any => None,
         };

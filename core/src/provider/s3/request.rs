@@ -3,6 +3,7 @@
 //! Nothing is ever sent to another host than the endpoint's. A server that names another region is believed once a
 //! request, and so is one that says what time it is.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -16,6 +17,7 @@ use reqwest::{Method, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
+use super::copy::Pieces;
 use super::error::{Said, refusal};
 use super::options::Site;
 use super::probe::{self, Traits};
@@ -52,6 +54,9 @@ impl Body {
     }
 }
 
+/// A header, its name in lower case.
+pub(super) type Header = (Cow<'static, str>, String);
+
 /// A request to the bucket or to one of its objects.
 #[derive(Debug)]
 pub(super) struct Request<'a> {
@@ -62,8 +67,8 @@ pub(super) struct Request<'a> {
     pub(super) method: Method,
     pub(super) key: Option<&'a str>,
     pub(super) query: Vec<(&'static str, String)>,
-    /// Names in lower case. Those that a proxy may change are not signed.
-    pub(super) headers: Vec<(&'static str, String)>,
+    /// Those that a proxy may change are not signed.
+    pub(super) headers: Vec<Header>,
     pub(super) body: Option<Body>,
     /// Answers that are no failures to whoever asks.
     pub(super) accepts: &'static [u16],
@@ -89,13 +94,13 @@ impl<'a> Request<'a> {
     }
 
     pub(super) fn header(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.headers.push((name, value.to_string()));
+        self.headers.push((name.into(), value.to_string()));
         self
     }
 
     /// With a body, whose MD5 the server compares (RFC 1864).
     pub(super) fn body(mut self, body: Body) -> Self {
-        self.headers.push(("content-md5", STANDARD.encode(body.md5)));
+        self.headers.push(("content-md5".into(), STANDARD.encode(body.md5)));
         self.body = Some(body);
         self
     }
@@ -184,6 +189,7 @@ pub(super) struct Client {
     pub(super) lists_v1: AtomicBool,
     /// What the server has shown to honour.
     pub(super) traits: Arc<OnceCell<Traits>>,
+    pub(super) pieces: Pieces,
 }
 
 impl Client {
@@ -195,6 +201,7 @@ impl Client {
             skew: AtomicI64::new(0),
             lists_v1: AtomicBool::new(false),
             traits: probe::known(&site),
+            pieces: Pieces::default(),
             site,
         })
     }
@@ -302,8 +309,9 @@ impl Client {
         own.extend(token.filter(|token| !token.is_empty()).map(|token| ("x-amz-security-token", token)));
         let mut signed = own.clone();
         signed.push(("host", &host));
+        let given = || request.headers.iter().map(|(name, value)| (name.as_ref(), value.as_str()));
         let is_signed = |name: &str| name.starts_with("x-amz-") || matches!(name, "content-type" | "content-md5");
-        signed.extend(request.headers.iter().filter(|(n, _)| is_signed(n)).map(|(n, v)| (*n, v.as_str())));
+        signed.extend(given().filter(|(n, _)| is_signed(n)));
         signed.sort_unstable();
         let method = request.method.as_str();
         let signed = Signed { method, path: &path, query: &query, headers: &signed, payload };
@@ -316,7 +324,7 @@ impl Client {
             return Err(request.error(Code::Invalid, "its key cannot stand in a URL").into());
         }
         let mut sent = self.http.request(request.method.clone(), url).header(AUTHORIZATION, authorization);
-        for (name, value) in own.into_iter().chain(request.headers.iter().map(|(n, v)| (*n, v.as_str()))) {
+        for (name, value) in own.into_iter().chain(given()) {
             sent = sent.header(name, value);
         }
         // Content is what is stored, not what some coding makes of it.
@@ -327,7 +335,18 @@ impl Client {
             _ if matches!(request.method, Method::PUT | Method::POST) => sent = sent.header(CONTENT_LENGTH, "0"),
             _ => {}
         }
-        sent.send().await.map_err(|e| web::unanswered(request.action, &request.subject, &e).into())
+        sent.send().await.map_err(|e| self.unanswered(request, &e).into())
+    }
+
+    fn unanswered(&self, request: &Request<'_>, error: &reqwest::Error) -> Error {
+        let error = web::unanswered(request.action, &request.subject, error);
+        let options = &self.site.options;
+        // RFC 6125, section 6.4.3: a wildcard stands for one label.
+        let is_deep = !options.path_style && options.bucket.contains('.');
+        match error.code() {
+            Code::Auth if is_deep => error.advise("name the bucket in the path (path_style)"),
+            _ => error,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::key::not_reserved;
 use super::list::stale;
 use super::multipart::{Part, Upload, etag_of};
 use super::options::part_bytes;
-use super::request::{Body, Client};
+use super::request::{Body, Client, Header};
 use super::time;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
@@ -34,7 +34,7 @@ const SEND: &str = "send";
 /// What was staged and waits to be published.
 #[derive(Clone, Debug)]
 pub(super) enum Waiting {
-    Whole { body: Body, headers: Vec<(&'static str, String)> },
+    Whole { body: Body, headers: Vec<Header> },
     Parts(Sent),
 }
 
@@ -78,6 +78,19 @@ struct State {
     odd: Vec<(u32, [u8; 16], String)>,
 }
 
+impl State {
+    /// What was kept, if an upload is named in it.
+    fn of(kept: &[u8]) -> Option<Self> {
+        let state: Self = postcard::from_bytes(kept).ok()?;
+        (state.part_bytes > 0 && !state.upload.is_empty()).then_some(state)
+    }
+}
+
+/// The upload that a session had begun.
+pub(super) fn upload_of(kept: &[u8]) -> Option<String> {
+    State::of(kept).map(|state| state.upload)
+}
+
 /// Stages one file.
 pub(super) async fn stage(client: &Arc<Client>, shelf: &Shelf, item: Stage) -> Result<Staged> {
     let Stage { target, tag, source, kind, metadata, replaces: _, resume } = item;
@@ -109,11 +122,11 @@ pub(super) async fn stage(client: &Arc<Client>, shelf: &Shelf, item: Stage) -> R
 }
 
 /// What an object is stored with.
-fn headers(path: &RelPath, mtime: Option<Timestamp>) -> Vec<(&'static str, String)> {
+fn headers(path: &RelPath, mtime: Option<Timestamp>) -> Vec<Header> {
     let name = path.name().as_ref().map(Name::to_string).unwrap_or_default();
     let kind = mime_guess::from_path(name).first_raw().unwrap_or("application/octet-stream");
-    let mut headers = vec![("content-type", kind.to_owned())];
-    headers.extend(mtime.map(|mtime| (time::MTIME, time::format(mtime))));
+    let mut headers = vec![("content-type".into(), kind.to_owned())];
+    headers.extend(mtime.map(|mtime| (time::MTIME.into(), time::format(mtime))));
     headers
 }
 
@@ -222,13 +235,9 @@ impl<'a> Sending<'a> {
 
     /// Takes up the upload of an earlier attempt, where the server still has it.
     async fn take_up(&mut self) -> Result<BTreeMap<u32, Part>> {
-        let state = self.from.as_ref().and_then(|from| postcard::from_bytes::<State>(&from.state).ok());
-        let Some(state) = state.filter(|state| state.part_bytes > 0) else { return Ok(BTreeMap::new()) };
-        if state.upload.is_empty() {
-            // It was about to begin one, and may have.
-            self.client.end_uploads(self.path, &self.key, None).await?;
+        let Some(state) = self.from.as_ref().and_then(|from| State::of(&from.state)) else {
             return Ok(BTreeMap::new());
-        }
+        };
         let upload = Upload { path: self.path, key: &self.key, id: &state.upload };
         let known = self.client.parts(&upload).await?;
         // It was cleaned up meanwhile: it begins anew.
@@ -261,8 +270,6 @@ impl<'a> Sending<'a> {
             let Ready { number, body, mtime: found } = ready?;
             if self.state.upload.is_empty() {
                 let headers = headers(path, mtime.or(found));
-                // The name of an upload comes with an answer, which may be lost with this process.
-                self.report(true).await?;
                 self.state.upload = self.client.begin_upload(path, &self.key, headers).await?;
                 self.report(true).await?;
             }

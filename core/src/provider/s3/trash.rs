@@ -223,7 +223,7 @@ impl Client {
     /// Writes the object that makes a directory exist while nothing is in it: `dir/`, and where the server cannot hold
     /// that, a reserved name in it.
     pub(super) async fn put_marker(&self, path: &RelPath, key: &str, expect: &Expect) -> Result<crate::model::Node> {
-        let headers = [("content-type", "application/x-directory".to_owned())];
+        let headers = [("content-type".into(), "application/x-directory".to_owned())];
         if self.traits().await?.markers {
             self.put_empty(path, key, &headers, expect).await?;
         } else {
@@ -259,7 +259,8 @@ pub(super) async fn empty(client: &Client, older_than: Timestamp) -> Result<u64>
     Ok(gone.iter().filter(|key| !key.ends_with('/') && !key.contains(&temp)).count() as u64)
 }
 
-/// An upload of this root that was begun before the limit, and at least a day ago.
+/// Ends the uploads of this root that were begun before the limit, at least a day ago, and have had no part since. Whose they
+/// are nobody says; one that is continued now and then, by us or by others, stays.
 async fn abort_abandoned(client: &Client, subject: &str, limit: DateTime<Utc>) -> Result<()> {
     let limit = limit.min(client.now() - ABANDONED);
     let mut result = Ok(());
@@ -268,10 +269,19 @@ async fn abort_abandoned(client: &Client, subject: &str, limit: DateTime<Utc>) -
         let Some(path) = RelPath::parse(rest.as_bytes()) else { continue };
         if upload.at.is_some_and(|at| at < limit) {
             let upload = Upload { path: &path, key: &upload.key, id: &upload.id };
-            result = result.and(client.abort(&upload).await);
+            result = result.and(abort_unless_younger(client, &upload, limit).await);
         }
     }
     result
+}
+
+async fn abort_unless_younger(client: &Client, upload: &Upload<'_>, limit: DateTime<Utc>) -> Result<()> {
+    let parts = client.parts(upload).await?.unwrap_or_default();
+    // What has no time is not known to be old.
+    if parts.values().all(|part| part.written.is_some_and(|at| at < limit)) {
+        client.abort(upload).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
