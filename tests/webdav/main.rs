@@ -16,6 +16,7 @@ mod http;
 mod in_process;
 mod locks;
 mod mock;
+#[path = "../lib/nextcloud.rs"]
 mod nextcloud;
 #[path = "../s3/proxy.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
