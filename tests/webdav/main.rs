@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod chunks;
-#[path = "../provider/contract.rs"]
+#[path = "../provider/contract/mod.rs"]
 mod contract;
 mod dav;
 #[path = "../lib/files.rs"]
