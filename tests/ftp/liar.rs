@@ -60,8 +60,8 @@ pub(crate) enum Lie {
     Lists(&'static str),
     /// This line is shown beside what is there.
     Adds(&'static str),
-    /// It says hashes, and another byte is stored than was sent.
-    DamagesUploads,
+    /// It says hashes or sums in this way, and another byte is stored than was sent.
+    DamagesUploads(&'static str),
     /// It renames nothing to where it was told.
     RefusesNames,
 }
@@ -196,9 +196,8 @@ impl Session {
             "PASS" => self.say("530 Login incorrect.").await,
             "FEAT" => {
                 let more = match lie {
-                    Lie::Can(what) => format!(" MFMT\r\n {what}"),
+                    Lie::Can(what) | Lie::DamagesUploads(what) => format!(" MFMT\r\n {what}"),
                     Lie::SetsByMdtm(_) => " MDTM".to_owned(),
-                    Lie::DamagesUploads => " MFMT\r\n HASH SHA-1;MD5*".to_owned(),
                     _ => " MFMT".to_owned(),
                 };
                 self.say(&format!(
@@ -208,7 +207,7 @@ impl Session {
             }
             "MDTM" if lie == Lie::SetsByMdtm(false) => self.say("550 no such file").await,
             "MDTM" => self.say("213 20240102030405").await,
-            "HASH" | "XMD5" => self.hash(verb, argument).await,
+            "HASH" | "XMD5" | "XCRC" => self.hash(verb, argument).await,
             "SYST" => self.say("215 UNIX Type: L8").await,
             "PWD" => self.say("257 \"/\"").await,
             "EPSV" if matches!(lie, Lie::Sends(_)) => self.say("500 what?").await,
@@ -228,10 +227,13 @@ impl Session {
     }
 
     async fn hash(&mut self, verb: &str, path: &str) -> Result<(), Gone> {
+        // Other commands than `HASH` take a name of several words in quotes.
+        let path = if verb == "HASH" || !path.contains(' ') { path } else { path.trim_matches('"') };
         let Some(Some(content)) = self.item(path) else { return self.say("550 no").await };
         let digits: String = md5::Md5::digest(&content).iter().map(|b| format!("{b:02X}")).collect();
         match verb {
             "HASH" => self.say(&format!("213 MD5 0-{} {digits} {path}", content.len())).await,
+            "XCRC" => self.say(&format!("250 {:X}", crc32fast::hash(&content))).await,
             _ => self.say(&format!("250 {digits}")).await,
         }
     }
@@ -349,7 +351,7 @@ impl Session {
             _ => vec![0; offset],
         };
         data.read_to_end(&mut content).await?;
-        if let (Lie::DamagesUploads, Some(byte)) = (lie, content.last_mut()) {
+        if let (Lie::DamagesUploads(_), Some(byte)) = (lie, content.last_mut()) {
             *byte ^= 1;
         }
         self.shared.items.lock().unwrap().insert(path.into(), Some(content));

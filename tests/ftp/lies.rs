@@ -36,7 +36,7 @@ async fn a_good_server_is_believed() {
 
 #[tokio::test]
 async fn a_server_that_says_hashes_is_asked_for_them() {
-    for (feature, asked) in [("HASH SHA-512*;MD5", 1), ("HASH MD5*", 0), ("XMD5 file", 0)] {
+    for (feature, asked) in [("HASH SHA-3*;MD5", 1), ("HASH MD5*", 0), ("XMD5 file", 0)] {
         let (server, ftp) = opened(Lie::Can(feature)).await;
         let node = contract::stat(&ftp, "a").await.unwrap();
         let mut other = node.clone();
@@ -46,9 +46,13 @@ async fn a_server_that_says_hashes_is_asked_for_them() {
         assert_eq!(ftp.native_hashes(files).await, [Some(md5), None, None], "{feature}");
         assert_eq!(server.count("OPTS HASH MD5").min(1), asked, "{feature}");
     }
-    let (_, ftp) = opened(Lie::None).await;
-    let node = contract::stat(&ftp, "a").await.unwrap();
-    assert_eq!(ftp.native_hashes(vec![(path("a"), node)]).await, [None]);
+    // A sum of 32 bits tells nothing of what is equal, and nobody asks for it.
+    for lie in [Lie::None, Lie::Can("XCRC"), Lie::Can("HASH CRC32*")] {
+        let (server, ftp) = opened(lie).await;
+        let node = contract::stat(&ftp, "a").await.unwrap();
+        assert_eq!(ftp.native_hashes(vec![(path("a"), node)]).await, [None]);
+        assert_eq!((server.count("XCRC"), server.count("HASH")), (0, 0));
+    }
 }
 
 #[tokio::test]
@@ -83,8 +87,8 @@ async fn downloads_that_are_not_whole_are_no_downloads() {
 
 #[tokio::test]
 async fn uploads_that_are_not_whole_are_never_published() {
-    for (lie, code) in [(Lie::Shrinks, Code::Storage), (Lie::IsFull, Code::Quota), (Lie::DamagesUploads, Code::Storage)]
-    {
+    let damages = ["HASH SHA-1;MD5*", "XMD5", "XCRC"].map(|how| (Lie::DamagesUploads(how), Code::Storage));
+    for (lie, code) in [(Lie::Shrinks, Code::Storage), (Lie::IsFull, Code::Quota)].into_iter().chain(damages) {
         let (server, ftp) = opened(lie).await;
         let staged = contract::put_staged(&ftp, contract::new_file(&path("b"), &vec![7; 500_000])).await;
         let error = staged.unwrap_err();

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use portbook::delta::Expect;
 use portbook::identity::ContentHash;
 use portbook::provider::ftp::{Ftp, FtpOptions, FtpSecurity};
-use portbook::provider::{Provider as _, Publish};
+use portbook::provider::{NativeHash, Provider as _, Publish};
 use portbook::{Code, Trust};
+use sha2::Digest as _;
 
 use crate::contract;
 pub(crate) use crate::in_process::ftp as in_process;
@@ -93,6 +94,38 @@ async fn pyftpdlib_keeps_the_contract() {
     let Some(server) = Service::start("pyftpdlib", &[]) else { return };
     let port = server.port();
     keeps_the_contract(&server.directory().join("data"), |root| options(port, root)).await;
+}
+
+/// What ProFTPD says of files is what the bytes add up to, for each of its algorithms and also for names of several words.
+#[tokio::test(flavor = "multi_thread")]
+async fn proftpd_is_asked_what_it_holds() {
+    let log = tempfile::tempdir().unwrap();
+    for (algorithm, asked, hash) in [
+        ("sha512", "HASH ", NativeHash::Sha512(sha2::Sha512::digest(b"content").into())),
+        ("sha256", "HASH ", NativeHash::Sha256(sha2::Sha256::digest(b"content").into())),
+        ("sha1", "HASH ", NativeHash::Sha1(sha1::Sha1::digest(b"content").into())),
+        ("md5", "HASH ", NativeHash::Md5(md5::Md5::digest(b"content").into())),
+        ("crc32", "HASH ", NativeHash::Md5([0; 16])),
+    ] {
+        let commands = log.path().join(algorithm);
+        let lines = [
+            "LoadModule mod_digest.c".to_owned(),
+            "DigestEngine on".to_owned(),
+            format!("DigestAlgorithms {algorithm}"),
+            "LogFormat commands %r".to_owned(),
+            format!("ExtendedLog {} ALL commands", commands.display()),
+        ];
+        let words: Vec<&str> = ["plain"].into_iter().chain(lines.iter().map(String::as_str)).collect();
+        let Some(server) = Service::start("proftpd", &words) else { return };
+        let ftp = Ftp::open(options(server.port(), "/")).await.unwrap();
+        for name in ["plain", "of 0 5"] {
+            let node = contract::put(&ftp, name, b"content", Expect::Absent).await.unwrap();
+            let said = ftp.native_hashes(vec![(contract::path(name), node)]).await.remove(0);
+            assert_eq!(said, Some(hash.clone()).filter(|_| algorithm != "crc32"), "{algorithm}, {name}");
+        }
+        let asks = std::fs::read_to_string(&commands).unwrap();
+        assert!(asks.lines().filter(|line| line.starts_with(asked)).count() >= 2, "{algorithm}: {asks}");
+    }
 }
 
 /// It has neither MLSD nor MFMT.

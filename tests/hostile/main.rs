@@ -4,7 +4,7 @@
 //! Where each hostility is tried: `h` here through whole runs, `p` on the provider alone, in the test of that provider
 //! (`tests/s3/hostile.rs`, `lost.rs`, `parts.rs`; `tests/sftp/odd.rs`, `interrupted.rs`; `tests/ftp/lies.rs`;
 //! `tests/webdav/hostile.rs`, which has HTTP as well; of local disks `tests/provider/faults.rs`, `tests/crash/faults.rs`),
-//! `c` in the contract that every place passes (`tests/provider/contract.rs`), `u` beside the code; `-` cannot be there.
+//! `c` in the contract that every place passes (`tests/provider/contract`), `u` beside the code; `-` cannot be there.
 //!
 //! | hostility | S3 | SFTP | FTP | WebDAV | HTTP | local |
 //! |---|---|---|---|---|---|---|
@@ -30,7 +30,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-#[path = "../provider/contract.rs"]
+#[path = "../provider/contract/mod.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]
 mod contract;
 #[path = "../lib/files.rs"]

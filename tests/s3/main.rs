@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-#[path = "../provider/contract.rs"]
+#[path = "../provider/contract/mod.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod contract;
 mod copies;

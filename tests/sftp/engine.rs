@@ -5,7 +5,8 @@ use std::sync::Arc;
 use portbook::conduit::{ApplyOptions, Conduit, ConduitOptions, Place, PreviewOptions};
 use portbook::model::SyncMode;
 use portbook::operation::RunReport;
-use portbook::provider::sftp::Sftp;
+use portbook::provider::Provider as _;
+use portbook::provider::sftp::{HostKey, Sftp};
 use portbook::{Book, BookOptions, wait};
 
 use crate::files::{tree, write};
@@ -67,5 +68,35 @@ fn two_folders_are_kept_in_step_both_ways() {
     assert_eq!(tree(&there), tree(&back));
     let (a, b) = (std::fs::metadata(there.join("large")).unwrap(), std::fs::metadata(back.join("large")).unwrap());
     assert_eq!((a.mode(), a.mtime()), (b.mode(), b.mtime()));
+    wait(book.shutdown());
+}
+
+/// What lies there is the same place, whichever key the user believes the server by.
+#[test]
+fn another_key_of_the_host_is_no_other_place() {
+    let Some(server) = OpenSsh::start() else { return };
+    let there = server.make_root("there");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let book = wait(Book::open(BookOptions::sqlite(dir.path().join("book.db")))).unwrap();
+    let session = wait(book.default_session()).unwrap();
+    let here = dir.path().join("here");
+    write(&here.join("f"), b"content", 3600);
+    let mut identities = Vec::new();
+    for (kind, new) in [("ed25519", 1), ("rsa", 0), ("ecdsa", 0)] {
+        let key = std::fs::read_to_string(server.file(&format!("host_{kind}.pub"))).unwrap();
+        let hosts = server.file(&format!("known_{kind}"));
+        std::fs::write(&hosts, format!("[127.0.0.1]:{} {key}", server.port)).unwrap();
+        let options = server.options(&there).host_key(HostKey::KnownHosts(Some(hosts)));
+        let sftp = Arc::new(runtime.block_on(Sftp::connect(options)).unwrap());
+        identities.push(runtime.block_on(sftp.root()).unwrap().ident);
+        let place = Place::Provider { key: "sftp there".into(), provider: sftp };
+        let conduit = wait(session.connect(Place::Local(here.clone()), place, ConduitOptions::default())).unwrap();
+        assert_eq!(sync(&conduit).counts.new, new, "{kind}");
+    }
+    assert!(identities.windows(2).all(|two| two[0] == two[1]), "{identities:?}");
+    // Another directory is another place.
+    let other = runtime.block_on(Sftp::connect(server.options(&server.make_root("other")))).unwrap();
+    assert_ne!(runtime.block_on(other.root()).unwrap().ident, identities[0]);
     wait(book.shutdown());
 }

@@ -90,6 +90,7 @@ on_the_server! {
     months::strays_move_to_their_month_when_it_is_made;
     months::months_that_are_over_are_detached_or_dropped_by_their_owner;
     months::the_functions_of_the_specification_are_there;
+    upgrade::links_of_an_older_book_on_a_server_stay_as_they_are;
     outage::a_write_happens_once_wherever_its_connection_is_cut;
     outage::what_cannot_be_learned_is_said_and_is_whole;
     outage::writers_that_lock_each_other_out_all_come_through;

@@ -1,22 +1,31 @@
 //! Books of earlier versions: brought forward with everything that is in them.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use portbook::model::CloudSharedLink;
+use portbook::model::{CloudSharedLink, Id};
 use portbook::table::Filter;
 use portbook::{Book, BookOptions};
 use rusqlite::{Connection, params};
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+
+use crate::fixture::{self, At};
+use crate::server::on;
 
 /// The schema before links to files of volumes.
-const SEVEN: [(&str, &str); 7] = [
-    ("tenancy", include_str!("../../migrations/sqlite/0001_tenancy.sql")),
-    ("storage_volumes", include_str!("../../migrations/sqlite/0002_storage_volumes.sql")),
-    ("cloud_connections", include_str!("../../migrations/sqlite/0003_cloud_connections.sql")),
-    ("conduits", include_str!("../../migrations/sqlite/0004_conduits.sql")),
-    ("operations", include_str!("../../migrations/sqlite/0005_operations.sql")),
-    ("ledger", include_str!("../../migrations/sqlite/0006_ledger.sql")),
-    ("record_bridge", include_str!("../../migrations/sqlite/0007_record_bridge.sql")),
-];
+macro_rules! seven {
+    ($engine:literal) => {
+        seven!($engine; "tenancy" "0001_tenancy", "storage_volumes" "0002_storage_volumes",
+            "cloud_connections" "0003_cloud_connections", "conduits" "0004_conduits", "operations" "0005_operations",
+            "ledger" "0006_ledger", "record_bridge" "0007_record_bridge")
+    };
+    ($engine:literal; $($name:literal $file:literal),*) => {
+        [$(($name, include_str!(concat!("../../migrations/", $engine, "/", $file, ".sql")))),*]
+    };
+}
+const SEVEN: [(&str, &str); 7] = seven!("sqlite");
+const SEVEN_ON_A_SERVER: [(&str, &str); 7] = seven!("postgres");
 
 /// A book of that schema.
 fn older(path: &Path) -> Connection {
@@ -66,7 +75,7 @@ async fn links_of_an_older_book_stay_as_they_are() {
     drop(before);
     let book = Book::open(BookOptions::sqlite(&path)).await.unwrap();
     let tenant = book.tenants(None, 1).await.unwrap().remove(0);
-    let user = portbook::model::Id::new(uuid::Uuid::from_u128(2));
+    let user = Id::new(Uuid::from_u128(2));
     let session = book.session(tenant.id, user).await.unwrap();
     let links = session.rows::<CloudSharedLink>().list(Filter::all(), None, 10).await.unwrap().rows;
     let [link] = &links[..] else { panic!("{links:?}") };
@@ -98,4 +107,90 @@ async fn links_of_an_older_book_stay_as_they_are() {
         )
         .unwrap();
     assert_eq!(count("SELECT count(*) FROM cloud_shared_links"), 0);
+}
+
+/// As [`LINKS`], for the other engine.
+const LINKS_ON_A_SERVER: &str = "
+    INSERT INTO tenants (id, name) VALUES (@1, 'default');
+    INSERT INTO users (id, tenant_id, display_name) VALUES (@2, @1, 'local');
+    INSERT INTO cloud_connections (id, tenant_id, user_id, provider_type, provider_user_id, encrypted_access_token,
+        token_expiry, scope)
+        VALUES (@3, @1, @2, 'box', 'me', '\\x00', to_timestamp(0), '');
+    INSERT INTO cloud_folders (id, tenant_id, connection_id, folder_name, provider_folder_id, folder_type)
+        VALUES (@4, @1, @3, 'f', 'f', 'export');
+    INSERT INTO cloud_shared_links (id, tenant_id, created_by_user_id, resource_type, folder_id, share_url, share_type,
+        access_count, is_deleted)
+        VALUES (@5, @1, @2, 'folder', @4, '\\xAB', 'view', 3, false), (@6, @1, @2, 'folder', @4, '\\xCD', 'edit', 0, true);
+    DELETE FROM cloud_shared_links WHERE index_id = 2;";
+
+fn with_uuids(sql: &str) -> String {
+    (1..=6).fold(sql.to_owned(), |sql, n| sql.replace(&format!("@{n}"), &format!("'{}'::uuid", Uuid::from_u128(n))))
+}
+
+/// A connection of the owner that acts as the tenant of the links: policies bind the owner, too.
+async fn owner(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let acts = format!("SET search_path = portbook; SET portbook.tenant = '{}'", Uuid::from_u128(1));
+    client.batch_execute(&acts).await.unwrap();
+    client
+}
+
+pub(crate) async fn links_of_an_older_book_on_a_server_stay_as_they_are(book: Arc<fixture::Book>) {
+    let At::Server(database) = &book.at else { panic!("the server's alone") };
+    on(&database.owner, "DROP SCHEMA portbook CASCADE; CREATE SCHEMA portbook").await;
+    let before = owner(&database.owner).await;
+    before
+        .batch_execute(
+            "CREATE TABLE schema_migration (number bigint PRIMARY KEY, name text NOT NULL, checksum bytea NOT NULL, \
+             applied_at timestamptz NOT NULL DEFAULT now())",
+        )
+        .await
+        .unwrap();
+    for (number, (name, text)) in (1_i64..).zip(SEVEN_ON_A_SERVER) {
+        before.batch_execute(text).await.unwrap();
+        let checksum = blake3::hash(text.as_bytes());
+        let row = "INSERT INTO schema_migration (number, name, checksum) VALUES ($1, $2, $3)";
+        before.execute(row, &[&number, &name, &&checksum.as_bytes()[..]]).await.unwrap();
+    }
+    before.batch_execute(&with_uuids(LINKS_ON_A_SERVER)).await.unwrap();
+    drop(before);
+    // The owner brings it forward; the application finds what was there.
+    book.at.open_as_owner().await.unwrap().shutdown().await;
+    let after = Book::open(BookOptions::postgres(&database.application)).await.unwrap();
+    let tenant = after.tenants(None, 1).await.unwrap().remove(0);
+    let session = after.session(tenant.id, Id::new(Uuid::from_u128(2))).await.unwrap();
+    let links = session.rows::<CloudSharedLink>().list(Filter::all(), None, 10).await.unwrap().rows;
+    let [link] = &links[..] else { panic!("{links:?}") };
+    assert_eq!((link.index_id, link.row.access_count, link.row.volume_file_id), (Some(1), 3, None));
+    after.shutdown().await;
+    let client = owner(&database.owner).await;
+    let insert = |kind: &str, folder: &str, file: &str| {
+        let sql = "INSERT INTO cloud_shared_links (id, tenant_id, created_by_user_id, resource_type, folder_id, \
+             volume_file_id, share_url, share_type) VALUES (gen_random_uuid(), @1, @2, 'KIND', FOLDER, FILE, '\\xAB', 'view') \
+             RETURNING index_id";
+        with_uuids(&sql.replace("KIND", kind).replace("FOLDER", folder).replace("FILE", file))
+    };
+    // What a link opens is one thing, and it is there.
+    for (kind, folder, file, constraint) in [
+        ("file", "NULL", "NULL", "ck_cloud_shared_links_resource"),
+        ("folder", "@4", "@5", "ck_cloud_shared_links_resource"),
+        ("folder", "NULL", "@5", "ck_cloud_shared_links_resource"),
+        ("file", "NULL", "@5", "fk_cloud_shared_links_volume_file"),
+    ] {
+        let error = client.query_one(&insert(kind, folder, file), &[]).await.unwrap_err();
+        assert_eq!(error.as_db_error().and_then(|e| e.constraint()), Some(constraint), "{error:?}");
+    }
+    let number: i64 = client.query_one(&insert("folder", "@4", "NULL"), &[]).await.unwrap().get(0);
+    assert!(number > 2, "no number is given again: {number}");
+    // A user takes deleted links along.
+    client
+        .batch_execute(
+            "UPDATE cloud_shared_links SET is_deleted = true; UPDATE cloud_connections SET is_deleted = true; \
+             DELETE FROM users",
+        )
+        .await
+        .unwrap();
+    let left: i64 = client.query_one("SELECT count(*) FROM cloud_shared_links", &[]).await.unwrap().get(0);
+    assert_eq!(left, 0);
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod chunks;
-#[path = "../provider/contract.rs"]
+#[path = "../provider/contract/mod.rs"]
 mod contract;
 mod dav;
 #[path = "../lib/files.rs"]
@@ -16,6 +16,7 @@ mod http;
 mod in_process;
 mod locks;
 mod mock;
+#[path = "../lib/nextcloud.rs"]
 mod nextcloud;
 #[path = "../s3/proxy.rs"]
 #[allow(dead_code, reason = "each test takes what it needs")]

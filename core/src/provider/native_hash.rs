@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use crate::error::Result;
 use crate::identity::ContentHash;
@@ -19,6 +19,8 @@ pub enum NativeHash {
     Sha1([u8; 20]),
     /// FIPS 180-4.
     Sha256([u8; 32]),
+    /// FIPS 180-4. FTP servers.
+    Sha512([u8; 64]),
 }
 
 impl NativeHash {
@@ -29,6 +31,7 @@ impl NativeHash {
             "MD5" => bytes(digits).map(Self::Md5),
             "SHA1" => bytes(digits).map(Self::Sha1),
             "SHA256" => bytes(digits).map(Self::Sha256),
+            "SHA512" => bytes(digits).map(Self::Sha512),
             _ => None,
         }
     }
@@ -71,6 +74,7 @@ pub(crate) enum Hashing {
     Md5(Md5),
     Sha1(Sha1),
     Sha256(Sha256),
+    Sha512(Sha512),
 }
 
 impl Hashing {
@@ -81,6 +85,7 @@ impl Hashing {
             "MD5" => Some(Self::Md5(Md5::new())),
             "SHA1" => Some(Self::Sha1(Sha1::new())),
             "SHA256" => Some(Self::Sha256(Sha256::new())),
+            "SHA512" => Some(Self::Sha512(Sha512::new())),
             _ => None,
         }
     }
@@ -90,6 +95,7 @@ impl Hashing {
             NativeHash::Md5(_) => Self::Md5(Md5::new()),
             NativeHash::Sha1(_) => Self::Sha1(Sha1::new()),
             NativeHash::Sha256(_) => Self::Sha256(Sha256::new()),
+            NativeHash::Sha512(_) => Self::Sha512(Sha512::new()),
         }
     }
 
@@ -98,6 +104,7 @@ impl Hashing {
             Self::Md5(hasher) => hasher.update(piece),
             Self::Sha1(hasher) => hasher.update(piece),
             Self::Sha256(hasher) => hasher.update(piece),
+            Self::Sha512(hasher) => hasher.update(piece),
         }
     }
 
@@ -106,6 +113,7 @@ impl Hashing {
             Self::Md5(hasher) => NativeHash::Md5(hasher.finalize().into()),
             Self::Sha1(hasher) => NativeHash::Sha1(hasher.finalize().into()),
             Self::Sha256(hasher) => NativeHash::Sha256(hasher.finalize().into()),
+            Self::Sha512(hasher) => NativeHash::Sha512(hasher.finalize().into()),
         }
     }
 }
@@ -134,10 +142,15 @@ mod tests {
 
     use super::*;
 
-    const CASES: [(&str, &str); 3] = [
+    const CASES: [(&str, &str); 4] = [
         ("MD5", "900150983cd24fb0d6963f7d28e17f72"),
         ("sha-1", "A9993E364706816ABA3E25717850C26C9CD0D89D"),
         ("SHA256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (
+            "SHA-512",
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+             2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+        ),
     ];
 
     /// The test vectors of RFC 1321 and FIPS 180-4.

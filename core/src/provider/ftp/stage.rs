@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use super::Place;
 use super::facts;
 use super::look::{Look, Truth};
+use super::native::{Hashing, Sum, Summing};
 use super::reply::Reply;
 use super::resume::{self, Begun as Start, PART};
 use super::root::{not_reserved, split, stale, temp_path};
@@ -24,9 +25,8 @@ use super::wire::{SILENCE, Wire};
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
 use crate::model::{Kind, RelPath};
-use crate::provider::native_hash::Hashing;
 use crate::provider::traffic::{Refusal, Repeat};
-use crate::provider::{Checkpoint, Feed, NativeHash, Opened, Source, Stage, Staged, is_interruption};
+use crate::provider::{Checkpoint, Feed, Opened, Source, Stage, Staged, is_interruption};
 
 const STAGE: &str = "write";
 /// How often a file is sent whose connection broke.
@@ -137,7 +137,7 @@ fn hash_of(hasher: &blake3::Hasher) -> ContentHash {
 }
 
 /// The hash of what was sent, and the same by the algorithm of the server, where it says hashes.
-type Sent = (ContentHash, Option<NativeHash>);
+type Sent = (ContentHash, Option<Sum>);
 
 /// Sends the bytes and waits until the server confirms them.
 async fn send(
@@ -150,7 +150,7 @@ async fn send(
     let target = &staging.item.target;
     // Of what an earlier attempt has sent the bytes do not pass any more.
     let is_whole = start.offset == 0 && staging.feed.size() <= HASHED;
-    let mut own = place.server.features().hashing.filter(|_| is_whole).and_then(|asked| Hashing::by(asked.algorithm()));
+    let mut own = place.server.features().hashing.filter(|_| is_whole).and_then(Hashing::summing);
     let mut wire = match lease.begin(STAGE, "STOR", Some(&place.base.of(&staging.temp)), start.offset).await? {
         Begun::Open(wire) => wire,
         Begun::Refused(reply) if start.offset > 0 && !reply.is_done() && reply.code / 100 != 4 => {
@@ -175,7 +175,7 @@ async fn send(
         Ok(Ok(())) => lease.finish(STAGE).await?,
         Ok(Err(_)) | Err(_) => broken(lease, target, "the connection broke").await?,
     };
-    if reply.is_done() { Ok((content, own.map(Hashing::finish))) } else { Err(reply.error(STAGE, target).into()) }
+    if reply.is_done() { Ok((content, own.map(Summing::finish))) } else { Err(reply.error(STAGE, target).into()) }
 }
 
 /// Why the server broke a transfer off.
@@ -192,7 +192,7 @@ async fn pump(
     staging: &Staging,
     mut opened: Opened,
     start: Start,
-    mut own: Option<&mut Hashing>,
+    mut own: Option<&mut Summing>,
 ) -> std::result::Result<ContentHash, Broke> {
     let target = &staging.item.target;
     let wrong_size = || Broke::Ended(stale(STAGE, target, "its source gave fewer or more bytes than it declared"));
@@ -246,7 +246,7 @@ async fn refusal(place: &Place, lease: &mut Lease, target: &RelPath, reply: &Rep
 }
 
 /// Looks whether all bytes are there, and sets the modified time.
-async fn settle(place: &Place, lease: &mut Lease, staging: &Staging, own: Option<NativeHash>) -> Result<()> {
+async fn settle(place: &Place, lease: &mut Lease, staging: &Staging, own: Option<Sum>) -> Result<()> {
     let (target, size) = (&staging.item.target, staging.feed.size());
     let mut look = 1;
     loop {

@@ -17,7 +17,7 @@ pub(super) fn list<D: Disk>(root: &Root<D>, path: &RelPath) -> Listing {
     let dir = match retry(|| disk.open_dir(&root.dir, name)) {
         Ok(dir) => dir,
         Err(e) if e.kind() == ErrorKind::NotFound && !path.is_root() => return Listing::Absent,
-        Err(e) if e.kind() == ErrorKind::NotADirectory && is_no_directory(root, path) => return Listing::Absent,
+        Err(e) if e.kind() == ErrorKind::NotADirectory && is_nowhere(root, path) => return Listing::Absent,
         Err(e) => return Listing::Unknown(Error::io(action, path, e)),
     };
     let (entries, failed, read) = loop {
@@ -91,17 +91,29 @@ pub(super) fn find_hidden<D: Disk>(root: &Root<D>, names: &[Name]) -> Result<Vec
     Ok(found)
 }
 
-/// Whether every component but the last is a directory, and the last is something else.
-fn is_no_directory<D: Disk>(root: &Root<D>, path: &RelPath) -> bool {
-    let (parent, name) = split(path);
-    let mut cursor = Cursor::new(root);
-    let Ok(dir) = cursor.dir(parent) else { return false };
-    matches!(root.look(dir, name), Ok(Some(stat)) if stat.kind != Kind::Dir)
+/// Whether something else is where the directory should be, or a file above it. What lies beyond a link is somebody else's:
+/// it is not said to be absent.
+fn is_nowhere<D: Disk>(root: &Root<D>, path: &RelPath) -> bool {
+    kind_of(root, path).is_some_and(|kind| kind != Kind::Dir)
+        || above(path).any(|dir| kind_of(root, &dir) == Some(Kind::File))
 }
 
 /// Whether what should be a directory above it is something else.
 fn lies_in_no_directory<D: Disk>(root: &Root<D>, path: &RelPath) -> bool {
-    std::iter::successors(path.parent(), RelPath::parent).any(|dir| !dir.is_root() && is_no_directory(root, &dir))
+    above(path).any(|dir| kind_of(root, &dir).is_some_and(|kind| kind != Kind::Dir))
+}
+
+/// The directories above it but the root.
+fn above(path: &RelPath) -> impl Iterator<Item = RelPath> {
+    std::iter::successors(path.parent(), RelPath::parent).take_while(|dir| !dir.is_root())
+}
+
+/// What is there, where every component but the last is a directory.
+fn kind_of<D: Disk>(root: &Root<D>, path: &RelPath) -> Option<Kind> {
+    let (parent, name) = split(path);
+    let mut cursor = Cursor::new(root);
+    let dir = cursor.dir(parent).ok()?;
+    root.look(dir, name).ok()?.map(|stat| stat.kind)
 }
 
 pub(super) fn stat<D: Disk>(root: &Root<D>, cursor: &mut Cursor<'_, D>, path: &RelPath) -> Result<Option<Node>> {

@@ -1,6 +1,6 @@
 //! From a name to an SFTP channel: TCP, SSH, the host's key, the login.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::{self, AuthResult, KeyboardInteractiveAuthResponse, Msg};
@@ -35,14 +35,11 @@ pub(super) struct Connection {
     pub(super) channel: Channel<Msg>,
     /// Ends the connection when it is dropped.
     pub(super) handle: client::Handle<Guard>,
-    /// The fingerprint of the host's key.
-    pub(super) fingerprint: String,
 }
 
 /// Looks at the host's key.
 pub(super) struct Guard {
     expected: Expected,
-    fingerprint: Arc<Mutex<String>>,
 }
 
 /// Why a connection was not made.
@@ -73,8 +70,6 @@ impl client::Handler for Guard {
             }
         };
         self.expected.check(&key).map_err(Refused::Key)?;
-        let mut fingerprint = self.fingerprint.lock().unwrap_or_else(PoisonError::into_inner);
-        *fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         Ok(true)
     }
 }
@@ -88,15 +83,13 @@ pub(super) async fn connect(options: &SftpOptions) -> Result<Connection> {
     let tcp = tcp.map_err(|e| Error::new(Code::Offline, CONNECT, &server).because(e))?;
     // Small requests must not wait for the answer to those before them (RFC 896).
     tcp.set_nodelay(true).map_err(|e| Error::io(CONNECT, &server, e))?;
-    let fingerprint = Arc::new(Mutex::new(String::new()));
     let config = Arc::new(config(&expected));
-    let guard = Guard { expected, fingerprint: Arc::clone(&fingerprint) };
+    let guard = Guard { expected };
     let made = timeout(PATIENCE, client::connect_stream(config, tcp, guard)).await.map_err(late)?;
     let mut handle = made.map_err(|e| refused(&e, CONNECT, &server))?;
     timeout(PATIENCE, log_in(&mut handle, options, &server)).await.map_err(late)??;
     let channel = timeout(PATIENCE, open_channel(&handle, &server)).await.map_err(late)??;
-    let fingerprint = fingerprint.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(Connection { channel, handle, fingerprint })
+    Ok(Connection { channel, handle })
 }
 
 fn config(expected: &Expected) -> client::Config {

@@ -151,10 +151,8 @@ pub(super) async fn stat(root: &Root, session: &Session, batch: &Batch, path: &R
     let at = |fault: Fault| fault.at(action, path);
     match batch.way(root, session, &path.parent().unwrap_or_default()).await.map_err(at)? {
         Way::Open => {}
-        Way::Missing => return Ok(None),
-        Way::Blocked => {
-            return Err(Error::new(Code::Storage, action, path).because("what should hold it is no directory"));
-        }
+        // Nothing lies beneath a file, or beyond a link.
+        Way::Missing | Way::Blocked => return Ok(None),
     }
     let seen = session.look(&root.full(path)).await.map_err(at)?;
     Ok(seen.map(|a| root.node(&a)))

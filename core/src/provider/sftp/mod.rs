@@ -75,7 +75,8 @@ impl Sftp {
     /// server or no way to it. `not_found`: there is no such directory. `invalid`, `unsupported`.
     pub async fn connect(options: SftpOptions) -> Result<Self> {
         options.check()?;
-        let traffic = Traffic::to(&options.server(), LANES);
+        let server = options.server();
+        let traffic = Traffic::to(&server, LANES);
         let (capabilities, wanted) = (capabilities(&options), options.root.clone());
         let display = shown(&options);
         let pool = Pool::new(options)?;
@@ -99,8 +100,9 @@ impl Sftp {
             )
             .await?
         };
+        // The host's key is no part of it: who may be believed is the user's to say, and keys are exchanged.
+        root.ident = format!("{server} {}", escaped(&found.path));
         root.path = found.path;
-        root.ident = found.ident;
         root.features = found.features;
         root.links = found.links;
         root.piece = found.piece;
@@ -114,7 +116,6 @@ impl Sftp {
 /// What the server says of itself and the root.
 struct Found {
     path: Vec<u8>,
-    ident: String,
     features: session::Features,
     links: bool,
     piece: usize,
@@ -139,8 +140,7 @@ async fn find(lease: &Lease, wanted: &[u8]) -> std::result::Result<Found, Fault>
         }
     }
     let links = publish::probe_links(lease, &path).await;
-    let ident = format!("{} {}", lease.fingerprint, escaped(&path));
-    Ok(Found { path, ident, features: lease.features.clone(), links, piece })
+    Ok(Found { path, features: lease.features.clone(), links, piece })
 }
 
 fn shown(options: &SftpOptions) -> String {

@@ -70,8 +70,6 @@ pub(super) struct Session {
     shared: Arc<Shared>,
     next: AtomicU32,
     pub(super) features: Features,
-    /// The fingerprint of the host's key.
-    pub(super) fingerprint: String,
     _connection: russh::client::Handle<Guard>,
 }
 
@@ -107,7 +105,7 @@ impl Session {
     pub(super) async fn begin(connection: Connection, server: &str) -> Result<Self> {
         let action = "speak SFTP with";
         let at = |why: &str| Error::new(Code::Offline, action, server).because(why);
-        let Connection { channel, handle, fingerprint } = connection;
+        let Connection { channel, handle } = connection;
         let (mut reader, writer) = channel.split();
         writer.data_bytes(packet::init()).await.map_err(|e| at(&e.to_string()))?;
         let mut buffer = BytesMut::new();
@@ -127,7 +125,7 @@ impl Session {
         let writing = tokio::spawn(write_all(writer, requests));
         tokio::spawn(read_all(reader, buffer, Arc::clone(&shared), outgoing.downgrade(), writing.abort_handle()));
         let features = Features::of(&extensions);
-        Ok(Self { outgoing, shared, next: AtomicU32::new(1), features, fingerprint, _connection: handle })
+        Ok(Self { outgoing, shared, next: AtomicU32::new(1), features, _connection: handle })
     }
 
     /// Whether it can be asked nothing any more.

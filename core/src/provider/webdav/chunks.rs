@@ -264,6 +264,7 @@ pub(super) fn checksum_header(headers: &mut HeaderMap, hash: &NativeHash) {
         NativeHash::Md5(bytes) => ("MD5", bytes),
         NativeHash::Sha1(bytes) => ("SHA1", bytes),
         NativeHash::Sha256(bytes) => ("SHA256", bytes),
+        NativeHash::Sha512(bytes) => ("SHA512", bytes),
     };
     let digits: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
     headers.insert("oc-checksum", header(&format!("{name}:{digits}")));

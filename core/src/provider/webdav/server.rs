@@ -223,6 +223,27 @@ impl Server {
     }
 
     async fn ask_for(&self, asked: &'static str, path: &RelPath, is_dir: bool, depth: u8) -> Result<Option<Found>> {
+        match self.ask_once(asked, path, is_dir, depth).await {
+            Err(e) if is_refusal(&e) && self.lies_in_a_file(path).await => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// Whether a file is in the way, in which nothing can be. Servers refuse to look there instead of saying that nothing is:
+    /// Apache by 400, dav-server by 403 (observed).
+    async fn lies_in_a_file(&self, path: &RelPath) -> bool {
+        let mut above = path.parent();
+        while let Some(dir) = above.filter(|dir| !dir.is_root()) {
+            match self.ask_once(ASKED, &dir, false, 0).await {
+                Ok(Some(found)) => return found.itself.is_some_and(|props| !props.is_collection),
+                Ok(None) => return false,
+                Err(_) => above = dir.parent(),
+            }
+        }
+        false
+    }
+
+    async fn ask_once(&self, asked: &'static str, path: &RelPath, is_dir: bool, depth: u8) -> Result<Option<Found>> {
         let ask = &self.asking("look at", path, is_dir, depth);
         let once = || async move {
             let response = self.send(ask, asked).await?;
@@ -422,4 +443,9 @@ async fn not_dav(ask: &Ask, response: Response) -> Refusal {
     let error = ask.error(Code::Unsupported);
     let why = format!("the server answers {status} where a WebDAV server lists");
     error.because(why).advise("check the address; a server that only serves files is a place of kind http").into()
+}
+
+/// Whether the server does not want to look there, rather than cannot just now.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.code(), Code::Invalid | Code::Permission | Code::Conflict)
 }
