@@ -13,6 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{Stored, Tenant, TenantId, User, UserId};
 use crate::operation::clock::micros;
 use crate::operation::scheduler::{self, Scheduler};
+use crate::operation::under_way::UnderWay;
 use crate::operation::{Clock, SystemClock};
 use crate::provider::{Bandwidth, Limit};
 use crate::rows::Rows;
@@ -158,6 +159,8 @@ pub(crate) struct BookInner {
     pub(crate) scheduler: Arc<Scheduler>,
     /// Told when a run of this process has written its progress.
     pub(crate) progress_written: Arc<Notify>,
+    /// The runs of this process.
+    pub(crate) under_way: Arc<UnderWay>,
     threads: Threads,
 }
 
@@ -207,6 +210,7 @@ impl Book {
             volume_limits: crate::volume::Limits::default(),
             scheduler,
             progress_written,
+            under_way: Arc::default(),
             threads,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -415,6 +419,32 @@ impl Book {
     pub async fn copy_into(&self, other: &Book, copying: &Copying) -> Result<CopyReport> {
         let (from, to, copying) = (self.inner.store.clone(), other.inner.store.clone(), copying.clone());
         self.inner.run(async move { upkeep::copy::copy(&*from, &*to, &copying).await }).await
+    }
+
+    /// Cancels every run of this process that is under way in the book, and waits until each has written its end. For a host
+    /// that ends: the next runs go on from there. A paused run ends, too.
+    ///
+    /// ```
+    /// # use portbook::conduit::{ApplyOptions, ConduitOptions, Place, PreviewOptions};
+    /// # use portbook::{Book, BookOptions};
+    /// # fn main() -> portbook::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # std::fs::create_dir(dir.path().join("a")).unwrap();
+    /// # let (source, target) = (Place::Local(dir.path().join("a")), Place::Local(dir.path().join("b")));
+    /// let book = portbook::wait(Book::open(BookOptions::sqlite(dir.path().join("book.db"))))?;
+    /// # let session = portbook::wait(book.default_session())?;
+    /// # let conduit = portbook::wait(session.connect(source, target, ConduitOptions::default()))?;
+    /// let run = conduit.sync(PreviewOptions::default(), ApplyOptions::default());
+    /// portbook::wait(book.end_runs());
+    /// let report = portbook::wait(run.finish())?;
+    /// # drop(report);
+    /// portbook::wait(book.shutdown());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn end_runs(&self) {
+        let under_way = self.inner.under_way.clone();
+        under_way.end().await;
     }
 
     /// Ends the book: what is under way in it is waited for, later calls fail. A SQLite book is one file afterwards; one

@@ -8,8 +8,50 @@ use std::fmt;
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// What a [`Code`] asks of whoever sees it. Stable like the codes: a code never changes its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The call or the configuration has to be another one.
+    Usage,
+    /// Something stands otherwise than the call takes it to: look again, decide, or wait.
+    State,
+    /// Somebody is not let in.
+    Access,
+    /// There is no more room.
+    Room,
+    /// The line or the other side's pace: the same call may succeed later.
+    Line,
+    /// What is stored cannot be read or written.
+    Storage,
+    /// The host's own code failed.
+    Host,
+    /// Somebody wanted it so.
+    Cancelled,
+    /// A defect of this library.
+    Defect,
+}
+
+impl Class {
+    /// The stable text.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::State => "state",
+            Self::Access => "access",
+            Self::Room => "room",
+            Self::Line => "line",
+            Self::Storage => "storage",
+            Self::Host => "host",
+            Self::Cancelled => "cancelled",
+            Self::Defect => "defect",
+        }
+    }
+}
+
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $number:literal, $text:literal, $retryable:literal, $exit:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $number:literal, $text:literal, $class:ident, $retryable:literal,
+        $exit:literal;)*) => {
         /// What kind of failure an [`Error`] is. Append-only: a code keeps its number and its text for ever.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
@@ -24,6 +66,10 @@ macro_rules! codes {
             #[must_use]
             pub fn as_str(self) -> &'static str { match self { $(Code::$variant => $text,)* } }
 
+            /// What it asks of whoever sees it.
+            #[must_use]
+            pub fn class(self) -> Class { match self { $(Code::$variant => Class::$class,)* } }
+
             /// Whether the same call may succeed later without anything being changed by a person.
             #[must_use]
             pub fn is_retryable(self) -> bool { match self { $(Code::$variant => $retryable,)* } }
@@ -37,45 +83,45 @@ macro_rules! codes {
 
 codes! {
     /// An argument or a configuration cannot be used as it stands.
-    Invalid = 1, "invalid", false, 2;
+    Invalid = 1, "invalid", Usage, false, 2;
     /// What was named does not exist, or not for this tenant.
-    NotFound = 2, "not_found", false, 1;
+    NotFound = 2, "not_found", State, false, 1;
     /// Both sides changed and no policy decides, or a row was changed by someone else meanwhile.
-    Conflict = 3, "conflict", false, 1;
+    Conflict = 3, "conflict", State, false, 1;
     /// The state that was previewed has moved on.
-    Stale = 4, "stale", false, 1;
+    Stale = 4, "stale", State, false, 1;
     /// A guard stopped the run before it did anything.
-    Guard = 5, "guard", false, 3;
+    Guard = 5, "guard", State, false, 3;
     /// The other side does not accept the credentials.
-    Auth = 6, "auth", false, 1;
+    Auth = 6, "auth", Access, false, 1;
     /// The credentials are good and do not allow this.
-    Permission = 7, "permission", false, 1;
+    Permission = 7, "permission", Access, false, 1;
     /// No space or no quota is left.
-    Quota = 8, "quota", false, 1;
+    Quota = 8, "quota", Room, false, 1;
     /// The other side asks for a slower pace.
-    Throttled = 9, "throttled", true, 1;
+    Throttled = 9, "throttled", Line, true, 1;
     /// The other side cannot be reached.
-    Offline = 10, "offline", true, 1;
+    Offline = 10, "offline", Line, true, 1;
     /// The other side did not answer in time; whether it acted is unknown.
-    Timeout = 11, "timeout", true, 1;
+    Timeout = 11, "timeout", Line, true, 1;
     /// The place cannot do what was asked.
-    Unsupported = 12, "unsupported", false, 1;
+    Unsupported = 12, "unsupported", Usage, false, 1;
     /// Another run holds what this one needs.
-    Busy = 13, "busy", true, 1;
+    Busy = 13, "busy", State, true, 1;
     /// The book was written by a newer version.
-    Newer = 14, "newer", false, 1;
+    Newer = 14, "newer", State, false, 1;
     /// The book or a file in it does not hold together.
-    Corrupt = 15, "corrupt", false, 1;
+    Corrupt = 15, "corrupt", Storage, false, 1;
     /// The key does not open what it should.
-    WrongKey = 16, "wrong_key", false, 1;
+    WrongKey = 16, "wrong_key", Access, false, 1;
     /// Reading or writing a place or the book failed.
-    Storage = 17, "storage", false, 1;
+    Storage = 17, "storage", Storage, false, 1;
     /// The host's own code failed.
-    Host = 18, "host", false, 1;
+    Host = 18, "host", Host, false, 1;
     /// The call was cancelled.
-    Cancelled = 19, "cancelled", false, 130;
+    Cancelled = 19, "cancelled", Cancelled, false, 130;
     /// A defect of this library.
-    Internal = 20, "internal", false, 1;
+    Internal = 20, "internal", Defect, false, 1;
 }
 
 /// A failure: a stable [`Code`], what was being done, to what, and what came back.

@@ -59,7 +59,7 @@ pub mod vault;
 pub mod volume;
 
 pub use book::{Book, BookOptions};
-pub use error::{Code, Error, Result};
+pub use error::{Class, Code, Error, Result};
 pub use rows::{JsonRows, Rows};
 pub use session::Session;
 pub use tls::Trust;

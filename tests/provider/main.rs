@@ -5,6 +5,7 @@
 mod contract;
 mod durability;
 mod faults;
+mod hosted;
 #[cfg(target_os = "linux")]
 mod measure;
 mod places;

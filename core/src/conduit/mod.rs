@@ -242,7 +242,9 @@ impl Conduit {
     fn start(&self, task: run::Task, options: ApplyOptions) -> Run {
         let (run, reporter, outcome) = Run::new();
         let inner = self.inner.clone();
+        let begun = self.inner.book.under_way.begin(run.control());
         self.inner.book.spawn(async move {
+            let _begun = begun;
             let result = run::run(inner, task, options, reporter).await;
             // Nobody may be waiting for the outcome any more; the book has it.
             let _ = outcome.send(result);

@@ -20,6 +20,13 @@ impl Name {
         (!bad).then(|| Self(bytes.into()))
     }
 
+    /// The name that is displayed like this; none when no name is. What is no control character and no backslash may
+    /// stand for itself.
+    #[must_use]
+    pub fn parse_shown(text: &str) -> Option<Self> {
+        Self::new(&read_back(text)?)
+    }
+
     /// The bytes as the file system holds them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -63,6 +70,22 @@ impl RelPath {
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let ok = bytes.is_empty() || bytes.split(|b| *b == b'/').all(|part| Name::new(part).is_some());
         ok.then(|| Self(bytes.to_vec()))
+    }
+
+    /// The path that is displayed like this, `.` and the empty text for the root; none when no path is.
+    ///
+    /// ```
+    /// use portbook::model::RelPath;
+    /// let path = RelPath::parse(b"a\xff/b").unwrap();
+    /// assert_eq!(path.to_string(), "a\\xff/b");
+    /// assert_eq!(RelPath::parse_shown("a\\xff/b"), Some(path));
+    /// ```
+    #[must_use]
+    pub fn parse_shown(text: &str) -> Option<Self> {
+        if text == "." {
+            return Some(Self::root());
+        }
+        Self::parse(&read_back(text)?)
     }
 
     /// The path of a child of this directory.
@@ -199,6 +222,33 @@ fn escape(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
+/// The inverse of [`escape`]; none for what it never writes.
+fn read_back(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        bytes.extend_from_slice(&rest.as_bytes()[..at]);
+        let escaped = &rest[at + 1..];
+        let (read, length) = match escaped.as_bytes().first()? {
+            b'\\' => (vec![b'\\'], 1),
+            b'n' => (vec![b'\n'], 1),
+            b'r' => (vec![b'\r'], 1),
+            b't' => (vec![b'\t'], 1),
+            b'x' => (vec![u8::from_str_radix(escaped.get(1..3)?, 16).ok()?], 3),
+            b'u' => {
+                let code = escaped.strip_prefix("u{")?.split_once('}')?.0;
+                let c = char::from_u32(u32::from_str_radix(code, 16).ok()?)?;
+                (c.to_string().into_bytes(), code.len() + 3)
+            }
+            _ => return None,
+        };
+        bytes.extend(read);
+        rest = &escaped[length..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +265,18 @@ mod tests {
         let path = RelPath::parse(b"a\xffb/\n\\").unwrap();
         assert_eq!(path.to_string(), "a\\xffb/\\n\\\\");
         assert_eq!(path.as_bytes(), b"a\xffb/\n\\");
+    }
+
+    #[test]
+    fn what_is_shown_is_read_back() {
+        for bytes in [&b"a\xffb/\n\\\r\t"[..], "\u{1b}\u{85}/x".as_bytes(), b"\\x41", b"\xc3", "日本/é".as_bytes()] {
+            let path = RelPath::parse(bytes).unwrap();
+            assert_eq!(RelPath::parse_shown(&path.to_string()), Some(path.clone()), "{path}");
+        }
+        for none in ["a\\", "\\q", "\\x4", "\\u{110000}", "\\u{4", "..", "a//b", "\\x00"] {
+            assert_eq!(RelPath::parse_shown(none), None, "{none}");
+        }
+        assert_eq!(RelPath::parse_shown("."), Some(RelPath::root()));
     }
 
     #[test]

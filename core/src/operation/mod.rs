@@ -10,6 +10,7 @@ pub(crate) mod progress;
 pub(crate) mod run;
 pub(crate) mod scheduler;
 pub(crate) mod shelf;
+pub(crate) mod under_way;
 pub(crate) mod watch;
 
 pub use clock::{Clock, SystemClock};

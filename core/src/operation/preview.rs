@@ -109,6 +109,26 @@ pub struct ChangeId {
     pub(crate) seq: i64,
 }
 
+/// Its text is for hosts to carry, not to read.
+impl std::fmt::Display for ChangeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.ord, self.seq)
+    }
+}
+
+impl std::str::FromStr for ChangeId {
+    type Err = Error;
+
+    /// # Errors
+    /// `invalid` when it is none.
+    fn from_str(text: &str) -> Result<Self> {
+        let read = |(ord, seq): (&str, &str)| Some(Self { ord: ord.parse().ok()?, seq: seq.parse().ok()? });
+        text.split_once('.').and_then(read).ok_or_else(|| {
+            Error::new(Code::Invalid, "find the change", text.escape_debug()).because("this names no change")
+        })
+    }
+}
+
 /// A change of a preview as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreviewChange {

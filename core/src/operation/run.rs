@@ -257,6 +257,10 @@ impl Run {
         (run, Reporter { control, events: sender, listening }, outcome)
     }
 
+    pub(crate) fn control(&self) -> Arc<Control> {
+        self.control.clone()
+    }
+
     /// The next event; `None` after the last. The first call makes the run wait for its facts to be read; take events
     /// until `None`, or call [`finish`](Self::finish), which drops what is unread.
     pub async fn next_event(&self) -> Option<RunEvent> {

@@ -20,6 +20,7 @@ mod access;
 mod address;
 mod bandwidth;
 pub mod ftp;
+pub mod hosted;
 pub mod http;
 mod kept;
 pub mod local;

@@ -1,0 +1,58 @@
+//! The border of Portbook: what Python, Node, Kotlin, Swift and C are made of.
+//!
+//! Records are flat and owned ([`records`]), handles are few ([`Book`], [`Session`], [`Conduit`], [`Preview`], [`Run`],
+//! [`Volume`] …), errors are one type with stable codes ([`PortbookError`]). Each operation exists once, as an async method
+//! that may be awaited on any executor; [`wait`] blocks for it. Nothing calls into a host: events, questions to a host's own
+//! files ([`HostStore`]) and to its key service ([`HostKeys`]) are pulled.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `c` | the C ABI (`include/portbook.h`) |
+//! | `python`, `node`, `uniffi` | the derive of that binding on every record |
+//! | `schema` | the JSON schema of every record |
+
+#[cfg(feature = "uniffi")]
+uniffi::setup_scaffolding!();
+
+mod book;
+#[cfg(feature = "c")]
+pub mod c;
+mod conduit;
+mod error;
+mod host;
+mod json;
+mod keys;
+mod life;
+mod preview;
+#[cfg(feature = "python")]
+mod python;
+mod question;
+pub mod records;
+mod rows;
+mod run;
+#[cfg(feature = "schema")]
+mod schema;
+mod session;
+mod volume;
+mod waiting;
+
+pub use book::{Book, BookCopy};
+pub use conduit::Conduit;
+pub use error::{CodeInfo, ErrorClass, PortbookError, Result, codes};
+pub use host::HostStore;
+pub use keys::HostKeys;
+pub use preview::Preview;
+pub use rows::tables;
+pub use run::{ProgressWatch, Run};
+#[cfg(feature = "schema")]
+pub use schema::schema;
+pub use session::Session;
+pub use volume::{FileReader, Volume};
+pub use waiting::{Waiting, wait};
+
+/// The version of the library, for people.
+#[must_use]
+#[cfg_attr(feature = "uniffi", uniffi::export)]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}

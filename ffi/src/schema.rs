@@ -1,0 +1,35 @@
+//! The JSON schema of every record: what the JSON of the C ABI is, for other generators.
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+use crate::records::*;
+use crate::{CodeInfo, ErrorClass};
+
+macro_rules! all {
+    ($generator:ident: $($name:ident)*) => { $($generator.subschema_for::<$name>();)* };
+}
+
+/// A document whose `$defs` are the records by their names.
+#[must_use]
+pub fn schema() -> Value {
+    let mut generator: SchemaGenerator = SchemaSettings::draft2020_12().into_generator();
+    all! { generator:
+        Access Activity ActivityFilter ActivityPage AgreedItem AppliedItem ApplyOptions Argon2Cost AutoPathStrategy BookOptions
+        Change ChangeAction ChangeFilter ChangeKind ChangePage Choice CodeInfo ColumnInfo ConduitOptions Conflict
+        ConflictPolicy CopyProgress CopyReport Counts Deletion Difference DifferenceKind Driver ErrorClass ErrorCode
+        ErrorFilter ErrorPage ExpiredActivity FileAt FileFilter FileLink FilePage Filters Finding GenerationSummary Guard
+        Holding HostAnswer HostEntry HostKind HostOptions HostRequest Inspection ItemFailure ItemKind KeyAction KeyOptions
+        KeyRequest ListInfo NameClash Namespace NewFile NewUser Pin Place PostgresOptions PreviewFilter PreviewOptions
+        PreviewPage PreviewState PreviewSummary ProgressFilter ProgressPage Resolution RowPage RunEvent RunPhase RunProgress
+        RunReport SavedVolume SeenItem SelectionRule SharedLink Side SkipCause StorageVolume StoredFile StoredPreview
+        StoredProgress SyncAction SyncEntityType SyncError SyncErrorType SyncMode SyncStatus SyncType TableInfo Tenant
+        TlsMode Trouble Upkeep Usage User ValueKind Verify VerifyOptions VerifyReport VersioningMode WaitReason
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Records of Portbook",
+        "$defs": generator.take_definitions(true),
+    })
+}
