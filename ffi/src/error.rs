@@ -225,4 +225,15 @@ mod tests {
         }
         assert_eq!(codes().len(), Code::ALL.len());
     }
+
+    #[test]
+    fn the_documented_table_is_that_of_the_codes() {
+        let readme = include_str!("../README.md");
+        for info in codes() {
+            let class = serde_json::to_value(info.class).unwrap();
+            let retryable = if info.is_retryable { "yes " } else { "" };
+            let row = format!("| `{}` | {} | {} | {retryable}| ", info.text, info.number, class.as_str().unwrap());
+            assert!(readme.contains(&row), "{row}");
+        }
+    }
 }

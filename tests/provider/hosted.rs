@@ -57,7 +57,7 @@ impl Memory {
 
 fn now() -> Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp { secs: now.as_secs() as i64, nanos: now.subsec_nanos() / 1000 * 1000 }
+    Timestamp { secs: now.as_secs() as i64, nanos: now.subsec_micros() * 1000 }
 }
 
 #[async_trait]
