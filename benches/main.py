@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import cases
+import languages
 import metastore
 import network
 import peers
@@ -22,7 +23,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")).resolve()
 RESULTS = REPOSITORY / "benches" / "RESULTS.md"
 RAW = REPOSITORY / "benches" / "results.json"
-CASES = {**cases.CASES, **metastore.CASES, **network.CASES}
+OWN = {**metastore.CASES, **languages.CASES}
+CASES = {**cases.CASES, **OWN, **network.CASES}
 
 
 def main() -> int:
@@ -31,9 +33,9 @@ def main() -> int:
     trees.empty(args.data)
     try:
         yard = Yard(args.data, REPOSITORY, args.size, TARGET / "peers", args.rounds)
-        only = args.only or [*cases.CASES, *metastore.CASES]
+        only = args.only or [*cases.CASES, *OWN]
         wanted = [name for name in CASES if any(fnmatchcase(name, pattern) for pattern in only)]
-        if any(name not in metastore.CASES for name in wanted):
+        if any(name not in OWN for name in wanted):
             yard.tools["portbook"] = peers.portbook(REPOSITORY)
             print(yard.tools["portbook"].version)
         machine = report.machine(args.data)
@@ -99,7 +101,7 @@ def arguments() -> argparse.Namespace:
         "PORTBOOK_BIN names another program than a release build of this tree.",
     )
     parser.add_argument("--size", choices=SCALES, default="full", help="small is a trial of a minute [full]")
-    shown = ", ".join([*cases.CASES, *metastore.CASES])
+    shown = ", ".join([*cases.CASES, *OWN])
     parser.add_argument("--only", action="append", type=known, metavar="CASE", help=f"one of {shown}, or of the network: "
                         "SERVICE-small|large-up|down|quiet-0ms|20ms with SERVICE one of "
                         f"{', '.join(network.SERVICES)}; or a pattern of several (sftp-*-20ms); may be repeated [all but those of the "

@@ -33,3 +33,39 @@ pub(crate) mod documents {
         Ok(Vec::<Value>::deserialize(from)?.iter().map(Value::to_string).collect())
     }
 }
+
+/// The word that a plain enumeration has in JSON.
+#[cfg(feature = "python")]
+pub(crate) fn word(of: &impl serde::Serialize) -> String {
+    match serde_json::to_value(of) {
+        Ok(serde_json::Value::String(word)) => word,
+        // Nothing else is asked.
+        other => format!("{other:?}"),
+    }
+}
+
+/// The names of the fields of a record, in their order.
+#[cfg(feature = "python")]
+pub(crate) fn fields(of: &impl serde::Serialize) -> Vec<String> {
+    struct Names;
+
+    impl<'d> serde::de::Visitor<'d> for Names {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a record")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'d>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut names = Vec::new();
+            while let Some(name) = map.next_key()? {
+                names.push(name);
+                map.next_value::<serde::de::IgnoredAny>()?;
+            }
+            Ok(names)
+        }
+    }
+
+    let Ok(text) = serde_json::to_string(of) else { return Vec::new() };
+    serde::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_str(&text), Names).unwrap_or_default()
+}

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `c` | the C ABI (`include/portbook.h`) |
 //! | `python`, `node`, `uniffi` | the derive of that binding on every record |
+//! | `inspect` | what the stubs of Python are made from |
 //! | `schema` | the JSON schema of every record |
 
 #[cfg(feature = "uniffi")]
@@ -25,7 +26,7 @@ mod keys;
 mod life;
 mod preview;
 #[cfg(feature = "python")]
-mod python;
+pub mod python;
 mod question;
 pub mod records;
 mod rows;

@@ -1,0 +1,196 @@
+"""What bad input gets: a code, and no crash, no hang, no leak."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any, Callable
+
+import portbook
+from portbook import BookOptions, FileAt, HostEntry, HostKind, Place
+from world import Shelf, World
+
+WRONG: Any = object()
+
+
+class Hostile(World):
+    def refused(self, code: str, call: Callable[[], object]) -> None:
+        with self.assertRaises(portbook.PortbookError) as caught:
+            call()
+        self.assertEqual(caught.exception.code, code, caught.exception)
+        self.assertTrue(str(caught.exception))
+
+    def test_numbers_and_types_out_of_range_are_invalid(self) -> None:
+        path = str(self.path)
+        for number in (1.5, math.nan, math.inf, 2**53, 2**63, 2**200, -1, "1", None.__class__, b"1"):
+            with self.subTest(number=number):
+                bad: Any = number
+                self.refused("invalid", lambda: portbook.Book.open(BookOptions(path=path, memory_bytes=bad)))
+        for limit in (-1, 2**32, 1.5, "x"):
+            bad = limit
+            self.refused("invalid", lambda: self.session.history(bad))
+        self.refused("invalid", lambda: portbook.Book.open(WRONG))
+        self.refused("invalid", lambda: portbook.Book.open(self.path, WRONG))
+        self.refused("invalid", lambda: self.session.connect(WRONG, self.target))
+        self.refused("invalid", lambda: self.session.connect(self.source, self.target, WRONG))
+        self.refused("invalid", lambda: self.conduit().apply(WRONG))
+        self.refused("invalid", lambda: self.conduit().set_selection_rules([WRONG]))
+        self.refused("invalid", lambda: HostEntry(WRONG, HostKind.FILE))
+        with self.assertRaises(TypeError):
+            BookOptions(paht="x")  # type: ignore[call-arg]
+        with self.assertRaises(ValueError):
+            self.session.history(limit=-1)
+
+    def test_text_that_is_not_unicode_or_ends_early_is_invalid(self) -> None:
+        for text in ("\ud800", "a\udcffb"):
+            bad = text
+            self.refused("invalid", lambda: portbook.Book.open(bad))
+            self.refused("invalid", lambda: portbook.Book.open(BookOptions(path=bad)))
+            self.refused("invalid", lambda: self.session.connect(bad, self.target))
+            self.refused("invalid", lambda: Place.directory(bad))
+            self.refused("invalid", lambda: self.book.create_tenant(bad))
+        self.refused("invalid", lambda: portbook.Book.open(str(self.path) + "\0x"))
+        self.refused("invalid", lambda: portbook.Book.open(os.fsencode(self.path)))  # type: ignore[arg-type]
+        self.refused("invalid", lambda: self.session.preview("no id"))
+        self.refused("invalid", lambda: self.session.create_row("storage_volumes", "{"))
+
+    def test_a_handle_after_shutdown_is_invalid(self) -> None:
+        self.fill(3)
+        conduit = self.conduit()
+        preview, run = conduit.preview(), conduit.sync()
+        report = run.finish()
+        self.book.shutdown()
+        self.book.shutdown()
+        for call in (self.session.history, conduit.preview, preview.summary, conduit.sync, self.book.check, lambda: conduit.id):
+            self.refused("invalid", call)
+        self.assertEqual(run.finish(), report)
+
+    def test_a_handle_after_a_fork_is_invalid(self) -> None:
+        conduit, session, book = self.conduit(), self.session, self.book
+        child = os.fork()
+        if child == 0:
+            wrong = 1
+            try:
+                signal.alarm(30)
+                import asyncio
+
+                for call in (session.history, conduit.preview, book.shutdown, conduit.sync):
+                    try:
+                        call()
+                        os._exit(2)
+                    except portbook.InvalidError:
+                        pass
+
+                async def anew() -> int:
+                    try:
+                        await session.history_async()
+                        return 3
+                    except portbook.InvalidError:
+                        pass
+                    # The child opens a book of its own.
+                    async with await portbook.Book.open_async(self.root / "child.db") as own:
+                        await (await own.default_session_async()).history_async()
+                    return 0
+
+                wrong = asyncio.run(anew())
+            finally:
+                os._exit(wrong)
+        _, status = os.waitpid(child, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0)
+        self.assertEqual(session.history(), [])
+
+    def test_ctrl_c_ends_a_wait(self) -> None:
+        store = self.session.host_store("quiet")
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        begin = time.monotonic()
+        with self.assertRaises(KeyboardInterrupt):
+            store.next_request()
+        self.assertLess(time.monotonic() - begin, 2)
+
+    def test_a_program_that_exits_without_shutting_down_loses_nothing(self) -> None:
+        self.fill(20)
+        program = (
+            "import asyncio, sys, portbook\n"
+            "book = portbook.Book.open(sys.argv[1])\n"
+            "session = book.default_session()\n"
+            "store = session.host_store('quiet')\n"
+            "conduit = session.connect(sys.argv[2], portbook.Place.host('quiet'))\n"
+            "run = conduit.sync()\n"
+            "async def go():\n"
+            "    asyncio.ensure_future(run.next_event_async())\n"
+            "    await asyncio.sleep(0.2)\n"
+            "asyncio.run(go())\n"
+            "print('gone')\n"
+        )
+        for number in range(3):
+            done = subprocess.run(
+                [sys.executable, "-c", program, str(self.root / "other.db"), str(self.source)],
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            self.assertEqual((done.returncode, done.stdout), (0, "gone\n"), done.stderr)
+        with portbook.Book.open(self.root / "other.db") as book:
+            self.assertEqual(book.default_session().connect(self.source, self.target).sync().finish().counts.new, 20)
+
+    def test_a_host_that_raises_or_is_late_or_answers_nonsense(self) -> None:
+        self.fill(2)
+
+        class Broken(Shelf):
+            def list_dir(self, path: str) -> list[HostEntry] | None:
+                raise RuntimeError("it broke")
+
+        with portbook.serving(self.session.host_store("shelf"), Broken()):
+            # A directory that cannot be read is not known, and nothing is done about it.
+            (change,) = self.session.connect(self.source, Place.host("shelf")).preview()
+            self.assertEqual(change.cause, portbook.SkipCause.UNKNOWN)
+            self.assertIn("it broke", change.reason or "")
+
+        def fail(store: portbook.HostStore, code: portbook.ErrorCode | None) -> None:
+            for request in store:
+                store.fail(request.id, "it broke", code)
+
+        for code, text in ((None, "host"), (portbook.ErrorCode.PERMISSION, "permission"), (portbook.ErrorCode.OFFLINE, "offline")):
+            with self.session.host_store("shelf") as store:
+                threading.Thread(target=fail, args=(store, code), daemon=True).start()
+                conduit = self.session.connect(self.source, Place.host("shelf"))
+                self.refused(text, conduit.preview)
+        store = self.session.host_store("shelf", portbook.HostOptions(timeout_ms=100))
+        conduit = self.session.connect(self.source, Place.host("shelf"))
+        self.refused("timeout", conduit.preview)
+        thread = threading.Thread(target=lambda: self.refused("host", conduit.preview))
+        thread.start()
+        request = store.next_request()
+        assert request is not None
+        store.reply_bytes(request.id, b"nonsense")
+        self.refused("not_found", lambda: store.reply_bytes(request.id, b""))
+        thread.join()
+        self.refused("invalid", lambda: store.reply_bytes(1, WRONG))
+        self.refused("invalid", lambda: store.reply_bytes(2**70, b""))
+        store.shutdown()
+
+    def test_the_book_ends_while_a_run_waits_for_the_host(self) -> None:
+        self.fill(2)
+        store = self.session.host_store("shelf")
+        run = self.session.connect(self.source, Place.host("shelf")).sync()
+        store.next_request()
+        self.book.shutdown()
+        self.assertIsNone(store.next_request())
+        try:
+            self.assertTrue(run.finish().cancelled)
+        except portbook.PortbookError as error:
+            self.assertIn(error.code, ("host", "cancelled"))
+
+    def test_files_that_are_not_there(self) -> None:
+        self.session.save_directory("store", str(self.target))
+        volume = self.session.volume("store")
+        self.refused("invalid", lambda: volume.stat(FileAt()))
+        self.refused("not_found", lambda: volume.stat(FileAt(path="nothing")))
+        self.refused("not_found", lambda: volume.open_file(FileAt(path="nothing")))
+        self.refused("not_found", lambda: self.session.volume("other"))
+        self.refused("invalid", lambda: volume.put(portbook.NewFile(path="x"), 3))  # type: ignore[arg-type]

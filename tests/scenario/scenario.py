@@ -1,0 +1,139 @@
+"""The story that every language tells: it prints the lines of expected.txt. The argument is an empty directory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Callable
+
+import portbook
+from portbook import BookOptions, HostEntry, HostKind, Place, RunEvent
+
+root = Path(sys.argv[1])
+source, target, shelf_place = root / "source", root / "target", Place.host("shelf")
+
+
+def refused(what: str, call: Callable[[], object]) -> None:
+    """Prints a line about a call that has to fail."""
+    try:
+        call()
+        print(f"{what}: ok")
+    except portbook.PortbookError as error:
+        print(f"{what}: {error.code}")
+
+
+def outcome(what: str, run: portbook.Run) -> None:
+    """Prints the outcome of a run."""
+    try:
+        report = run.finish()
+    except portbook.PortbookError as error:
+        return print(f"{what}: {error.code}")
+    counts = f"new {report.counts.new}, updated {report.counts.updated}, failed {report.counts.failed}"
+    print(f"{what}: {counts}, cancelled {report.cancelled}, in step {report.is_in_step}".replace("True", "true").replace("False", "false"))
+
+
+class Shelf:
+    """The host's own files: one directory in memory."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.cancels: portbook.Run | None = None
+        self.is_full = False
+
+    def look(self, path: str) -> HostEntry | None:
+        if path not in self.files:
+            return None
+        return HostEntry(path, HostKind.FILE, bytes=len(self.files[path]), version="1")
+
+    def list_dir(self, path: str) -> list[HostEntry]:
+        if self.cancels:
+            self.cancels.cancel()
+        return [HostEntry(name, HostKind.FILE, bytes=len(of), version="1") for name, of in self.files.items()]
+
+    def read_at(self, path: str, offset: int, length: int) -> bytes:
+        return self.files[path][offset : offset + length]
+
+    def write_at(self, path: str, offset: int, content: bytes) -> None:
+        if self.is_full:
+            raise portbook.QuotaError("the shelf is full")
+        self.files[path] = (self.files[path] if offset else b"") + content
+
+    def make_dir(self, path: str) -> None:
+        raise portbook.UnsupportedError("a shelf has no directories")
+
+    def rename(self, path: str, to: str, replace: bool) -> None:
+        self.files[to] = self.files.pop(path)
+
+    def remove_item(self, path: str) -> None:
+        self.files.pop(path, None)
+
+
+source.mkdir()
+(source / "a.txt").write_text("one")
+(source / "b.txt").write_text("three")
+(source / "ö 日本.txt").write_text("seven77")
+
+# The codes are the same everywhere.
+print("codes:", *(info.text for info in portbook.codes()))
+
+# Books that cannot be opened.
+book_file, no_book = str(root / "book.db"), root / "no.book"
+no_book.write_text("this is a text, and longer than the header of a database, so that nobody takes it for a new one")
+refused("open nothing", lambda: portbook.Book.open(BookOptions()))
+refused("open a text", lambda: portbook.Book.open(no_book))
+refused("open with 2^53 bytes", lambda: portbook.Book.open(BookOptions(path=book_file, memory_bytes=2**53)))
+with portbook.Book.open(BookOptions(path=book_file, memory_bytes=2**53 - 1)) as book:
+    print("open with 2^53 - 1 bytes: ok")
+    with portbook.Book.open(book_file):
+        print("open it again: ok")
+
+    # What would change, and which of it is wanted.
+    session = book.default_session()
+    conduit = session.connect(source, target)
+    preview = conduit.preview()
+    summary = preview.summary()
+    print(f"preview: new {summary.counts.new}, bytes {summary.bytes}")
+    changes = list(preview)
+    for change in changes:
+        print(f"change: {change.kind} {change.action} {change.path}, bytes {change.bytes}, moved from {change.moved_from or 'null'}")
+    preview.tick([changes[0].id], False)
+
+    # It is applied: the events in their order, then the outcome, twice.
+    run = conduit.apply(preview)
+    for event in run:
+        if isinstance(event, RunEvent.Planned):
+            print(f"event: planned, new {event.summary.counts.new}")
+        elif isinstance(event, RunEvent.Applied):
+            for item in event.items:
+                print(f"event: applied {item.path}, bytes {item.bytes}")
+    print("the outcome is told again:", "yes" if run.finish() == run.finish() else "no")
+    outcome("apply", run)
+    outcome("apply it again", conduit.apply(preview.id))
+
+    # What was not ticked is still to be done, and then nothing is.
+    outcome("sync", conduit.sync())
+    outcome("sync once more", conduit.sync())
+
+    # Files that the host holds itself.
+    shelf = Shelf()
+    store = session.host_store("shelf")
+    refused("a second store of that key", lambda: session.host_store("shelf"))
+    conduit = session.connect(source, shelf_place)
+    shelf.cancels = conduit.sync()
+    with portbook.serving(store, shelf):
+        outcome("sync to the host, cancelled", shelf.cancels)
+        shelf.cancels, shelf.is_full = None, True
+        outcome("sync to a host that fails", conduit.sync())
+        shelf.is_full = False
+        outcome("sync to the host", conduit.sync())
+        refused("an answer that nobody waits for", lambda: store.reply_bytes(1, b""))
+    for name, content in sorted(shelf.files.items()):
+        print(f"the host holds {name}: {content.decode()}")
+
+    # What is not there, and what has ended.
+    refused("a preview that is not there", lambda: session.preview("00000000-0000-0000-0000-000000000000"))
+    refused("a store that has ended", lambda: session.connect(shelf_place, target))
+    book.shutdown()
+book.shutdown()
+print("shutdown, twice: ok")
+refused("use after shutdown", lambda: session.history(limit=1))
