@@ -80,9 +80,9 @@ by_require() {
 }
 
 strict() {
-    cp "$SOURCE"/examples/*.ts "$work/project/" && ln -sfn "$TARGET/tools/node_modules/@types" "$work/project/node_modules/@types" &&
+    cp "$SOURCE"/examples/*.mts "$work/project/" && ln -sfn "$TARGET/tools/node_modules/@types" "$work/project/node_modules/@types" &&
         cd "$work/project" && "$TARGET/tools/node_modules/.bin/tsc" --strict --noEmit --skipLibCheck false \
-        --module nodenext --target es2022 --lib es2022 --types node ./*.ts
+        --module nodenext --target es2022 --lib es2022 --types node ./*.mts
 }
 
 exports() { [[ $(nm -D --defined-only "$TARGET"/package/*.node | awk '$2 == "T"' | grep -vc napi_) == 0 ]]; }

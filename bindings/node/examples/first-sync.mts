@@ -1,10 +1,10 @@
-// Shows what would change, and applies exactly that: node --experimental-strip-types first-sync.ts BOOK FROM TO
+// Shows what would change, and applies exactly that: node --experimental-strip-types first-sync.mts BOOK FROM TO
 
 import { Book, PortbookError } from 'portbook'
 import type { Place } from 'portbook'
 
 const [path, from, to] = process.argv.slice(2)
-if (path === undefined || from === undefined || to === undefined) throw new Error('usage: first-sync.ts BOOK FROM TO')
+if (path === undefined || from === undefined || to === undefined) throw new Error('usage: first-sync.mts BOOK FROM TO')
 const place = (path: string): Place => ({ type: 'directory', path })
 
 const book = await Book.open({ path })

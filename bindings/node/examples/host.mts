@@ -4,7 +4,7 @@ import { Book } from 'portbook'
 import type { HostFiles } from 'portbook'
 
 const [path, to] = process.argv.slice(2)
-if (path === undefined || to === undefined) throw new Error('usage: host.ts BOOK TO')
+if (path === undefined || to === undefined) throw new Error('usage: host.mts BOOK TO')
 
 const notes = new Map([['a.txt', 'one'], ['b.txt', 'two']].map(([name, text]) => [name, Buffer.from(text ?? '')]))
 const entry = (name: string, bytes: Buffer) => ({ name, kind: 'file' as const, bytes: bytes.length, version: bytes.toString('hex') })
