@@ -1,4 +1,28 @@
-//! JSON documents, which are text in a record and JSON in the JSON of a record.
+//! Records from their JSON, and documents, which are text in a record and JSON in the JSON of a record.
+
+use serde::de::DeserializeOwned;
+
+use crate::error::Result;
+use crate::records::invalid;
+
+/// The record that a JSON text is. `name` is that of the argument.
+///
+/// # Errors
+/// `invalid` when it is no JSON, or not of this record.
+pub fn read_record<T: DeserializeOwned>(name: &'static str, json: &str) -> Result<T> {
+    // What serde says shows what was given, which may be a secret: only what is wrong with it is told.
+    Ok(serde_json::from_str(json).map_err(|e| invalid("read the argument", name, what_is_wrong(&e)))?)
+}
+
+/// The error without the values in it.
+fn what_is_wrong(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    // "invalid type: string \"…\", expected …", "invalid value: …": what was found is left out, what was expected told.
+    match (text.strip_prefix("invalid "), text.rsplit_once(", expected ")) {
+        (Some(_), Some((_, expected))) => format!("expected {expected}"),
+        _ => text,
+    }
+}
 
 /// One document, or none.
 pub(crate) mod document {

@@ -24,6 +24,8 @@ mod host;
 mod json;
 mod keys;
 mod life;
+#[cfg(feature = "node")]
+mod node;
 mod preview;
 #[cfg(feature = "python")]
 pub mod python;
@@ -41,6 +43,7 @@ pub use book::{Book, BookCopy};
 pub use conduit::Conduit;
 pub use error::{CodeInfo, ErrorClass, PortbookError, Result, codes};
 pub use host::HostStore;
+pub use json::read_record;
 pub use keys::HostKeys;
 pub use preview::Preview;
 pub use rows::tables;

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::portbook_code;
 use super::table::{self, Handled};
 use crate::error::Result;
+use crate::json;
 use crate::records::{ErrorCode, invalid};
 
 /// Runs the body of a function: its error is written to `error` if there is one and `error` is not null; a panic is `internal`.
@@ -91,8 +92,7 @@ pub(super) unsafe fn read_text_or_none(name: &'static str, text: *const c_char) 
 pub(super) unsafe fn read_record<T: DeserializeOwned>(name: &'static str, json: *const c_char) -> Result<T> {
     // SAFETY: as this function's.
     let json = unsafe { read_text(name, json) }?;
-    // What serde says shows what was given, which may be a secret: only what is wrong with it is told.
-    Ok(serde_json::from_str(&json).map_err(|e| invalid("read the argument", name, what_is_wrong(&e)))?)
+    json::read_record(name, &json)
 }
 
 /// As [`read_record`], where null stands for a record without fields.
@@ -105,16 +105,6 @@ pub(super) unsafe fn read_record<T: DeserializeOwned>(name: &'static str, json: 
 pub(super) unsafe fn read_options<T: DeserializeOwned + Default>(name: &'static str, json: *const c_char) -> Result<T> {
     // SAFETY: as this function's.
     if json.is_null() { Ok(T::default()) } else { unsafe { read_record(name, json) } }
-}
-
-/// The error without the values in it.
-fn what_is_wrong(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    // "invalid type: string \"…\", expected …", "invalid value: …": what was found is left out, what was expected told.
-    match (text.strip_prefix("invalid "), text.rsplit_once(", expected ")) {
-        (Some(_), Some((_, expected))) => format!("expected {expected}"),
-        _ => text,
-    }
 }
 
 /// The bytes of the caller.

@@ -1,0 +1,21 @@
+import portbook from './index.js'
+
+export const {
+  Book,
+  BookCopy,
+  Conduit,
+  FileReader,
+  HostKeys,
+  HostStore,
+  PortbookError,
+  Preview,
+  ProgressWatch,
+  Run,
+  Session,
+  Volume,
+  codes,
+  tables,
+  version,
+} = portbook
+
+export default portbook

@@ -1,0 +1,142 @@
+// The story that every language tells: it prints the lines of expected.txt. The first argument is an empty directory.
+
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { Book, PortbookError, codes } from 'portbook'
+
+const dir = process.argv[2]
+const place = (name) => ({ type: 'directory', path: join(dir, name) })
+const SHELF = { type: 'host', key: 'shelf' }
+
+/** Prints the code of a call that fails. */
+async function refused(what, call) {
+  try {
+    return await call()
+  } catch (error) {
+    if (!(error instanceof PortbookError)) throw error
+    console.log(`${what}: ${error.code}`)
+  }
+}
+
+/** Prints the outcome of a run. */
+async function outcome(what, run) {
+  const report = await refused(what, () => run.finish())
+  if (!report) return
+  const { counts, cancelled, isInStep } = report
+  const { new: made, updated, failed } = counts
+  console.log(`${what}: new ${made}, updated ${updated}, failed ${failed}, cancelled ${cancelled}, in step ${isInStep}`)
+}
+
+/** The host's own files: one directory in memory. */
+class Shelf {
+  files = new Map()
+  isFull = false
+  cancels = undefined // a run, cancelled at the next request
+
+  entry(path) {
+    if (path === '') return { name: '', kind: 'dir' }
+    const bytes = this.files.get(path)
+    return bytes && { name: path, kind: 'file', bytes: bytes.length, version: '1' }
+  }
+  listDir() {
+    this.cancels?.cancel()
+    return [...this.files.keys()].map((path) => this.entry(path))
+  }
+  look(path) {
+    this.cancels?.cancel()
+    return this.entry(path)
+  }
+  readAt(path, offset, length) {
+    return this.files.get(path)?.subarray(offset, offset + length)
+  }
+  writeAt(path, offset, bytes) {
+    if (this.isFull) throw Object.assign(new Error('the shelf is full'), { code: 'quota' })
+    const before = offset === 0 ? [] : [this.files.get(path)]
+    this.files.set(path, Buffer.concat([...before, bytes]))
+  }
+  makeDir() {}
+  rename(path, to) {
+    this.files.set(to, this.files.get(path))
+    this.files.delete(path)
+  }
+  removeItem(path) {
+    this.files.delete(path)
+  }
+}
+
+await mkdir(join(dir, 'source'))
+await writeFile(join(dir, 'source/a.txt'), 'one')
+await writeFile(join(dir, 'source/b.txt'), 'three')
+await writeFile(join(dir, 'source/ö 日本.txt'), 'seven77')
+
+// The codes are the same everywhere.
+console.log(`codes: ${codes().map((code) => code.text).join(' ')}`)
+
+// Books that cannot be opened.
+const path = join(dir, 'book.db')
+await refused('open nothing', () => Book.open({}))
+const text = 'this is a text, and longer than the header of a database, so that nobody takes it for a new one'
+await writeFile(join(dir, 'no.book'), text)
+await refused('open a text', () => Book.open({ path: join(dir, 'no.book') }))
+await refused('open with 2^53 bytes', () => Book.open({ path, memoryBytes: 2 ** 53 }))
+const book = await Book.open({ path, memoryBytes: 2 ** 53 - 1 })
+console.log('open with 2^53 - 1 bytes: ok')
+const second = await Book.open({ path })
+console.log('open it again: ok')
+await second.shutdown()
+
+// What would change, and which of it is wanted.
+const session = await book.defaultSession()
+let conduit = await session.connect(place('source'), place('target'))
+const preview = await conduit.preview()
+const { counts, bytes } = await preview.summary()
+console.log(`preview: new ${counts.new}, bytes ${bytes}`)
+const { changes } = await preview.changes()
+for (const { kind, action, path, bytes, movedFrom = null } of changes) {
+  console.log(`change: ${kind} ${action} ${path}, bytes ${bytes}, moved from ${movedFrom}`)
+}
+await preview.tick([changes[0].id], false)
+
+// It is applied: the events in their order, then the outcome, twice.
+const run = conduit.apply(preview.id())
+for await (const event of run) {
+  if (event.type === 'planned') console.log(`event: planned, new ${event.summary.counts.new}`)
+  if (event.type === 'applied') {
+    for (const { path, bytes } of event.items) console.log(`event: applied ${path}, bytes ${bytes}`)
+  }
+}
+const isSame = isDeepStrictEqual(await run.finish(), await run.finish())
+console.log(`the outcome is told again: ${isSame ? 'yes' : 'no'}`)
+await outcome('apply', run)
+await outcome('apply it again', conduit.apply(preview.id()))
+
+// What was not ticked is still to be done, and then nothing is.
+await outcome('sync', conduit.sync())
+await outcome('sync once more', conduit.sync())
+
+// Files that the host holds itself.
+const store = session.hostStore('shelf')
+await refused('a second store of that key', () => session.hostStore('shelf'))
+conduit = await session.connect(place('source'), SHELF)
+const shelf = new Shelf()
+shelf.cancels = conduit.sync()
+const served = store.serve(shelf)
+await outcome('sync to the host, cancelled', shelf.cancels)
+shelf.cancels = undefined
+shelf.isFull = true
+await outcome('sync to a host that fails', conduit.sync())
+shelf.isFull = false
+await outcome('sync to the host', conduit.sync())
+await refused('an answer that nobody waits for', () => store.reply(1, { type: 'done' }))
+store.shutdown()
+await served
+for (const name of ['a.txt', 'b.txt', 'ö 日本.txt']) console.log(`the host holds ${name}: ${shelf.files.get(name)}`)
+
+// What is not there, and what has ended.
+await refused('a preview that is not there', () => session.preview('00000000-0000-0000-0000-000000000000'))
+await refused('a store that has ended', () => session.connect(SHELF, place('target')))
+await book.shutdown()
+await book.shutdown()
+console.log('shutdown, twice: ok')
+await refused('use after shutdown', () => session.history(1))
