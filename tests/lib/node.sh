@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 readonly TARGET=$(realpath -m "${CARGO_TARGET_DIR:-target}")/node
 readonly SOURCE=$PWD/bindings/node SCENARIO=$PWD/tests/scenario
 export PORTBOOK_REPOSITORY=$PWD
-[[ ${1:-} == --quick ]] && export PORTBOOK_CYCLES=100
+[[ ${1:-} == --quick ]] && export PORTBOOK_CYCLES=300
 passed=0 failed=0 skipped=0
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/portbook-node.XXXXXX")
