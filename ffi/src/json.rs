@@ -80,7 +80,7 @@ pub(crate) fn fields(of: &impl serde::Serialize) -> Vec<String> {
             f.write_str("a record")
         }
 
-        fn visit_map<A: serde::de::MapAccess<'d>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        fn visit_map<A: serde::de::MapAccess<'d>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
             let mut names = Vec::new();
             while let Some(name) = map.next_key()? {
                 names.push(name);
