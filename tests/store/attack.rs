@@ -52,6 +52,7 @@ const NAME_NOTHING: &[&str] = &[
     "Book::vacuum",
     "Book::backup",
     "Book::copy_into",
+    "Book::end_runs",
     "Book::shutdown",
     "Session::tenant",
     "Session::renew_data_key",
