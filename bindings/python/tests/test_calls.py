@@ -107,7 +107,7 @@ class Calls(World):
         told: list[portbook.RunProgress] = []
         self.assertEqual(self.conduit().sync().finish(on_progress=told.append).counts.new, 10)
         with self.assertRaises(ZeroDivisionError):
-            self.fill(70, 100)
+            self.fill(70)
             run = self.conduit().sync()
             while True:
                 run.finish(on_progress=lambda at: 1 / 0)
