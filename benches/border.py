@@ -94,18 +94,18 @@ def hosted(session: portbook.Session, root: Path) -> float:
             return b""
 
         def write_at(self, path: str, offset: int, content: bytes) -> None:
-            raise NotImplementedError
+            raise portbook.UnsupportedError("nothing is written here")
 
         def make_dir(self, path: str) -> None:
-            raise NotImplementedError
+            raise portbook.UnsupportedError("nothing is written here")
 
         def rename(self, path: str, to: str, replace: bool) -> None:
-            raise NotImplementedError
+            raise portbook.UnsupportedError("nothing is written here")
 
         def remove_item(self, path: str) -> None:
-            raise NotImplementedError
+            raise portbook.UnsupportedError("nothing is written here")
 
-    with portbook.serving(session.host_store("empty"), Empty()):
+    with portbook.serving(session.host_store("empty", portbook.HostOptions(read_only=True)), Empty()):
         conduit = session.connect(portbook.Place.host("empty"), root / "from-host")
         begun = time.perf_counter()
         conduit.preview()

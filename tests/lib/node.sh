@@ -47,11 +47,12 @@ finish() {
 
 major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
 
-# What the package is built with, as its lock file has it.
+# What the package is built with, in the versions of its lock file. Not by `npm ci`: it refuses a lock file without the optional
+# packages of other platforms, which npm itself leaves out where the registry has none of them.
 tools() {
     mkdir -p "$TARGET/tools" && cp "$SOURCE/package.json" "$SOURCE/package-lock.json" "$TARGET/tools/" || return 1
     cmp -s "$SOURCE/package-lock.json" "$TARGET/tools/installed" && return
-    npm ci --prefix "$TARGET/tools" --ignore-scripts --no-audit --no-fund && cp "$SOURCE/package-lock.json" "$TARGET/tools/installed"
+    npm install --prefix "$TARGET/tools" --ignore-scripts --no-audit --no-fund && cp "$SOURCE/package-lock.json" "$TARGET/tools/installed"
 }
 
 build() { NODE_PATH=$TARGET/tools/node_modules node "$SOURCE/build.mjs" "$TARGET/package"; }
