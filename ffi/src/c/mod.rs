@@ -1,6 +1,6 @@
 //! The C ABI: `include/portbook.h` is generated from here, and teaches. `unsafe` is nowhere else.
 //!
-//! Every function has one form: handles and inputs, then outputs, then `char **error`. Its body runs in [`bridge::guard`].
+//! Every function has one form: handles and inputs, then outputs, then `char **error`. Its body runs in `bridge::guard`.
 
 #![allow(non_camel_case_types, reason = "these are the names in C")]
 #![allow(clippy::missing_safety_doc, reason = "it is the same for all, and said once at the top of the header")]
