@@ -4,6 +4,7 @@
 use futures_util::TryStreamExt as _;
 use portbook::Code;
 use portbook::delta::Expect;
+use portbook::model::{Kind, RelPath};
 use portbook::provider::s3::{S3, S3Options};
 use portbook::provider::{Listing, Provider as _};
 
@@ -57,6 +58,12 @@ async fn signs_every_kind_of_key(options: S3Options) {
     let mut expected = ODD.map(|name| name.split('/').next().unwrap().to_owned()).to_vec();
     expected.sort();
     assert_eq!(names, expected);
+    // What is listed can be read in the version that was listed, though the listing showed no ETag.
+    for entry in entries.iter().filter(|entry| entry.node.kind == Kind::File) {
+        let at = RelPath::root().join(&entry.name);
+        let opened = place.read(&at, Some(&entry.node), 0, None).await.unwrap();
+        assert_eq!(opened.bytes.try_collect::<Vec<_>>().await.unwrap().concat(), b"edited", "{at}");
+    }
 }
 
 #[tokio::test]

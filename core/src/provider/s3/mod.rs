@@ -11,7 +11,8 @@
 //! Directories are prefixes of keys. Those that are made here, and those that would end with their last object, have a
 //! marker: an object of no bytes named `dir/`. Moves copy and remove, and are not atomic: a crash between the two leaves an
 //! item in both places. A file's modified time is in its metadata (`x-amz-meta-mtime`) and shows when it is read; versions
-//! are told by ETag, so that looking for changes takes listings alone.
+//! are told by ETag, so that looking for changes takes listings alone. Where a server's listings show none (Amazon's do), each
+//! object is looked at by itself.
 //!
 //! # Buckets that keep versions
 //! Only the newest version of an object is an item, and one that was deleted is none: listings, conditions and restoring are

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use percent_encoding::percent_decode_str;
 use reqwest::Method;
 
-use super::request::{Client, Request, revision};
+use super::request::{Client, Request, is_etag, revision};
 use crate::error::{Code, Error, Result};
 use crate::provider::traffic::Repeat;
 use crate::provider::xml::{self, Element};
@@ -86,6 +87,7 @@ impl<'a> Pages<'a> {
     pub(super) async fn next(&mut self) -> Result<Option<Page>> {
         let Some(from) = self.next.take() else { return Ok(None) };
         let page = self.client.page(self.ask, &from).await?;
+        let page = self.client.with_etags(self.ask, page).await?;
         self.been.insert(from);
         let first = page.objects.iter().map(|o| &o.key).chain(&page.prefixes).chain(&page.unreadable).next();
         let is_known = match first {
@@ -119,6 +121,25 @@ impl Client {
                 Err(e) => plain.map_err(|_| e),
             },
         }
+    }
+
+    /// Amazon's listings show the ETag of each object. Where a server's do not, each object is looked at, as its ETag is
+    /// what every other answer names the version by.
+    async fn with_etags(&self, ask: &Ask<'_>, mut page: Page) -> Result<Page> {
+        let (known, unknown): (Vec<Object>, _) =
+            page.objects.into_iter().partition(|o| o.key.ends_with('/') || o.revision.as_deref().is_some_and(is_etag));
+        page.objects = known;
+        let looks = unknown.into_iter().map(|object| async move {
+            let request = Request::new(ask.action, &object.key, Method::HEAD, Some(&object.key)).accepts(&[404]);
+            let answer = self.send(Repeat::Safe, &request).await?;
+            let size = answer.size().unwrap_or(object.size);
+            let is_there = answer.status != 404;
+            Ok::<_, Error>(is_there.then(|| Object { size, revision: answer.revision(), ..object.clone() }))
+        });
+        let looks: Vec<_> = looks.collect();
+        let looked: Vec<Option<Object>> = stream::iter(looks).buffered(self.traffic.most()).try_collect().await?;
+        page.objects.extend(looked.into_iter().flatten());
+        Ok(page)
     }
 
     async fn page_as(&self, ask: &Ask<'_>, from: &Cursor, encoded: bool) -> Result<Page> {

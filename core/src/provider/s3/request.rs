@@ -167,8 +167,12 @@ pub(super) fn revision_of(headers: &HeaderMap) -> Option<String> {
 
 /// A revision as `If-Match` takes it, where it is an ETag that can be compared (RFC 9110, section 13.1.1: not a weak one).
 pub(super) fn matchable(revision: &str) -> Option<String> {
-    let is_etag = !revision.is_empty() && !revision.starts_with('@') && !revision.starts_with("W/");
-    is_etag.then(|| format!("\"{revision}\""))
+    (is_etag(revision) && !revision.starts_with("W/")).then(|| format!("\"{revision}\""))
+}
+
+/// Whether a revision is an ETag and no time.
+pub(super) fn is_etag(revision: &str) -> bool {
+    !revision.is_empty() && !revision.starts_with('@')
 }
 
 pub(super) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -131,7 +131,7 @@ fn headers(path: &RelPath, mtime: Option<Timestamp>) -> Vec<Header> {
 }
 
 async fn whole(path: &RelPath, feed: &dyn Feed, mtime: Option<Timestamp>) -> Result<(Waiting, ContentHash)> {
-    let (bytes, found) = part(path, feed, 0, feed.size(), true).await?;
+    let (bytes, found) = part(path, feed, 0, feed.size(), true, BytesMut::new()).await?;
     let is_moment = bytes.len() <= A_MOMENT;
     let hash = move || (ContentHash::of(&bytes), Body::new(bytes));
     let (content, body) = if is_moment { hash() } else { hashed(path, hash).await? };
@@ -143,17 +143,19 @@ async fn hashed<T: Send + 'static>(path: &RelPath, hash: impl FnOnce() -> T + Se
     tokio::task::spawn_blocking(hash).await.map_err(|e| Error::new(Code::Internal, "hash", path).because(e))
 }
 
-/// So many bytes of a source, neither fewer nor more. The last part ends where the source does.
+/// So many bytes of a source, neither fewer nor more, read into the buffer. The last part ends where the source does.
 async fn part(
     path: &RelPath,
     feed: &dyn Feed,
     offset: u64,
     length: u64,
     is_last: bool,
-) -> Result<(Vec<u8>, Option<Timestamp>)> {
+    mut content: BytesMut,
+) -> Result<(Bytes, Option<Timestamp>)> {
     let wrong = || stale(SEND, path, "its source gave fewer or more bytes than it declared");
     let Opened { mut bytes, mtime } = feed.open(offset, (!is_last).then_some(length)).await?;
-    let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    content.clear();
+    content.reserve(usize::try_from(length).unwrap_or_default());
     while let Some(piece) = bytes.next().await {
         let piece = piece?;
         if (content.len() + piece.len()) as u64 > length {
@@ -161,7 +163,25 @@ async fn part(
         }
         content.extend_from_slice(&piece);
     }
-    if content.len() as u64 == length { Ok((content, mtime)) } else { Err(wrong()) }
+    if content.len() as u64 == length { Ok((content.freeze(), mtime)) } else { Err(wrong()) }
+}
+
+/// Buffers of parts that have arrived, for the next ones: what is allocated and freed by many threads, megabytes at a time,
+/// the allocator keeps for each of them.
+#[derive(Default)]
+struct Spare(Mutex<Vec<BytesMut>>);
+
+impl Spare {
+    fn take(&self) -> BytesMut {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Keeps the buffer, unless somebody still reads it.
+    fn put(&self, bytes: Bytes) {
+        if let Ok(buffer) = bytes.try_into_mut() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        }
+    }
 }
 
 /// A part that was read and hashed.
@@ -184,6 +204,7 @@ struct Sending<'a> {
     done: BTreeMap<u32, (u64, [u8; 16], String)>,
     reported: u64,
     resumed: u64,
+    spare: Arc<Spare>,
 }
 
 impl<'a> Sending<'a> {
@@ -197,7 +218,8 @@ impl<'a> Sending<'a> {
     ) -> Self {
         let (from, keeper) = resume.map_or((None, None), |resume| (resume.from, Some(resume.keeper)));
         let state = State { part_bytes, ..State::default() };
-        Self { client, path, key, feed, keeper, from, state, done: BTreeMap::new(), reported: 0, resumed: 0 }
+        let (done, spare) = (BTreeMap::new(), Arc::default());
+        Self { client, path, key, feed, keeper, from, state, done, reported: 0, resumed: 0, spare }
     }
 
     async fn run(mut self, mtime: Option<Timestamp>) -> Result<(Waiting, ContentHash, u64)> {
@@ -259,10 +281,14 @@ impl<'a> Sending<'a> {
         let memory = feed.room().unwrap_or(MEMORY).min(MEMORY);
         let fit = usize::try_from(memory / part_bytes).unwrap_or(1).max(2);
         let ahead = if fit >= 4 { 2 } else { 1 };
-        let read = move |number: u32| async move {
-            let offset = u64::from(number - 1) * part_bytes;
-            let (bytes, mtime) = part(path, feed, offset, part_bytes.min(size - offset), number == count).await?;
-            Ok::<_, Error>(Ready { number, body: hashed(path, move || Body::new(bytes)).await?, mtime })
+        let spare = Arc::clone(&self.spare);
+        let read = |number: u32| {
+            let (offset, buffer) = (u64::from(number - 1) * part_bytes, spare.take());
+            async move {
+                let length = part_bytes.min(size - offset);
+                let (bytes, mtime) = part(path, feed, offset, length, number == count, buffer).await?;
+                Ok::<_, Error>(Ready { number, body: hashed(path, move || Body::new(bytes)).await?, mtime })
+            }
         };
         let mut parts = stream::iter(1..=count).map(read).buffered(ahead).boxed();
         let mut hasher = blake3::Hasher::new();
@@ -277,6 +303,7 @@ impl<'a> Sending<'a> {
             if let Some(etag) = known.get(&number).and_then(|part| self.is_known(number, &body, part)) {
                 self.resumed += body.bytes.len() as u64;
                 self.done.insert(number, (body.bytes.len() as u64, body.md5, etag));
+                self.spare.put(body.bytes);
                 continue;
             }
             while tasks.len() >= fit - ahead {
@@ -312,6 +339,7 @@ impl<'a> Sending<'a> {
             self.state.odd.push((number, body.md5, etag.clone()));
         }
         self.done.insert(number, (body.bytes.len() as u64, body.md5, etag));
+        self.spare.put(body.bytes);
         // A later attempt knows the others from the server.
         self.report(is_odd).await
     }
