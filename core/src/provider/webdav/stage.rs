@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{StreamExt as _, stream};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Body, Method};
+use tokio::sync::mpsc;
 
 use super::change::parted;
 use super::chunks;
@@ -24,6 +25,8 @@ use crate::provider::{Feed, Opened, Source, Stage, Staged, TEMP_PREFIX};
 pub(super) const STAGE: &str = "write";
 /// Files of at most this size are held in memory: their checksum goes ahead of them.
 const SMALL: u64 = 256 << 10;
+/// So many pieces of a source (a megabyte each, most often) are read before they can be sent.
+const PIECES_AHEAD: usize = 4;
 
 /// The path of the temporary name of a tag beside a target.
 pub(super) fn temp_path(action: &'static str, target: &RelPath, tag: &str) -> Result<RelPath> {
@@ -222,32 +225,48 @@ enum Failed {
     Size,
 }
 
-/// The bytes of a source as a body; it breaks off when they are not as many as declared, or cannot be read.
-fn passing(opened: Opened, size: u64, passed: &Arc<Mutex<Passed>>) -> Body {
-    let passed = Arc::clone(passed);
-    let end = futures_util::stream::once(async { Ok::<_, Error>(None) });
-    let pieces = opened.bytes.map(|piece| piece.map(Some)).chain(end).map(move |piece| {
-        let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
-        let broken = |failed, passed: &mut Passed| {
-            passed.failed = Some(failed);
+impl Passed {
+    /// Takes a piece of the source, or its end: what may go out, and nothing behind a failure.
+    fn take(&mut self, piece: Option<Result<Bytes>>, size: u64) -> std::io::Result<Bytes> {
+        let mut fails = |failed| {
+            self.failed = Some(failed);
             Err(std::io::Error::from(std::io::ErrorKind::InvalidData))
         };
         match piece {
-            Err(e) => broken(Failed::Source(e), &mut passed),
-            Ok(None) if passed.size < size => broken(Failed::Size, &mut passed),
-            Ok(None) => Ok(passed.held.take().unwrap_or_default()),
-            Ok(Some(piece)) => {
-                passed.size += piece.len() as u64;
-                if passed.size > size {
-                    return broken(Failed::Size, &mut passed);
-                }
-                passed.hasher.update(&piece);
-                if let Some(sums) = &mut passed.sums {
+            Some(Err(e)) => fails(Failed::Source(e)),
+            None if self.size < size => fails(Failed::Size),
+            None => Ok(self.held.take().unwrap_or_default()),
+            Some(Ok(piece)) if self.size + piece.len() as u64 > size => fails(Failed::Size),
+            Some(Ok(piece)) => {
+                self.size += piece.len() as u64;
+                self.hasher.update(&piece);
+                if let Some(sums) = &mut self.sums {
                     sums.update(&piece);
                 }
-                Ok(passed.held.replace(piece).unwrap_or_default())
+                Ok(self.held.replace(piece).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// The bytes of a source as a body; it breaks off when they are not as many as declared, or cannot be read. They are read
+/// and hashed by a task of their own, ahead of what is sent: the line does not wait for the disk.
+fn passing(mut opened: Opened, size: u64, passed: &Arc<Mutex<Passed>>) -> Body {
+    let (to, from) = mpsc::channel(PIECES_AHEAD);
+    let passed = Arc::clone(passed);
+    tokio::spawn(async move {
+        loop {
+            let piece = tokio::select! {
+                piece = opened.bytes.next() => piece,
+                () = to.closed() => return,
+            };
+            let is_end = piece.is_none();
+            let taken = passed.lock().unwrap_or_else(PoisonError::into_inner).take(piece, size);
+            let is_last = is_end || taken.is_err();
+            if (!matches!(&taken, Ok(bytes) if bytes.is_empty()) && to.send(taken).await.is_err()) || is_last {
+                return;
             }
         }
     });
-    Body::wrap_stream(pieces.try_filter(|piece| futures_util::future::ready(!piece.is_empty())))
+    Body::wrap_stream(stream::unfold(from, |mut from| async move { from.recv().await.map(|piece| (piece, from)) }))
 }
