@@ -2,7 +2,7 @@
 //! hold of all of them.
 
 use portbook::delta::{Action, ChangeKind, Settings};
-use portbook::model::{ConflictPolicy, NameClash, RelPath, Side, SyncMode};
+use portbook::model::{ConflictPolicy, Ident, NameClash, PairId, RelPath, Side, Sides, SyncMode};
 use proptest::prelude::*;
 
 use crate::properties::{conserved, run};
@@ -31,8 +31,16 @@ fn world(s: &Settings) -> World {
 }
 
 fn agreed(items: &[&str]) -> World {
+    agreed_in(world(&both()), items)
+}
+
+/// No side gives identities.
+fn agreed_blindly(items: &[&str]) -> World {
+    agreed_in(World { gives_ident: Sides::new(false, false), ..world(&both()) }, items)
+}
+
+fn agreed_in(mut world: World, items: &[&str]) -> World {
     let s = both();
-    let mut world = world(&s);
     for (i, item) in items.iter().enumerate() {
         match item.strip_suffix('/') {
             Some(dir) => world.dir(Side::Left, dir),
@@ -286,6 +294,101 @@ fn a_lost_ledger_finds_the_aliases_again() {
     }
 }
 
+/// Two items change places.
+fn swap(tree: &mut Tree, a: &str, b: &str) {
+    for (from, to) in [(a, "aside"), (b, a), ("aside", b)] {
+        rename(tree, from, to);
+    }
+}
+
+#[test]
+fn a_move_is_taken_back_to_the_case_that_the_name_has_now() {
+    let s = narrow(SyncMode::Mirror, ConflictPolicy::SourceWins);
+    let mut world = agreed(&["A/", "A/f", "a:b"]);
+    let alias = on_right(&world, "a:b");
+    rename(&mut world.trees.left, "A", "a");
+    swap(&mut world.trees.right, "A", &alias);
+    let plan = world.sync(&s);
+    assert_eq!((plan.tally.bytes, world.aliases()), (0, 1), "{:#?}", effects(&plan));
+    assert!(world.trees.right.items.contains_key(&path("a/f")));
+    in_step_and_quiet(&world, &s);
+}
+
+#[test]
+fn what_stands_under_its_old_case_is_found_in_a_directory_that_is_renamed() {
+    let s = narrow(SyncMode::Mirror, ConflictPolicy::SourceWins);
+    let mut world = agreed_blindly(&["a/", "a/A"]);
+    rename(&mut world.trees.left, "a", "aside");
+    world.dir(Side::Left, "A");
+    rename(&mut world.trees.left, "aside", "A/a");
+    world.sync(&s);
+    in_step_and_quiet(&world, &s);
+}
+
+#[test]
+fn a_new_case_of_a_name_is_not_taken_over_where_another_item_has_it() {
+    let s = both();
+    let mut world = agreed_blindly(&["A/", "a"]);
+    for side in Side::BOTH {
+        world.trees[side].remove(&path("A"));
+    }
+    world.put(Side::Right, "a", "a real file");
+    world.sync(&s);
+    assert!(no_shared_names(&world));
+    in_step_and_quiet(&world, &s);
+    assert_eq!(world.trees.left.items.len(), 2);
+}
+
+#[test]
+fn what_is_adopted_from_an_alias_leaves_another_item_its_agreed_name() {
+    let s = both();
+    let mut world = agreed(&["A", "a/", "d/"]);
+    let alias = on_right(&world, "a");
+    rename(&mut world.trees.right, "A", "d/a");
+    for (side, name) in [(Side::Left, alias.as_str()), (Side::Right, "a")] {
+        world.put(side, name, "a real file");
+    }
+    world.sync(&s);
+    assert!(no_shared_names(&world));
+    in_step_and_quiet(&world, &s);
+}
+
+#[test]
+fn what_moves_beside_what_both_sides_moved_is_told_apart_from_it() {
+    for items in [["A/", "a:b"], ["A", "a:b"]] {
+        for mode in [SyncMode::Mirror, SyncMode::Bidirectional] {
+            let s = narrow(mode, ConflictPolicy::SourceWins);
+            let mut world = agreed(&items);
+            let alias = on_right(&world, "a:b");
+            swap(&mut world.trees.left, "A", "a:b");
+            rename(&mut world.trees.left, "a:b", "a");
+            swap(&mut world.trees.right, "A", &alias);
+            let plan = world.sync(&s);
+            assert_eq!((plan.tally.bytes, world.aliases()), (0, 1), "{:#?}", effects(&plan));
+            in_step_and_quiet(&world, &s);
+        }
+    }
+}
+
+/// Half of a swap that was not carried out leaves two rows of one name.
+#[test]
+fn of_two_rows_of_one_name_the_one_that_nothing_stands_for_is_dropped() {
+    let s = both();
+    let mut world = agreed(&["A"]);
+    let (first, row) = world.ledger.pop_first().expect("agreed");
+    rename(&mut world.trees.right, "A", "a");
+    let (mut there, mut gone) = (row.clone(), row);
+    there.held.right.alias = Some(name("a"));
+    gone.id = PairId(first.0 + 1);
+    for side in Side::BOTH {
+        gone.held[side].ident = Ident::None;
+    }
+    world.ledger.extend([there, gone].map(|row| (row.id, row)));
+    world.sync(&s);
+    assert_eq!(world.ledger.len(), 1);
+    in_step_and_quiet(&world, &s);
+}
+
 /// What one side has under an alias, the other side makes a file of that name; or the narrower side one of the wider
 /// side's names, where it can.
 fn borrow(world: &mut World, at: usize) {
@@ -336,7 +439,7 @@ impl Tale {
     fn settings(&self, mode: SyncMode) -> Settings {
         let mut s = narrow(mode, self.policy);
         if !self.on_right {
-            s.rules = portbook::model::Sides::new(s.rules.right, s.rules.left);
+            s.rules = Sides::new(s.rules.right, s.rules.left);
         }
         s
     }
@@ -346,7 +449,7 @@ impl Tale {
         for side in Side::BOTH {
             world.limits[side] = Some(s.rules[side].clone()).filter(|r| *r != rules());
         }
-        world.gives_ident = portbook::model::Sides::new(self.idents, self.idents);
+        world.gives_ident = Sides::new(self.idents, self.idents);
         let wide = if self.on_right { Side::Left } else { Side::Right };
         for edit in &self.before {
             world.edit(wide, edit);

@@ -307,6 +307,22 @@ fn a_move_into_what_the_other_side_moved_into_it_is_taken_back() {
     in_step_and_quiet(&world, &s);
 }
 
+#[test]
+fn of_two_items_that_move_to_one_name_one_does_not() {
+    let s = both(ConflictPolicy::LatestWins);
+    let mut world = agreed(&["b/", "b/a", "e/"]);
+    // Left: the file and the directory beside its own change places. Right: the two directories do.
+    for (side, from, to) in [(Side::Left, "b/a", "aside"), (Side::Left, "e", "b/a"), (Side::Left, "aside", "e")] {
+        rename(&mut world, side, from, to);
+    }
+    for (from, to) in [("e", "aside"), ("b", "e"), ("aside", "b")] {
+        rename(&mut world, Side::Right, from, to);
+    }
+    world.sync(&s);
+    world.sync(&s);
+    in_step_and_quiet(&world, &s);
+}
+
 fn structural() -> impl Strategy<Value = Edit> {
     let n = || 0..64usize;
     prop_oneof![

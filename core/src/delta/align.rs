@@ -1,22 +1,18 @@
 //! Which ledger row, left entry and right entry of one directory are the same item, by name.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::adopt::adopt_aliases;
 use super::names::Folding;
+use super::naming::{Listed, Names, name_items};
 use super::settings::Settings;
 use crate::model::{Entry, Ident, Name, Pair, Side, Sides};
 
 /// One item of a directory: positions in the ledger's rows and in the two listings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) row: Option<usize>,
     pub(super) at: Sides<Option<usize>>,
-    /// On that side, where it is not, another item has its name.
-    pub(super) taken: Sides<bool>,
-    /// It has another name than it had, or than the other side's, and keeps both.
-    pub(super) keeps_names: bool,
     /// New to the ledger, under another name on each side: that side's name is the agreed one.
     pub(super) called_on: Option<Side>,
     /// A row that nothing stands for, while another item has its name: half of a swap that was not carried out leaves two
@@ -24,12 +20,24 @@ pub(super) struct Slot {
     pub(super) is_shadowed: bool,
     /// The position of the move that brings the item here.
     pub(super) arrival: Option<usize>,
+    /// What it is called, where that is not the same everywhere.
+    pub(super) names: Option<Box<Names>>,
 }
 
-impl Slot {
-    /// The side where another item has its name.
-    pub(super) fn collides(&self) -> Option<Side> {
-        Side::BOTH.into_iter().find(|side| self.taken[*side])
+/// The items of one directory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Aligned {
+    pub(super) slots: Vec<Slot>,
+    /// Names that are in use, if one had to be found that is not.
+    pub(super) in_use: Option<HashSet<Vec<u8>>>,
+}
+
+impl Aligned {
+    /// The items of a directory that no move concerns.
+    pub(super) fn of(settings: &Settings, base: &[Pair], entries: Sides<&[Entry]>, partial: Sides<bool>) -> Self {
+        let mut slots = align(settings, base, entries, partial);
+        let in_use = name_items(settings, Listed { base, entries, partial, overlay: None }, &mut slots);
+        Self { slots, in_use }
     }
 }
 
@@ -85,66 +93,12 @@ pub(super) fn align(settings: &Settings, base: &[Pair], listing: Sides<&[Entry]>
             align_colliding(base, listing, positions(bs), Sides::new(positions(ls), positions(rs)), &mut slots);
         }
     }
-    if aliased {
-        keep_clear_of_aliases(folding, base, listing, &mut slots);
-    }
-    if !folding.is_plain() {
-        keep_names(base, listing, &mut slots);
-    }
-    adopt_aliases(settings, listing, &mut slots);
     slots
-}
-
-/// A name that changed only in its case or normal form, on a side that tells them apart, may be another item's on the
-/// other side: each side keeps its own then.
-fn keep_names(base: &[Pair], listing: Sides<&[Entry]>, slots: &mut [Slot]) {
-    let name = |slot: &Slot, side: Side| slot.at[side].map(|i| &listing[side][i].name);
-    for n in 0..slots.len() {
-        let slot = slots[n];
-        let (Some(row), Some(left), Some(right)) = (slot.row, name(&slot, Side::Left), name(&slot, Side::Right)) else {
-            continue;
-        };
-        if left == right || [left, right] == [base[row].name_on(Side::Left), base[row].name_on(Side::Right)] {
-            continue;
-        }
-        let is_others = |other: &Slot| {
-            let agreed = other.row.map(|i| &base[i].name);
-            [name(other, Side::Left), name(other, Side::Right), agreed]
-                .iter()
-                .flatten()
-                .any(|o| *o == left || *o == right)
-        };
-        slots[n].keeps_names = slots.iter().enumerate().any(|(i, other)| i != n && is_others(other));
-    }
 }
 
 /// Whether the row has another name on a side.
 pub(super) fn has_alias(row: &Pair) -> bool {
     row.held.left.alias.is_some() || row.held.right.alias.is_some()
-}
-
-/// An item under an alias has a name on each side that only the ledger connects: what is new to a side must not take it
-/// there.
-fn keep_clear_of_aliases(folding: Folding, base: &[Pair], listing: Sides<&[Entry]>, slots: &mut [Slot]) {
-    let key = |slot: &Slot, side: Side| {
-        let there = slot.at[side].map(|i| &listing[side][i].name);
-        let known = slot.row.map(|i| base[i].name_on(side));
-        let name = there.or(known).or(slot.at[side.other()].map(|i| &listing[side.other()][i].name));
-        name.map(|name| folding.key(name).into_owned())
-    };
-    let is_live = |slot: &Slot| slot.at.left.is_some() || slot.at.right.is_some();
-    let is_aliased = |slot: &Slot| is_live(slot) && slot.row.is_some_and(|i| has_alias(&base[i]));
-    for side in Side::BOTH {
-        // Of those under an alias and of those without: the latter were told apart from each other by their names.
-        let mut users: HashMap<Vec<u8>, [usize; 2]> = HashMap::new();
-        for slot in slots.iter().filter(|slot| is_live(slot)) {
-            users.entry(key(slot, side).unwrap_or_default()).or_default()[usize::from(!is_aliased(slot))] += 1;
-        }
-        for slot in slots.iter_mut().filter(|slot| slot.at[side].is_none()) {
-            let [aliased, plain] = key(slot, side).and_then(|key| users.get(&key).copied()).unwrap_or_default();
-            slot.taken[side] |= if is_aliased(slot) { aliased + plain > 1 } else { aliased > 0 };
-        }
-    }
 }
 
 /// The three lists show the same names in their order, none under an alias: what nearly every directory of a quiet tree
@@ -294,25 +248,13 @@ fn align_colliding(
         for side in Side::BOTH {
             slot.at[side] = take(&mut at[side], |i| listing[side][i].name == name);
         }
-        if kept {
-            // What both sides show under the very same name, both tell apart.
-            let missing = |side: Side| slot.at[side].is_none();
-            slot.taken = Sides::new(missing(Side::Left), missing(Side::Right));
-        } else {
-            for side in Side::BOTH {
-                if slot.at[side].is_none() {
-                    slot.at[side] = take(&mut at[side], |_| true);
-                }
+        for side in Side::BOTH.into_iter().filter(|_| !kept) {
+            if slot.at[side].is_none() {
+                slot.at[side] = take(&mut at[side], |_| true);
             }
         }
         kept = true;
         slots.push(slot);
-    }
-    for side in Side::BOTH {
-        let is_there = slots[start..].iter().any(|slot| slot.at[side].is_some());
-        for slot in slots[start..].iter_mut().filter(|slot| slot.at[side].is_none()) {
-            slot.taken[side] |= is_there;
-        }
     }
 }
 

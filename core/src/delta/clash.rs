@@ -32,7 +32,7 @@ impl Reconciler {
             Now::Absent | Now::Unsupported => false,
         };
         if is == Now::Dir
-            && let Some(item) = spot.item(dir, &self.settings)
+            && let Some(item) = spot.item(dir)
         {
             let pair = row.map_or(PairId(-1), |r| r.id);
             let clash = Box::new(Clash {
@@ -55,7 +55,7 @@ impl Reconciler {
         step: Step,
         out: &mut Vec<Change>,
     ) {
-        let Some(item) = spot.item(dir, &self.settings) else { return };
+        let Some(item) = spot.item(dir) else { return };
         match now(spot.here[on]) {
             Now::Absent => self.forget(dir, id, spot, false, out),
             Now::Unsupported => self.emit_skip(dir, &item, SkipReason::UnsupportedKind, out),
@@ -72,9 +72,9 @@ impl Reconciler {
 
     /// A directory against a file or link (rows 19 to 22).
     pub(super) fn clash(&mut self, dir: &mut Dir, id: DirId, spot: &Spot<'_>, view: &View, out: &mut Vec<Change>) {
-        let Some(mut item) = spot.item(dir, &self.settings) else { return };
+        let Some(mut item) = spot.item(dir) else { return };
         let (row, here) = (spot.row, spot.here);
-        item.stay();
+        item.stay(dir);
         let folder = if now(here.left) == Now::Dir { Side::Left } else { Side::Right };
         let file = folder.other();
         let state = classify(&self.settings, row, item.nodes[file].as_ref(), file, spot.hashed[file]);

@@ -161,7 +161,7 @@ impl Reconciler {
         self.deciding = Some(waiting.conflict);
         let deciding = Deciding { conflict: waiting.conflict, reason: reason.clone() };
         let mut item = item.clone();
-        item.stay();
+        item.stay(dir);
         let done = match decision {
             Decision::Keep(side) => self.keep(dir, &item, *side, deciding, out),
             Decision::KeepBoth => self.keep_all(dir, &item, reason, out),

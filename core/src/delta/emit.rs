@@ -36,11 +36,16 @@ pub(super) struct Order {
 }
 
 impl Item {
-    /// The item as it is where it is, without the rename that is due.
-    pub(super) fn stay(&mut self) {
-        if let Some(side) = self.moves.take() {
-            self.path_on[side] = self.real[side].clone();
-        }
+    /// The item where it is, without the move or rename that is due.
+    pub(super) fn stay(&mut self, dir: &Dir) {
+        let Some(side) = self.moves.take() else { return };
+        let Some(real) = self.real[side].clone() else { return };
+        let there = match real.name() {
+            // The directory that holds it may be moved itself.
+            Some(name) if real.parent() == dir.at[side] => dir.on(side).join(&name),
+            Some(_) | None => real,
+        };
+        self.path_on[side] = Some(there).filter(|there| *there != self.path);
     }
 
     pub(super) fn depth(&self) -> u32 {

@@ -115,7 +115,7 @@ impl Reconciler {
         dir: &mut Dir,
         id: DirId,
         view: &View,
-        slots: Vec<Slot>,
+        slots: &[Slot],
         hashes: &Hashes,
         out: &mut Vec<Change>,
     ) {
@@ -133,9 +133,8 @@ impl Reconciler {
             let spot = Spot {
                 row: slot.row.map(|i| &view.base[i]),
                 here: Sides::new(entry(Side::Left), entry(Side::Right)),
-                taken: slot.taken,
-                keeps_names: slot.keeps_names,
                 called_on: slot.called_on,
+                names: slot.names.as_deref(),
                 ..Spot::default()
             };
             self.decide(dir, id, slot, spot, view, hashes, out);
@@ -147,7 +146,7 @@ impl Reconciler {
         &mut self,
         dir: &mut Dir,
         id: DirId,
-        slot: Slot,
+        slot: &Slot,
         mut spot: Spot<'a>,
         view: &'a View,
         hashes: &'a Hashes,
@@ -166,7 +165,7 @@ impl Reconciler {
             self.collect(dir, &spot, view);
         }
         if arrival.is_none()
-            && let Some(taker) = self.taker(row, here, view)
+            && let Some(taker) = self.taker(&spot, view)
             && !self.makes_room(row, here)
         {
             self.vetoed.insert(taker);
@@ -204,8 +203,8 @@ impl Reconciler {
             None => here[side].and_then(|e| hashes[side].get(&e.name)),
         };
         spot.hashed = Sides::new(hash(Side::Left), hash(Side::Right));
-        spot.alias = self.alias(&spot, view);
-        if let Some(side) = slot.collides().filter(|_| row.is_none() && spot.alias.is_none()) {
+        let refused = spot.refused();
+        if let Some(side) = Side::BOTH.into_iter().find(|side| row.is_none() && refused[*side]) {
             return self.skip(dir, &spot, SkipReason::NameCollision(side), out);
         }
         let is = here.map(now);
@@ -218,7 +217,7 @@ impl Reconciler {
             (Now::Dir, Now::Absent) | (Now::Absent, Now::Dir) => self.one_dir(dir, id, &spot, out),
             (Now::Dir, Now::Leaf) | (Now::Leaf, Now::Dir) => self.clash(dir, id, &spot, view, out),
             (Now::Absent | Now::Leaf, Now::Absent | Now::Leaf) => {
-                if row_is_dir && let Some(item) = spot.item(dir, &self.settings) {
+                if row_is_dir && let Some(item) = spot.item(dir) {
                     let pair = self.pair_of(&item);
                     self.push(dir.child(id, item, pair, Fate::Forget { excluded: false }));
                 }
@@ -269,7 +268,7 @@ impl Reconciler {
     }
 
     fn skip(&mut self, dir: &mut Dir, spot: &Spot<'_>, reason: SkipReason, out: &mut Vec<Change>) {
-        if let Some(item) = spot.item(dir, &self.settings) {
+        if let Some(item) = spot.item(dir) {
             self.emit_skip(dir, &item, reason, out);
         }
     }
@@ -277,7 +276,7 @@ impl Reconciler {
     /// Drops the row and those beneath it; touches nothing.
     pub(super) fn forget(&mut self, dir: &mut Dir, id: DirId, spot: &Spot<'_>, excluded: bool, out: &mut Vec<Change>) {
         let Some(row) = spot.row else { return };
-        let Some(item) = spot.bare().item(dir, &self.settings) else { return };
+        let Some(item) = spot.bare().item(dir) else { return };
         let kind = if excluded { ChangeKind::Skipped } else { ChangeKind::Unchanged };
         let mut detached = item.clone();
         if excluded {
@@ -295,13 +294,13 @@ impl Reconciler {
     }
 
     fn both_dirs(&mut self, dir: &mut Dir, id: DirId, spot: &Spot<'_>, out: &mut Vec<Change>) {
-        let Some(mut item) = spot.item(dir, &self.settings) else { return };
+        let Some(mut item) = spot.item(dir) else { return };
         let (row, here) = (spot.row, spot.here);
         let pair = self.pair_of(&item);
         let row = row.filter(|r| r.kind == Kind::Dir);
         if row.is_none() {
             // Two new directories, whatever was called so before: each keeps the name it was made under.
-            item.stay();
+            item.stay(dir);
         }
         match row {
             None => self.emit_ledger(dir, &item, pair, ChangeKind::Unchanged, Action::Record, out),
@@ -320,7 +319,7 @@ impl Reconciler {
     }
 
     fn one_dir(&mut self, dir: &mut Dir, id: DirId, spot: &Spot<'_>, out: &mut Vec<Change>) {
-        let Some(item) = spot.item(dir, &self.settings) else { return };
+        let Some(item) = spot.item(dir) else { return };
         let (row, here) = (spot.row, spot.here);
         let missing = if here.left.is_none() { Side::Left } else { Side::Right };
         let was_dir = row.is_some_and(|r| r.kind == Kind::Dir);
@@ -341,7 +340,7 @@ impl Reconciler {
             }
             // The file of this name is gone from both sides; the directory is another item, which the ledger never knew.
             let stranger = Spot { row: None, ..spot.clone() };
-            let stranger = stranger.item(dir, &self.settings).filter(|_| row.is_some() && spot.arrival.is_none());
+            let stranger = stranger.item(dir).filter(|_| row.is_some() && spot.arrival.is_none());
             if stranger.is_some() {
                 self.forget(dir, id, spot, false, out);
             }
@@ -389,7 +388,7 @@ impl Reconciler {
             if !is_listed && !is_unknown {
                 continue;
             }
-            let Some(item) = Spot::of_row(row).item(dir, &self.settings) else { continue };
+            let Some(item) = Spot::of_row(row).item(dir) else { continue };
             self.emit_ledger(dir, &item, row.id, ChangeKind::Unchanged, Action::Forget, out);
             if let Some(change) = self.last_in(dir, out) {
                 change.expect = Sides::new(Expect::Any, Expect::Any);

@@ -3,17 +3,17 @@
 use std::cell::RefMut;
 use std::collections::HashSet;
 
-use super::align::has_alias;
 use super::change::{Action, Change, ChangeKind, Expect, Metadata, SkipReason, Step};
 use super::classify::{State, classify, content_equal};
 use super::dirs::{ASIDE, Dir, Fate, structure_rank};
 use super::emit::{Item, Order};
 use super::names::{Folding, conflict_name};
+use super::naming::{Listed, names_in_use};
 use super::reconciler::{Reconciler, View};
 use super::spot::Spot;
 use super::table::Verdict;
 use super::vanished::Arriving;
-use crate::model::{Entry, Kind, Node, Pair, RelPath, Side, Sides, SyncMode, Timestamp};
+use crate::model::{Kind, Node, RelPath, Side, Sides, SyncMode, Timestamp};
 
 impl Reconciler {
     pub(super) fn leaf(&mut self, dir: &mut Dir, spot: &Spot<'_>, view: &View, out: &mut Vec<Change>) {
@@ -26,7 +26,7 @@ impl Reconciler {
                 states[side] = State::Suspect;
             }
         }
-        let is_quiet = states.left == State::Same && states.right == State::Same && !self.is_renamed(row, here);
+        let is_quiet = states.left == State::Same && states.right == State::Same && !spot.is_renamed();
         if is_quiet && spot.arrival.is_none() && self.settings.mode != SyncMode::Selective {
             self.tally.unchanged += 1;
             dir.survives = Sides::new(true, true);
@@ -40,7 +40,7 @@ impl Reconciler {
             states[side.other()] = State::Added;
             restored = Some(Verdict::Carry { to: side, archive: false, kind: ChangeKind::New });
         }
-        let Some(item) = spot.item(dir, &self.settings) else { return };
+        let Some(item) = spot.item(dir) else { return };
         if self.settings.mode == SyncMode::Selective && !self.settings.scope.selects(&item.path) {
             return self.not_selected(dir, &item, &states, out);
         }
@@ -51,14 +51,6 @@ impl Reconciler {
             self.emit_move(dir, &item, settled);
         }
         self.carry_out(dir, &item, verdict, view, out);
-    }
-
-    /// A name changed in place; only on a side that folds names can that be the same item.
-    pub(super) fn is_renamed(&self, row: Option<&Pair>, here: Sides<Option<&Entry>>) -> bool {
-        let rules = &self.settings.rules;
-        let folds = |r: &super::settings::SideRules| r.case_insensitive || r.unicode_insensitive;
-        (folds(&rules.left) || folds(&rules.right))
-            && row.is_some_and(|row| Side::BOTH.iter().any(|s| here[*s].is_some_and(|e| e.name != *row.name_on(*s))))
     }
 
     /// An item that moves to this name on that side needs the place before it is moved.
@@ -100,10 +92,8 @@ impl Reconciler {
                 if let Some(row) = &item.row {
                     self.emit_ledger(dir, item, row.id, ChangeKind::Unchanged, Action::Forget, out);
                     let step = self.removal_step(item, view);
-                    // What it was called on one side only, a new item may be called on both.
-                    if (step == Step::Clear || has_alias(row))
-                        && let Some(change) = self.last_in(dir, out)
-                    {
+                    if let Some(change) = self.last_in(dir, out) {
+                        // What has its name now, or gets it meanwhile, is another item.
                         change.expect = Sides::new(Expect::Any, Expect::Any);
                         if step == Step::Clear {
                             change.step = step;
@@ -206,12 +196,13 @@ impl Reconciler {
 
     /// Names that nothing new in the directory may get: whatever is there, is known or is planned.
     pub(super) fn names_taken<'v>(&self, view: &'v View) -> RefMut<'v, HashSet<Vec<u8>>> {
-        let folding = Folding::of(&self.settings.rules);
         let in_use = || {
-            let listed = view.entries.left.iter().chain(&view.entries.right).map(|e| &e.name);
-            let known = view.base.iter().flat_map(|p| [&p.name, p.name_on(Side::Left), p.name_on(Side::Right)]);
-            let leaving = view.overlay.iter().flat_map(|o| o.hidden.left.iter().chain(&o.hidden.right));
-            listed.chain(known).chain(leaving).map(|n| folding.key(n).into_owned()).collect()
+            let entries = view.entries.as_ref().map(|entries| &entries[..]);
+            let partial = view.unlisted.as_ref().map(Option::is_some);
+            names_in_use(
+                &self.settings,
+                Listed { base: &view.base, entries, partial, overlay: view.overlay.as_deref() },
+            )
         };
         RefMut::map(view.taken.borrow_mut(), |taken| taken.get_or_insert_with(in_use))
     }

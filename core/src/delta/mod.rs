@@ -9,7 +9,7 @@
 //! | `settings` | everything the result depends on beside the three trees |
 //! | `names` | which names are the same on a side, which cannot be held, conflict names, aliases |
 //! | `align` | which row, left entry and right entry are the same item |
-//! | `adopt` | items under an alias that the ledger does not know |
+//! | `naming` | what the items of a directory are called on each side: aliases, and renames in place |
 //! | `spot` | an item of a directory, and what it is called on each side |
 //! | `classify` | what became of an item on one side |
 //! | `table` | what two states and a policy decide about a file or link |
@@ -24,7 +24,6 @@
 //! | `tally` | the counts |
 //! | `guards` | what a plan may not do without a person's word |
 
-mod adopt;
 mod align;
 mod change;
 mod clash;
@@ -38,6 +37,7 @@ mod items;
 mod leaves;
 mod moves;
 mod names;
+mod naming;
 mod overlay;
 mod reconciler;
 mod settings;

@@ -425,15 +425,20 @@ impl<'a> Candidate<'a> {
         });
         let mut row = self.lost.row.clone();
         let was = row.name.clone();
+        // Where it stands it has that name; where it is moved it gets one when the place is looked at.
+        let mut stands = Sides::new(Side::Left, Side::Right).map(|side| {
+            let there = self.appeared[side as usize].filter(|_| !self.returns && self.counterpart.is_none());
+            there.map(|a| a.name.clone())
+        });
+        stands[self.side] = self.place.name();
         if !self.returns {
             row.name = self.target.name().unwrap_or_else(|| was.clone());
             for side in Side::BOTH {
-                // Where it stands it has that name; where it is moved it gets one when the place is looked at.
-                let there = self.appeared[side as usize].filter(|_| side == self.side || self.counterpart.is_none());
-                row.held[side].alias = there.map(|a| a.name.clone()).filter(|name| *name != row.name);
+                row.held[side].alias = stands[side].clone().filter(|name| *name != row.name);
             }
         }
-        Relocation { row, was, side: self.side, place: self.place.clone(), counterpart, is_conflict: self.is_conflict }
+        let (side, place, is_conflict) = (self.side, self.place.clone(), self.is_conflict);
+        Relocation { row, was, side, place, stands, counterpart, is_conflict }
     }
 }
 

@@ -4,12 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::align::{Slot, align};
+use super::align::{Aligned, Slot, align};
 use super::change::Unreadable;
-use super::names::{Folding, alias_of, can_hold};
+use super::names::Folding;
+use super::naming::{Listed, name_items};
 use super::settings::Settings;
 use crate::identity::ContentHash;
-use crate::model::{Entry, Name, NameClash, Node, Pair, PairId, RelPath, Side, Sides};
+use crate::model::{Entry, Name, Node, Pair, PairId, RelPath, Side, Sides};
 
 /// A move that both sides will have.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Relocation {
     pub(super) side: Side,
     /// Its place there, as it is now.
     pub(super) place: RelPath,
+    /// What each side calls it there now.
+    pub(super) stands: Sides<Option<Name>>,
     /// Where the other side has it now, when that is not the same place.
     pub(super) counterpart: Option<Counterpart>,
     /// Both sides moved it, or one move had to be undone.
@@ -115,6 +118,7 @@ pub(super) struct Arrival {
     row: Pair,
     pub(super) was: Name,
     pub(super) side: Side,
+    stands: Sides<Option<Name>>,
     /// As the other side will show it once it is moved there.
     pub(super) counterpart: Option<Counterpart>,
     pub(super) is_conflict: bool,
@@ -122,8 +126,8 @@ pub(super) struct Arrival {
 
 impl Arrival {
     fn of(relocation: &Relocation) -> Self {
-        let Relocation { row, was, side, counterpart, is_conflict, .. } = relocation.clone();
-        Self { row, was, side, counterpart, is_conflict }
+        let Relocation { row, was, side, stands, counterpart, is_conflict, .. } = relocation.clone();
+        Self { row, was, side, stands, counterpart, is_conflict }
     }
 
     pub(super) fn pair(&self) -> PairId {
@@ -144,7 +148,7 @@ impl Overlay {
         base: &mut Vec<Pair>,
         entries: &mut Sides<Vec<Entry>>,
         partial: Sides<bool>,
-    ) -> Vec<Slot> {
+    ) -> Aligned {
         base.retain(|p| !self.away.contains(&p.id));
         for side in Side::BOTH {
             if !self.hidden[side].is_empty() {
@@ -154,27 +158,19 @@ impl Overlay {
         let mut arrived = Vec::new();
         for arrival in &self.arrivals {
             let mut take = |side: Side| {
-                let found = entries[side].iter().position(|e| e.name == *arrival.row.name_on(side))?;
+                let found = entries[side].iter().position(|e| Some(&e.name) == arrival.stands[side].as_ref())?;
                 Some(entries[side].swap_remove(found))
             };
-            let mut bound = Sides::default();
-            bound[arrival.side] = take(arrival.side);
-            // Without a counterpart the other side has it at the same place, or lost it.
-            if arrival.counterpart.is_none() {
-                bound[arrival.side.other()] = take(arrival.side.other());
-            }
-            arrived.push(bound);
+            arrived.push(Sides::new(Side::Left, Side::Right).map(&mut take));
         }
         let mut slots = align(settings, base, entries.as_ref().map(|entries| &entries[..]), partial);
-        let rows = self.rows(settings, base, entries, &slots, &arrived);
-        for (i, (mut bound, row)) in arrived.into_iter().zip(rows).enumerate() {
-            let arrival = &self.arrivals[i];
+        for (i, (arrival, mut bound)) in self.arrivals.iter().zip(arrived).enumerate() {
             if let Some(there) = &arrival.counterpart {
                 let other = arrival.side.other();
-                bound[other] = Some(Entry { name: row.name_on(other).clone(), node: there.node.clone() });
+                bound[other] = Some(Entry { name: arrival.row.name_on(other).clone(), node: there.node.clone() });
             }
             let mut slot = Slot { row: Some(base.len()), arrival: Some(i), ..Slot::default() };
-            base.push(row);
+            base.push(arrival.row.clone());
             for (side, entry) in [(Side::Left, bound.left), (Side::Right, bound.right)] {
                 if let Some(entry) = entry {
                     slot.at[side] = Some(entries[side].len());
@@ -183,68 +179,20 @@ impl Overlay {
             }
             slots.push(slot);
         }
-        slots
-    }
-
-    /// The rows of the arriving items, with the name that each gets on the side where it is moved: its own, unless that
-    /// side cannot have it beside what stays.
-    fn rows(
-        &self,
-        settings: &Settings,
-        base: &[Pair],
-        entries: &Sides<Vec<Entry>>,
-        slots: &[Slot],
-        bound: &[Sides<Option<Entry>>],
-    ) -> Vec<Pair> {
-        let mut rows: Vec<Pair> = self.arrivals.iter().map(|a| a.row.clone()).collect();
-        if settings.name_clash == NameClash::Skip {
-            return rows;
-        }
-        let folding = Folding::of(&settings.rules);
-        let key = |name: &Name| folding.key(name).into_owned();
-        let own = settings.rules.as_ref().map(Folding::of_side);
-        let key_on = |side: Side, name: &Name| own[side].key(name).into_owned();
-        let mut taken: HashSet<Vec<u8>> = base.iter().chain(&rows).map(|row| key(&row.name)).collect();
-        let mut kept = Sides::<HashSet<Vec<u8>>>::default();
-        for side in Side::BOTH {
-            taken.extend(entries[side].iter().map(|e| &e.name).chain(&self.hidden[side]).map(key));
-            taken.extend(base.iter().chain(&rows).map(|row| key(row.name_on(side))));
-            for slot in slots {
-                let there = slot.at[side].map(|i| &entries[side][i].name);
-                let known = slot.row.map(|i| base[i].name_on(side));
-                // What stands beside it on the other side is told apart there.
-                if let Some(own) = slot.at[side.other()].map(|i| &entries[side.other()][i].name) {
-                    kept[side].insert(key_on(side, there.or(known).unwrap_or(own)));
+        let entries_now = entries.as_ref().map(|entries| &entries[..]);
+        let listed = Listed { base, entries: entries_now, partial, overlay: Some(self) };
+        let in_use = name_items(settings, listed, &mut slots);
+        // From here on an arriving item has the names that it was given.
+        for slot in slots.iter().filter(|slot| slot.arrival.is_some()) {
+            let (Some(row), Some(names)) = (slot.row.map(|i| &mut base[i]), &slot.names) else { continue };
+            row.name = names.agreed.clone();
+            for side in Side::BOTH {
+                row.held[side].alias = Some(names.on[side].clone()).filter(|name| *name != row.name);
+                if let Some(i) = slot.at[side] {
+                    entries[side][i].name = names.on[side].clone();
                 }
             }
         }
-        let mut agreed: HashSet<Name> = slots.iter().filter_map(|s| Some(base[s.row?].name.clone())).collect();
-        for (arrival, row) in self.arrivals.iter().zip(&rows) {
-            kept[arrival.side].insert(key_on(arrival.side, row.name_on(arrival.side)));
-        }
-        for ((arrival, row), bound) in self.arrivals.iter().zip(&mut rows).zip(bound) {
-            let (side, other) = (arrival.side, arrival.side.other());
-            if agreed.contains(&row.name) && row.held[side].alias.is_some() {
-                // Two rows never have one name: what it is called where it stands becomes its own.
-                let own = row.name_on(side).clone();
-                (row.name, row.held[side].alias) = (own, None);
-            }
-            // Where both sides have it already there is nothing to name.
-            if bound[other].is_none() {
-                let wanted = row.name_on(other);
-                if !can_hold(&settings.rules[other], wanted) || kept[other].contains(&key_on(other, wanted)) {
-                    let alias = alias_of(&row.name, &settings.rules, &mut taken);
-                    if agreed.contains(&row.name) {
-                        row.held[side].alias = Some(std::mem::replace(&mut row.name, alias));
-                        row.held[other].alias = None;
-                    } else {
-                        row.held[other].alias = Some(alias);
-                    }
-                }
-            }
-            agreed.insert(row.name.clone());
-            kept[other].insert(key_on(other, row.name_on(other)));
-        }
-        rows
+        Aligned { slots, in_use }
     }
 }

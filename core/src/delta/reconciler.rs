@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
-use super::align::{Slot, align};
+use super::align::{Aligned, Slot};
 use super::change::{Change, Step, Unreadable};
 use super::classify::hashes_wanted;
 use super::decision::DroppedDecision;
@@ -46,7 +46,7 @@ pub struct Task {
     pub(super) without_content: bool,
     pub(super) overlay: Option<Arc<Overlay>>,
     /// What [`Observed::wanted`] aligned already.
-    aligned: OnceLock<Vec<Slot>>,
+    aligned: OnceLock<Aligned>,
 }
 
 /// A directory as it was seen, not yet reconciled.
@@ -219,24 +219,31 @@ impl Reconciler {
                 self.collects = !base.is_empty();
             }
             let partial = view.unlisted.as_ref().map(Option::is_some);
-            let slots = match &task.overlay {
+            let Aligned { slots, in_use } = match &task.overlay {
                 Some(overlay) => overlay.apply(&self.settings, &mut base, &mut view.entries, partial),
                 None => {
                     let known = task.aligned.take();
                     let listing = view.entries.as_ref().map(|entries| &entries[..]);
-                    known.unwrap_or_else(|| align(&self.settings, &base, listing, partial))
+                    known.unwrap_or_else(|| Aligned::of(&self.settings, &base, listing, partial))
                 }
             };
             if let Some(overlay) = &task.overlay {
                 self.veto(&dir, overlay);
             }
-            (view.base, view.overlay) = (base, task.overlay);
+            // Of two that move to one name the later one does not.
+            let is_refused = |slot: &&Slot| {
+                let names = slot.names.as_ref().filter(|_| slot.arrival.is_some());
+                names.is_some_and(|names| names.refused.left || names.refused.right)
+            };
+            let refused = slots.iter().rev().find(is_refused).and_then(|slot| base.get(slot.row?));
+            self.vetoed.extend(refused.map(|row| row.id));
+            (view.base, view.overlay, view.taken) = (base, task.overlay, in_use.into());
             view.arriving = self.arriving(&view, &slots);
             if self.settings.decisions.concern(&dir.path) {
                 dir.names = Some(self.names_taken(&view).clone());
             }
             self.let_go_first(&mut dir, task.dir, &view.base, Some(&view), out);
-            self.decide_all(&mut dir, task.dir, &view, slots, &hashes, out);
+            self.decide_all(&mut dir, task.dir, &view, &slots, &hashes, out);
         } else {
             self.let_go_first(&mut dir, task.dir, &base, None, out);
         }
@@ -347,15 +354,15 @@ impl Observed {
         let Some(overlay) = &self.task.overlay else {
             let nothing_to_compare = self.base.is_empty() && Side::BOTH.iter().any(|s| entries[*s].is_empty());
             if !nothing_to_compare {
-                let slots = self.task.aligned.get_or_init(|| align(settings, &self.base, entries, partial));
-                self.want(settings, &self.base, entries, slots, &mut wanted);
+                let aligned = self.task.aligned.get_or_init(|| Aligned::of(settings, &self.base, entries, partial));
+                self.want(settings, &self.base, entries, &aligned.slots, &mut wanted);
             }
             return wanted;
         };
         let mut base = self.base.clone();
         let mut seen = entries.map(<[Entry]>::to_vec);
-        let slots = overlay.apply(settings, &mut base, &mut seen, partial);
-        self.want(settings, &base, Sides::new(&seen.left, &seen.right), &slots, &mut wanted);
+        let aligned = overlay.apply(settings, &mut base, &mut seen, partial);
+        self.want(settings, &base, Sides::new(&seen.left, &seen.right), &aligned.slots, &mut wanted);
         wanted
     }
 

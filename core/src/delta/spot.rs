@@ -4,11 +4,11 @@ use super::change::SkipReason;
 use super::classify::Hashed;
 use super::dirs::{Dir, joined};
 use super::emit::Item;
-use super::names::{alias_of, can_hold};
+use super::names::can_hold;
+use super::naming::Names;
 use super::overlay::Arrival;
-use super::reconciler::{Reconciler, View};
 use super::settings::Settings;
-use crate::model::{ConflictPolicy, Entry, Name, NameClash, Pair, Side, Sides, SyncMode};
+use crate::model::{Entry, Name, Pair, Side, Sides};
 
 /// One place of a directory.
 #[derive(Clone, Debug, Default)]
@@ -19,24 +19,10 @@ pub(super) struct Spot<'a> {
     pub(super) here: Sides<Option<&'a Entry>>,
     /// The answers to the wanted hashes.
     pub(super) hashed: Sides<Hashed<'a>>,
-    /// On that side, where it is not, another item has its name.
-    pub(super) taken: Sides<bool>,
-    /// It has another name than it had, and no side may take it over.
-    pub(super) keeps_names: bool,
     /// New to the ledger, under another name on each side: that side's name is the agreed one.
     pub(super) called_on: Option<Side>,
-    /// The name it is given on a side that cannot have its own.
-    pub(super) alias: Option<Alias>,
-}
-
-/// A name for one side.
-#[derive(Clone, Debug)]
-pub(super) struct Alias {
-    pub(super) on: Side,
-    pub(super) name: Name,
-    /// Another item of the directory has the agreed name: this one becomes it, and the item's own name is what the other
-    /// side calls it.
-    pub(super) is_agreed: bool,
+    /// What it is called, where that is not the same everywhere.
+    pub(super) names: Option<&'a Names>,
 }
 
 impl<'a> Spot<'a> {
@@ -47,71 +33,61 @@ impl<'a> Spot<'a> {
 
     /// Without its contents and the move that brings it.
     pub(super) fn bare(&self) -> Self {
-        Self {
-            row: self.row,
-            here: self.here,
-            keeps_names: self.keeps_names,
-            called_on: self.called_on,
-            alias: self.alias.clone(),
-            ..Self::default()
-        }
+        Self { row: self.row, here: self.here, names: self.names, ..Self::default() }
     }
 
-    /// Its agreed name until now, or the one that a new item has.
+    /// Its agreed name once the plan is done.
     pub(super) fn name(&self) -> Option<&'a Name> {
-        let first = self.called_on.unwrap_or(Side::Left);
         let there = |side: Side| self.here[side].map(|e| &e.name);
-        self.row.map(|r| &r.name).or(there(first)).or(there(first.other()))
+        let given = self.names.map(|names| &names.agreed);
+        given.or(self.row.map(|r| &r.name)).or(there(Side::Left)).or(there(Side::Right))
+    }
+
+    /// What the side calls it once the plan is done, or would call it.
+    pub(super) fn name_on(&self, side: Side) -> Option<&'a Name> {
+        let given = self.names.map(|names| &names.on[side]);
+        given.or(self.here[side].map(|e| &e.name)).or(self.row.map(|r| r.name_on(side))).or(self.name())
+    }
+
+    /// On that side, where it is not, another item has the name that it would get.
+    pub(super) fn taken(&self) -> Sides<bool> {
+        self.names.map_or(Sides::new(false, false), |names| names.taken)
+    }
+
+    /// … and it is given no other.
+    pub(super) fn refused(&self) -> Sides<bool> {
+        self.names.map_or(Sides::new(false, false), |names| names.refused)
+    }
+
+    /// The ledger knows it under another name.
+    pub(super) fn is_renamed(&self) -> bool {
+        self.row.is_some_and(|row| {
+            let is_new = |side: &Side| self.here[*side].is_some_and(|e| e.name != *row.name_on(*side));
+            self.name() != Some(&row.name) || Side::BOTH.iter().any(is_new)
+        })
     }
 
     /// The item, unless nothing is there.
-    pub(super) fn item(&self, dir: &Dir, settings: &Settings) -> Option<Item> {
-        let (row, here) = (self.row, self.here);
-        let mut renamed = if self.keeps_names { Renamed::default() } else { renamed(row, here, settings) };
-        if self.arrival.is_some() {
-            renamed.moves = None;
-        }
-        let mut name = match &renamed.name {
-            Some(name) => (*name).clone(),
-            None => self.name()?.clone(),
-        };
-        if let Some(alias) = self.alias.as_ref().filter(|alias| alias.is_agreed) {
-            name = alias.name.clone();
-        }
-        let there = |side: Side| {
-            let there = here[side].map(|e| &e.name).or_else(|| match &self.alias {
-                Some(alias) if alias.on == side => Some(&alias.name),
-                Some(_) | None => row.map(|r| r.name_on(side)),
-            });
-            there.filter(|there| **there != name).cloned()
-        };
-        let now_on = Sides::new(there(Side::Left), there(Side::Right));
-        let mut name_on = now_on.clone();
-        if let Some(side) = renamed.moves {
-            name_on[side] = None;
-        }
-        for side in Side::BOTH {
-            // A name that nothing has any more is no alias.
-            let is_given = self.alias.as_ref().is_some_and(|alias| alias.on == side);
-            if here[side].is_none() && renamed.name.is_some() && !is_given {
-                name_on[side] = None;
-            }
-        }
+    pub(super) fn item(&self, dir: &Dir) -> Option<Item> {
+        let (row, name) = (self.row, self.name()?.clone());
         let path = dir.path.join(&name);
-        let real = |side: Side| dir.at[side].as_ref().map(|at| at.join(now_on[side].as_ref().unwrap_or(&name)));
-        let is_given = |side: Side| self.alias.as_ref().is_some_and(|alias| alias.on == side);
+        let name_on = |side: Side| self.name_on(side).filter(|there| **there != name).cloned();
+        let real = |side: Side| {
+            let now = self.here[side].map(|e| &e.name).or(self.name_on(side))?;
+            dir.at[side].as_ref().map(|at| at.join(now))
+        };
         let mut item = Item {
             row: row.cloned(),
-            nodes: here.map(|e| e.map(|e| e.node.clone())),
-            path_on: joined(dir, &name, &name_on, &path),
+            nodes: self.here.map(|e| e.map(|e| e.node.clone())),
+            path_on: joined(dir, &name, &Sides::new(name_on(Side::Left), name_on(Side::Right)), &path),
             real: Sides::new(real(Side::Left), real(Side::Right)),
             path,
             was: row.map(|r| r.name.clone()).filter(|was| *was != name),
             name,
             content: self.hashed.map(|h| h.and_then(|h| h.as_ref().ok()).copied()),
-            taken: Sides::new(self.taken.left && !is_given(Side::Left), self.taken.right && !is_given(Side::Right)),
-            moves: renamed.moves,
-            is_move_conflict: renamed.is_conflict,
+            taken: self.refused(),
+            moves: self.names.and_then(|names| names.moves),
+            is_move_conflict: self.names.is_some_and(|names| names.is_conflict),
         };
         if let Some(arrival) = self.arrival {
             item.was = Some(arrival.was.clone()).filter(|was| *was != item.name);
@@ -139,57 +115,4 @@ impl Item {
         let holds = can_hold(&settings.rules[side], there.as_ref().unwrap_or(&self.name));
         (!holds).then_some(SkipReason::NameNotAllowed(side))
     }
-}
-
-impl Reconciler {
-    /// The name the item gets on the side that lacks it and cannot have its own, where the conduit wants that.
-    pub(super) fn alias(&self, spot: &Spot<'_>, view: &View) -> Option<Alias> {
-        if self.settings.name_clash != NameClash::Alias || spot.arrival.is_some() {
-            return None;
-        }
-        let on = Side::BOTH.into_iter().find(|side| spot.here[*side].is_none())?;
-        let there = &spot.here[on.other()]?.name;
-        let wanted = spot.row.map_or(there, |row| row.name_on(on));
-        if !spot.taken[on] && can_hold(&self.settings.rules[on], wanted) {
-            return None;
-        }
-        let own = spot.row.map_or(there, |row| &row.name);
-        let mut taken = self.names_taken(view);
-        let name = alias_of(own, &self.settings.rules, &mut taken);
-        // Two rows never have one name, whichever side uses it.
-        let pair = spot.row.map(|row| row.id);
-        let is_agreed = view.base.iter().any(|row| row.name == *own && Some(row.id) != pair);
-        can_hold(&self.settings.rules[on], &name).then_some(Alias { on, name, is_agreed })
-    }
-}
-
-/// A name that changed in place: only its case or its normalisation did.
-#[derive(Default)]
-struct Renamed<'a> {
-    name: Option<&'a Name>,
-    moves: Option<Side>,
-    is_conflict: bool,
-}
-
-fn renamed<'a>(row: Option<&Pair>, here: Sides<Option<&'a Entry>>, settings: &Settings) -> Renamed<'a> {
-    let Some(row) = row else { return Renamed::default() };
-    let new = |side: Side| here[side].map(|e| &e.name).filter(|n| *n != row.name_on(side));
-    let mirrors = settings.mode != SyncMode::Bidirectional;
-    let from = match (new(Side::Left), new(Side::Right)) {
-        (None, None) => return Renamed::default(),
-        (Some(_), None) => Side::Left,
-        (None, Some(_)) if mirrors => Side::Left,
-        (None, Some(_)) => Side::Right,
-        (Some(_), Some(_)) if mirrors => Side::Left,
-        (Some(_), Some(_)) => match settings.policy {
-            ConflictPolicy::DestinationWins => Side::Right,
-            ConflictPolicy::SourceWins | ConflictPolicy::LatestWins | ConflictPolicy::KeepBoth => Side::Left,
-        },
-    };
-    let other = from.other();
-    let is_conflict = !mirrors && new(from).is_some() && new(other).is_some() && new(from) != new(other);
-    let name = here[from].map(|e| &e.name);
-    let differs = name.is_some_and(|name| here[other].is_some_and(|e| e.name != *name));
-    let holds = name.is_some_and(|name| can_hold(&settings.rules[other], name));
-    Renamed { name, moves: (differs && holds).then_some(other), is_conflict }
 }

@@ -31,7 +31,7 @@ impl Reconciler {
                 pair: row.id,
                 on,
                 key: folding.key(row.name_on(on)).into_owned(),
-                is_there: on == arrival.side,
+                is_there: slot.at[on].is_some() && arrival.shown_on() != Some(on),
             });
             Some(names)
         };
@@ -39,18 +39,11 @@ impl Reconciler {
     }
 
     /// The item that moves to the name of this one. Where both stand already, the side tells them apart.
-    pub(super) fn taker(&self, row: Option<&Pair>, here: Sides<Option<&Entry>>, view: &View) -> Option<PairId> {
-        if view.arriving.is_empty() {
-            return None;
-        }
+    pub(super) fn taker(&self, spot: &Spot<'_>, view: &View) -> Option<PairId> {
         let folding = Folding::of(&self.settings.rules);
-        let name = |side: Side| {
-            let there = here[side].map(|e| &e.name).or_else(|| row.map(|r| r.name_on(side)));
-            there.or(here[side.other()].map(|e| &e.name))
-        };
         let takes = |a: &&Arriving| {
-            let stand_both = a.is_there && here[a.on].is_some();
-            !stand_both && name(a.on).is_some_and(|name| *folding.key(name) == *a.key)
+            let stand_both = a.is_there && spot.here[a.on].is_some();
+            !stand_both && spot.name_on(a.on).is_some_and(|name| *folding.key(name) == *a.key)
         };
         view.arriving.iter().find(takes).map(|a| a.pair)
     }
@@ -104,7 +97,8 @@ impl Reconciler {
             let occupied = Sides::new(occupied(Side::Left), occupied(Side::Right));
             self.records.lose(limit, Lost { row: row.clone(), path, lost, here, occupied });
         }
-        let collides = spot.taken.left || spot.taken.right;
+        let taken = spot.taken();
+        let collides = taken.left || taken.right;
         if collides && row.is_none() && self.settings.name_clash == NameClash::Skip {
             return;
         }
@@ -139,7 +133,7 @@ impl Reconciler {
                 opposite: match here[other] {
                     Some(e) => real(other, &e.name),
                     None if collides => None,
-                    None => self.taker(row, here, view).map(|_| dir.path.join(&entry.name)),
+                    None => self.taker(spot, view).map(|_| dir.path.join(&entry.name)),
                 },
                 replaces: replaces.map(|row| row.id),
             };
