@@ -586,7 +586,7 @@ export interface FilePage {
 
 /**
  * Which items take part. A pattern without a slash is matched against the last component at any depth (`*.tmp`), one with
- * a slash against the whole path from the root (`build/**`). `*` and `?` stop at a slash, `**` does not.
+ * a slash against the whole path from the root (`docs/draft-*`). `*` and `?` stop at a slash, `**` does not.
  */
 export interface Filters {
   /** When there are any, a file takes part only if one of them matches it. */

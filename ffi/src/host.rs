@@ -114,6 +114,17 @@ impl Drop for HostStore {
 }
 
 impl HostStore {
+    #[cfg(feature = "uniffi")]
+    pub(crate) async fn is_ready(&self) -> Result<bool> {
+        self.life.check_process()?;
+        Ok(self.files.desk.is_ready().await)
+    }
+
+    #[cfg(feature = "uniffi")]
+    pub(crate) fn take(&self) -> Option<HostRequest> {
+        self.files.desk.take()
+    }
+
     pub(crate) fn begin(life: &Arc<Life>, key: String, options: HostOptions) -> Result<Arc<Self>> {
         if key.is_empty() || key.contains('\0') {
             return Err(invalid("make the host store", "", "it needs a key").into());

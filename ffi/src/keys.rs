@@ -86,6 +86,17 @@ impl HostKeys {
 }
 
 impl HostKeys {
+    #[cfg(feature = "uniffi")]
+    pub(crate) async fn is_ready(&self) -> Result<bool> {
+        check_process(self.process)?;
+        Ok(self.desk.0.is_ready().await)
+    }
+
+    #[cfg(feature = "uniffi")]
+    pub(crate) fn take(&self) -> Option<KeyRequest> {
+        self.desk.0.take()
+    }
+
     pub(crate) fn source(&self) -> KeySource {
         KeySource::host(self.desk.clone())
     }

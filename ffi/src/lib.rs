@@ -30,12 +30,15 @@ mod preview;
 #[cfg(feature = "python")]
 pub mod python;
 mod question;
+mod ready;
 pub mod records;
 mod rows;
 mod run;
 #[cfg(feature = "schema")]
 mod schema;
 mod session;
+#[cfg(feature = "uniffi")]
+mod steps;
 mod volume;
 mod waiting;
 

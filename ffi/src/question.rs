@@ -10,10 +10,14 @@ use std::time::Duration;
 use portbook::{Code, Error};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::ready::Ready;
+
 /// Where questions wait for the host. `A` is what answers them, `B` the bytes that go along with them.
 pub(crate) struct Desk<Q, A, B> {
     state: Mutex<State<Q, A, B>>,
     asked: tokio::sync::Mutex<mpsc::UnboundedReceiver<(i64, Q)>>,
+    /// Questions that were waited for and not taken yet.
+    ready: Ready<(i64, Q)>,
     timeout: Duration,
 }
 
@@ -45,7 +49,7 @@ impl<Q: Send, A: Send, B: Clone + Send> Desk<Q, A, B> {
     pub(crate) fn new(timeout: Duration) -> Self {
         let (send, receive) = mpsc::unbounded_channel();
         let state = State { send: Some(send), open: HashMap::new(), last: 0 };
-        Self { state: Mutex::new(state), asked: tokio::sync::Mutex::new(receive), timeout }
+        Self { state: Mutex::new(state), asked: tokio::sync::Mutex::new(receive), ready: Ready::new(), timeout }
     }
 
     /// Asks, with bytes that go along, and waits for the answer. On a tokio runtime.
@@ -76,9 +80,27 @@ impl<Q: Send, A: Send, B: Clone + Send> Desk<Q, A, B> {
 
     /// The next question that somebody waits for; none once the desk has ended.
     pub(crate) async fn next(&self) -> Option<Q> {
+        while self.is_ready().await {
+            if let Some(question) = self.take() {
+                return Some(question);
+            }
+        }
+        None
+    }
+
+    /// Waits until there is a question; false once the desk has ended.
+    pub(crate) async fn is_ready(&self) -> bool {
         let mut asked = self.asked.lock().await;
+        if self.ready.is_empty() {
+            self.ready.put(asked.recv().await);
+        }
+        !self.ready.is_empty()
+    }
+
+    /// The question that was waited for; none when another has taken it, or nobody waits for its answer any more.
+    pub(crate) fn take(&self) -> Option<Q> {
         loop {
-            let (id, question) = asked.recv().await?;
+            let (id, question) = self.ready.take()?;
             if self.state().open.contains_key(&id) {
                 return Some(question);
             }

@@ -1,12 +1,12 @@
 //! Runs: their events, their control, their outcome.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use portbook::operation;
 
 use crate::error::Result;
 use crate::life::{Life, Own};
+use crate::ready::Ready;
 use crate::records::{RunEvent, RunReport, StoredProgress, events_of};
 
 /// A run under way. Dropping it lets the run go on; [`cancel`](Self::cancel) ends it. After its book was shut down it still
@@ -16,16 +16,30 @@ pub struct Run {
     life: Arc<Life>,
     core: Own<operation::Run>,
     /// Pieces of an event that were not taken yet.
-    ready: Mutex<VecDeque<RunEvent>>,
+    ready: Ready<RunEvent>,
 }
 
 impl Run {
     pub(crate) fn new(life: &Arc<Life>, core: operation::Run) -> Arc<Self> {
-        Arc::new(Self { life: life.clone(), core: Own::new(core), ready: Mutex::default() })
+        Arc::new(Self { life: life.clone(), core: Own::new(core), ready: Ready::new() })
     }
 
-    fn take(&self) -> Option<RunEvent> {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    /// Waits until an event can be taken; false after the last.
+    pub(crate) async fn is_ready(&self) -> Result<bool> {
+        self.life.check_process()?;
+        while self.ready.is_empty() {
+            let Some(event) = self.core.get()?.next_event().await else {
+                // Another reader may have been given the last event in pieces.
+                return Ok(!self.ready.is_empty());
+            };
+            // Nothing is awaited between taking the event and keeping it.
+            self.ready.put(events_of(event));
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn take(&self) -> Option<RunEvent> {
+        self.ready.take()
     }
 }
 
@@ -38,18 +52,12 @@ impl Run {
     /// # Errors
     /// `invalid` after a fork.
     pub async fn next_event(&self) -> Result<Option<RunEvent>> {
-        self.life.check_process()?;
-        loop {
+        while self.is_ready().await? {
             if let Some(event) = self.take() {
                 return Ok(Some(event));
             }
-            let Some(event) = self.core.get()?.next_event().await else {
-                // Another reader may have been given the last event in pieces.
-                return Ok(self.take());
-            };
-            // Nothing is awaited between taking the event and keeping it.
-            self.ready.lock().unwrap_or_else(PoisonError::into_inner).extend(events_of(event));
         }
+        Ok(None)
     }
 
     /// Ends the run at the next safe point. Returns at once; may be called from any thread, and more than once.
@@ -88,11 +96,25 @@ impl Run {
 pub struct ProgressWatch {
     life: Arc<Life>,
     core: Own<operation::ProgressWatch>,
+    ready: Ready<StoredProgress>,
 }
 
 impl ProgressWatch {
     pub(crate) fn new(life: &Arc<Life>, core: operation::ProgressWatch) -> Arc<Self> {
-        Arc::new(Self { life: life.clone(), core: Own::new(core) })
+        Arc::new(Self { life: life.clone(), core: Own::new(core), ready: Ready::new() })
+    }
+
+    /// Waits until a row can be taken; false after the last.
+    pub(crate) async fn is_ready(&self) -> Result<bool> {
+        self.life.check()?;
+        if self.ready.is_empty() {
+            self.ready.put(self.core.get()?.next().await?.map(Into::into));
+        }
+        Ok(!self.ready.is_empty())
+    }
+
+    pub(crate) fn take(&self) -> Option<StoredProgress> {
+        self.ready.take()
     }
 }
 
@@ -103,7 +125,11 @@ impl ProgressWatch {
     /// # Errors
     /// `not_found` when there is no such run, or no longer; `storage`, `busy`, `offline`.
     pub async fn next_row(&self) -> Result<Option<StoredProgress>> {
-        self.life.check()?;
-        Ok(self.core.get()?.next().await?.map(Into::into))
+        while self.is_ready().await? {
+            if let Some(row) = self.take() {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
     }
 }

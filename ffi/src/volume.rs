@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::error::Result;
 use crate::life::{Life, Own};
+use crate::ready::Ready;
 use crate::records::{
     FileAt, FileFilter, FileLink, FilePage, NewFile, SharedLink, StorageVolume, StoredFile, Usage, id_of, milliseconds,
     rows, size,
@@ -72,7 +73,7 @@ impl Volume {
         let (offset, length) = (size("offset", offset)?, length.map(|length| size("length", length)).transpose()?);
         let opened = self.core()?.get(file.read()?, offset, length).await?;
         let bytes = Own::new(Mutex::new(Some(opened.bytes)));
-        Ok(Arc::new(FileReader { life: self.life.clone(), bytes }))
+        Ok(Arc::new(FileReader { life: self.life.clone(), bytes, ready: Ready::new() }))
     }
 
     /// What the book knows of a file.
@@ -205,6 +206,7 @@ impl Volume {
 pub struct FileReader {
     life: Arc<Life>,
     bytes: Own<Mutex<Option<Pieces>>>,
+    ready: Ready<Vec<u8>>,
 }
 
 type Pieces = BoxStream<'static, portbook::Result<Bytes>>;
@@ -216,20 +218,42 @@ impl FileReader {
     /// # Errors
     /// `stale` when the file is not what was put any more; as the place.
     pub async fn next_piece(&self) -> Result<Option<Vec<u8>>> {
+        while self.is_ready().await? {
+            if let Some(piece) = self.take() {
+                return Ok(Some(piece));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl FileReader {
+    /// Waits until a piece can be taken; false after the last.
+    pub(crate) async fn is_ready(&self) -> Result<bool> {
         self.life.check()?;
         let mut bytes = self.bytes.get()?.lock().await;
-        let Some(pieces) = bytes.as_mut() else { return Ok(None) };
+        if !self.ready.is_empty() {
+            return Ok(true);
+        }
+        let Some(pieces) = bytes.as_mut() else { return Ok(false) };
         match pieces.next().await {
-            Some(Ok(piece)) => Ok(Some(piece.into())),
+            Some(Ok(piece)) => {
+                self.ready.put([piece.into()]);
+                Ok(true)
+            }
             Some(Err(error)) => {
                 *bytes = None;
                 Err(error.into())
             }
             None => {
                 *bytes = None;
-                Ok(None)
+                Ok(false)
             }
         }
+    }
+
+    pub(crate) fn take(&self) -> Option<Vec<u8>> {
+        self.ready.take()
     }
 }
 

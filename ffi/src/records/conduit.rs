@@ -46,7 +46,7 @@ pub struct ConduitOptions {
 }
 
 /// Which items take part. A pattern without a slash is matched against the last component at any depth (`*.tmp`), one with
-/// a slash against the whole path from the root (`build/**`). `*` and `?` stop at a slash, `**` does not.
+/// a slash against the whole path from the root (`docs/draft-*`). `*` and `?` stop at a slash, `**` does not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -1,5 +1,7 @@
 //! Files of volumes, as the core has them.
 
+use std::fmt;
+
 use portbook::model::{self, AppQuota, CloudSharedLink, Id, Json, Namespace as CoreNamespace, Stored, UserQuota};
 use portbook::volume::{self, Content, FileRef, Volume};
 
@@ -116,6 +118,13 @@ impl FileLink {
     /// A link that was made.
     pub(crate) fn of(made: volume::FileLink) -> Result<Self> {
         Ok(Self { url: made.url.expose_text()?.to_owned(), link: made.link.into() })
+    }
+}
+
+/// Without the URL, which is a secret.
+impl fmt::Debug for FileLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileLink").field("link", &self.link).finish_non_exhaustive()
     }
 }
 

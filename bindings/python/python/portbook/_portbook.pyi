@@ -1948,7 +1948,7 @@ class FileReader:
 class Filters:
     """
     Which items take part. A pattern without a slash is matched against the last component at any depth (`*.tmp`), one with
-    a slash against the whole path from the root (`build/**`). `*` and `?` stop at a slash, `**` does not.
+    a slash against the whole path from the root (`docs/draft-*`). `*` and `?` stop at a slash, `**` does not.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...

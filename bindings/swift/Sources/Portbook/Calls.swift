@@ -1,0 +1,33 @@
+extension Session {
+    /// `connect` with the options that a conduit has when none are given.
+    public func connect(source: Place, target: Place) async throws -> Conduit {
+        try await connect(source: source, target: target, options: ConduitOptions())
+    }
+
+    /// `verify` of what takes part in the sync of the two places.
+    public func verify(source: Place, target: Place) async throws -> VerifyReport {
+        try await verify(source: source, target: target, options: VerifyOptions())
+    }
+
+    /// `hostStore` of files that are like those of a disk.
+    public func hostStore(key: String) throws -> HostStore {
+        try hostStore(key: key, options: HostOptions())
+    }
+}
+
+extension Conduit {
+    /// `preview` of everything.
+    public func preview() async throws -> Preview {
+        try await preview(options: PreviewOptions())
+    }
+
+    /// `apply` of a preview as it stands.
+    public func apply(_ preview: Preview, options: ApplyOptions = ApplyOptions()) throws -> Run {
+        try apply(preview: preview.id(), options: options)
+    }
+
+    /// `sync` of everything.
+    public func sync() throws -> Run {
+        try sync(preview: PreviewOptions(), options: ApplyOptions())
+    }
+}

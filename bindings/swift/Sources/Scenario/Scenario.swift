@@ -1,0 +1,167 @@
+// The story that every language tells: it prints the lines of expected.txt. The argument is an empty directory.
+
+import Foundation
+import Portbook
+
+private let directory = URL(fileURLWithPath: CommandLine.arguments[1])
+
+private func place(_ name: String) -> Place { .directory(path: directory.appendingPathComponent(name).path) }
+
+private let shelfPlace = Place.host(key: "shelf")
+
+/// Prints the code of a call that fails.
+private func refused(_ what: String, _ call: () async throws -> Void) async throws {
+    do {
+        try await call()
+    } catch let error as PortbookError {
+        print("\(what): \(error.code.text)")
+    }
+}
+
+/// Prints the outcome of a run.
+private func outcome(_ what: String, _ run: Run) async throws {
+    try await refused(what) {
+        let report = try await run.finish()
+        let counts = "new \(report.counts.new), updated \(report.counts.updated), failed \(report.counts.failed)"
+        print("\(what): \(counts), cancelled \(report.cancelled), in step \(report.isInStep)")
+    }
+}
+
+/// The host's own files: one directory in memory.
+private actor Shelf: HostFiles {
+    var files: [String: Data] = [:]
+    var isFull = false
+    var cancels: Run?  // cancelled at the next request
+
+    func set(isFull: Bool, cancels: Run?) {
+        self.isFull = isFull
+        self.cancels = cancels
+    }
+
+    private func entry(_ path: String) -> HostEntry? {
+        if path.isEmpty { return HostEntry(name: "", kind: .dir) }
+        return files[path].map { HostEntry(name: path, kind: .file, bytes: Int64($0.count), version: "1") }
+    }
+
+    func listDir(path: String, after: String?) -> HostAnswer {
+        cancels?.cancel()
+        return .listing(entries: files.keys.compactMap(entry), next: nil)
+    }
+
+    func look(path: String) -> HostEntry? {
+        cancels?.cancel()
+        return entry(path)
+    }
+
+    func readAt(path: String, offset: Int64, length: Int64) -> Data? {
+        files[path].map { Data($0.dropFirst(Int(offset)).prefix(Int(length))) }
+    }
+
+    func writeAt(path: String, offset: Int64, bytes: Data) throws {
+        if isFull { throw PortbookError.Quota(message: "the shelf is full") }
+        files[path] = offset == 0 ? bytes : files[path, default: Data()] + bytes
+    }
+
+    func makeDir(path: String) {}
+
+    func rename(path: String, to: String, replace: Bool) {
+        files[to] = files.removeValue(forKey: path)
+    }
+
+    func removeItem(path: String) {
+        files.removeValue(forKey: path)
+    }
+}
+
+@main
+struct Scenario {
+    static func main() async throws {
+        try FileManager.default.createDirectory(at: directory.appendingPathComponent("source"), withIntermediateDirectories: true)
+        for (name, content) in [("a.txt", "one"), ("b.txt", "three"), ("ö 日本.txt", "seven77")] {
+            try Data(content.utf8).write(to: directory.appendingPathComponent("source").appendingPathComponent(name))
+        }
+
+        // The codes are the same everywhere.
+        print("codes: " + codes().map { $0.text }.joined(separator: " "))
+
+        // Books that cannot be opened.
+        let path = directory.appendingPathComponent("book.db").path
+        let noBook = directory.appendingPathComponent("no.book")
+        try await refused("open nothing") { _ = try await Book.open(options: BookOptions()) }
+        let text = "this is a text, and longer than the header of a database, so that nobody takes it for a new one"
+        try Data(text.utf8).write(to: noBook)
+        try await refused("open a text") { _ = try await Book.open(options: BookOptions(path: noBook.path)) }
+        try await refused("open with 2^53 bytes") {
+            _ = try await Book.open(options: BookOptions(path: path, memoryBytes: 1 << 53))
+        }
+        let book = try await Book.open(options: BookOptions(path: path, memoryBytes: (1 << 53) - 1))
+        print("open with 2^53 - 1 bytes: ok")
+        let second = try await Book.open(options: BookOptions(path: path))
+        print("open it again: ok")
+        try await second.shutdown()
+
+        // What would change, and which of it is wanted.
+        let session = try await book.defaultSession()
+        var conduit = try await session.connect(source: place("source"), target: place("target"))
+        let preview = try await conduit.preview()
+        let summary = try await preview.summary()
+        print("preview: new \(summary.counts.new), bytes \(summary.bytes)")
+        var changes: [Change] = []
+        for try await change in preview.eachChange() {
+            let bytes = change.bytes.map { String($0) } ?? "null"
+            print("change: \(change.kind) \(change.action) \(change.path), bytes \(bytes), moved from \(change.movedFrom ?? "null")")
+            changes.append(change)
+        }
+        try await preview.tick(changes: [changes[0].id], ticked: false)
+
+        // It is applied: the events in their order, then the outcome, twice.
+        let run = try conduit.apply(preview)
+        for try await event in run.events {
+            switch event {
+            case .planned(let summary): print("event: planned, new \(summary.counts.new)")
+            case .applied(let items): for item in items { print("event: applied \(item.path), bytes \(item.bytes)") }
+            default: break
+            }
+        }
+        let (first, again) = (try await run.finish(), try await run.finish())
+        print("the outcome is told again: \(first == again ? "yes" : "no")")
+        try await outcome("apply", run)
+        try await outcome("apply it again", try conduit.apply(preview))
+
+        // What was not ticked is still to be done, and then nothing is.
+        try await outcome("sync", try conduit.sync())
+        try await outcome("sync once more", try conduit.sync())
+
+        // Files that the host holds itself.
+        let store = try session.hostStore(key: "shelf")
+        try await refused("a second store of that key") { _ = try session.hostStore(key: "shelf") }
+        conduit = try await session.connect(source: place("source"), target: shelfPlace)
+        let shelf = Shelf()
+        let cancelled = try conduit.sync()
+        await shelf.set(isFull: false, cancels: cancelled)
+        let serving = Task { try await store.serve(shelf) }
+        try await outcome("sync to the host, cancelled", cancelled)
+        await shelf.set(isFull: true, cancels: nil)
+        try await outcome("sync to a host that fails", try conduit.sync())
+        await shelf.set(isFull: false, cancels: nil)
+        try await outcome("sync to the host", try conduit.sync())
+        try await refused("an answer that nobody waits for") { try store.reply(id: 1, answer: .done) }
+        store.shutdown()
+        try await serving.value
+        for (name, bytes) in await shelf.files.sorted(by: { $0.key < $1.key }) {
+            print("the host holds \(name): \(String(decoding: bytes, as: UTF8.self))")
+        }
+
+        // What is not there, and what has ended.
+        try await refused("a preview that is not there") {
+            _ = try await session.preview(id: "00000000-0000-0000-0000-000000000000")
+        }
+        try await refused("a store that has ended") {
+            _ = try await session.connect(source: shelfPlace, target: place("target"))
+        }
+        try await book.shutdown()
+        try await book.shutdown()
+        print("shutdown, twice: ok")
+        try await refused("use after shutdown") { _ = try await session.history(limit: 1) }
+    }
+}
