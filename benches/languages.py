@@ -32,6 +32,30 @@ def python(yard: Yard) -> Outcome:
     return outcome
 
 
+def kotlin(yard: Yard) -> Outcome:
+    """Kotlin. The jar is a release build of this tree."""
+    changes = yard.scale["100k"][0]
+    outcome = Outcome(f"Kotlin beside Rust: the {changes:,} changes of a preview, calls and events", "warm")
+    root = yard.fresh("languages")
+    measure(yard, outcome, "border", [str(root), "--changes", str(changes)])
+    if not outcome.figures:
+        return outcome
+    try:
+        project, paths = yard.repository / "bindings/kotlin", yard.root / "classpath"
+        maven = ["mvn", "--batch-mode", "-q", "-f", project, "-DskipTests"]
+        step([*maven, "package", "dependency:build-classpath", f"-Dmdep.outputFile={paths}"])
+        built = yard.repository / "target/kotlin/maven"
+        jar = next(path for path in built.glob("portbook-*.jar") if "sources" not in path.name)
+        classes = f"{jar}:{built / 'test-classes'}:{paths.read_text()}"
+        done = step(["java", "-cp", classes, "dev.portbook.benches.BorderKt", root, jar])
+    except Failed as reason:
+        outcome.notes.append(f"Failed: {reason}")
+        return outcome
+    outcome.figures.update({name: float(value) for name, value in json.loads(done.strip().splitlines()[-1]).items()})
+    outcome.figures["kotlin_times_rust"] = outcome.figures["rust_changes_per_s"] / outcome.figures["kotlin_changes_per_s"]
+    return outcome
+
+
 class Failed(Exception):
     pass
 
@@ -62,4 +86,4 @@ def environment(into: Path, of: Path) -> Path:
     return clean / "bin/python"
 
 
-CASES = {"language-python": python}
+CASES = {"language-python": python, "language-kotlin": kotlin}
