@@ -333,8 +333,8 @@ def plain(yard: Yard, tool: peers.Tool, place: Place, source: Path, task: str, l
         make_ready(yard, place, source, target, task)
 
     if task == "quiet":
-        # It remembers nothing of the address: what is to be there may be brought from nearby.
-        before = once(lambda: (place.empty(yard.root), copy_near(yard, place, source)))
+        # It remembers nothing of the address: what is to be there may be brought in any way.
+        before = once(lambda: (place.empty(yard.root), fill(yard, place, source)))
         return Contestant(label, lambda: up, before, env=env, rounds=ROUNDS_PEER)
     check = arrival(place, source, target, task, FIFTH if is_part else 1)
     return Contestant(label, lambda: up if task == "up" else down, before, check, env, ROUNDS_PEER)
