@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, stream};
 
-use super::{Pace, Provider};
+use super::{Capabilities, Pace, Provider};
 use crate::error::Result;
 use crate::model::{Node, RelPath, Timestamp};
 
@@ -44,6 +44,11 @@ pub trait Feed: Send + Sync {
     /// likes.
     fn room(&self) -> Option<u64> {
         None
+    }
+
+    /// How many parts of it are worth reading at once: see [`Capabilities::streams`].
+    fn streams(&self) -> usize {
+        1
     }
 
     /// Opens it at `offset`, to its end or for `length` bytes.
@@ -99,6 +104,10 @@ impl Feed for OfPlace {
 
     fn room(&self) -> Option<u64> {
         self.room
+    }
+
+    fn streams(&self) -> usize {
+        self.place.capabilities().streams
     }
 
     async fn open(&self, offset: u64, length: Option<u64>) -> Result<Opened> {
