@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use segments::{Misplaced, SegmentedHash, Span};
+pub(crate) use segments::{SegmentedHash, Span};
 
 /// The BLAKE3 hash of a file's content.
 ///

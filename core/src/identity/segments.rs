@@ -100,11 +100,6 @@ impl SegmentedHash {
         Self { size, segment, filled: 0, beginning: Beginning::default(), whole, begun }
     }
 
-    /// How many bytes the content has.
-    pub(crate) fn size(&self) -> u64 {
-        self.size
-    }
-
     /// How many bytes there are so far, wherever they stand.
     pub(crate) fn filled(&self) -> u64 {
         self.filled

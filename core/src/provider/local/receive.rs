@@ -91,7 +91,7 @@ impl Sending<'_> {
             // It is opened all the same, for its modified time.
             ranges.push(self.feed.size()..self.feed.size());
         }
-        stream::iter(ranges).map(Ok).try_for_each_concurrent(at_once.max(1), |range| self.one(range)).await
+        stream::iter(ranges).map(Ok::<_, Ended>).try_for_each_concurrent(at_once.max(1), |range| self.one(range)).await
     }
 
     async fn one(&self, range: Range<u64>) -> std::result::Result<(), Ended> {
