@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, stream};
 
-use super::{Capabilities, Pace, Provider};
+use super::{Pace, Provider};
 use crate::error::Result;
 use crate::model::{Node, RelPath, Timestamp};
 
@@ -46,7 +46,7 @@ pub trait Feed: Send + Sync {
         None
     }
 
-    /// How many parts of it are worth reading at once: see [`Capabilities::streams`].
+    /// How many parts of it are worth reading at once: see [`Capabilities::streams`](super::Capabilities::streams).
     fn streams(&self) -> usize {
         1
     }

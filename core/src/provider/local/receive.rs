@@ -14,7 +14,6 @@ use super::resume::Session;
 use super::root::{Cursor, Root};
 use super::stage::{Target, stage_file, wrong_size};
 use crate::error::{Code, Error, Result};
-use crate::identity::SegmentedHash;
 use crate::model::{RelPath, Timestamp};
 use crate::provider::{Feed, Opened, Pace, Staged};
 
