@@ -9,5 +9,6 @@ mod hosted;
 #[cfg(target_os = "linux")]
 mod measure;
 mod places;
+mod streams;
 #[cfg(target_os = "linux")]
 mod system;

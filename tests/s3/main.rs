@@ -18,6 +18,7 @@ mod parts;
 mod places;
 #[allow(dead_code, reason = "some of it is for other tests")]
 mod proxy;
+mod ranges;
 #[path = "../lib/secured.rs"]
 mod secured;
 mod signed;

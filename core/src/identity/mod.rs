@@ -3,9 +3,13 @@
 //! File content is identified by BLAKE3 (32 bytes, shown as 64 hex digits): several times faster than SHA-256 and
 //! it splits over cores. The content of a symbolic link is the bytes of its target.
 
+mod segments;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use segments::{SegmentedHash, Span};
 
 /// The BLAKE3 hash of a file's content.
 ///

@@ -128,6 +128,8 @@ pub struct Capabilities {
     pub staged_bytes: Option<u64>,
     /// What one large file takes in memory at most while it is staged.
     pub large_bytes: u64,
+    /// How many parts of one large file are worth reading at once; 1: one stream is as fast.
+    pub streams: usize,
 }
 
 /// What tells a root from another one that was put in its place.

@@ -5,8 +5,8 @@
 //! checkpoint says in the place's own form (parts that were acknowledged, an upload's id, the identity of a temporary
 //! file) is nobody else's business; URLs in it are secrets and sealed.
 //!
-//! What always holds: a checkpoint is reported only after the bytes before its offset survive a power loss at the
-//! place, and a place continues only from what it has looked at and found to be exactly that.
+//! What always holds: a checkpoint is reported only after its bytes survive a power loss at the place, and a place
+//! continues only from what it has looked at and found to be exactly that.
 //!
 //! [`Capabilities::resumable_bytes`]: super::Capabilities::resumable_bytes
 
@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 /// How far a transfer has come for certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Bytes from the beginning that need not be carried again.
+    /// How many bytes need not be carried again.
     pub offset: u64,
     /// What the place needs to continue, in its own form.
     pub state: Vec<u8>,

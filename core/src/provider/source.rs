@@ -46,6 +46,11 @@ pub trait Feed: Send + Sync {
         None
     }
 
+    /// How many parts of it are worth reading at once: see [`Capabilities::streams`](super::Capabilities::streams).
+    fn streams(&self) -> usize {
+        1
+    }
+
     /// Opens it at `offset`, to its end or for `length` bytes.
     ///
     /// # Errors
@@ -99,6 +104,10 @@ impl Feed for OfPlace {
 
     fn room(&self) -> Option<u64> {
         self.room
+    }
+
+    fn streams(&self) -> usize {
+        self.place.capabilities().streams
     }
 
     async fn open(&self, offset: u64, length: Option<u64>) -> Result<Opened> {

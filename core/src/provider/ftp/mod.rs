@@ -213,6 +213,7 @@ fn capabilities(features: &Features, folding: &Folding) -> Capabilities {
         resumable_native_bytes: None,
         staged_bytes: None,
         large_bytes: 4 << 20,
+        streams: 1,
     }
 }
 

@@ -165,6 +165,7 @@ impl Hosted {
             resumable_native_bytes: None,
             staged_bytes: None,
             large_bytes: 4 << 20,
+            streams: 1,
         };
         Self { files, options, capabilities, bins: Bins::default() }
     }

@@ -133,6 +133,7 @@ fn capabilities() -> Capabilities {
         resumable_native_bytes: None,
         staged_bytes: None,
         large_bytes: 0,
+        streams: 1,
     }
 }
 

@@ -11,11 +11,11 @@ use std::sync::mpsc::{channel, sync_channel};
 use super::direct::Writer;
 use super::disk::{Disk, Stat};
 use super::pool::Scratch;
-use super::pump::{Begun, Marks, Piece, Reading, pump, read_full};
+use super::pump::{Marks, Piece, Reading, pump, read_full};
 use super::resume::Session;
 use super::root::{Root, retry, stale};
 use crate::error::{Code, Error, Result};
-use crate::identity::ContentHash;
+use crate::identity::{ContentHash, SegmentedHash, Span};
 use crate::model::RelPath;
 use crate::provider::Pace;
 
@@ -31,7 +31,7 @@ pub(super) struct Filling<'a, D: Disk> {
     /// The path that the file will have.
     pub(super) path: &'a RelPath,
     /// What is in it already, and is the beginning of the source.
-    pub(super) begun: Begun,
+    pub(super) begun: SegmentedHash,
     /// Where it says how far it is.
     pub(super) session: Option<Session<'a, D>>,
 }
@@ -50,7 +50,7 @@ pub(super) fn copy<D: Disk>(
         write_all(root, new, bytes, 0).map_err(at)?;
         return Ok(ContentHash::of(bytes));
     }
-    if to.begun.offset == 0 && root.disk.reflink(from.file, new).is_ok() {
+    if to.begun.filled() == 0 && root.disk.reflink(from.file, new).is_ok() {
         return hash_content(from, scratch, Some(pace));
     }
     if from.is_sparse() {
@@ -87,17 +87,17 @@ pub(super) fn beside_flushes<D: Disk>(
 ) -> Result<ContentHash> {
     std::thread::scope(|scope| {
         // A mark is handed over when the one before it is dealt with.
-        let (written, reached) = sync_channel::<u64>(0);
-        let (hashed, hashes) = channel::<ContentHash>();
+        let (written, reached) = sync_channel::<()>(0);
+        let (hashed, hashes) = channel::<Vec<Span>>();
         let marks = Marks { every, hashed, written };
         let flushing = scope.spawn(move || {
             let mut session = session;
-            for offset in reached {
+            for () in reached {
                 retry(|| root.disk.sync_file(new)).map_err(|e| Error::io("write", to, e))?;
-                // Without a hash the copy has failed, and says why.
-                let Ok(hash) = hashes.recv() else { return Ok(()) };
+                // Without hashes the copy has failed, and says why.
+                let Ok(spans) = hashes.recv() else { return Ok(()) };
                 if let Some(session) = &mut session {
-                    session.keep(offset, hash)?;
+                    session.keep(spans)?;
                 }
             }
             Ok(())
@@ -121,7 +121,7 @@ pub(super) fn hash_content<D: Disk>(
     if from.stat.size <= SMALL {
         return Ok(ContentHash::of(read_small(from, scratch)?));
     }
-    pump(from, Begun::default(), None, |_| pace.map_or(Ok(()), Pace::check))
+    pump(from, SegmentedHash::new(from.stat.size), None, |_| pace.map_or(Ok(()), Pace::check))
 }
 
 /// Reads a whole small file into the thread's buffer.

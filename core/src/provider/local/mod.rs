@@ -131,6 +131,7 @@ impl<D: Disk> Local<D> {
             native_copy: true,
             staged_bytes: None,
             large_bytes: 8 << 20,
+            streams: 1,
             resumable_bytes: Some(cuts.received.resumable_bytes),
             resumable_native_bytes: Some(cuts.native.resumable_bytes),
         };
@@ -214,7 +215,7 @@ impl<D: Disk> Local<D> {
             return self.pool.run(work).await;
         }
         // A thread of its own: a slow sender must not hold one of the pool.
-        let (receive::Sender { begin, opened, pieces }, receiver) = receive::channel();
+        let (sender, receiver) = receive::channel();
         let (answer, answered) = tokio::sync::oneshot::channel();
         let root = Arc::clone(&self.root);
         let path = target.path.clone();
@@ -228,21 +229,7 @@ impl<D: Disk> Local<D> {
             .name("portbook-stream".into())
             .spawn(work)
             .map_err(|e| Error::io("start a thread for", &path, e))?;
-        // A writer that does not listen has failed; its answer says why.
-        if let Ok(offset) = begin.await {
-            match feed.open(offset, None).await {
-                Ok(Opened { mut bytes, mtime }) => {
-                    let _ = opened.send(Ok(mtime));
-                    while let Some(piece) = bytes.next().await {
-                        if pieces.send(piece).await.is_err() {
-                            break;
-                        }
-                    }
-                    drop(pieces);
-                }
-                Err(e) => drop(opened.send(Err(e))),
-            }
-        }
+        receive::send(&*feed, &path, sender).await;
         answered.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "write", &path)))
     }
 }

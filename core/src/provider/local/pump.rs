@@ -8,7 +8,7 @@ use super::direct::Aligned;
 use super::disk::{Disk, Stat};
 use super::root::{Root, retry, stale};
 use crate::error::{Code, Error, Result};
-use crate::identity::ContentHash;
+use crate::identity::{ContentHash, SegmentedHash, Span};
 use crate::model::RelPath;
 
 pub(super) const CHUNK: usize = 1 << 20;
@@ -32,30 +32,27 @@ impl<D: Disk> Reading<'_, D> {
     }
 }
 
-/// Where reading begins, and the hash of everything before.
-#[derive(Clone, Default)]
-pub(super) struct Begun {
-    pub(super) offset: u64,
-    pub(super) hasher: blake3::Hasher,
-}
-
-/// How a copy says how far it is. For each mark there is one hash and one offset, in the same order.
+/// How a copy says how far it is. What is hashed and what is written of a mark come in the same order.
 pub(super) struct Marks {
     /// Bytes between two marks.
     pub(super) every: u64,
-    /// The hash of everything before the mark.
-    pub(super) hashed: Sender<ContentHash>,
-    /// The offset, when everything before it is written.
-    pub(super) written: SyncSender<u64>,
+    /// What there is at the mark.
+    pub(super) hashed: Sender<Vec<Span>>,
+    /// Told when all of that is written.
+    pub(super) written: SyncSender<()>,
 }
 
 impl Marks {
-    /// Everything before the offset is written and has this hash.
-    pub(super) fn reach(&self, path: &RelPath, offset: u64, content: ContentHash) -> Result<()> {
-        // Nobody listens after a failed flush, which the offset finds out.
-        let _ = self.hashed.send(content);
+    /// All of this is written.
+    pub(super) fn reach(&self, path: &RelPath, spans: Vec<Span>) -> Result<()> {
+        // Nobody listens after a failed flush, which the next line finds out.
+        let _ = self.hashed.send(spans);
+        self.reached(path)
+    }
+
+    fn reached(&self, path: &RelPath) -> Result<()> {
         let stopped = |_| Error::new(Code::Internal, "write", path).because("the flushing thread stopped");
-        self.written.send(offset).map_err(stopped)
+        self.written.send(()).map_err(stopped)
     }
 }
 
@@ -78,11 +75,11 @@ impl<'a> Piece<'a> {
 /// Reads a file, hashing it and handing every piece to `take` beside it. What `take` refuses ends it.
 pub(super) fn pump<D: Disk>(
     from: &Reading<'_, D>,
-    begun: Begun,
+    mut begun: SegmentedHash,
     marks: Option<&Marks>,
     mut take: impl FnMut(Piece<'_>) -> Result<()>,
 ) -> Result<ContentHash> {
-    let Begun { offset, mut hasher } = begun;
+    let offset = begun.filled();
     let piece = marks.map_or(CHUNK as u64, |marks| marks.every.min(CHUNK as u64));
     let mut place = Place { sparse: from.is_sparse(), piece, offset, ..Place::default() };
     let mut marked = offset;
@@ -93,44 +90,41 @@ pub(super) fn pump<D: Disk>(
         }
         due
     };
-    let reach = |end: u64| match marks.map(|marks| marks.written.send(end)) {
-        Some(Err(_)) => Err(Error::new(Code::Internal, "write", from.path).because("the flushing thread stopped")),
-        Some(Ok(())) | None => Ok(()),
-    };
     let hashed = marks.map(|marks| marks.hashed.clone());
-    let tell = move |hasher: &blake3::Hasher| {
+    let tell = move |hash: &SegmentedHash| {
         // Nobody listens after a failed flush.
-        let _ = hashed.as_ref().map(|hashed| hashed.send(ContentHash(*hasher.finalize().as_bytes())));
+        let _ = hashed.as_ref().map(|hashed| hashed.send(hash.spans()));
     };
+    let other_size = || stale("read", from.path, "its size changed while it was read");
     if from.stat.size - offset.min(from.stat.size) < PIPELINED {
         let mut buf = vec![0; CHUNK];
         while let Some((start, data)) = place.next(from)? {
             let buf = &mut buf[..place.length(start)];
             fill(from, buf, start, data)?;
             take(Piece::new(buf, start, data))?;
-            hasher.update(buf);
-            if is_mark(place.offset) {
-                tell(&hasher);
-                reach(place.offset)?;
+            begun.append(buf).map_err(|_| other_size())?;
+            if let Some(marks) = marks.filter(|_| is_mark(place.offset)) {
+                marks.reach(from.path, begun.spans())?;
             }
         }
         ends(from)?;
-        return Ok(ContentHash(*hasher.finalize().as_bytes()));
+        return begun.finish().ok_or_else(other_size);
     }
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel::<(Arc<Aligned>, bool)>(RING);
         let (done, is_done) = sync_channel::<()>(RING);
         let hashing = scope.spawn(move || {
             for (buf, mark) in receive {
-                hasher.update(&buf);
+                let appended = begun.append(&buf);
                 drop(buf);
                 // There is room for every answer that may be waiting; nobody listens after a failed read or write.
                 let _ = done.send(());
+                appended.ok()?;
                 if mark {
-                    tell(&hasher);
+                    tell(&begun);
                 }
             }
-            ContentHash(*hasher.finalize().as_bytes())
+            begun.finish()
         });
         let lost = || Error::new(Code::Internal, "hash", from.path).because("the hashing thread stopped");
         let mut ring: Vec<Arc<Aligned>> = (0..RING).map(|_| Arc::default()).collect();
@@ -146,14 +140,14 @@ pub(super) fn pump<D: Disk>(
             let mark = is_mark(place.offset);
             send.send((Arc::clone(shared), mark)).map_err(|_| lost())?;
             take(Piece::new(shared, start, data))?;
-            if mark {
-                reach(place.offset)?;
+            if let Some(marks) = marks.filter(|_| mark) {
+                marks.reached(from.path)?;
             }
             turn += 1;
         }
         drop(send);
         ends(from)?;
-        hashing.join().map_err(|_| lost())
+        hashing.join().map_err(|_| lost())?.ok_or_else(other_size)
     })
 }
 

@@ -1,18 +1,18 @@
 //! Large copies that a later process continues.
 //!
-//! What is safe of a copy is what a flush has covered; what lies behind it in the temporary file may be torn and is cut
-//! off. A temporary file is taken up only when it is the very file that the session speaks of, when it still has the
-//! bytes, and when they have the hash that they had when they passed; then that hash goes on where it stopped. Anything
-//! else is begun again.
+//! What is safe of a copy is what a flush has covered; what else the temporary file has may be torn and is written again. A
+//! temporary file is taken up only when it is the very file that the session speaks of, when it still has the bytes, and
+//! when they have the hashes that they had when they passed; then these go on where they stopped. Anything else is begun
+//! again.
 
 use serde::{Deserialize, Serialize};
 
 use super::disk::Disk;
-use super::pump::{Begun, CHUNK, read_full};
+use super::pump::{CHUNK, read_full};
 use super::root::{Root, retry};
 use super::stage::Target;
 use crate::error::{Error, Result};
-use crate::identity::ContentHash;
+use crate::identity::{SegmentedHash, Span};
 use crate::model::Kind;
 use crate::provider::{Checkpoint, Keeper, Pace};
 
@@ -68,8 +68,8 @@ impl Parts {
 struct Progress {
     ino: u64,
     birth_ns: i64,
-    /// The hash of everything before the offset.
-    content: [u8; 32],
+    /// What is safe of it.
+    spans: Vec<Span>,
 }
 
 /// Where a copy reports what is safe.
@@ -94,23 +94,24 @@ impl<'a, D: Disk> Session<'a, D> {
         Self { root, dir, file, target, keeper, named: false }
     }
 
-    /// Everything before the offset was flushed and has this hash.
-    pub(super) fn keep(&mut self, offset: u64, content: ContentHash) -> Result<()> {
+    /// All of this was flushed.
+    pub(super) fn keep(&mut self, spans: Vec<Span>) -> Result<()> {
         let at = |e| Error::io("write", &self.target.path, e);
         if !self.named {
             retry(|| self.root.disk.sync_dir(self.dir)).map_err(at)?;
             self.named = true;
         }
         let stat = retry(|| self.root.disk.stat_file(self.file)).map_err(at)?;
-        let progress = Progress { ino: stat.ino, birth_ns: stat.birth_ns, content: content.0 };
+        let offset = spans.iter().map(|span| span.end - span.start).sum();
+        let progress = Progress { ino: stat.ino, birth_ns: stat.birth_ns, spans };
         let encode =
             |e| Error::new(crate::Code::Internal, "keep how far the copy is of", &self.target.path).caused_by(e);
         self.keeper.keep(Checkpoint { offset, state: postcard::to_stdvec(&progress).map_err(encode)? })
     }
 }
 
-/// The temporary file of an earlier attempt, cut to what is safe of it, and the hash over that. `None`: it is not
-/// certain that it is the one, and the copy begins again.
+/// The temporary file of an earlier attempt, cut behind what is safe of it, and the hash over that. `None`: it is not
+/// certain that it is the one, and the copy of so many bytes begins again.
 ///
 /// # Errors
 /// `cancelled` while it is read.
@@ -119,30 +120,37 @@ pub(super) fn take_up<D: Disk>(
     dir: &D::Dir,
     temp: &[u8],
     checkpoint: &Checkpoint,
+    size: u64,
     pace: &Pace,
-) -> Result<Option<(D::File, Begun)>> {
+) -> Result<Option<(D::File, SegmentedHash)>> {
     let Ok(progress) = postcard::from_bytes::<Progress>(&checkpoint.state) else { return Ok(None) };
     let Ok(file) = retry(|| root.disk.open_write(dir, temp)) else { return Ok(None) };
     let Ok(stat) = retry(|| root.disk.stat_file(&file)) else { return Ok(None) };
     let is_it = stat.kind == Kind::File && (stat.ino, stat.birth_ns) == (progress.ino, progress.birth_ns);
-    if !is_it || stat.size < checkpoint.offset {
+    let safe = progress.spans.last().map_or(0, |span| span.end);
+    if !is_it || stat.size < safe {
         return Ok(None);
     }
-    let mut begun = Begun::default();
+    let mut begun = SegmentedHash::new(size);
     let mut buf = vec![0; CHUNK];
-    while begun.offset < checkpoint.offset {
-        pace.take(0)?;
-        let length = (checkpoint.offset - begun.offset).min(CHUNK as u64) as usize;
-        match read_full(root, &file, &mut buf[..length], begun.offset) {
-            Ok(read) if read == length => {}
-            Ok(_) | Err(_) => return Ok(None),
+    for span in &progress.spans {
+        let mut offset = span.start;
+        while offset < span.end {
+            pace.take(0)?;
+            let length = (span.end - offset).min(CHUNK as u64) as usize;
+            match read_full(root, &file, &mut buf[..length], offset) {
+                Ok(read) if read == length => {}
+                Ok(_) | Err(_) => return Ok(None),
+            }
+            if begun.update(offset, &buf[..length]).is_err() {
+                return Ok(None);
+            }
+            offset += length as u64;
         }
-        begun.hasher.update(&buf[..length]);
-        begun.offset += length as u64;
     }
-    if *begun.hasher.finalize().as_bytes() != progress.content {
+    if begun.spans() != progress.spans {
         return Ok(None);
     }
-    let cut = retry(|| root.disk.set_len(&file, checkpoint.offset));
+    let cut = retry(|| root.disk.set_len(&file, safe));
     Ok(cut.is_ok().then_some((file, begun)))
 }

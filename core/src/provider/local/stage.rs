@@ -5,12 +5,12 @@ use std::io::{self, ErrorKind};
 use super::copy::{Filling, copy, unchanged, write_all};
 use super::disk::Disk;
 use super::pool::Scratch;
-use super::pump::{Begun, Reading};
+use super::pump::Reading;
 use super::resume::{self, Session};
 use super::root::{Cursor, Root, not_reserved, retry, same, stale, temp_name};
 use crate::delta::Metadata;
 use crate::error::{Code, Error, Result};
-use crate::identity::ContentHash;
+use crate::identity::{ContentHash, SegmentedHash};
 use crate::model::{Kind, Node, RelPath, Timestamp};
 use crate::provider::{Pace, Resumable, Staged, is_interruption};
 
@@ -57,14 +57,15 @@ fn mode_of<D: Disk>(root: &Root<D>, dir: &D::Dir, name: &[u8], target: &Target) 
     }
 }
 
-/// Creates the temporary file, or takes up the one that an earlier attempt left; hands it to `fill` with what is in it,
-/// and gives it its attributes. `fill` answers with the modified time, where only reading showed it.
+/// Creates the temporary file of so many bytes, or takes up the one that an earlier attempt left; hands it to `fill` with
+/// what is in it, and gives it its attributes. `fill` answers with the modified time, where only reading showed it.
 pub(super) fn stage_file<D: Disk, T>(
     root: &Root<D>,
     cursor: &mut Cursor<'_, D>,
     target: &Target,
+    size: u64,
     pace: &Pace,
-    fill: impl FnOnce(&D::File, &D::Dir, Begun) -> Result<(T, Option<Timestamp>)>,
+    fill: impl FnOnce(&D::File, &D::Dir, SegmentedHash) -> Result<(T, Option<Timestamp>)>,
 ) -> Result<T> {
     let path = &target.path;
     not_reserved(STAGE, path)?;
@@ -75,12 +76,12 @@ pub(super) fn stage_file<D: Disk, T>(
     let first = if mode.is_some() { 0o600 } else { 0o666 };
     let checkpoint = target.resume.as_ref().and_then(|resume| resume.from.as_ref());
     let taken_up = match checkpoint {
-        Some(checkpoint) => resume::take_up(root, dir, &temp, checkpoint, pace)?,
+        Some(checkpoint) => resume::take_up(root, dir, &temp, checkpoint, size, pace)?,
         None => None,
     };
     let (file, begun) = match taken_up {
         Some(taken_up) => taken_up,
-        None => (create_anew(root, dir, &temp, first).map_err(io_at(path))?, Begun::default()),
+        None => (create_anew(root, dir, &temp, first).map_err(io_at(path))?, SegmentedHash::new(size)),
     };
     let mut guard = Temp { root, dir, name: &temp, complete: false };
     let (filled, mtime) = fill(&file, dir, begun).inspect_err(|e| {
@@ -178,8 +179,13 @@ pub(super) fn stage_native<D: Disk>(
     if !same(expect, &before) {
         return Err(stale(read, path, "it has changed"));
     }
-    let (content, resumed) = stage_file(root, cursor, target, pace, |new, dir, begun| {
-        let resumed = begun.offset;
+    let (content, resumed) = stage_file(root, cursor, target, before.size, pace, |new, dir, begun| {
+        let (before_gaps, begun) = (begun.filled(), begun.without_gaps());
+        let resumed = begun.filled();
+        if resumed < before_gaps {
+            // It was received in several streams. What they left behind a gap would stand where the source has a hole.
+            retry(|| root.disk.set_len(new, resumed)).map_err(io_at(&target.path))?;
+        }
         let reading = Reading { root: source, file: &file, stat: &before, path };
         let keeper = target.resume.as_ref().map(|resume| &resume.keeper);
         let session = keeper.map(|keeper| Session::new(root, dir, new, target, keeper));
@@ -206,7 +212,7 @@ pub(super) fn stage_bytes<D: Disk>(
     target: &Target,
     bytes: &[u8],
 ) -> Result<Staged> {
-    stage_file(root, cursor, target, &Pace::default(), |new, _, _| {
+    stage_file(root, cursor, target, bytes.len() as u64, &Pace::default(), |new, _, _| {
         write_all(root, new, bytes, 0).map_err(io_at(&target.path))?;
         let staged = Staged {
             target: target.path.clone(),

@@ -73,6 +73,9 @@ use crate::provider::{
 const STAGED_AT_ONCE: usize = 16;
 /// Files that are read for their hash at once.
 const HASHED_AT_ONCE: usize = 8;
+/// Parts of one large object that are read at once. What is sent over one connection is bounded by the service
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance-guidelines.html>).
+const STREAMS: usize = 4;
 /// Bytes of small files that may wait in memory.
 const STAGED_BYTES: u64 = 16 << 20;
 
@@ -108,6 +111,7 @@ impl S3 {
             resumable_native_bytes: None,
             staged_bytes: Some(STAGED_BYTES),
             large_bytes: stage::MEMORY,
+            streams: STREAMS,
         };
         Ok(Self { client, shelf: Shelf::default(), capabilities: [capabilities(false), capabilities(true)] })
     }

@@ -167,6 +167,7 @@ fn capabilities(options: &SftpOptions) -> Capabilities {
         resumable_native_bytes: None,
         staged_bytes: None,
         large_bytes: 8 << 20,
+        streams: 1,
     }
 }
 

@@ -97,8 +97,8 @@ fn after_loss(item: &mut Item, dice: &mut Dice) {
     }
     if item.kind == Kind::File && item.now.data != item.durable.data {
         let (old, new) = (&item.durable.data, &item.now.data);
-        // What was durable and only appended to stays: no disk takes back a block that nobody wrote to.
-        let kept = if new.starts_with(old) { old.len() } else { 0 };
+        // What was durable and only added to stays: no disk takes back a block that nobody wrote to.
+        let kept = if is_added_to(old, new) { old.len() } else { 0 };
         let size = match dice.below(4) {
             0 => old.len(),
             1 => new.len(),
@@ -118,10 +118,21 @@ fn after_loss(item: &mut Item, dice: &mut Dice) {
                 data[start..start + page.len()].copy_from_slice(page);
             }
         }
-        data[..kept].copy_from_slice(&old[..kept]);
+        for (byte, old) in data.iter_mut().zip(&old[..kept]).filter(|(_, old)| **old != 0) {
+            *byte = *old;
+        }
         left.data = Arc::new(data);
     }
     item.now = left;
+}
+
+/// Whether bytes came only behind the end and where there was a hole.
+fn is_added_to(old: &[u8], new: &[u8]) -> bool {
+    let mut pages = old.chunks(PAGE).zip(new.chunks(PAGE));
+    let is_so = |(old, new): (&[u8], &[u8])| {
+        new.starts_with(old) || old.iter().zip(new).all(|(old, new)| *old == 0 || old == new)
+    };
+    new.len() >= old.len() && pages.all(is_so)
 }
 
 impl World {

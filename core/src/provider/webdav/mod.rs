@@ -123,6 +123,7 @@ fn capabilities(features: Option<&Features>, takes_chunks: bool) -> Capabilities
         resumable_native_bytes: None,
         staged_bytes: None,
         large_bytes: 8 << 20,
+        streams: 1,
     }
 }
 
