@@ -1,9 +1,10 @@
 //! A source that becomes longer or shorter, changes, or fails while it is read: never is what arrived of it published.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use portbook::conduit::ConduitOptions;
-use portbook::model::SyncMode;
+use portbook::model::{SyncMode, Timestamp};
 use portbook::provider::local::Parts;
 use portbook::provider::simulation::{Fault, ModelDisk, ModelOptions, Op};
 use portbook::{Code, Error};
@@ -105,4 +106,37 @@ fn a_source_that_does_not_hold_still_is_never_published() {
             }
         }
     }
+}
+
+/// Both sides get an attribute from each other; what somebody writes between the two halves is not taken for what both
+/// have.
+#[test]
+fn a_file_that_is_edited_while_attributes_cross_is_carried_by_the_next_run() {
+    let both = options(SyncMode::Bidirectional, None);
+    let world = World::new(ModelOptions::default());
+    world.left().put("f", b"agreed");
+    world.settle();
+    world.sync(&both).unwrap();
+    world.disk.advance(10_000_000_000);
+    world.left().touch("f", Timestamp { secs: 1_600_000_000, nanos: 0 });
+    world.right().chmod("f", 0o600);
+    world.settle();
+    let engine = world.engine();
+    let (disk, is_edited) = (world.disk.clone(), Arc::new(AtomicBool::new(false)));
+    let edited = is_edited.clone();
+    engine.disk.rule(move |call| {
+        if call.op == Op::SetMtime && !edited.swap(true, Ordering::SeqCst) {
+            disk.advance(1_000_000_000);
+            Tree::at(&disk, LEFT).put("f", b"edited");
+        }
+        None
+    });
+    engine.sync(&both).unwrap();
+    engine.disk.heal();
+    engine.end();
+    assert!(is_edited.load(Ordering::SeqCst), "the target got a time");
+    world.settle();
+    assert!(world.converge(&both).is_ok());
+    let now = world.trees().map(|mut tree| tree.remove("f").unwrap().content);
+    assert_eq!(now, [b"edited".to_vec(), b"edited".to_vec()]);
 }

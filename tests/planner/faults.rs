@@ -9,7 +9,7 @@ use portbook::identity::ContentHash;
 use portbook::model::{ConflictPolicy, Entry, Kind, RelPath, Side, SyncMode};
 use proptest::prelude::*;
 
-use crate::random::{edit, story};
+use crate::random::{Edit, edit, story};
 use crate::world::{World, effects, settings};
 
 struct Without(&'static str);
@@ -29,6 +29,33 @@ fn contents(world: &World) -> BTreeSet<Vec<u8>> {
         .filter(|i| i.kind != Kind::Dir)
         .map(|i| i.content.clone());
     files.chain(world.trash.iter().cloned()).collect()
+}
+
+#[test]
+fn attributes_that_cross_are_agreed_on_only_if_nothing_changes_meanwhile() {
+    let s = settings(SyncMode::Bidirectional, ConflictPolicy::KeepBoth);
+    for when in 0..3 {
+        let mut world = World::new();
+        world.put(Side::Left, "f", "agreed");
+        world.sync(&s);
+        for (side, edit) in [(Side::Left, Edit::Touch { at: 0 }), (Side::Right, Edit::Chmod { at: 0, mode: 1 })] {
+            world.edit(side, &edit);
+        }
+        let plan = world.plan(&s);
+        world.apply_with(&plan.changes, &mut |world, n| {
+            if n == when {
+                world.put(Side::Left, "f", "edited");
+            }
+        });
+        for _ in 0..2 {
+            let plan = world.plan(&s);
+            world.apply(&plan.changes);
+        }
+        let wanted = if when < plan.changes.len() { b"edited" } else { b"agreed" };
+        assert_eq!(world.trees.right.items.values().next().expect("one file").content, wanted, "{when}");
+        assert_eq!(world.trees.left.shape(), world.trees.right.shape());
+        assert!(world.plan(&s).changes.is_empty());
+    }
 }
 
 proptest! {

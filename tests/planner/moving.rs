@@ -323,6 +323,21 @@ fn of_two_items_that_move_to_one_name_one_does_not() {
     in_step_and_quiet(&world, &s);
 }
 
+#[test]
+fn a_move_waits_for_one_beneath_a_moved_directory_that_frees_its_place() {
+    for mode in [SyncMode::Mirror, SyncMode::Bidirectional] {
+        for side in Side::BOTH {
+            let s = settings(mode, ConflictPolicy::SourceWins);
+            let mut world = agreed(&["d/", "a/", "a/c", "e"]);
+            for (from, to) in [("d", "A"), ("a", "A/a"), ("e", "aside"), ("A/a/c", "e"), ("aside", "A/a/c")] {
+                rename(&mut world, side, from, to);
+            }
+            only_moves(&world.sync(&s), 4);
+            in_step_and_quiet(&world, &s);
+        }
+    }
+}
+
 fn structural() -> impl Strategy<Value = Edit> {
     let n = || 0..64usize;
     prop_oneof![

@@ -368,6 +368,8 @@ impl World {
         let mut outcome = Outcome::default();
         let mut undone = vec![false; plan.len()];
         let mut lifted: Vec<(Side, RelPath, RelPath)> = Vec::new();
+        // What the first half of a decision about attributes left on its side.
+        let mut set: HashMap<PairId, Node> = HashMap::new();
         for (n, i) in order.into_iter().enumerate() {
             let change = &plan[i];
             if matches!(change.action, Action::Skip(_)) {
@@ -384,6 +386,7 @@ impl World {
                 || (heads[i] != i && undone[heads[i]])
                 || !self.holds(change)
                 || !self.perform(change)
+                || !self.is_as_set(change, &mut set)
             {
                 undone[i] = true;
                 outcome.stale.push(i);
@@ -499,13 +502,13 @@ impl World {
                 made.mode = source.mode;
                 self.record(change);
             }
+            // Recorded when it is known that both sides are as they should be.
             Action::SetMetadata { on, metadata } => {
                 let now = self.tick();
                 let Some(item) = self.trees[*on].items.get_mut(change.path_on(*on)) else { return false };
                 item.mode = metadata.mode.unwrap_or(item.mode);
                 item.mtime = metadata.mtime.map_or(item.mtime, |t| t.secs);
                 item.ctime = now;
-                self.record(change);
             }
             Action::Delete { on } => {
                 let at = change.path_on(*on).clone();
@@ -526,6 +529,19 @@ impl World {
             Action::Skip(_) => {}
         }
         true
+    }
+
+    /// Where both sides get an attribute from each other, the second half is agreed on only if the first half's side is as
+    /// that one left it.
+    fn is_as_set(&mut self, change: &Change, set: &mut HashMap<PairId, Node>) -> bool {
+        let Action::SetMetadata { on, .. } = change.action else { return true };
+        let there = |side: Side| self.trees[side].items.get(change.path_on(side)).map(Item::node);
+        let is_as_set = change.expect[on.other()] != Expect::Any || there(on.other()).as_ref() == set.get(&change.pair);
+        set.extend(there(on).map(|node| (change.pair, node)));
+        if is_as_set {
+            self.record(change);
+        }
+        is_as_set
     }
 
     fn has_parent(&self, side: Side, at: &RelPath) -> bool {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::delta::{Action, Change, Expect, SkipReason, Step};
+use crate::delta::{Action, Change, SkipReason, Step};
 use crate::error::{Code, Error, Result};
 use crate::model::{Kind, Node, PairId, PreviewId, RelPath, Side, Sides, TenantId};
 use crate::operation::clock::{Clock, timestamp};
@@ -65,6 +65,8 @@ pub(crate) struct Apply {
     pub(crate) kept_dirs: HashSet<PairId>,
     /// Files and links that were moved: what was scanned, what the move left.
     pub(crate) moved: HashMap<Moved, (Node, Node)>,
+    /// What setting attributes left of the item that came last.
+    pub(crate) attributes: HashMap<PairId, Node>,
     /// Directories that were made wider than their originals, with the mode they are to have.
     pub(crate) narrow: Vec<(Side, u32, Planned)>,
     /// Swaps whose second half is still to come.
@@ -231,48 +233,6 @@ impl Apply {
             }
         }
         Ok(())
-    }
-
-    async fn set_metadata(&mut self, page: Vec<Planned>) -> Result<()> {
-        let mut outcomes = Vec::new();
-        let ready = self.ready(page, &mut outcomes);
-        for side in Side::BOTH {
-            let (items, requests): (Vec<_>, Vec<_>) = ready
-                .iter()
-                .filter_map(|p| match p.change.action {
-                    Action::SetMetadata { on, metadata } if on == side => {
-                        let request = (p.change.path_on(side).clone(), p.change.expect[side].clone(), metadata);
-                        Some((p.clone(), request))
-                    }
-                    _ => None,
-                })
-                .unzip();
-            if items.is_empty() {
-                continue;
-            }
-            let results = self.scene.sides[side].set_metadata(requests).await;
-            for (planned, node) in items.into_iter().zip(results) {
-                let mut result = node.map(|node| {
-                    let mut done = Done::default();
-                    done.now[side] = Some(node);
-                    done
-                });
-                if let Ok(done) = &mut result
-                    && planned.change.expect[side.other()] == Expect::Any
-                {
-                    // Both sides get an attribute from each other, and the first half has changed that one.
-                    done.now[side.other()] = self.look(side.other(), &planned.change).await?;
-                }
-                outcomes.push(Outcome { planned, result });
-            }
-        }
-        self.flush(&outcomes).await?;
-        self.commit(Closing::default(), outcomes).await
-    }
-
-    async fn look(&self, side: Side, change: &Change) -> Result<Option<Node>> {
-        let seen = self.scene.sides[side].stat(vec![change.path_on(side).clone()]).await.pop();
-        Ok(seen.transpose()?.flatten())
     }
 
     async fn delete(&mut self, page: Vec<Planned>) -> Result<()> {

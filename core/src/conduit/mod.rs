@@ -4,6 +4,7 @@
 //! scan writes the plan into the book, apply reads it back. So what is applied is what could be shown.
 
 mod apply;
+mod attributes;
 mod baseline;
 mod conflict;
 mod connect;

@@ -233,6 +233,7 @@ impl Voyage {
             missing_dirs: Default::default(),
             vain: Default::default(),
             kept_dirs: Default::default(),
+            attributes: Default::default(),
             narrow: Vec::new(),
             moved: Default::default(),
             kept_intents: Vec::new(),

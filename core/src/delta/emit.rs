@@ -147,7 +147,7 @@ impl Reconciler {
     /// An item that is left alone keeps its row, and that one keeps its place: the item cannot have been moved.
     pub(super) fn take_back(&mut self, row: Option<&Pair>) {
         if let Some(row) = row.filter(|row| self.replay.moves(row.id)) {
-            self.vetoed.insert(row.id);
+            self.impossible.insert(row.id);
         }
     }
 

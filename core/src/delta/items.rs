@@ -168,7 +168,7 @@ impl Reconciler {
             && let Some(taker) = self.taker(&spot, view)
             && !self.makes_room(row, here)
         {
-            self.vetoed.insert(taker);
+            self.impossible.insert(taker);
         }
         match &dir.fate {
             Fate::Forget { excluded } => return self.forget(dir, id, &spot, *excluded, out),

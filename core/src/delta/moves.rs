@@ -3,7 +3,8 @@
 //! A walk that aligns by name sees a move as an item that vanished at one place and one that appeared at another. What
 //! vanished and appeared is kept, up to a limit for each side; the pairs that are found become the replay of the next
 //! walk. A move that cannot be accepted (its place is taken, a directory would come to lie in itself) stays what it
-//! looked like, a deletion and a creation, which is correct and merely carries the bytes again.
+//! looked like, a deletion and a creation, which is correct and merely carries the bytes again. That is decided only when
+//! no further move comes to light: beneath a directory that is found to have moved may be what frees its place.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

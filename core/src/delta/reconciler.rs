@@ -95,7 +95,9 @@ pub struct Reconciler {
     /// The accepted moves whose place this walk came to.
     arrived: HashSet<PairId>,
     /// Moves that turned out to be impossible.
-    pub(super) vetoed: HashSet<PairId>,
+    vetoed: HashSet<PairId>,
+    /// Moves that are not possible as this walk sees it. One that is still to be found may free their place.
+    pub(super) impossible: HashSet<PairId>,
     pub(super) moves: Vec<Pending>,
     /// Places of moved items that something else will take.
     pub(super) claimed: HashSet<(Side, RelPath)>,
@@ -131,6 +133,7 @@ impl Reconciler {
             replay: Replay::default(),
             arrived: HashSet::new(),
             vetoed: HashSet::new(),
+            impossible: HashSet::new(),
             moves: Vec::new(),
             claimed: HashSet::new(),
             decided: HashSet::new(),
@@ -154,6 +157,7 @@ impl Reconciler {
         self.collects = false;
         self.moves.clear();
         self.arrived.clear();
+        self.impossible.clear();
         self.claimed.clear();
         self.decided.clear();
         self.dropped.clear();
@@ -236,7 +240,7 @@ impl Reconciler {
                 names.is_some_and(|names| names.refused.left || names.refused.right)
             };
             let refused = slots.iter().rev().find(is_refused).and_then(|slot| base.get(slot.row?));
-            self.vetoed.extend(refused.map(|row| row.id));
+            self.impossible.extend(refused.map(|row| row.id));
             (view.base, view.overlay, view.taken) = (base, task.overlay, in_use.into());
             view.arriving = self.arriving(&view, &slots);
             if self.settings.decisions.concern(&dir.path) {
@@ -262,26 +266,18 @@ impl Reconciler {
         if !matches!(dir.fate, Fate::Probe { .. } | Fate::Remove { step: Step::Clear, .. }) {
             return;
         }
-        self.vetoed.extend(overlay.arrivals.iter().map(|a| a.pair()));
+        self.impossible.extend(overlay.arrivals.iter().map(|a| a.pair()));
         for relocation in &self.replay.relocations {
             let side = relocation.side.other();
             let leaves = relocation.counterpart.as_ref().and_then(|c| c.real.parent());
             if leaves.is_some() && leaves == dir.at[side] {
-                self.vetoed.insert(relocation.row.id);
+                self.impossible.insert(relocation.row.id);
             }
         }
     }
 
     /// Ends a walk once every task was observed; may append changes.
     pub fn finish(&mut self, out: &mut Vec<Change>) -> Finish {
-        let accepted = self.replay.relocations.len();
-        // A place that is not part of the tree any more cannot receive anything.
-        let unreachable = self.replay.relocations.iter().map(|r| r.row.id).filter(|id| !self.arrived.contains(id));
-        self.vetoed.extend(unreachable);
-        self.replay.relocations.retain(|r| !self.vetoed.contains(&r.row.id));
-        if self.replay.relocations.len() < accepted {
-            return self.again();
-        }
         if self.walks < MOST_WALKS && !self.records.lost.is_empty() {
             if let Some(filter) = self.records.wants_filter() {
                 self.records.filter = Some(filter);
@@ -300,6 +296,14 @@ impl Reconciler {
                 self.replay.relocations.extend(moves);
                 return self.again();
             }
+        }
+        // A place that is not part of the tree any more cannot receive anything.
+        let unreachable = self.replay.relocations.iter().map(|r| r.row.id).filter(|id| !self.arrived.contains(id));
+        self.impossible.extend(unreachable);
+        if !self.impossible.is_empty() {
+            self.vetoed.extend(self.impossible.drain());
+            self.replay.relocations.retain(|r| !self.vetoed.contains(&r.row.id));
+            return self.again();
         }
         self.emit_moves(out);
         Finish::Plan(std::mem::take(&mut self.tally))

@@ -99,7 +99,9 @@ impl Reconciler {
         }
         let taken = spot.taken();
         let collides = taken.left || taken.right;
-        if collides && row.is_none() && self.settings.name_clash == NameClash::Skip {
+        // What cannot have its name on both sides moves nowhere; a mirror takes it back from there.
+        let is_taken_back = self.settings.mode != SyncMode::Bidirectional && here.left.is_none();
+        if collides && row.is_none() && self.settings.name_clash == NameClash::Skip && !is_taken_back {
             return;
         }
         for side in Side::BOTH {
