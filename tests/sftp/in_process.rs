@@ -128,8 +128,9 @@ enum Open {
     Dir(Vec<Listed>),
 }
 
+/// One channel of it.
 #[derive(Default)]
-struct Files {
+pub(crate) struct Files {
     open: HashMap<String, Open>,
     count: u64,
     twisted: Twisted,
@@ -145,7 +146,7 @@ fn failed(error: std::io::Error) -> StatusReply {
     }
 }
 
-fn ok(id: u32) -> Status {
+pub(crate) fn ok(id: u32) -> Status {
     Status { id, status_code: StatusCode::Ok, error_message: String::new(), language_tag: String::new() }
 }
 

@@ -22,7 +22,7 @@ const SIZE: u64 = 64 << 20;
 /// What is sent again at most, and what the protocols add.
 const AGAIN: u64 = (8 << 20) + (2 << 20);
 
-fn content(size: u64) -> Bytes {
+pub(crate) fn content(size: u64) -> Bytes {
     let mut state = 1_u32;
     let bytes = (0..size).map(|_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -31,7 +31,7 @@ fn content(size: u64) -> Bytes {
     bytes.collect::<Vec<u8>>().into()
 }
 
-fn stage(target: &RelPath, bytes: &Bytes, resume: Option<Resumable>) -> Stage {
+pub(crate) fn stage(target: &RelPath, bytes: &Bytes, resume: Option<Resumable>) -> Stage {
     let source = Source::Feed(Arc::new(InMemory(bytes.clone())));
     let tag = ContentHash::of(target.as_bytes()).to_string();
     let metadata = Metadata::default();
@@ -39,7 +39,7 @@ fn stage(target: &RelPath, bytes: &Bytes, resume: Option<Resumable>) -> Stage {
 }
 
 /// A keeper whose checkpoints are all taken.
-fn keeping() -> (Keeper, Arc<Mutex<Vec<Checkpoint>>>) {
+pub(crate) fn keeping() -> (Keeper, Arc<Mutex<Vec<Checkpoint>>>) {
     let (keeper, mut reports) = Keeper::new();
     let kept: Arc<Mutex<Vec<Checkpoint>>> = Arc::default();
     let taken = Arc::clone(&kept);
@@ -52,7 +52,7 @@ fn keeping() -> (Keeper, Arc<Mutex<Vec<Checkpoint>>>) {
     (keeper, kept)
 }
 
-async fn put_in_place(place: &Sftp, staged: portbook::provider::Staged) {
+pub(crate) async fn put_in_place(place: &Sftp, staged: portbook::provider::Staged) {
     let target = staged.target.clone();
     let item = Publish { staged, expect: Expect::Absent, archive: None };
     place.publish(vec![item]).await.remove(0).unwrap();

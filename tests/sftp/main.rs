@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod channels;
 #[path = "../provider/contract/mod.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod contract;

@@ -33,8 +33,8 @@ const CIPHERS: &[cipher::Name] =
 /// A connection that is logged in, with a channel on which SFTP is spoken.
 pub(super) struct Connection {
     pub(super) channel: Channel<Msg>,
-    /// Ends the connection when it is dropped.
-    pub(super) handle: client::Handle<Guard>,
+    /// The connection ends when the last of its channels drops it.
+    pub(super) handle: Arc<client::Handle<Guard>>,
 }
 
 /// Looks at the host's key.
@@ -88,7 +88,13 @@ pub(super) async fn connect(options: &SftpOptions) -> Result<Connection> {
     let made = timeout(PATIENCE, client::connect_stream(config, tcp, guard)).await.map_err(late)?;
     let mut handle = made.map_err(|e| refused(&e, CONNECT, &server))?;
     timeout(PATIENCE, log_in(&mut handle, options, &server)).await.map_err(late)??;
-    let channel = timeout(PATIENCE, open_channel(&handle, &server)).await.map_err(late)??;
+    beside(Arc::new(handle), &server).await
+}
+
+/// A further channel of a connection.
+pub(super) async fn beside(handle: Arc<client::Handle<Guard>>, server: &str) -> Result<Connection> {
+    let late = |_| Error::new(Code::Timeout, CONNECT, server).because("it does not answer");
+    let channel = timeout(PATIENCE, open_channel(&handle, server)).await.map_err(late)??;
     Ok(Connection { channel, handle })
 }
 

@@ -19,6 +19,7 @@ mod kept;
 mod known_hosts;
 mod list;
 mod options;
+mod out;
 mod packet;
 mod pool;
 mod publish;
@@ -28,6 +29,8 @@ mod session;
 mod space;
 mod stage;
 mod trash;
+mod ways;
+mod writing;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +62,9 @@ const PIECE: usize = 32 << 10;
 /// The same of a server that tells a higher limit: half as many requests, and as many bytes under way as a fast and
 /// distant server needs.
 const LARGE_PIECE: usize = 64 << 10;
+/// The same of a request to write: whole pages, and little more than packets of SSH (32 KiB at OpenSSH) have room for.
+/// OpenSSH takes 255 KiB.
+const LARGE_WRITE: usize = 252 << 10;
 
 /// A directory of an SFTP server.
 pub struct Sftp {
@@ -90,7 +96,9 @@ impl Sftp {
             features: session::Features::default(),
             links: false,
             piece: PIECE,
+            write_piece: PIECE,
             under_way: tokio::sync::Semaphore::new(root::UNITS),
+            large: tokio::sync::Semaphore::new(root::LARGE),
             touched: Mutex::default(),
         };
         let found = {
@@ -106,6 +114,7 @@ impl Sftp {
         root.features = found.features;
         root.links = found.links;
         root.piece = found.piece;
+        root.write_piece = found.write_piece;
         root.capabilities.create_is_exclusive = found.links;
         let sftp = Self { root: Arc::new(root) };
         sftp.root().await?;
@@ -119,6 +128,7 @@ struct Found {
     features: session::Features,
     links: bool,
     piece: usize,
+    write_piece: usize,
 }
 
 async fn find(lease: &Lease, wanted: &[u8]) -> std::result::Result<Found, Fault> {
@@ -128,19 +138,20 @@ async fn find(lease: &Lease, wanted: &[u8]) -> std::result::Result<Found, Fault>
     if path.is_empty() || path.contains(&0) {
         return Err(Fault::Odd);
     }
-    let mut piece = PIECE;
+    let (mut piece, mut write_piece) = (PIECE, PIECE);
     if lease.features.limits {
         // Packet, read, write, handles (OpenSSH PROTOCOL section 4.8); 0 is none.
         let mut limits = lease.send(Request::extended("limits@openssh.com")).extended().await?;
         limits.try_get_u64().map_err(|_| Fault::Odd)?;
-        for _ in 0..2 {
-            let most = limits.try_get_u64().map_err(|_| Fault::Odd)?;
-            let most = if most == 0 { PIECE } else { usize::try_from(most).unwrap_or(usize::MAX) };
-            piece = if piece == PIECE { most.min(LARGE_PIECE) } else { piece.min(most) };
-        }
+        let mut limit = |most: usize| match limits.try_get_u64() {
+            Ok(0) => Ok(PIECE),
+            Ok(told) => Ok(usize::try_from(told).unwrap_or(usize::MAX).min(most)),
+            Err(_) => Err(Fault::Odd),
+        };
+        (piece, write_piece) = (limit(LARGE_PIECE)?, limit(LARGE_WRITE)?);
     }
     let links = publish::probe_links(lease, &path).await;
-    Ok(Found { path, features: lease.features.clone(), links, piece })
+    Ok(Found { path, features: lease.features.clone(), links, piece, write_piece })
 }
 
 fn shown(options: &SftpOptions) -> String {
@@ -163,10 +174,10 @@ fn capabilities(options: &SftpOptions) -> Capabilities {
         time_precision_ns: 1_000_000_000,
         create_is_exclusive: false,
         native_copy: false,
-        resumable_bytes: Some(stage::PART),
+        resumable_bytes: Some(writing::PART),
         resumable_native_bytes: None,
         staged_bytes: None,
-        large_bytes: 8 << 20,
+        large_bytes: 16 << 20,
         streams: 1,
     }
 }

@@ -120,6 +120,44 @@ impl Request {
     }
 }
 
+/// A request to write (section 6.4) that is put together in the place from which it is sent.
+pub(super) struct Write {
+    request: Request,
+    /// Where its bytes begin.
+    start: usize,
+    /// How many they will be.
+    size: usize,
+}
+
+impl Write {
+    pub(super) fn new(handle: &[u8], offset: u64, size: usize) -> Self {
+        let mut bytes = Vec::with_capacity(25 + handle.len() + size);
+        bytes.extend_from_slice(&[0, 0, 0, 0, kind::WRITE, 0, 0, 0, 0]);
+        let request = Request(bytes).string(handle).u64(offset).u32(length(size));
+        Self { start: request.0.len(), size, request }
+    }
+
+    /// Takes what has room; gives back the rest.
+    pub(super) fn fill<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let (taken, rest) = bytes.split_at(bytes.len().min(self.size - self.bytes().len()));
+        self.request.0.extend_from_slice(taken);
+        rest
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes().len() == self.size
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.request.0[self.start..]
+    }
+
+    /// It must be full.
+    pub(super) fn into_request(self) -> Request {
+        self.request
+    }
+}
+
 /// Nothing that is sent comes near 4 GiB: paths, and parts of files.
 fn length(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
@@ -263,6 +301,17 @@ mod tests {
         assert_eq!(reply(Bytes::copy_from_slice(&many)), None);
         let long = [kind::DATA, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0];
         assert_eq!(reply(Bytes::copy_from_slice(&long)), None);
+    }
+
+    #[test]
+    fn a_write_is_the_request_that_the_draft_has() {
+        let mut write = Write::new(b"h", 7, 4);
+        assert_eq!(write.fill(b"abc"), b"");
+        assert!(!write.is_full());
+        assert_eq!(write.fill(b"def"), b"ef");
+        assert!(write.is_full());
+        let whole = Request::new(kind::WRITE).string(b"h").u64(7).string(b"abcd");
+        assert_eq!(write.into_request().seal(9), whole.seal(9));
     }
 
     #[test]

@@ -3,12 +3,17 @@
 //! A server handles the requests of one session one after another, and encrypts each connection on one processor:
 //! several connections are faster. They are made as they are needed, and again after they were lost. They live on
 //! threads of their own, so that it does not matter on which executor the place is used.
+//!
+//! A large upload is given further channels of its connection. They are of this connection, not of others, so that all of
+//! them end at the same server, whatever distributes connections before it: the file has no more than one page cache.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::connection;
@@ -20,6 +25,9 @@ use crate::error::{Code, Error, Result};
 const MOST: usize = 4;
 /// Pieces of work on a session before another one is worth it.
 const BUSY: usize = 4;
+/// Channels of a connection beside its first: together they take in what may be under way of a large file, at 2 MiB each
+/// (the window of OpenSSH). Servers open ten (`MaxSessions`, sshd_config(5)), some only one.
+const FURTHER: usize = 3;
 /// How long a server that took no further connection is not asked for one.
 const ENOUGH: Duration = Duration::from_secs(60);
 const THREADS: usize = 2;
@@ -29,27 +37,33 @@ pub(super) struct Pool {
     state: Mutex<State>,
     /// One connection is made at a time.
     connecting: tokio::sync::Mutex<()>,
+    /// A connection was not given all of its further channels: none is asked for any again. There are servers that end
+    /// the connection then.
+    has_one_channel: Arc<AtomicBool>,
     threads: Threads,
 }
 
 #[derive(Default)]
 struct State {
-    members: Vec<Member>,
+    members: Vec<Arc<Member>>,
     no_more_before: Option<Instant>,
     /// The last attempt to make a connection that failed, and when: those who waited for it need none of their own.
     failed: Option<(Instant, Error)>,
 }
 
-#[derive(Clone)]
+/// A connection.
 struct Member {
+    /// Its first channel.
     session: Arc<Session>,
-    load: Arc<AtomicUsize>,
+    /// Its further ones, once they were asked for.
+    further: OnceCell<Vec<Arc<Session>>>,
+    load: AtomicUsize,
 }
 
 /// A session that is in use.
 pub(super) struct Lease {
     session: Arc<Session>,
-    load: Arc<AtomicUsize>,
+    member: Arc<Member>,
 }
 
 impl std::ops::Deref for Lease {
@@ -60,23 +74,37 @@ impl std::ops::Deref for Lease {
     }
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.load.fetch_sub(1, Ordering::Relaxed);
+impl Clone for Lease {
+    fn clone(&self) -> Self {
+        Self::of(&self.member, &self.session)
     }
 }
 
-impl Member {
-    fn lease(&self) -> Lease {
-        self.load.fetch_add(1, Ordering::Relaxed);
-        Lease { session: Arc::clone(&self.session), load: Arc::clone(&self.load) }
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.member.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Lease {
+    /// Of a channel; it counts for the connection.
+    fn of(member: &Arc<Member>, session: &Arc<Session>) -> Self {
+        member.load.fetch_add(1, Ordering::Relaxed);
+        Self { session: Arc::clone(session), member: Arc::clone(member) }
     }
 }
 
 impl Pool {
     pub(super) fn new(options: SftpOptions) -> Result<Self> {
         let threads = Threads::start(&options.server())?;
-        Ok(Self { options, state: Mutex::default(), connecting: tokio::sync::Mutex::default(), threads })
+        let has_one_channel = Arc::default();
+        Ok(Self {
+            options,
+            state: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+            has_one_channel,
+            threads,
+        })
     }
 
     /// A session that is alive as far as is known, the least busy one.
@@ -114,8 +142,9 @@ impl Pool {
         });
         match made.await {
             Ok(session) => {
-                let member = Member { session: Arc::new(session), load: Arc::default() };
-                let lease = member.lease();
+                let session = Arc::new(session);
+                let member = Arc::new(Member { session, further: OnceCell::new(), load: AtomicUsize::new(0) });
+                let lease = Lease::of(&member, &member.session);
                 self.state().members.push(member);
                 Ok(lease)
             }
@@ -141,12 +170,49 @@ impl Pool {
             && state.members.len() < MOST
             && state.no_more_before.is_none_or(|at| at <= Instant::now())
             && least.load.load(Ordering::Relaxed) >= BUSY;
-        (!may_add).then(|| least.lease())
+        (!may_add).then(|| Lease::of(least, &least.session))
+    }
+
+    /// Further channels of the connection of a lease: none where the server takes none.
+    pub(super) async fn further(&self, lease: &Lease) -> Vec<Lease> {
+        let member = Arc::clone(&lease.member);
+        let (has_one, server) = (Arc::clone(&self.has_one_channel), self.options.server());
+        let Some(runtime) = &self.threads.0 else { return Vec::new() };
+        // Goes on when nobody waits for it any more: a channel that is half open would stay so on the server.
+        let opening = runtime.spawn(async move {
+            member.further.get_or_init(|| open_further(&member.session, &has_one, &server)).await;
+        });
+        if opening.await.is_err() {
+            return Vec::new();
+        }
+        let further = lease.member.further.get().into_iter().flatten().filter(|session| !session.is_lost());
+        further.map(|session| Lease::of(&lease.member, session)).collect()
+    }
+
+    /// Work on the threads of the connections. It ends when nobody waits for it any more.
+    pub(super) fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.threads.run(work)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// As many further channels as the server takes.
+async fn open_further(session: &Session, has_one: &AtomicBool, server: &str) -> Vec<Arc<Session>> {
+    if has_one.load(Ordering::Relaxed) {
+        return Vec::new();
+    }
+    let opened = join_all((0..FURTHER).map(|_| session.beside(server))).await;
+    if opened.iter().any(Result::is_err) {
+        has_one.store(true, Ordering::Relaxed);
+    }
+    opened.into_iter().flatten().map(Arc::new).collect()
 }
 
 struct Threads(Option<Runtime>);
@@ -158,11 +224,18 @@ impl Threads {
         runtime.map(|runtime| Self(Some(runtime))).map_err(|e| Error::io("start the threads for", server, e))
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-        let internal = || Error::new(Code::Internal, "connect to", "the server");
-        let Some(runtime) = &self.0 else { return Err(internal()) };
-        let running = Running(runtime.spawn(work));
-        running.await.unwrap_or_else(|_| Err(internal()))
+    /// Begins at once; what is given back waits for its end.
+    fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T>> + Send + 'static,
+    {
+        let running = self.0.as_ref().map(|runtime| Running(runtime.spawn(work)));
+        async move {
+            let internal = || Error::new(Code::Internal, "connect to", "the server");
+            let Some(running) = running else { return Err(internal()) };
+            running.await.unwrap_or_else(|_| Err(internal()))
+        }
     }
 }
 

@@ -139,6 +139,10 @@ impl File {
         &self.lease
     }
 
+    pub(super) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
     pub(super) fn read(&self, offset: u64, length: usize) -> Pending {
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         self.lease.send(Request::new(kind::READ).string(&self.handle).u64(offset).u32(length))
@@ -295,6 +299,32 @@ impl Content {
             Open::Link(..) => Err(stale(READ, &self.path, "it has changed")),
         }
     }
+}
+
+/// Hashes a file up to an offset; `false` where it ends before.
+pub(super) async fn hash_to(
+    file: &File,
+    piece: usize,
+    end: u64,
+    hasher: &mut blake3::Hasher,
+) -> std::result::Result<bool, Fault> {
+    let (mut asked, mut read) = (0, 0);
+    let mut ahead = VecDeque::new();
+    while read < end {
+        while ahead.len() < AHEAD && asked < end {
+            let length = usize::try_from(end - asked).unwrap_or(usize::MAX).min(piece);
+            ahead.push_back((length, file.read(asked, length)));
+            asked += length as u64;
+        }
+        let Some((length, pending)) = ahead.pop_front() else { return Ok(false) };
+        let Some(data) = pending.data().await?.filter(|data| data.len() <= length) else { return Ok(false) };
+        hasher.update(&data);
+        read += data.len() as u64;
+        if data.len() < length {
+            ahead.push_front((length - data.len(), file.read(read, length - data.len())));
+        }
+    }
+    Ok(true)
 }
 
 enum Failed {

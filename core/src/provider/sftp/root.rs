@@ -13,6 +13,7 @@ use super::packet::{Attributes, Listed};
 use super::pool::{Lease, Pool};
 use super::read::AHEAD;
 use super::session::{Features, Session, found};
+use super::writing::PART;
 use crate::delta::Expect;
 use crate::error::{Code, Error, Result};
 use crate::model::{Ident, Kind, Name, Node, RelPath, Timestamp, Token};
@@ -27,6 +28,8 @@ const LITTLE: u64 = 64 << 10;
 /// What of larger ones may be under way together, in units of `UNIT` bytes.
 pub(super) const UNITS: usize = 128;
 const UNIT: u64 = 64 << 10;
+/// Files that are sent in parts (see `writing.rs`) or are as large, beside those.
+pub(super) const LARGE: usize = 2;
 
 /// A directory of a server.
 pub(super) struct Root {
@@ -40,10 +43,14 @@ pub(super) struct Root {
     pub(super) features: Features,
     /// A second name can be given to a file, which never takes one that is taken.
     pub(super) links: bool,
-    /// Bytes of a request to read or write.
+    /// Bytes of a request to read.
     pub(super) piece: usize,
-    /// What may be under way of files that are not little.
+    /// Bytes of a request to write.
+    pub(super) write_piece: usize,
+    /// What may be under way of files that are neither little nor large.
     pub(super) under_way: tokio::sync::Semaphore,
+    /// Large files that may be under way.
+    pub(super) large: tokio::sync::Semaphore,
     /// Directories in which names have changed since the last flush.
     pub(super) touched: Mutex<HashSet<Vec<u8>>>,
 }
@@ -63,13 +70,17 @@ impl Root {
     }
 
     /// The turn of a file of this size: room for what can be under way of it.
+    ///
+    /// Neither semaphore is ever closed.
     pub(super) async fn turn(&self, size: u64) -> Option<tokio::sync::SemaphorePermit<'_>> {
         if size <= LITTLE {
             return None;
         }
+        if size >= PART {
+            return self.large.acquire().await.ok();
+        }
         let most = (AHEAD * self.piece) as u64;
         let units = size.min(most).div_ceil(UNIT).min(UNITS as u64);
-        // It is never closed.
         self.under_way.acquire_many(u32::try_from(units).unwrap_or(1)).await.ok()
     }
 
@@ -148,7 +159,7 @@ impl Root {
         let error = fault.at("write", path);
         if error.code() == Code::Storage
             && let Ok(Some(disk)) = super::space::of(self, session).await
-            && disk.free_bytes < self.piece as u64
+            && disk.free_bytes < self.write_piece as u64
         {
             return Error::new(Code::Quota, "write", path).because("there is no space left on the server");
         }

@@ -15,7 +15,7 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
-use super::connection::{Connection, Guard};
+use super::connection::{self, Connection, Guard};
 use super::fault::{Fault, status};
 use super::packet::{self, Attributes, Listed, Reply, Request, kind};
 use crate::error::{Code, Error, Result};
@@ -62,15 +62,21 @@ impl Features {
     pub(super) fn is_in_order(&self) -> bool {
         self.limits && self.lsetstat
     }
+
+    /// Whether a file that is open several times is one file all the same: OpenSSH's server hands each write on to the disk.
+    /// Those over stores of objects may make an upload of each time that it was opened.
+    pub(super) fn is_one_file(&self) -> bool {
+        self.is_in_order()
+    }
 }
 
-/// A channel. It ends, with its connection, when it is dropped.
+/// A channel. It ends when it is dropped, and the connection with its last channel.
 pub(super) struct Session {
     outgoing: mpsc::UnboundedSender<Bytes>,
     shared: Arc<Shared>,
     next: AtomicU32,
     pub(super) features: Features,
-    _connection: russh::client::Handle<Guard>,
+    connection: Arc<russh::client::Handle<Guard>>,
 }
 
 struct Shared {
@@ -125,7 +131,17 @@ impl Session {
         let writing = tokio::spawn(write_all(writer, requests));
         tokio::spawn(read_all(reader, buffer, Arc::clone(&shared), outgoing.downgrade(), writing.abort_handle()));
         let features = Features::of(&extensions);
-        Ok(Self { outgoing, shared, next: AtomicU32::new(1), features, _connection: handle })
+        Ok(Self { outgoing, shared, next: AtomicU32::new(1), features, connection: handle })
+    }
+
+    /// A further channel of the same connection.
+    pub(super) async fn beside(&self, server: &str) -> Result<Self> {
+        Self::begin(connection::beside(Arc::clone(&self.connection), server).await?, server).await
+    }
+
+    /// How many answers are still to come; of a channel that has ended more than of any other.
+    pub(super) fn unanswered(&self) -> usize {
+        self.shared.state().waiting.as_ref().map_or(usize::MAX, HashMap::len)
     }
 
     /// Whether it can be asked nothing any more.
