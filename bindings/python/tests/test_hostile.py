@@ -12,10 +12,28 @@ import time
 from typing import Any, Callable
 
 import portbook
-from portbook import BookOptions, FileAt, HostEntry, HostKind, Place
+from portbook import BookOptions, FileAt, HostEntry, HostKind, HostRequest, Place
 from world import Shelf, World
 
 WRONG: Any = object()
+
+
+class Silent(Shelf):
+    """Does what it is asked, but for one kind of request, which it never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent: type[HostRequest] | None = None
+        self.is_silent = threading.Event()
+        self.unanswered = 0
+
+    def serve(self, store: portbook.HostStore) -> None:
+        for request in store:
+            if self.silent and isinstance(request, self.silent):
+                self.unanswered = request.id
+                self.is_silent.set()
+            else:
+                portbook.hosting.answer(store, self, request)
 
 
 class Hostile(World):
@@ -185,6 +203,27 @@ class Hostile(World):
             self.assertTrue(run.finish().cancelled)
         except portbook.PortbookError as error:
             self.assertIn(error.code, ("host", "cancelled"))
+
+    def test_a_cancelled_run_waits_for_no_host(self) -> None:
+        self.fill(2)
+        for silent in (HostRequest.Look, HostRequest.ListDir, HostRequest.WriteAt, HostRequest.Rename, HostRequest.Flush):
+            shelf = Silent()
+            with self.session.host_store("shelf") as store:
+                thread = threading.Thread(target=shelf.serve, args=(store,), daemon=True)
+                thread.start()
+                conduit = self.session.connect(self.source, Place.host("shelf"))
+                shelf.silent = silent
+                run = conduit.sync()
+                self.assertTrue(shelf.is_silent.wait(30), silent)
+                begin = time.monotonic()
+                run.cancel()
+                report = run.finish()
+                # The host has a minute for its answer, and a second after a cancel.
+                self.assertLess(time.monotonic() - begin, 20, silent)
+                self.assertTrue(report.cancelled, silent)
+                # What comes later is of no use to anybody.
+                self.refused("not_found", lambda: store.reply(shelf.unanswered, portbook.HostAnswer.Done()))
+            thread.join(30)
 
     def test_files_that_are_not_there(self) -> None:
         self.session.save_directory("store", str(self.target))
