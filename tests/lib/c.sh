@@ -85,6 +85,14 @@ survives() {
     timeout 600 "$@" "$work/$program" "$dir"
 }
 
+# A library that panics on demand: the installed one is that which people get.
+panics() {
+    cargo rustc --quiet --package portbook-ffi --lib --crate-type staticlib --features fault --target-dir "$TARGET" &&
+        cp "$TARGET/debug/libportbook_ffi.a" "$work/libfault.a" &&
+        cc -std=c11 -Wall -Wextra -Werror -g -o "$work/panic" "$SCENARIO/panic.c" -I"$PREFIX/include" "$work/libfault.a" \
+            $(sed -n 's/^Libs.private: //p' "$PREFIX/lib/pkgconfig/portbook.pc") && survives panic
+}
+
 synced() {
     local dir=$work/synced
     mkdir -p "$dir/a" && echo hello >"$dir/a/file" && "$work/sync" "$dir/book.db" "$dir/a" "$dir/b" && cmp "$dir/a/file" "$dir/b/file"
@@ -119,6 +127,7 @@ check the_static_library_tells_it told static
 check the_hostile_caller_builds compiled hostile "$SCENARIO/hostile.c"
 check the_hostile_caller_is_survived survives hostile
 check nonsense_is_refused_by_every_function nonsense
+check a_panic_is_internal_and_ends_nothing_but_its_call panics
 check cycles_build compiled cycles "$SCENARIO/cycles.c" -O1
 check cycles_leave_memory_flat survives cycles env "CYCLES=$($quick && echo 100 || echo 1000)"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import signal
@@ -9,13 +10,29 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Callable
+from typing import Any, Awaitable, Callable
 
 import portbook
 from portbook import BookOptions, FileAt, HostEntry, HostKind, HostRequest, Place
 from world import Shelf, World
 
 WRONG: Any = object()
+
+
+async def awaited(call: Callable[..., Awaitable[object]], *arguments: object) -> object:
+    return await call(*arguments)
+
+
+class Panicking(Shelf):
+    """What makes the tested library panic, in what it answers (the feature `fault`)."""
+
+    broken = ""
+
+    def list_dir(self, path: str) -> list[HostEntry] | None:
+        return [HostEntry("panic!", HostKind.DIR)] if self.broken == "list" else super().list_dir(path)
+
+    def look(self, path: str) -> HostEntry | None:
+        return HostEntry("panic!", HostKind.DIR) if self.broken == "item" else super().look(path)
 
 
 class Silent(Shelf):
@@ -203,6 +220,24 @@ class Hostile(World):
             self.assertTrue(run.finish().cancelled)
         except portbook.PortbookError as error:
             self.assertIn(error.code, ("host", "cancelled"))
+
+    def test_a_panic_is_internal_and_ends_nothing_but_its_call(self) -> None:
+        self.fill(3)
+        # At once, while the call waits, for asyncio, and on the book's own threads: in the call, in what it began, and in a run.
+        self.refused("internal", lambda: self.session.host_store("panic!"))
+        self.refused("internal", lambda: self.session.volume("panic!"))
+        self.refused("internal", lambda: asyncio.run(asyncio.wait_for(awaited(self.session.volume_async, "panic!"), 30)))
+        shelf = Panicking()
+        with portbook.serving(self.session.host_store("shelf"), shelf):
+            conduit = self.session.connect(self.source, Place.host("shelf"))
+            for broken in ("list", "item"):
+                shelf.broken = broken
+                self.refused("internal", lambda: conduit.sync().finish())
+                self.refused("internal", lambda: asyncio.run(asyncio.wait_for(awaited(conduit.sync().finish_async), 30)))
+            shelf.broken = "list"
+            self.refused("internal", conduit.preview)
+            shelf.broken = ""
+            self.assertEqual(conduit.sync().finish().counts.new, 3)
 
     def test_a_cancelled_run_waits_for_no_host(self) -> None:
         self.fill(2)
