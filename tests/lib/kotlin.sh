@@ -14,7 +14,7 @@ readonly CARGO=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 readonly TARGET=$CARGO/kotlin SOURCE=$PWD/bindings/kotlin SCENARIO=$PWD/tests/scenario
 readonly GENERATED=$SOURCE/src/main/kotlin/dev/portbook/portbook_ffi.kt
 # Files have names that are not ASCII, which Java makes only where the locale has them.
-export LC_ALL=C.UTF-8 MAVEN_OPTS=${MAVEN_OPTS:--Xmx768m}
+export LC_ALL=C.UTF-8 MAVEN_OPTS=${MAVEN_OPTS:--Xmx1g}
 cycles=1000
 [[ ${1:-} == --quick ]] && cycles=300
 passed=0 failed=0 skipped=0
@@ -133,7 +133,8 @@ project() {
     rm -rf "$repository/dev/portbook" "$work/project"
     mkdir -p "$work/project" && cp "$SOURCE"/examples/* "$SCENARIO/Scenario.kt" "$work/project" && shown >"$work/project/Readme.kt" && cd "$work/project" || return 1
     grep -q "<version>$version</version>" pom.xml || { echo "examples/pom.xml names another version than $version" && return 1; }
-    local mvn=(mvn --batch-mode --no-transfer-progress -q "-Dmaven.repo.local=$repository")
+    # The compiler runs within Maven, and leaves no daemon.
+    local mvn=(mvn --batch-mode --no-transfer-progress -q -Dkotlin.compiler.daemon=false "-Dmaven.repo.local=$repository")
     "${mvn[@]}" install:install-file "-Dfile=$(jar)" "-DpomFile=$SOURCE/pom.xml" &&
         "${mvn[@]}" compile dependency:build-classpath "-Dmdep.outputFile=$work/classpath"
 }
