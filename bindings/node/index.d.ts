@@ -1521,7 +1521,7 @@ export declare class Conduit {
    *
    * @throws `invalid` when an option cannot be used.
    */
-  sync(preview?: PreviewOptions | null, options?: ApplyOptions & Abortable | null): Run
+  sync(preview?: PreviewOptions & Abortable | null, options?: ApplyOptions & Abortable | null): Run
   /**
    * The rules of selective mode in their order.
    *

@@ -1,7 +1,7 @@
 'use strict'
 
 // The methods of the native classes as they are called: what is given is checked, what fails is a `PortbookError`, thrown where a
-// method returns at once and the rejection where it returns a promise; a signal in the last argument ends the wait.
+// method returns at once and the rejection where it returns a promise; a signal in an argument ends the wait.
 
 const native = require('../native.js')
 const { cancelled, invalid, told } = require('./errors.js')
@@ -50,12 +50,12 @@ function prepared(name, args) {
   })
 }
 
-/** Takes the signal out of the last argument. */
+/** Takes the signal out of the arguments: out of the last that has one. */
 function signalOf(args) {
-  const last = args.at(-1)
-  if (typeof last !== 'object' || !(last?.signal instanceof AbortSignal)) return undefined
-  const { signal, ...rest } = last
-  args[args.length - 1] = rest
+  const at = args.findLastIndex((value) => typeof value === 'object' && value?.signal instanceof AbortSignal)
+  if (at < 0) return undefined
+  const { signal, ...rest } = args[at]
+  args[at] = rest
   if (signal.aborted) throw cancelled(signal)
   return signal
 }

@@ -57,7 +57,7 @@ impl Conduit {
     /// Previews and applies.
     ///
     /// @throws `invalid` when an option cannot be used.
-    #[napi(ts_args_type = "preview?: PreviewOptions | null, options?: ApplyOptions & Abortable | null")]
+    #[napi(ts_args_type = "preview?: PreviewOptions & Abortable | null, options?: ApplyOptions & Abortable | null")]
     pub fn sync(&self, preview: Option<Given>, options: Option<Given>) -> Result<Run> {
         at_once(|| {
             Ok(Run {

@@ -126,8 +126,11 @@ test('wrong handles and wrong receivers are refused', async (t) => {
   await fails('invalid', () => Book.openWithKeys({ path: join(dir, 'x.db') }, book))
   await fails('invalid', () => Book.openWithKeys({ path: join(dir, 'x.db') }))
   await fails('invalid', () => session.volumeOn('x', {}))
-  assert.throws(() => new Book(), Error)
-  assert.throws(() => new Session(), Error)
+  for (const handle of [Book, Session, Run]) {
+    assert.equal((await fails('invalid', () => new handle())).isRejection, false)
+    await fails('invalid', () => new (class extends handle {})())
+  }
+  assert.ok(book instanceof Book && session.constructor === Session)
 })
 
 test('what is not there is not found, and what has ended is invalid', async (t) => {

@@ -76,6 +76,17 @@ class Hostile(World):
         self.refused("invalid", lambda: self.conduit().apply(WRONG))
         self.refused("invalid", lambda: self.conduit().set_selection_rules([WRONG]))
         self.refused("invalid", lambda: HostEntry(WRONG, HostKind.FILE))
+        # The cases of an enumeration are made by Python itself.
+        for wrong_case in (lambda: Place.Directory(WRONG), lambda: portbook.HostAnswer.Listing(WRONG, None)):
+            with self.assertRaises(TypeError):
+                wrong_case()
+        with self.assertRaises(ValueError):
+            Place.Directory(path="\ud800")
+        for word in ("sideways", "MIRROR", "", "\ud800", WRONG, 7):
+            wrong: Any = word
+            self.refused("invalid", lambda: portbook.SyncMode(wrong))
+        self.assertEqual(portbook.SyncMode("mirror"), portbook.SyncMode.MIRROR)
+        self.assertEqual(portbook.ErrorCode("not_found"), portbook.ErrorCode.NOT_FOUND)
         with self.assertRaises(TypeError):
             BookOptions(paht="x")  # type: ignore[call-arg]
         with self.assertRaises(ValueError):

@@ -5,7 +5,7 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::{PyClass, PyTypeInfo};
 use serde::Serialize;
 
-use super::Arg;
+use super::{Arg, raised};
 use crate::json;
 use crate::records::*;
 use crate::{CodeInfo, ErrorClass};
@@ -189,11 +189,16 @@ impl HostRequest {
     }
 }
 
-/// The text of a word is the one that it has in every language.
+/// The text of a word is the one that it has in every language, and makes it.
 macro_rules! words {
     ($($name:ident)*) => { $(
         #[pymethods]
         impl $name {
+            #[new]
+            fn new(py: Python<'_>, text: Arg<String>) -> PyResult<Self> {
+                json::read_word(stringify!($name), text.0).map_err(|error| raised(py, &error))
+            }
+
             fn __str__(&self) -> String {
                 json::word(self)
             }
