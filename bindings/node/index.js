@@ -5,7 +5,7 @@
 if (typeof String.prototype.isWellFormed !== 'function') throw new Error('portbook needs Node 20 or later')
 
 const native = require('./native.js')
-require('./lib/calls.js')
+const { functions } = require('./lib/calls.js')
 require('./lib/streams.js')
 const { shown } = require('./lib/classes.js')
 const { PortbookError } = require('./lib/errors.js')
@@ -24,5 +24,9 @@ module.exports.Run = shown(native.Run)
 module.exports.Session = shown(native.Session)
 module.exports.Volume = shown(native.Volume)
 module.exports.codes = native.codes
+module.exports.contentHash = functions.contentHash
+module.exports.pathBytes = functions.pathBytes
+module.exports.showAddress = functions.showAddress
+module.exports.showPath = functions.showPath
 module.exports.tables = native.tables
 module.exports.version = native.version

@@ -29,6 +29,7 @@ mod life;
 #[cfg(feature = "node")]
 mod node;
 mod preview;
+mod pure;
 #[cfg(feature = "python")]
 pub mod python;
 mod question;
@@ -52,6 +53,7 @@ pub use host::HostStore;
 pub use json::read_record;
 pub use keys::HostKeys;
 pub use preview::Preview;
+pub use pure::{content_hash, path_bytes, show_address, show_path};
 pub use rows::tables;
 pub use run::{ProgressWatch, Run};
 #[cfg(feature = "schema")]

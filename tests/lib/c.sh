@@ -98,6 +98,8 @@ synced() {
     mkdir -p "$dir/a" && echo hello >"$dir/a/file" && "$work/sync" "$dir/book.db" "$dir/a" "$dir/b" && cmp "$dir/a/file" "$dir/b/file"
 }
 
+vectors() { compiled vectors "$SCENARIO/vectors.c" && "$work/vectors" "$work" tests/vectors/pure.json; }
+
 # Every function of the header, called with nothing and with nonsense.
 nonsense() {
     "$SCENARIO/nonsense.sh" include/portbook.h >"$work/nonsense.c" && compiled nonsense "$work/nonsense.c" && survives nonsense
@@ -126,6 +128,7 @@ check the_static_library_links static_link
 check the_static_library_tells_it told static
 check the_hostile_caller_builds compiled hostile "$SCENARIO/hostile.c"
 check the_hostile_caller_is_survived survives hostile
+check the_vectors_hold vectors
 check nonsense_is_refused_by_every_function nonsense
 check a_panic_is_internal_and_ends_nothing_but_its_call panics
 check cycles_build compiled cycles "$SCENARIO/cycles.c" -O1

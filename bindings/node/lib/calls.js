@@ -30,7 +30,7 @@ const STREAMS = new Set(['nextEvent', 'nextPiece', 'nextRequest', 'nextRow'])
 const ROWS = {
   createRow: [1, JSON.parse],
   getRow: [-1, JSON.parse],
-  listRows: [1, (page) => ({ ...page, rows: page.rows.map((row) => JSON.parse(row)) })],
+  listRows: [-1, (page) => ({ ...page, rows: page.rows.map((row) => JSON.parse(row)) })],
   updateRow: [3, JSON.parse],
   restoreRow: [-1, JSON.parse],
 }
@@ -136,9 +136,19 @@ function finish(owner, className) {
   }
 }
 
+/** The functions that belong to no handle and are given something. */
+const functions = Object.fromEntries(
+  ['contentHash', 'pathBytes', 'showAddress', 'showPath'].map((name) => {
+    const call = atOnce(name, native[name])
+    return [name, Object.defineProperty(call, 'name', { value: name })]
+  }),
+)
+
 for (const className of Object.keys(native)) {
   const handle = native[className]
   if (handle?.prototype?.constructor !== handle) continue
   finish(handle, className)
   finish(handle.prototype, className)
 }
+
+module.exports = { functions }

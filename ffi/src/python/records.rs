@@ -56,6 +56,7 @@ by_keyword!(ErrorFilter: ; connection: String, volume: String, conduit: String, 
 by_keyword!(NewFile: ; path: String, filename: String, app_id: String, metadata: String, is_public: bool);
 by_keyword!(FileAt: ; id: String, path: String, app_id: String);
 by_keyword!(FileFilter: ; app_id: String, prefix: String);
+by_keyword!(RowFilter: ; equal: String, with_deleted: bool, latest_first: bool);
 by_keyword!(HostOptions: ; display: String, case_insensitive: bool, unicode_insensitive: bool, windows_names: bool,
     max_name_bytes: i64, time_precision_ns: i64, sets_modified: bool, read_only: bool, timeout_ms: i64);
 by_keyword!(HostEntry: name: String, kind: HostKind; bytes: i64, modified_at: String, version: String, ident: String);

@@ -3418,6 +3418,31 @@ class Resolution:
     def __str__(self, /) -> str: ...
 
 @final
+class RowFilter:
+    """
+    Which rows a list has, and in which order.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, *, equal: str | None = None, with_deleted: bool | None = None, latest_first: bool | None = None) -> RowFilter: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def equal(self, /) -> str | None:
+        """
+        Only rows whose columns hold these values: a JSON object; none: all.
+        """
+    @property
+    def latest_first(self, /) -> bool | None:
+        """
+        The last made first, where the list has no order of its own.
+        """
+    @property
+    def with_deleted(self, /) -> bool | None:
+        """
+        Deleted rows, too, where the table keeps them.
+        """
+
+@final
 class RowPage:
     """
     A page of rows.
@@ -3978,17 +4003,15 @@ class Session:
 
         To be awaited.
         """
-    def list_rows(self, /, table: str, equal: str | None = None, after: str | None = None, limit: SupportsIndex | None = None) -> RowPage:
+    def list_rows(self, /, table: str, filter: RowFilter | None = None, after: str | None = None, limit: SupportsIndex | None = None) -> RowPage:
         """
-        A page of the rows whose columns hold these values (a JSON object; none for all), after the page that
-        ended there; 1,000 at most.
+        A page of the rows that the filter names, after the page that ended there; 1,000 at most.
 
         Errors: `invalid` when no index serves the list, or `after` is of another list.
         """
-    def list_rows_async(self, /, table: str, equal: str | None = None, after: str | None = None, limit: SupportsIndex | None = None) -> Awaitable[RowPage]:
+    def list_rows_async(self, /, table: str, filter: RowFilter | None = None, after: str | None = None, limit: SupportsIndex | None = None) -> Awaitable[RowPage]:
         """
-        A page of the rows whose columns hold these values (a JSON object; none for all), after the page that
-        ended there; 1,000 at most.
+        A page of the rows that the filter names, after the page that ended there; 1,000 at most.
 
         Errors: `invalid` when no index serves the list, or `after` is of another list.
 
@@ -5655,6 +5678,33 @@ class WaitReason:
 def codes() -> builtins.list[CodeInfo]:
     """
     Every code, in the order of its number.
+    """
+
+def content_hash(bytes: builtins.bytes | bytearray | memoryview) -> str:
+    """
+    The hash by which the engine knows content (BLAKE3, 64 hexadecimal digits): that of `AgreedItem.content`.
+    """
+
+def path_bytes(shown: str) -> builtins.bytes:
+    """
+    The bytes of a path that is shown so, separated by `/`; none for the root.
+
+    Errors: `invalid` when no path is shown so.
+    """
+
+def show_address(url: str) -> str:
+    """
+    A URL as the engine writes it: the same for all ways to write the same place.
+
+    Errors: `invalid` when it is no place, or holds a secret.
+    """
+
+def show_path(bytes: builtins.bytes | bytearray | memoryview) -> str:
+    """
+    How a path beneath a root is shown, and named in calls: a byte that is no UTF-8 is `\\\\xNN`, the backslash
+    doubled, a control character escaped; the root is `.`. Of a `str`, give `os.fsencode` of it.
+
+    Errors: `invalid` when no path beneath a root has such bytes.
     """
 
 def tables() -> builtins.list[TableInfo]:
