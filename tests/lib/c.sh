@@ -148,6 +148,25 @@ else
     skip sanitizers "cc has no AddressSanitizer"
 fi
 
+# What fuzzing begins with, and what it found worth keeping (tests/fuzz/run), carried out again.
+fuzzed() { timeout 600 "$work/$1" tests/fuzz/corpus/*; }
+fuzz_flags=(-std=gnu11 -Wall -Wextra -Werror -g "-I$work")
+builds_fuzz() {
+    tests/fuzz/calls.sh include/portbook.h >"$work/calls.inc" &&
+        cc "${fuzz_flags[@]}" "${@:2}" -o "$work/$1" tests/fuzz/border.c "${flags[@]}" -lpthread
+}
+check the_fuzzed_programs_build builds_fuzz border
+"$work/border" >"$work/ground" 2>&1
+if (($? != 77)); then
+    check the_fuzzed_programs_find_no_fault fuzzed border
+    if [[ -x $work/sanitized ]]; then
+        check the_fuzzed_programs_build_sanitized builds_fuzz border-asan "${sanitize[@]}"
+        check the_fuzzed_programs_are_clean_sanitized fuzzed border-asan
+    fi
+else
+    skip the_fuzzed_programs "$(tail -n 1 "$work/ground")"
+fi
+
 memory=(valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite
     --errors-for-leak-kinds=definite)
 if $quick; then
