@@ -1,6 +1,6 @@
 /**
- * The border through Kotlin: BorderKt DIR JAR [CHANGES]. Reads a preview (DIR/book.db, its id in DIR/preview; one of so many changes
- * is made when there is none), and times calls, events and the loading of the library. The last line is a JSON object.
+ * The same as border.rs, in Kotlin: BorderKt DIR, where border.rs was before. The last line is a JSON object. `--version` instead of
+ * DIR asks for the version and ends, which is what loading the library takes, and `--nothing` ends at once.
  *
  * Compiled with the tests of bindings/kotlin; benches/run runs it with the jar.
  */
@@ -10,7 +10,6 @@ package dev.portbook.benches
 import dev.portbook.*
 import java.io.File
 import java.util.concurrent.atomic.AtomicInteger
-import java.util.zip.ZipFile
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
@@ -29,13 +28,6 @@ private inline fun best(of: () -> Unit): Double = (1..ROUNDS).minOf { seconds(of
 
 /** Microseconds of one call. */
 private inline fun each(call: () -> Unit): Double = best { repeat(CALLS) { call() } } / CALLS * 1e6
-
-/** Milliseconds that a JVM takes to run this program with these arguments and end. */
-private fun started(vararg arguments: String): Double {
-    val java = File(System.getProperty("java.home"), "bin/java").path
-    val command = listOf(java, "-cp", System.getProperty("java.class.path"), "dev.portbook.benches.BorderKt") + arguments
-    return best { check(ProcessBuilder(command).start().waitFor() == 0) } * 1e3
-}
 
 /** Directories within directories, and nothing in them. */
 private class Empty : HostFiles {
@@ -56,9 +48,7 @@ private suspend fun measured(book: Book, root: File): Map<String, Double> {
     val figures = linkedMapOf<String, Double>()
     fun place(name: String) = Place.Directory(File(root, name).path)
     val session = book.defaultSession()
-    val known = File(root, "preview")
-    if (!known.exists()) known.writeText(session.connect(place("source"), place("target")).preview().id())
-    val preview = session.preview(known.readText())
+    val preview = session.preview(File(root, "preview").readText())
     val items = preview.summary().items
     var bytes = 0L
     figures["changes_per_s"] = items / best {
@@ -102,20 +92,7 @@ fun main(args: Array<String>) {
         "--nothing" -> return
         "--version" -> return version().let { }
     }
-    val (root, jar) = args.map(::File)
-    val changes = args.getOrNull(2)?.toInt() ?: 100_000
-    if (!File(root, "source").exists()) {
-        for (n in 0 until changes) {
-            val of = File(root, "source/%03d".format(n / 1000))
-            if (n % 1000 == 0) of.mkdirs()
-            File(of, "photo-%06d.jpeg".format(n)).writeText("x")
-        }
-    }
-    val figures = runBlocking {
-        Book.open(BookOptions(path = File(root, "book.db").path)).useThenShutdown { measured(it, root) }.toMutableMap()
-    }
-    figures["load_ms"] = started("--version") - started("--nothing")
-    val library = ZipFile(jar).use { zip -> zip.entries().asSequence().first { "portbook_uniffi" in it.name }.size }
-    figures["library_mib"] = library / (1 shl 20).toDouble()
+    val root = File(args[0])
+    val figures = runBlocking { Book.open(BookOptions(path = File(root, "book.db").path)).useThenShutdown { measured(it, root) } }
     println(figures.entries.joinToString(prefix = "{", postfix = "}") { (name, value) -> "\"kotlin_$name\": $value" })
 }

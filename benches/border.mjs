@@ -1,12 +1,10 @@
-// The border through Node: border.mjs DIR PACKAGE [CHANGES]. Reads a preview (DIR/book.db, its id in DIR/preview; one of so many
-// changes is made when there is none), and times calls, events and `require`. The last line is a JSON object.
+// The same as border.rs, in Node: border.mjs PACKAGE DIR, where border.rs was before. The last line is a JSON object.
 
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 
-const [root, directory, changes = '100000'] = process.argv.slice(2)
+const [directory, root] = process.argv.slice(2)
 const { Book } = createRequire(import.meta.url)(resolve(directory))
 
 const ROUNDS = 5
@@ -31,25 +29,11 @@ async function each(call) {
   return ((await best(calls)) / CALLS) * 1e6
 }
 
-/** Milliseconds that Node takes to run a program and end. */
-const started = (program) => best(() => execFileSync(process.execPath, ['-e', program])).then((seconds) => seconds * 1e3)
-
 const place = (name) => ({ type: 'directory', path: join(root, name) })
-if (!existsSync(join(root, 'source'))) {
-  for (let n = 0; n < Number(changes); n++) {
-    const of = join(root, 'source', String(Math.floor(n / 1000)).padStart(3, '0'))
-    if (n % 1000 === 0) mkdirSync(of, { recursive: true })
-    writeFileSync(join(of, `photo-${String(n).padStart(6, '0')}.jpeg`), 'x')
-  }
-}
 
 const figures = {}
 const book = await Book.open({ path: join(root, 'book.db') })
 const session = await book.defaultSession()
-if (!existsSync(join(root, 'preview'))) {
-  const conduit = await session.connect(place('source'), place('target'))
-  writeFileSync(join(root, 'preview'), (await conduit.preview()).id())
-}
 const preview = await session.preview(readFileSync(join(root, 'preview'), 'utf8'))
 const { items } = await preview.summary()
 const read = async () => {
@@ -100,8 +84,4 @@ figures.node_host_requests_per_s = asked / ((performance.now() - begun) / 1000)
 store.shutdown()
 await served
 await book.shutdown()
-
-figures.node_require_ms = (await started(`require(${JSON.stringify(resolve(directory))})`)) - (await started(''))
-const library = readdirSync(directory).find((name) => name.endsWith('.node'))
-figures.node_library_mib = statSync(join(directory, library)).size / (1 << 20)
 console.log(JSON.stringify(figures))

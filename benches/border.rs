@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use portbook::conduit::{ConduitOptions, Place, PreviewOptions};
-use portbook::operation::ChangeFilter;
+use portbook::operation::{ChangeFilter, RunEvent};
 use portbook::{Book, BookOptions};
 
 const ROUNDS: usize = 5;
@@ -57,6 +57,20 @@ async fn measure(dir: &Path) -> portbook::Result<String> {
         session.preview(preview).await?;
     }
     let call = begun.elapsed().as_secs_f64() / f64::from(CALLS);
+    let (source, other) = (Place::Local(dir.join("source")), Place::Local(dir.join("rust-events_read")));
+    let run =
+        session.connect(source, other, ConduitOptions::default()).await?.sync(Default::default(), Default::default());
+    let (begun, mut events) = (Instant::now(), 0);
+    while let Some(event) = run.next_event().await {
+        // Each item is one that is told.
+        events += if let RunEvent::Applied(items) = &event { items.len() } else { 1 };
+    }
+    run.finish().await?;
+    let events = events as f64 / begun.elapsed().as_secs_f64();
     book.shutdown().await;
-    Ok(format!("{{\"rust_changes_per_s\":{:.0},\"rust_call_us\":{:.2}}}", read as f64 / best, call * 1e6))
+    let changes = read as f64 / best;
+    Ok(format!(
+        "{{\"rust_changes_per_s\":{changes:.0},\"rust_call_us\":{:.2},\"rust_events_per_s\":{events:.0}}}",
+        call * 1e6
+    ))
 }

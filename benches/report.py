@@ -47,6 +47,10 @@ FIGURES = [
 ]
 
 
+# What a figure of a language begins with, what it is called, and how many times slower than Rust it may read changes.
+LANGUAGES = [("c", "C", 2), ("python", "Python", 4), ("node", "Node", 4), ("kotlin", "Kotlin", 4)]
+
+
 def machine(data: Path) -> str:
     memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
     gib = int(memory.split()[1]) / (1 << 20)
@@ -78,7 +82,7 @@ def commit(repository: Path) -> str:
 def page(records: dict[str, dict]) -> str:
     full = {case: record for case, record in records.items() if record["size"] == "full"}
     alone = {case: record for case, record in records.items() if not is_network(case)}
-    return "\n".join(["# Results", "", PREFACE, "", *targets(full), *network(full), *details(alone)])
+    return "\n".join(["# Results", "", PREFACE, "", *targets(full), *network(full), *languages(records), *details(alone)])
 
 
 PREFACE = """\
@@ -145,6 +149,32 @@ def network_line(case: str, record: dict) -> str:
     for one, faster in zip(others, times):
         cells += [shows(one), f"{faster:.2f}" if faster else ""]
     return "| " + " | ".join([*cells, f"{max(ours.peak_kib) / 1024:.0f} MiB" if ours else "", met]) + " |"
+
+
+def languages(records: dict) -> list[str]:
+    """The languages in one table: details are with their cases."""
+    if not any(f"language-{name}" in records for name, _, _ in LANGUAGES):
+        return []
+    lines = ["## Languages", "", "The changes of one preview, read in pages of 1,000 right after Rust has read them; one call that asks "
+             "the book, and one that answers at once; items told by the events of a run; what loading the library adds to the start "
+             "of a program; and the library, stripped.", "",
+             "| language | changes | Rust | slower | | a call | at once | events | load | library |", "|" + "---|" * 10]
+    rust = next((record["figures"] for case, record in records.items() if case.startswith("language-") and "rust_call_us" in record["figures"]), None)
+    if rust:
+        lines.append(f"| Rust | {shown(rust['rust_changes_per_s'])}/s | | | | {shown(rust['rust_call_us'])} µs | | {shown(rust['rust_events_per_s'])}/s | | |")
+    for name, title, limit in LANGUAGES:
+        figures = records.get(f"language-{name}", {}).get("figures", {})
+        if f"{name}_changes_per_s" not in figures:
+            lines.append(f"| {title} | not measured |" + " |" * 8)
+            continue
+        of = lambda figure: shown(figures[f"{name}_{figure}"])  # noqa: E731
+        times = figures[f"{name}_times_rust"]
+        lines.append(f"| {title} | {of('changes_per_s')}/s | {shown(figures['rust_changes_per_s'])}/s | {times:.2f} (≤ {limit}) | "
+                     f"{verdict(times <= limit)} | {of('call_us')} µs | {of('call_at_once_us')} µs | {of('events_per_s')}/s | "
+                     f"{of('load_ms')} ms | {of('library_mib')} MiB |")
+    if any(record["size"] != "full" for case, record in records.items() if case.startswith("language-")):
+        lines += ["", "**A trial at reduced size; it says nothing about the goals.**"]
+    return [*lines, ""]
 
 
 def series(records: dict, case: str, tool: str) -> Series | None:

@@ -141,6 +141,43 @@ portbook_code portbook_codes(char **json, char **error);
 // Returns at once; any thread. Since ABI 0.
 portbook_code portbook_tables(char **json, char **error);
 
+// The hash by which the engine knows content (BLAKE3, 64 hexadecimal digits): that of `AgreedItem`.
+//
+// `text` is freed with `portbook_text_free`.
+//
+// Returns at once; any thread. Since ABI 0.
+portbook_code portbook_content_hash(const uint8_t *bytes, size_t length, char **text, char **error);
+
+// How a path beneath a root is shown, and named in calls: see the top of this header. The root, without bytes, is `.`.
+//
+// `text` is freed with `portbook_text_free`.
+//
+// Errors: `invalid` when no path beneath a root has such bytes.
+//
+// Returns at once; any thread. Since ABI 0.
+portbook_code portbook_show_path(const uint8_t *bytes,
+                                 size_t length,
+                                 char **text,
+                                 char **error);
+
+// The bytes of a path that is shown so, separated by `/`; none for the root.
+//
+// `bytes` are freed with `portbook_bytes_free`.
+//
+// Errors: `invalid` when no path is shown so.
+//
+// Returns at once; any thread. Since ABI 0.
+portbook_code portbook_path_bytes(const char *shown, uint8_t **bytes, size_t *length, char **error);
+
+// A URL as the engine writes it: the same for all ways to write the same place.
+//
+// `text` is freed with `portbook_text_free`.
+//
+// Errors: `invalid` when it is no place, or holds a secret.
+//
+// Returns at once; any thread. Since ABI 0.
+portbook_code portbook_show_address(const char *url, char **text, char **error);
+
 // Frees a text that the library gave. Null is left alone. To be called once for each. Any thread. Since ABI 0.
 void portbook_text_free(char *text);
 
@@ -655,7 +692,7 @@ portbook_code portbook_session_get_row(const portbook_session *session,
                                        char **text,
                                        char **error);
 
-// A page of the rows whose columns hold the values of the object `equal`; null for all.
+// A page of the rows that `filter`, a `RowFilter`, names; null for all.
 //
 // `json` is a `RowPage`, freed with `portbook_text_free`.
 //
@@ -664,7 +701,7 @@ portbook_code portbook_session_get_row(const portbook_session *session,
 // Blocks; any thread. Since ABI 0.
 portbook_code portbook_session_list_rows(const portbook_session *session,
                                          const char *table,
-                                         const char *equal,
+                                         const char *filter,
                                          const char *after,
                                          uint32_t limit,
                                          char **json,

@@ -1,7 +1,7 @@
 // Builds the package into a directory: the native part by Cargo in its usual target directory, its loader and its types by napi's
 // own generators, and beside them the JavaScript as it is.
 //
-//   node build.mjs OUTPUT [--release]
+//   node build.mjs OUTPUT [--release] [--fault]      fault: with panics on demand, for the tests
 //
 // `napi build` does the same in a target directory of each platform, which would compile everything once more.
 
@@ -12,9 +12,10 @@ import { join, resolve } from 'node:path'
 
 const here = import.meta.dirname
 const [output, ...options] = process.argv.slice(2)
-if (!output) throw new Error('usage: node build.mjs OUTPUT [--release]')
+if (!output) throw new Error('usage: node build.mjs OUTPUT [--release] [--fault]')
 const destination = resolve(output)
 const isRelease = options.includes('--release')
+const features = options.includes('--fault') ? ['--features', 'fault'] : []
 const { default: napi } = await import('@napi-rs/cli').catch(() => {
   // Installed elsewhere: NODE_PATH is for `require` only.
   return { default: createRequire(join(process.env.NODE_PATH ?? here, 'x'))('@napi-rs/cli') }
@@ -32,7 +33,7 @@ for (const [crate, source] of [
   // The types are written while the crate is compiled: one that was compiled without them is compiled again.
   if (!existsSync(join(types, crate))) utimesSync(join(repository, source), new Date(), new Date())
 }
-execFileSync('cargo', ['build', '-p', 'portbook-node', ...(isRelease ? ['--release'] : [])], {
+execFileSync('cargo', ['build', '-p', 'portbook-node', ...(isRelease ? ['--release'] : []), ...features], {
   cwd: repository,
   stdio: 'inherit',
   env: { ...process.env, NAPI_TYPE_DEF_TMP_FOLDER: types },

@@ -38,8 +38,8 @@ export interface Session {
   eachProgress(filter?: ProgressFilter | null, call?: Abortable): AsyncGenerator<StoredProgress, void, undefined>
   /** Every failure of the filter, page after page. */
   eachError(filter?: ErrorFilter | null, call?: Abortable): AsyncGenerator<SyncError, void, undefined>
-  /** Every row whose columns hold these values, page after page. */
-  eachRow(table: string, equal?: Row | null, call?: Abortable): AsyncGenerator<Row, void, undefined>
+  /** Every row that the filter names, page after page. */
+  eachRow(table: string, filter?: RowFilter | null, call?: Abortable): AsyncGenerator<Row, void, undefined>
 }
 
 export interface Conduit {

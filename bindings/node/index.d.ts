@@ -38,8 +38,8 @@ export interface Session {
   eachProgress(filter?: ProgressFilter | null, call?: Abortable): AsyncGenerator<StoredProgress, void, undefined>
   /** Every failure of the filter, page after page. */
   eachError(filter?: ErrorFilter | null, call?: Abortable): AsyncGenerator<SyncError, void, undefined>
-  /** Every row whose columns hold these values, page after page. */
-  eachRow(table: string, equal?: Row | null, call?: Abortable): AsyncGenerator<Row, void, undefined>
+  /** Every row that the filter names, page after page. */
+  eachRow(table: string, filter?: RowFilter | null, call?: Abortable): AsyncGenerator<Row, void, undefined>
 }
 
 export interface Conduit {
@@ -950,6 +950,16 @@ export interface ProgressPage {
 /** What a person can decide about a conflict, and how it ended. */
 export type Resolution = 'source' | 'destination' | 'both' | 'rename-source' | 'rename-destination' | 'dropped'
 
+/** Which rows a list has, and in which order. */
+export interface RowFilter {
+  /** Only rows whose columns hold these values: a JSON object; none: all. */
+  equal?: Row
+  /** Deleted rows, too, where the table keeps them. */
+  withDeleted?: boolean
+  /** The last made first, where the list has no order of its own. */
+  latestFirst?: boolean
+}
+
 /** A page of rows. */
 export interface RowPage {
   /** The rows in order, 1,000 at most; each is a JSON object. */
@@ -1521,7 +1531,7 @@ export declare class Conduit {
    *
    * @throws `invalid` when an option cannot be used.
    */
-  sync(preview?: PreviewOptions | null, options?: ApplyOptions & Abortable | null): Run
+  sync(preview?: PreviewOptions & Abortable | null, options?: ApplyOptions & Abortable | null): Run
   /**
    * The rules of selective mode in their order.
    *
@@ -1753,12 +1763,11 @@ export declare class Session {
    */
   getRow(table: string, id: string, call?: Abortable): Promise<Row>
   /**
-   * A page of the rows whose columns hold these values (none for all), after the page that ended there; 1,000
-   * at most.
+   * A page of the rows that the filter names, after the page that ended there; 1,000 at most.
    *
    * @throws `invalid` when no index serves the list, or `after` is of another list.
    */
-  listRows(table: string, equal?: Row | null, after?: string | null, limit?: number | null, call?: Abortable): Promise<{ rows: Row[]; next?: string }>
+  listRows(table: string, filter?: RowFilter | null, after?: string | null, limit?: number | null, call?: Abortable): Promise<{ rows: Row[]; next?: string }>
   /**
    * Changes the fields given of the row that was read with this `updated_at`.
    *
@@ -2045,6 +2054,31 @@ export declare class Volume {
 
 /** Every code, in the order of its number. */
 export declare function codes(): Array<CodeInfo>
+
+/** The hash by which the engine knows content (BLAKE3, 64 hexadecimal digits): that of `AgreedItem.content`. */
+export declare function contentHash(bytes: Uint8Array): string
+
+/**
+ * The bytes of a path that is shown so, separated by `/`; none for the root.
+ *
+ * @throws `invalid` when no path is shown so.
+ */
+export declare function pathBytes(shown: string): Buffer
+
+/**
+ * A URL as the engine writes it: the same for all ways to write the same place.
+ *
+ * @throws `invalid` when it is no place, or holds a secret.
+ */
+export declare function showAddress(url: string): string
+
+/**
+ * How a path beneath a root is shown, and named in calls: a byte that is no UTF-8 is `\xNN`, the backslash doubled, a control
+ * character escaped; the root is `.`.
+ *
+ * @throws `invalid` when no path beneath a root has such bytes.
+ */
+export declare function showPath(bytes: Uint8Array): string
 
 /** Every table whose rows hosts read and write. */
 export declare function tables(): Array<TableInfo>

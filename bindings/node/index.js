@@ -5,23 +5,28 @@
 if (typeof String.prototype.isWellFormed !== 'function') throw new Error('portbook needs Node 20 or later')
 
 const native = require('./native.js')
-require('./lib/calls.js')
+const { functions } = require('./lib/calls.js')
 require('./lib/streams.js')
+const { shown } = require('./lib/classes.js')
 const { PortbookError } = require('./lib/errors.js')
 const { HostKeys } = require('./lib/hosts.js')
 
-module.exports.Book = native.Book
-module.exports.BookCopy = native.BookCopy
-module.exports.Conduit = native.Conduit
-module.exports.FileReader = native.FileReader
+module.exports.Book = shown(native.Book)
+module.exports.BookCopy = shown(native.BookCopy)
+module.exports.Conduit = shown(native.Conduit)
+module.exports.FileReader = shown(native.FileReader)
 module.exports.HostKeys = HostKeys
-module.exports.HostStore = native.HostStore
+module.exports.HostStore = shown(native.HostStore)
 module.exports.PortbookError = PortbookError
-module.exports.Preview = native.Preview
-module.exports.ProgressWatch = native.ProgressWatch
-module.exports.Run = native.Run
-module.exports.Session = native.Session
-module.exports.Volume = native.Volume
+module.exports.Preview = shown(native.Preview)
+module.exports.ProgressWatch = shown(native.ProgressWatch)
+module.exports.Run = shown(native.Run)
+module.exports.Session = shown(native.Session)
+module.exports.Volume = shown(native.Volume)
 module.exports.codes = native.codes
+module.exports.contentHash = functions.contentHash
+module.exports.pathBytes = functions.pathBytes
+module.exports.showAddress = functions.showAddress
+module.exports.showPath = functions.showPath
 module.exports.tables = native.tables
 module.exports.version = native.version

@@ -14,6 +14,10 @@ export const {
   Session,
   Volume,
   codes,
+  contentHash,
+  pathBytes,
+  showAddress,
+  showPath,
   tables,
   version,
 } = portbook

@@ -187,22 +187,27 @@ impl JsonRows {
         self.book.run(async move { tables.reveal(info, id, &column).await }).await
     }
 
-    /// A page of the rows whose columns hold these values, and what to give for the next one.
+    /// Only rows whose columns hold these values; `null` is nothing.
+    ///
+    /// # Errors
+    /// `invalid` when a field is no column, or its value not of the column's kind.
+    pub fn equal(&self, columns: &Map<String, Json>) -> Result<Filter> {
+        let columns = json::columns_of(self.info, columns)?.into_iter();
+        Ok(columns.fold(Filter::all(), |filter, (column, value)| filter.equal_value(column, value)))
+    }
+
+    /// A page of the rows that the filter names, and what to give for the next one.
     ///
     /// # Errors
     /// As [`Rows::list`].
     pub async fn list(
         &self,
-        equal: Map<String, Json>,
+        filter: Filter,
         after: Option<PageKey>,
         limit: usize,
     ) -> Result<(Vec<Map<String, Json>>, Option<PageKey>)> {
         let (tables, info) = (self.tables.clone(), self.info);
         let list = async move {
-            let mut filter = Filter::all();
-            for (column, value) in json::columns_of(info, &equal)? {
-                filter = filter.equal_value(column, value);
-            }
             let Listed { rows, count, next } = tables.list(info, filter, after.as_ref(), limit).await?;
             Ok((rows.iter().take(count).map(|row| json::row_of(info, row)).collect::<Result<_>>()?, next))
         };

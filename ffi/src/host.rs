@@ -10,6 +10,7 @@ use portbook::provider::Provider;
 use portbook::provider::hosted::{HostFiles, Hosted, HostedOptions};
 use portbook::{Code, Error, conduit};
 
+use crate::caught::fault;
 use crate::error::Result;
 use crate::life::Life;
 use crate::question::Desk;
@@ -211,6 +212,7 @@ impl Files {
     }
 
     fn node(&self, entry: &HostEntry) -> portbook::Result<Node> {
+        fault(&entry.name);
         let wrong = |why: &str| {
             Error::new(Code::Host, "use the files of", &self.options.display)
                 .because(format_args!("of {:?}, {why}", entry.name))

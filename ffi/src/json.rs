@@ -68,6 +68,15 @@ pub(crate) fn word(of: &impl serde::Serialize) -> String {
     }
 }
 
+/// The word of that text.
+///
+/// # Errors
+/// `invalid` when there is none.
+#[cfg(feature = "python")]
+pub(crate) fn read_word<T: DeserializeOwned>(name: &'static str, text: String) -> Result<T> {
+    Ok(serde_json::from_value(serde_json::Value::String(text)).map_err(|e| invalid("read a word of", name, e))?)
+}
+
 /// The names of the fields of a record, in their order.
 #[cfg(feature = "python")]
 pub(crate) fn fields(of: &impl serde::Serialize) -> Vec<String> {

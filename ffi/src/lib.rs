@@ -11,6 +11,7 @@
 //! | `python`, `node`, `uniffi` | the derive of that binding on every record |
 //! | `inspect` | what the stubs of Python are made from |
 //! | `schema` | the JSON schema of every record |
+//! | `fault` | panics on demand, for tests |
 
 #[cfg(feature = "uniffi")]
 uniffi::setup_scaffolding!();
@@ -18,6 +19,7 @@ uniffi::setup_scaffolding!();
 mod book;
 #[cfg(feature = "c")]
 pub mod c;
+mod caught;
 mod conduit;
 mod error;
 mod host;
@@ -27,6 +29,7 @@ mod life;
 #[cfg(feature = "node")]
 mod node;
 mod preview;
+mod pure;
 #[cfg(feature = "python")]
 pub mod python;
 mod question;
@@ -43,12 +46,14 @@ mod volume;
 mod waiting;
 
 pub use book::{Book, BookCopy};
+pub use caught::{caught, caught_later};
 pub use conduit::Conduit;
 pub use error::{CodeInfo, ErrorClass, PortbookError, Result, codes};
 pub use host::HostStore;
 pub use json::read_record;
 pub use keys::HostKeys;
 pub use preview::Preview;
+pub use pure::{content_hash, path_bytes, show_address, show_path};
 pub use rows::tables;
 pub use run::{ProgressWatch, Run};
 #[cfg(feature = "schema")]

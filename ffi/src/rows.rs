@@ -4,7 +4,7 @@ use portbook::model::TABLES;
 use serde_json::{Map, Value};
 
 use crate::error::Result;
-use crate::records::{RowPage, TableInfo, id_of, invalid, read, rows};
+use crate::records::{RowFilter, RowPage, TableInfo, id_of, invalid, is, read, rows};
 use crate::session::Session;
 
 /// Every table whose rows hosts read and write.
@@ -42,20 +42,26 @@ impl Session {
         Ok(text(self.core()?.table(&table)?.get(id_of("row", &id)?).await?))
     }
 
-    /// A page of the rows whose columns hold these values (a JSON object; none for all), after the page that ended there; 1,000
-    /// at most.
+    /// A page of the rows that the filter names, after the page that ended there; 1,000 at most.
     ///
     /// # Errors
     /// `invalid` when no index serves the list, or `after` is of another list.
     pub async fn list_rows(
         &self,
         table: String,
-        equal: Option<String>,
+        filter: RowFilter,
         after: Option<String>,
         limit: u32,
     ) -> Result<RowPage> {
-        let equal = equal.as_deref().map(object).transpose()?.unwrap_or_default();
-        let (found, next) = self.core()?.table(&table)?.list(equal, read(after)?, rows(limit)).await?;
+        let table = self.core()?.table(&table)?;
+        let mut wanted = table.equal(&filter.equal.as_deref().map(object).transpose()?.unwrap_or_default())?;
+        if is(filter.with_deleted) {
+            wanted = wanted.with_deleted();
+        }
+        if is(filter.latest_first) {
+            wanted = wanted.latest_first();
+        }
+        let (found, next) = table.list(wanted, read(after)?, rows(limit)).await?;
         Ok(RowPage { rows: found.into_iter().map(text).collect(), next: next.map(|key| key.to_string()) })
     }
 

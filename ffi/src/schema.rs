@@ -22,7 +22,7 @@ pub fn schema() -> Value {
         ErrorFilter ErrorPage ExpiredActivity FileAt FileFilter FileLink FilePage Filters Finding GenerationSummary Guard
         Holding HostAnswer HostEntry HostKind HostOptions HostRequest Inspection ItemFailure ItemKind KeyAction KeyOptions
         KeyRequest ListInfo NameClash Namespace NewFile NewUser Pin Place PostgresOptions PreviewFilter PreviewOptions
-        PreviewPage PreviewState PreviewSummary ProgressFilter ProgressPage Resolution RowPage RunEvent RunPhase RunProgress
+        PreviewPage PreviewState PreviewSummary ProgressFilter ProgressPage Resolution RowFilter RowPage RunEvent RunPhase RunProgress
         RunReport SavedVolume SeenItem SelectionRule SharedLink Side SkipCause StorageVolume StoredFile StoredPreview
         StoredProgress SyncAction SyncEntityType SyncError SyncErrorType SyncMode SyncStatus SyncType TableInfo Tenant
         TlsMode Trouble Upkeep Usage User ValueKind Verify VerifyOptions VerifyReport VersioningMode WaitReason

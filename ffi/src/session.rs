@@ -5,6 +5,7 @@ use std::sync::Arc;
 use portbook::conduit;
 use portbook::model::PreviewId;
 
+use crate::caught::fault;
 use crate::conduit::Conduit;
 use crate::error::Result;
 use crate::host::HostStore;
@@ -159,6 +160,7 @@ impl Session {
     /// `not_found`; `invalid` when it is not active or its row cannot be used as it stands; `permission` when its directory was
     /// never approved; `unsupported`; as the place.
     pub async fn volume(&self, name_or_id: String) -> Result<Arc<Volume>> {
+        fault(&name_or_id);
         Ok(Volume::new(&self.life, self.core()?.volume(name_or_id).await?))
     }
 
@@ -219,6 +221,7 @@ impl Session {
     /// `conflict` while there is a host store of this key; `invalid` when an option cannot be used.
     pub fn host_store(&self, key: String, options: HostOptions) -> Result<Arc<HostStore>> {
         self.life.check()?;
+        fault(&key);
         HostStore::begin(&self.life, key, options)
     }
 

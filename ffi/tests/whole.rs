@@ -29,7 +29,7 @@ const HANDLES: &[(&str, &[&str], &[&str])] = &[
         // Rows by the names of tables; `changes` and `discard` of a preview.
         &["rows", "table", "preview_changes", "delete_preview"],
     ),
-    ("rows.rs", &["rows.rs"], &["create_all", "info", "create", "get", "list", "update", "delete", "restore"]),
+    ("rows.rs", &["rows.rs"], &["create_all", "info", "equal", "create", "get", "list", "update", "delete", "restore"]),
     ("conduit/mod.rs", &["conduit.rs"], &[]),
     ("operation/run.rs", &["run.rs"], &["add", "is_quiet", "is_in_step"]),
     ("operation/watch.rs", &["run.rs"], &["of", "next"]),

@@ -14,7 +14,7 @@ readonly CARGO=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 readonly TARGET=$CARGO/kotlin SOURCE=$PWD/bindings/kotlin SCENARIO=$PWD/tests/scenario
 readonly GENERATED=$SOURCE/src/main/kotlin/dev/portbook/portbook_ffi.kt
 # Files have names that are not ASCII, which Java makes only where the locale has them.
-export LC_ALL=C.UTF-8 MAVEN_OPTS=${MAVEN_OPTS:--Xmx768m}
+export LC_ALL=C.UTF-8 MAVEN_OPTS=${MAVEN_OPTS:--Xmx1g}
 cycles=1000
 [[ ${1:-} == --quick ]] && cycles=300
 passed=0 failed=0 skipped=0
@@ -56,7 +56,10 @@ install_package() {
 
 java_version() { javac -version 2>&1 | sed -n 's/^javac \([0-9]*\).*/\1/p'; }
 
-maven() { mvn --batch-mode --no-transfer-progress -f "$SOURCE" "-Dcargo.target=$CARGO" "-Dcargo.options=--features cli" "$@"; }
+# With panics on demand, which one of the tests asks for.
+readonly FEATURES=cli,fault
+
+maven() { mvn --batch-mode --no-transfer-progress -f "$SOURCE" "-Dcargo.target=$CARGO" "-Dcargo.options=--features $FEATURES" "$@"; }
 
 # What Maven builds with, once for each version of the project.
 dependencies() {
@@ -65,7 +68,7 @@ dependencies() {
     maven -q dependency:resolve dependency:resolve-plugins && cp "$SOURCE/pom.xml" "$TARGET/resolved"
 }
 
-library() { cargo build -p portbook-uniffi --features cli; }
+library() { cargo build -p portbook-uniffi --features "$FEATURES"; }
 
 built() { find "$CARGO/debug" -maxdepth 1 '(' -name libportbook_uniffi.so -o -name libportbook_uniffi.dylib ')'; }
 
@@ -130,7 +133,8 @@ project() {
     rm -rf "$repository/dev/portbook" "$work/project"
     mkdir -p "$work/project" && cp "$SOURCE"/examples/* "$SCENARIO/Scenario.kt" "$work/project" && shown >"$work/project/Readme.kt" && cd "$work/project" || return 1
     grep -q "<version>$version</version>" pom.xml || { echo "examples/pom.xml names another version than $version" && return 1; }
-    local mvn=(mvn --batch-mode --no-transfer-progress -q "-Dmaven.repo.local=$repository")
+    # The compiler runs within Maven, and leaves no daemon.
+    local mvn=(mvn --batch-mode --no-transfer-progress -q -Dkotlin.compiler.daemon=false "-Dmaven.repo.local=$repository")
     "${mvn[@]}" install:install-file "-Dfile=$(jar)" "-DpomFile=$SOURCE/pom.xml" &&
         "${mvn[@]}" compile dependency:build-classpath "-Dmdep.outputFile=$work/classpath"
 }

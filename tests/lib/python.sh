@@ -61,7 +61,7 @@ story() {
 
 stubs() {
     rm -rf "$yard/stubs"
-    maturin generate-stubs -q --profile dev --features inspect --out "$yard/stubs" &&
+    maturin generate-stubs -q --profile dev --features inspect,fault --out "$yard/stubs" &&
         python3 "$package/tests/stubs.py" "$yard/stubs" >"$yard/_portbook.pyi" || return 1
     if [[ ${UPDATE_STUBS:-} == 1 ]]; then cp "$yard/_portbook.pyi" "$package/python/portbook/_portbook.pyi"; fi
     diff -u "$package/python/portbook/_portbook.pyi" "$yard/_portbook.pyi"
@@ -86,9 +86,9 @@ environment tools "maturin>=1.16,<2" || skip "the Python package" "maturin canno
 environment tests mypy tqdm rich pandas pyarrow pandas-stubs types-tqdm ||
     environment tests mypy || skip "the Python package" "mypy cannot be installed: see above"
 
-# Built once: the same library has the data of the stubs in it.
+# Built once: the same library has the data of the stubs in it, and panics on demand, which one of its tests asks for.
 rm -rf "$yard/wheels"
-maturin build -q --profile dev --features inspect --auditwheel skip --out "$yard/wheels"
+maturin build -q --profile dev --features inspect,fault --auditwheel skip --out "$yard/wheels"
 rm -rf "$yard/clean"
 "$yard/tests/bin/pip" -q install --force-reinstall --no-deps "$yard"/wheels/portbook-*.whl
 

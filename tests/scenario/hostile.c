@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char dir[3000], text[8192];
@@ -194,6 +195,7 @@ static void forked(void) {
 }
 
 static const char *answer;
+static portbook_run *to_cancel;
 
 static void *misanswer(void *argument) {
     portbook_host_store *store = argument;
@@ -259,6 +261,62 @@ static void hosts(void) {
     portbook_book_free(book);
 }
 
+// Answers that it is there, and that there is nothing in it; then nothing any more.
+static void *fall_silent(void *argument) {
+    portbook_host_store *store = argument;
+    char *json = NULL;
+    while (portbook_host_store_next_request(store, &json, NULL) == PORTBOOK_OK) {
+        const char *found = "{\"type\":\"found\",\"entry\":{\"name\":\"\",\"kind\":\"dir\"}}";
+        const char *given = strstr(json, "\"look\"") && strstr(json, "\"path\":\"\"") ? found : strstr(json, "\"look\"") ? "{\"type\":\"absent\"}" :
+            strstr(json, "\"list_dir\"") ? "{\"type\":\"listing\",\"entries\":[]}" : strstr(json, "\"make_dir\"") ? "{\"type\":\"done\"}" : NULL;
+        if (given) portbook_host_store_reply(store, atoll(strstr(json, "\"id\":") + 5), given, NULL);
+        else if (strstr(json, "\"write_at\"")) portbook_run_cancel(to_cancel);
+        portbook_text_free(json);
+    }
+    return NULL;
+}
+
+// A run that is cancelled does not wait for its host, which has a minute for its answer.
+static void cancelled(void) {
+    char *error = NULL, *json = NULL;
+    portbook_book *book = opened();
+    portbook_session *session = session_of(book);
+    portbook_host_store *store = NULL;
+    pthread_t thread;
+    is("store", portbook_session_host_store(session, "silent", NULL, &store, &error), PORTBOOK_OK, &error);
+    portbook_conduit *conduit = connected(session, "{\"type\":\"host\",\"key\":\"silent\"}");
+    // Before it has answered anything: whoever takes the first request leaves it.
+    portbook_run *run = NULL;
+    is("run", portbook_conduit_sync(conduit, NULL, NULL, &run, &error), PORTBOOK_OK, &error);
+    is("request", portbook_host_store_next_request(store, &json, &error), PORTBOOK_OK, &error);
+    int64_t id = atoll(strstr(json, "\"id\":") + 5);
+    portbook_text_free(json);
+    time_t begun = time(NULL);
+    portbook_run_cancel(run);
+    is("cancelled", portbook_run_finish(run, &json, &error), PORTBOOK_OK, &error);
+    if (!json || !strstr(json, "\"cancelled\":true")) printf("not cancelled: %s\n", json ? json : ""), wrong++;
+    portbook_text_free(json);
+    portbook_run_free(run);
+    is("too late", portbook_host_store_reply(store, id, "{\"type\":\"absent\"}", &error), PORTBOOK_NOT_FOUND, &error);
+    // In the middle of what it is to hold.
+    run = NULL;
+    is("run", portbook_conduit_sync(conduit, NULL, NULL, &run, &error), PORTBOOK_OK, &error);
+    to_cancel = run;
+    pthread_create(&thread, NULL, fall_silent, store);
+    is("cancelled", portbook_run_finish(run, &json, &error), PORTBOOK_OK, &error);
+    if (!json || !strstr(json, "\"cancelled\":true")) printf("not cancelled: %s\n", json ? json : ""), wrong++;
+    portbook_text_free(json);
+    if (time(NULL) - begun > 40) printf("the host was waited for\n"), wrong++;
+    portbook_run_free(run);
+    portbook_host_store_shutdown(store);
+    pthread_join(thread, NULL);
+    portbook_host_store_free(store);
+    portbook_conduit_free(conduit);
+    portbook_session_free(session);
+    is("shutdown", portbook_book_shutdown(book, &error), PORTBOOK_OK, &error);
+    portbook_book_free(book);
+}
+
 int main(int count, char **arguments) {
     if (count != 2) return 2;
     snprintf(dir, sizeof dir, "%s", arguments[1]);
@@ -275,6 +333,7 @@ int main(int count, char **arguments) {
     bad_handles();
     threads();
     hosts();
+    cancelled();
     forked();
     puts(wrong ? "wrong" : "ok");
     return wrong != 0;

@@ -62,6 +62,7 @@ const NAME_NOTHING: &[&str] = &[
     "Session::save_volume",
     "Session::save_directory",
     "JsonRows::info",
+    "JsonRows::equal",
     "Conduit::id",
     "Conduit::options",
     "Conduit::preview",
@@ -545,7 +546,7 @@ async fn json_rows(attack: &mut Attack, ours: &Side, theirs: &Side, table: &'sta
     }
     for list in table.lists {
         let equal: Map<_, _> = list.by.iter().map(|c| ((*c).to_owned(), made[*c].clone())).collect();
-        let (found, _) = rows.list(equal, None, 1000).await.unwrap();
+        let (found, _) = rows.list(rows.equal(&equal).unwrap(), None, 1000).await.unwrap();
         assert!(found.iter().all(|row| row["id"] != made["id"]), "{}", table.name);
         attack.0.insert("JsonRows::list".into());
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use portbook::conduit::{ApplyOptions, ConduitOptions, Place, PreviewOptions};
 use portbook::model::{SecretBytes, TABLES, TableInfo, TenantId, UserId, ValueKind};
 use portbook::store::{PostgresOptions, PostgresStore, Statement, Value, Write};
+use portbook::table::Filter;
 use portbook::vault::{Argon2Cost, KeySource};
 use portbook::{Book as FrontDoor, BookOptions, Code, Session};
 use serde_json::{Map, Value as Json, json};
@@ -181,7 +182,7 @@ async fn live(book: &Book, watch: &mut Watch, work: &Path) {
         let other = FrontDoor::open(other).await.unwrap();
         let theirs = other.session(t.tenant, UserId::new(t.user)).await.unwrap();
         let there = theirs.table(table.name).unwrap();
-        let some = id(&there.list(Row::new(), None, 1).await.unwrap().0[0]);
+        let some = id(&there.list(Filter::all(), None, 1).await.unwrap().0[0]);
         watch.refused(there.reveal(some, columns[0]).await, Code::WrongKey);
         let mut row = sample(&session, table, 900).await;
         row.insert(columns[0].to_owned(), json!(watch.secret()));
@@ -217,7 +218,7 @@ async fn rows(watch: &mut Watch, session: &Session, table: &'static TableInfo, c
     let made = rows.create(row.clone()).await.unwrap_or_else(|e| panic!("{}: {e}", table.name));
     watch.hear(&made);
     watch.hear(rows.get(id(&made)).await.unwrap());
-    watch.hear(rows.list(Row::new(), None, 10).await.unwrap().0);
+    watch.hear(rows.list(Filter::all(), None, 10).await.unwrap().0);
     for (column, secret) in columns.iter().zip(&given) {
         let revealed = rows.reveal(id(&made), column).await.unwrap();
         watch.hear(&revealed);
@@ -239,7 +240,11 @@ async fn rows(watch: &mut Watch, session: &Session, table: &'static TableInfo, c
         watch.refused(rows.create(with(json!([listed]))).await, Code::Invalid);
         watch.refused(rows.create(with(json!({ "secret": nested }))).await, Code::Invalid);
         let asked = Row::from_iter([((*column).to_owned(), json!(watch.secret()))]);
-        watch.refused(rows.list(asked, None, 10).await, Code::Invalid);
+        let listed = match rows.equal(&asked) {
+            Ok(filter) => rows.list(filter, None, 10).await,
+            Err(refused) => Err(refused),
+        };
+        watch.refused(listed, Code::Invalid);
         let another = watch.secret();
         let change = Row::from_iter([((*column).to_owned(), json!(another))]);
         watch.hear(rows.update(id(&made), &seen(&rows.get(id(&made)).await.unwrap()), change.clone()).await.unwrap());

@@ -259,7 +259,10 @@ pub(crate) async fn a_deleted_row_is_gone_or_can_be_restored(book: Arc<Book>) {
         assert_eq!(code(rows.get(id(&made)).await), Code::NotFound, "{}", table.name);
         assert_eq!(code(rows.delete(id(&made)).await), Code::NotFound, "{}", table.name);
         assert_eq!(code(rows.update(id(&made), &seen(&made), Row::new()).await), Code::NotFound, "{}", table.name);
-        assert!(rows.list(Row::new(), None, 1000).await.unwrap().0.iter().all(|r| r["id"] != made["id"]));
+        let is_listed =
+            async |filter: Filter| rows.list(filter, None, 1000).await.unwrap().0.iter().any(|r| r["id"] == made["id"]);
+        assert!(!is_listed(Filter::all()).await, "{}", table.name);
+        assert_eq!(is_listed(Filter::all().with_deleted()).await, restorable, "{}", table.name);
         if restorable {
             let restored = rows.restore(id(&made)).await.unwrap();
             assert_eq!(restored["id"], made["id"]);
@@ -274,14 +277,14 @@ pub(crate) async fn pages_go_through_a_list_once(book: Arc<Book>) {
     let session = session(&book).await;
     for table in TABLES {
         let rows = session.table(table.name).unwrap();
-        let (before, _) = rows.list(Row::new(), None, 1000).await.unwrap();
+        let (before, _) = rows.list(Filter::all(), None, 1000).await.unwrap();
         let mut made = Vec::new();
         for n in 0..5 {
             made.push(id(&rows.create(sample(&session, table, n * 11 + 2).await).await.unwrap()));
         }
         let (mut found, mut after): (Vec<Uuid>, Option<PageKey>) = (Vec::new(), None);
         loop {
-            let (page, next) = rows.list(Row::new(), after.take(), 2).await.unwrap();
+            let (page, next) = rows.list(Filter::all(), after.take(), 2).await.unwrap();
             assert!(page.len() <= 2);
             found.extend(page.iter().map(id));
             let Some(next) = next else { break };
@@ -305,13 +308,22 @@ pub(crate) async fn every_list_finds_its_rows(book: Arc<Book>) {
         let made = rows.create(sample(&session, table, 4).await).await.unwrap();
         for list in table.lists {
             let equal: Row = list.by.iter().map(|c| ((*c).to_owned(), made[*c].clone())).collect();
-            let (found, _) = rows.list(equal, None, 1000).await.unwrap_or_else(|e| panic!("{}: {e}", table.name));
+            let (found, _) = rows
+                .list(rows.equal(&equal).unwrap(), None, 1000)
+                .await
+                .unwrap_or_else(|e| panic!("{}: {e}", table.name));
             assert!(found.contains(&made), "{} by {:?}", table.name, list.by);
         }
         let unserved = table.columns.iter().find(|c| table.lists.iter().all(|l| l.by.first() != Some(&c.name)));
         if let Some(column) = unserved {
             let equal = Row::from_iter([(column.name.to_owned(), made[column.name].clone())]);
-            assert_eq!(code(rows.list(equal, None, 10).await), Code::Invalid, "{}.{}", table.name, column.name);
+            assert_eq!(
+                code(rows.list(rows.equal(&equal).unwrap(), None, 10).await),
+                Code::Invalid,
+                "{}.{}",
+                table.name,
+                column.name
+            );
         }
     }
 }
@@ -373,10 +385,10 @@ pub(crate) async fn rows_of_another_tenant_are_not_there(book: Arc<Book>) {
         if table.deletion != Deletion::Hard {
             assert_eq!(code(their_rows.restore(id).await), Code::NotFound, "{}", table.name);
         }
-        assert!(their_rows.list(Row::new(), None, 1000).await.unwrap().0.iter().all(|r| r["id"] != made["id"]));
+        assert!(their_rows.list(Filter::all(), None, 1000).await.unwrap().0.iter().all(|r| r["id"] != made["id"]));
         for list in table.lists {
             let equal: Row = list.by.iter().map(|c| ((*c).to_owned(), made[*c].clone())).collect();
-            let (found, _) = their_rows.list(equal, None, 1000).await.unwrap();
+            let (found, _) = their_rows.list(their_rows.equal(&equal).unwrap(), None, 1000).await.unwrap();
             assert!(found.iter().all(|r| r["id"] != made["id"]), "{}", table.name);
         }
         // A reference to a row of ours is as one to a row that does not exist.

@@ -1,7 +1,7 @@
 'use strict'
 
 // The methods of the native classes as they are called: what is given is checked, what fails is a `PortbookError`, thrown where a
-// method returns at once and the rejection where it returns a promise; a signal in the last argument ends the wait.
+// method returns at once and the rejection where it returns a promise; a signal in an argument ends the wait.
 
 const native = require('../native.js')
 const { cancelled, invalid, told } = require('./errors.js')
@@ -30,7 +30,7 @@ const STREAMS = new Set(['nextEvent', 'nextPiece', 'nextRequest', 'nextRow'])
 const ROWS = {
   createRow: [1, JSON.parse],
   getRow: [-1, JSON.parse],
-  listRows: [1, (page) => ({ ...page, rows: page.rows.map((row) => JSON.parse(row)) })],
+  listRows: [-1, (page) => ({ ...page, rows: page.rows.map((row) => JSON.parse(row)) })],
   updateRow: [3, JSON.parse],
   restoreRow: [-1, JSON.parse],
 }
@@ -50,12 +50,12 @@ function prepared(name, args) {
   })
 }
 
-/** Takes the signal out of the last argument. */
+/** Takes the signal out of the arguments: out of the last that has one. */
 function signalOf(args) {
-  const last = args.at(-1)
-  if (typeof last !== 'object' || !(last?.signal instanceof AbortSignal)) return undefined
-  const { signal, ...rest } = last
-  args[args.length - 1] = rest
+  const at = args.findLastIndex((value) => typeof value === 'object' && value?.signal instanceof AbortSignal)
+  if (at < 0) return undefined
+  const { signal, ...rest } = args[at]
+  args[at] = rest
   if (signal.aborted) throw cancelled(signal)
   return signal
 }
@@ -136,9 +136,19 @@ function finish(owner, className) {
   }
 }
 
+/** The functions that belong to no handle and are given something. */
+const functions = Object.fromEntries(
+  ['contentHash', 'pathBytes', 'showAddress', 'showPath'].map((name) => {
+    const call = atOnce(name, native[name])
+    return [name, Object.defineProperty(call, 'name', { value: name })]
+  }),
+)
+
 for (const className of Object.keys(native)) {
   const handle = native[className]
   if (handle?.prototype?.constructor !== handle) continue
   finish(handle, className)
   finish(handle.prototype, className)
 }
+
+module.exports = { functions }

@@ -42,7 +42,9 @@ function record(value, at, depth) {
   return copied(value, at, depth, Number.isSafeInteger, (key, inner, where) => {
     if (key.includes('_')) throw invalid(where, 'there is no such field')
     const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-    return [name, name === 'metadata' ? json(inner, where) : record(inner, where, depth + 1)]
+    if (name === 'metadata') return [name, json(inner, where)]
+    // The columns of a filter have the names that they have in the book.
+    return [name, name === 'equal' ? document(inner, where, depth + 1) : record(inner, where, depth + 1)]
   })
 }
 

@@ -6,7 +6,7 @@ use napi::bindgen_prelude::{Env, PromiseRaw, Result};
 use napi_derive::napi;
 use portbook_ffi::records::{CopyProgress, CopyReport, Finding, Tenant, Upkeep, User};
 
-use crate::bridge::{Given, record, rows};
+use crate::bridge::{Given, at_once, record, rows};
 use crate::keys::HostKeys;
 use crate::session::Session;
 
@@ -175,7 +175,7 @@ impl Book {
     /// @throws `invalid` when one of them was shut down.
     #[napi(ts_args_type = "other: Book, call?: Abortable")]
     pub fn copy_into(&self, other: &Book) -> Result<BookCopy> {
-        Ok(BookCopy { core: self.core.copy_into(other.core.clone())? })
+        at_once(|| Ok(BookCopy { core: self.core.copy_into(other.core.clone())? }))
     }
 
     /// Ends the book: runs under way are cancelled and end, whoever waits for the host does no longer, calls that begin later are
@@ -199,14 +199,17 @@ pub struct BookCopy {
 impl BookCopy {
     /// How far it is.
     #[napi]
-    pub fn progress(&self) -> CopyProgress {
-        self.core.progress()
+    pub fn progress(&self) -> Result<CopyProgress> {
+        at_once(|| Ok(self.core.progress()))
     }
 
     /// Ends it with `cancelled` soon. Returns at once; may be called from any thread.
     #[napi]
-    pub fn cancel(&self) {
-        self.core.cancel();
+    pub fn cancel(&self) -> Result<()> {
+        at_once(|| {
+            self.core.cancel();
+            Ok(())
+        })
     }
 
     /// Copies, and compares both books row by row. To be called once.

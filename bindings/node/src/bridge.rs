@@ -19,6 +19,12 @@ pub(crate) fn record_or_default<T: DeserializeOwned + Default>(name: &'static st
     given.map_or_else(|| Ok(T::default()), |given| record(name, given))
 }
 
+/// What a call that returns at once comes to: a panic must not leave it, as nothing above it is ours. (One that is awaited is caught
+/// by napi.)
+pub(crate) fn at_once<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    portbook_ffi::caught(|| Ok(call()))?
+}
+
 /// How many rows a page is to have: as many as it may, unless told otherwise.
 pub(crate) fn rows(limit: Option<i64>) -> Result<u32> {
     limit.map_or(Ok(u32::MAX), |limit| record("limit", (limit.to_string(),)))

@@ -6,7 +6,7 @@ use napi::bindgen_prelude::{Env, PromiseRaw, Result};
 use napi_derive::napi;
 use portbook_ffi::records::{ConduitOptions, Conflict, Inspection, Pin, SelectionRule};
 
-use crate::bridge::{Given, record, record_or_default, rows};
+use crate::bridge::{Given, at_once, record, record_or_default, rows};
 use crate::preview::Preview;
 use crate::run::Run;
 
@@ -23,7 +23,7 @@ impl Conduit {
     /// @throws `invalid` after a fork or after the book was shut down.
     #[napi]
     pub fn id(&self) -> Result<String> {
-        Ok(self.core.id()?)
+        at_once(|| Ok(self.core.id()?))
     }
 
     /// What it does.
@@ -31,7 +31,7 @@ impl Conduit {
     /// @throws As `id`.
     #[napi]
     pub fn options(&self) -> Result<ConduitOptions> {
-        Ok(self.core.options()?)
+        at_once(|| Ok(self.core.options()?))
     }
 
     /// Compares both places with the ledger and stores what would change. Writes nothing to either place.
@@ -51,16 +51,18 @@ impl Conduit {
     /// @throws `invalid` when an option cannot be used.
     #[napi(ts_args_type = "preview: string, options?: ApplyOptions & Abortable | null")]
     pub fn apply(&self, preview: String, options: Option<Given>) -> Result<Run> {
-        Ok(Run { core: self.core.apply(preview, record_or_default("options", options)?)? })
+        at_once(|| Ok(Run { core: self.core.apply(preview, record_or_default("options", options)?)? }))
     }
 
     /// Previews and applies.
     ///
     /// @throws `invalid` when an option cannot be used.
-    #[napi(ts_args_type = "preview?: PreviewOptions | null, options?: ApplyOptions & Abortable | null")]
+    #[napi(ts_args_type = "preview?: PreviewOptions & Abortable | null, options?: ApplyOptions & Abortable | null")]
     pub fn sync(&self, preview: Option<Given>, options: Option<Given>) -> Result<Run> {
-        Ok(Run {
-            core: self.core.sync(record_or_default("preview", preview)?, record_or_default("options", options)?)?,
+        at_once(|| {
+            Ok(Run {
+                core: self.core.sync(record_or_default("preview", preview)?, record_or_default("options", options)?)?,
+            })
         })
     }
 

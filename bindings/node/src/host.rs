@@ -6,7 +6,7 @@ use napi::bindgen_prelude::{Buffer, Env, PromiseRaw, Result};
 use napi_derive::napi;
 use portbook_ffi::records::{ErrorCode, HostRequest};
 
-use crate::bridge::{Given, record};
+use crate::bridge::{Given, at_once, record};
 
 /// Files that the host holds: a place that conduits and volumes can have. The host takes requests and answers them, from any
 /// thread and in any order; a request that is not answered in time fails with `timeout`.
@@ -31,7 +31,7 @@ impl HostStore {
     /// @throws `not_found` when nobody waits for its answer.
     #[napi]
     pub fn bytes(&self, id: i64) -> Result<Buffer> {
-        Ok(self.core.bytes(id)?.into())
+        at_once(|| Ok(self.core.bytes(id)?.into()))
     }
 
     /// Answers a request.
@@ -39,7 +39,7 @@ impl HostStore {
     /// @throws `not_found` when nobody waits for it: it was answered before, or too late.
     #[napi(ts_args_type = "id: number, answer: HostAnswer")]
     pub fn reply(&self, id: i64, answer: Given) -> Result<()> {
-        Ok(self.core.reply(id, record("answer", answer)?)?)
+        at_once(|| Ok(self.core.reply(id, record("answer", answer)?)?))
     }
 
     /// Answers a `read_at`.
@@ -47,7 +47,7 @@ impl HostStore {
     /// @throws As `reply`.
     #[napi(ts_args_type = "id: number, bytes: Uint8Array")]
     pub fn reply_bytes(&self, id: i64, bytes: &[u8]) -> Result<()> {
-        Ok(self.core.reply_bytes(id, bytes.to_vec())?)
+        at_once(|| Ok(self.core.reply_bytes(id, bytes.to_vec())?))
     }
 
     /// Answers that it failed, in the host's words: with the code `host` unless another is given.
@@ -55,12 +55,15 @@ impl HostStore {
     /// @throws As `reply`.
     #[napi(ts_args_type = "id: number, reason: string, code?: ErrorCode | null")]
     pub fn fail(&self, id: i64, reason: String, code: Option<ErrorCode>) -> Result<()> {
-        Ok(self.core.fail(id, reason, code)?)
+        at_once(|| Ok(self.core.fail(id, reason, code)?))
     }
 
     /// Ends it: nobody is asked any more, and who waits for an answer gets `host`. Idempotent.
     #[napi]
-    pub fn shutdown(&self) {
-        self.core.shutdown();
+    pub fn shutdown(&self) -> Result<()> {
+        at_once(|| {
+            self.core.shutdown();
+            Ok(())
+        })
     }
 }

@@ -6,6 +6,8 @@ use napi::bindgen_prelude::{Buffer, Env, PromiseRaw, Result};
 use napi_derive::napi;
 use portbook_ffi::records::{ErrorCode, KeyRequest};
 
+use crate::bridge::at_once;
+
 /// The key of a book's secrets in the host's keeping: in a key management service, a hardware module, the system's keychain.
 /// The host takes requests and answers them; they are rare, one for each tenant and process.
 #[napi]
@@ -37,7 +39,7 @@ impl HostKeys {
     /// @throws `not_found` when nobody waits for its answer.
     #[napi]
     pub fn bytes(&self, id: i64) -> Result<Buffer> {
-        Ok(self.core.bytes(id)?.into())
+        at_once(|| Ok(self.core.bytes(id)?.into()))
     }
 
     /// Answers with the bytes wrapped or unwrapped. `keyId` names the key that wrapped them; empty for `unwrap`.
@@ -45,7 +47,7 @@ impl HostKeys {
     /// @throws `not_found` when nobody waits for it.
     #[napi(ts_args_type = "id: number, keyId: string, bytes: Uint8Array")]
     pub fn reply(&self, id: i64, key_id: String, bytes: &[u8]) -> Result<()> {
-        Ok(self.core.reply(id, key_id, bytes.to_vec())?)
+        at_once(|| Ok(self.core.reply(id, key_id, bytes.to_vec())?))
     }
 
     /// Answers that it failed, in the host's words: `host` unless a code is given, `offline` and `timeout` when a later call may
@@ -54,12 +56,15 @@ impl HostKeys {
     /// @throws `not_found` when nobody waits for it.
     #[napi(ts_args_type = "id: number, reason: string, code?: ErrorCode | null")]
     pub fn fail(&self, id: i64, reason: String, code: Option<ErrorCode>) -> Result<()> {
-        Ok(self.core.fail(id, reason, code)?)
+        at_once(|| Ok(self.core.fail(id, reason, code)?))
     }
 
     /// Ends it: nobody is asked any more.
     #[napi]
-    pub fn shutdown(&self) {
-        self.core.shutdown();
+    pub fn shutdown(&self) -> Result<()> {
+        at_once(|| {
+            self.core.shutdown();
+            Ok(())
+        })
     }
 }

@@ -6,7 +6,7 @@ use napi::bindgen_prelude::{Env, PromiseRaw, Result};
 use napi_derive::napi;
 use portbook_ffi::records::{ChangePage, PreviewSummary};
 
-use crate::bridge::{Given, record, record_or_default, rows};
+use crate::bridge::{Given, at_once, record, record_or_default, rows};
 
 /// A preview that is stored in the book.
 #[napi]
@@ -18,8 +18,8 @@ pub struct Preview {
 impl Preview {
     /// Names it: give it to `Conduit.apply`.
     #[napi]
-    pub fn id(&self) -> String {
-        self.core.id()
+    pub fn id(&self) -> Result<String> {
+        at_once(|| Ok(self.core.id()))
     }
 
     /// What it holds in sum.

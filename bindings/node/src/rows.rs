@@ -4,7 +4,7 @@ use napi::bindgen_prelude::{Env, PromiseRaw, Result};
 use napi_derive::napi;
 use portbook_ffi::records::RowPage;
 
-use crate::bridge::rows;
+use crate::bridge::{Given, record_or_default, rows};
 use crate::session::Session;
 
 #[napi]
@@ -28,24 +28,25 @@ impl Session {
         env.spawn_future(async move { Ok(core.get_row(table, id).await?) })
     }
 
-    /// A page of the rows whose columns hold these values (none for all), after the page that ended there; 1,000
-    /// at most.
+    /// A page of the rows that the filter names, after the page that ended there; 1,000 at most.
     ///
     /// @throws `invalid` when no index serves the list, or `after` is of another list.
     #[napi(
-        ts_args_type = "table: string, equal?: Row | null, after?: string | null, limit?: number | null, call?: Abortable",
+        ts_args_type = "table: string, filter?: RowFilter | null, after?: string | null, limit?: number | null, call?: Abortable",
         ts_return_type = "Promise<{ rows: Row[]; next?: string }>"
     )]
     pub fn list_rows<'env>(
         &self,
         env: &'env Env,
         table: String,
-        equal: Option<String>,
+        filter: Option<Given>,
         after: Option<String>,
         limit: Option<i64>,
     ) -> Result<PromiseRaw<'env, RowPage>> {
         let core = self.core.clone();
-        env.spawn_future(async move { Ok(core.list_rows(table, equal, after, rows(limit)?).await?) })
+        env.spawn_future(async move {
+            Ok(core.list_rows(table, record_or_default("filter", filter)?, after, rows(limit)?).await?)
+        })
     }
 
     /// Changes the fields given of the row that was read with this `updated_at`.

@@ -6,6 +6,8 @@ use napi::bindgen_prelude::{Env, PromiseRaw, Result};
 use napi_derive::napi;
 use portbook_ffi::records::{RunEvent, RunReport, StoredProgress};
 
+use crate::bridge::at_once;
+
 /// A run under way. Dropping it lets the run go on; `cancel` ends it. After its book was shut down it still
 /// tells how it ended.
 #[napi]
@@ -28,20 +30,29 @@ impl Run {
 
     /// Ends the run at the next safe point. Returns at once; may be called from any thread, and more than once.
     #[napi]
-    pub fn cancel(&self) {
-        self.core.cancel();
+    pub fn cancel(&self) -> Result<()> {
+        at_once(|| {
+            self.core.cancel();
+            Ok(())
+        })
     }
 
     /// Makes the run wait at the next safe point.
     #[napi]
-    pub fn pause(&self) {
-        self.core.pause();
+    pub fn pause(&self) -> Result<()> {
+        at_once(|| {
+            self.core.pause();
+            Ok(())
+        })
     }
 
     /// Lets a paused run go on.
     #[napi]
-    pub fn resume(&self) {
-        self.core.resume();
+    pub fn resume(&self) -> Result<()> {
+        at_once(|| {
+            self.core.resume();
+            Ok(())
+        })
     }
 
     /// Waits for the end and returns the outcome; the same again when called again.

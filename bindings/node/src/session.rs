@@ -8,7 +8,7 @@ use portbook_ffi::records::{
     ActivityPage, ErrorPage, GenerationSummary, PreviewPage, ProgressPage, SavedVolume, SyncError, Upkeep, VerifyReport,
 };
 
-use crate::bridge::{Given, record, record_or_default, rows};
+use crate::bridge::{Given, at_once, record, record_or_default, rows};
 use crate::conduit::Conduit;
 use crate::host::HostStore;
 use crate::preview::Preview;
@@ -28,7 +28,7 @@ impl Session {
     /// @throws `invalid` after a fork or after the book was shut down.
     #[napi]
     pub fn tenant(&self) -> Result<String> {
-        Ok(self.core.tenant()?)
+        at_once(|| Ok(self.core.tenant()?))
     }
 
     /// The conduit of these two places, found in either direction or made; its attributes become `options`.
@@ -224,7 +224,7 @@ impl Session {
     /// @throws `invalid` after a fork or after the book was shut down.
     #[napi]
     pub fn watch_progress(&self, sync_id: String) -> Result<ProgressWatch> {
-        Ok(ProgressWatch { core: self.core.watch_progress(sync_id)? })
+        at_once(|| Ok(ProgressWatch { core: self.core.watch_progress(sync_id)? }))
     }
 
     /// Failures of items, the latest first; pages of 1,000 at most.
@@ -355,7 +355,7 @@ impl Session {
     /// @throws `conflict` while there is a host store of this key; `invalid` when an option cannot be used.
     #[napi(ts_args_type = "key: string, options?: HostOptions | null")]
     pub fn host_store(&self, key: String, options: Option<Given>) -> Result<HostStore> {
-        Ok(HostStore { core: self.core.host_store(key, record_or_default("options", options)?)? })
+        at_once(|| Ok(HostStore { core: self.core.host_store(key, record_or_default("options", options)?)? }))
     }
 
     /// Gives the tenant a new data key and seals all its secrets anew with it; returns how many.

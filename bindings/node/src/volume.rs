@@ -6,7 +6,7 @@ use napi::bindgen_prelude::{Buffer, Env, PromiseRaw, Result};
 use napi_derive::napi;
 use portbook_ffi::records::{FileLink, FilePage, SharedLink, StorageVolume, StoredFile, Usage};
 
-use crate::bridge::{Given, record, record_or_default, rows};
+use crate::bridge::{Given, at_once, record, record_or_default, rows};
 
 /// A volume, opened. Its rules are those that its row had then.
 #[napi]
@@ -21,7 +21,7 @@ impl Volume {
     /// @throws `invalid` after a fork or after the book was shut down.
     #[napi]
     pub fn row(&self) -> Result<StorageVolume> {
-        Ok(self.core.row()?)
+        at_once(|| Ok(self.core.row()?))
     }
 
     /// Puts a file on the volume, where there is one in the place of that; a file that is overwritten keeps its id.

@@ -126,8 +126,11 @@ test('wrong handles and wrong receivers are refused', async (t) => {
   await fails('invalid', () => Book.openWithKeys({ path: join(dir, 'x.db') }, book))
   await fails('invalid', () => Book.openWithKeys({ path: join(dir, 'x.db') }))
   await fails('invalid', () => session.volumeOn('x', {}))
-  assert.throws(() => new Book(), Error)
-  assert.throws(() => new Session(), Error)
+  for (const handle of [Book, Session, Run]) {
+    assert.equal((await fails('invalid', () => new handle())).isRejection, false)
+    await fails('invalid', () => new (class extends handle {})())
+  }
+  assert.ok(book instanceof Book && session.constructor === Session)
 })
 
 test('what is not there is not found, and what has ended is invalid', async (t) => {
@@ -156,6 +159,37 @@ test('what is not there is not found, and what has ended is invalid', async (t) 
   // A run still tells how it ended.
   const { cancelled, counts } = await run.finish()
   assert.ok(cancelled || counts.new === 3)
+})
+
+test('a panic is told as internal, and ends nothing but its call', async (t) => {
+  const { session, source } = await world(t)
+  // At once, while the call is awaited, and on the book's own threads: in the call, in what it began, and in what a run does.
+  assert.equal((await fails('internal', () => session.hostStore('panic!'))).isRejection, false)
+  assert.equal((await fails('internal', () => session.volume('panic!'))).isRejection, true)
+  const files = new Map()
+  let broken = ''
+  const named = (what, name) => (broken === what ? 'panic!' : name)
+  const store = session.hostStore('shelf')
+  const served = store.serve({
+    look(path) {
+      if (path === '') return { name: named('root', ''), kind: 'dir' }
+      if (broken === 'item') return { name: 'panic!', kind: 'dir' }
+      const bytes = files.get(path)
+      return bytes && { name: path, kind: 'file', bytes: bytes.length, version: '1' }
+    },
+    listDir: () => (broken === 'list' ? [{ name: 'panic!', kind: 'dir' }] : []),
+    readAt: () => null,
+    writeAt: (path, offset, bytes) => void files.set(path, bytes),
+    rename: (path, to) => void files.set(to, files.get(path)),
+    removeItem: () => {},
+  })
+  const conduit = await session.connect(source, { type: 'host', key: 'shelf' })
+  for (broken of ['root', 'list']) await fails('internal', () => conduit.preview(), broken)
+  for (broken of ['root', 'list', 'item']) await fails('internal', () => conduit.sync().finish(), broken)
+  broken = ''
+  assert.equal((await conduit.sync().finish()).counts.new, 3)
+  store.shutdown()
+  await served
 })
 
 test('no secret is in an error', async (t) => {

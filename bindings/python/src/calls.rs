@@ -72,7 +72,8 @@ macro_rules! calls {
                     $(let $now_needed = $now_needed.0;)*
                     $(let $now_left = $now_left.map(|left| left.0);)*
                     let $now_handle = &self.handle;
-                    $now_call.map(Into::into).map_err(|error| ::portbook_ffi::python::raised(py, &error))
+                    let answer = ::portbook_ffi::caught(|| $now_call);
+                    answer.map(Into::into).map_err(|error| ::portbook_ffi::python::raised(py, &error))
                 }
             )*)?
 

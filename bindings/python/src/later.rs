@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use portbook_ffi::Result;
 use portbook_ffi::python::raised;
+use portbook_ffi::{Result, caught_later};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration};
 use pyo3::prelude::*;
@@ -162,7 +162,7 @@ fn begin<'py, T: Send + 'static, A>(
     let future = here.call_method0("create_future")?;
     let (answers, answered) = (future.clone().unbind(), here.unbind());
     let task = threads()?.spawn(async move {
-        let answer = operation.await;
+        let answer = caught_later(operation).await;
         // There is nobody to tell where there is no interpreter any more.
         Python::try_attach(|py| tell(py, answered.bind(py), answers, answer, into, give_back));
     });

@@ -18,7 +18,11 @@ use pyo3::prelude::*;
 /// The native part of `portbook`, which re-exports it.
 #[pymodule]
 mod _portbook {
+    use portbook_ffi::caught;
+    use portbook_ffi::python::{Arg, raised};
     use pyo3::prelude::*;
+
+    use crate::arguments::Blob;
 
     #[pymodule_export]
     use crate::book::{Book, BookCopy};
@@ -43,7 +47,7 @@ mod _portbook {
         FilePage, Filters, Finding, GenerationSummary, Guard, Holding, HostAnswer, HostEntry, HostKind, HostOptions,
         HostRequest, Inspection, ItemFailure, ItemKind, KeyAction, KeyOptions, KeyRequest, ListInfo, NameClash,
         Namespace, NewFile, NewUser, Pin, Place, PostgresOptions, PreviewFilter, PreviewOptions, PreviewPage,
-        PreviewState, PreviewSummary, ProgressFilter, ProgressPage, Resolution, RowPage, RunEvent, RunPhase,
+        PreviewState, PreviewSummary, ProgressFilter, ProgressPage, Resolution, RowFilter, RowPage, RunEvent, RunPhase,
         RunProgress, RunReport, SavedVolume, SeenItem, SelectionRule, SharedLink, Side, SkipCause, StorageVolume,
         StoredFile, StoredPreview, StoredProgress, SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncMode,
         SyncStatus, SyncType, TableInfo, Tenant, TlsMode, Trouble, Upkeep, Usage, User, ValueKind, Verify,
@@ -68,6 +72,38 @@ mod _portbook {
     #[pyfunction]
     fn tables() -> Vec<portbook_ffi::records::TableInfo> {
         portbook_ffi::tables()
+    }
+
+    /// The hash by which the engine knows content (BLAKE3, 64 hexadecimal digits): that of `AgreedItem.content`.
+    #[pyfunction]
+    fn content_hash(py: Python<'_>, bytes: Arg<Blob>) -> PyResult<String> {
+        let hashed = py.detach(|| caught(|| Ok(portbook_ffi::content_hash(bytes.0.0))));
+        hashed.map_err(|error| raised(py, &error))
+    }
+
+    /// How a path beneath a root is shown, and named in calls: a byte that is no UTF-8 is `\\xNN`, the backslash
+    /// doubled, a control character escaped; the root is `.`. Of a `str`, give `os.fsencode` of it.
+    ///
+    /// Errors: `invalid` when no path beneath a root has such bytes.
+    #[pyfunction]
+    fn show_path(py: Python<'_>, bytes: Arg<Blob>) -> PyResult<String> {
+        caught(|| portbook_ffi::show_path(bytes.0.0)).map_err(|error| raised(py, &error))
+    }
+
+    /// The bytes of a path that is shown so, separated by `/`; none for the root.
+    ///
+    /// Errors: `invalid` when no path is shown so.
+    #[pyfunction]
+    fn path_bytes(py: Python<'_>, shown: Arg<String>) -> PyResult<Vec<u8>> {
+        caught(|| portbook_ffi::path_bytes(shown.0)).map_err(|error| raised(py, &error))
+    }
+
+    /// A URL as the engine writes it: the same for all ways to write the same place.
+    ///
+    /// Errors: `invalid` when it is no place, or holds a secret.
+    #[pyfunction]
+    fn show_address(py: Python<'_>, url: Arg<String>) -> PyResult<String> {
+        caught(|| portbook_ffi::show_address(url.0)).map_err(|error| raised(py, &error))
     }
 
     #[pymodule_init]

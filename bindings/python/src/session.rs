@@ -3,8 +3,8 @@
 use portbook_ffi::python::raised;
 use portbook_ffi::records::{
     Access, ActivityFilter, ActivityPage, ConduitOptions, ErrorFilter, ErrorPage, GenerationSummary, HostOptions,
-    PreviewFilter, PreviewPage, ProgressFilter, ProgressPage, RowPage, SavedVolume, SyncError, Upkeep, VerifyOptions,
-    VerifyReport,
+    PreviewFilter, PreviewPage, ProgressFilter, ProgressPage, RowFilter, RowPage, SavedVolume, SyncError, Upkeep,
+    VerifyOptions, VerifyReport,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -163,12 +163,11 @@ calls! { Session {
     /// Errors: `not_found` when there is none, or it is deleted.
     get_row / get_row_async(table: String, id: String;) -> String = |session| session.get_row(table, id).await;
 
-    /// A page of the rows whose columns hold these values (a JSON object; none for all), after the page that
-    /// ended there; 1,000 at most.
+    /// A page of the rows that the filter names, after the page that ended there; 1,000 at most.
     ///
     /// Errors: `invalid` when no index serves the list, or `after` is of another list.
-    list_rows / list_rows_async(table: String; equal: String, after: String, limit: u32) -> RowPage
-        = |session| session.list_rows(table, equal, after, limit.unwrap_or(PAGE)).await;
+    list_rows / list_rows_async(table: String; filter: RowFilter, after: String, limit: u32) -> RowPage
+        = |session| session.list_rows(table, filter.unwrap_or_default(), after, limit.unwrap_or(PAGE)).await;
 
     /// Changes the fields given of the row that was read with this `updated_at`.
     ///

@@ -7,6 +7,7 @@ import threading
 import time
 import unittest
 from pathlib import Path
+from typing import Any
 
 import portbook
 from portbook import BookOptions, ChangeFilter, ChangeKind, ConduitOptions, RunEvent, SyncMode
@@ -144,6 +145,16 @@ class Calls(World):
         self.assertEqual(sum(map(len, pieces)), 2_999_990)
         self.assertEqual({f.path for f in volume.list().files}, {"a/b.txt", "big"})
         self.assertEqual(volume.row.name, "store")
+
+        def files(**how: Any) -> list[str]:
+            return [json.loads(row)["filename"] for row in session.list_rows("files", portbook.RowFilter(**how)).rows]
+
+        self.assertEqual(files(), ["b.txt", "big"])
+        self.assertEqual(files(latest_first=True), ["big", "b.txt"])
+        volume.delete(portbook.FileAt(path="big"))
+        self.assertEqual(files(), ["b.txt"])
+        self.assertEqual(files(with_deleted=True), ["b.txt", "big"])
+        self.assertEqual(files(equal=json.dumps({"volume_id": volume.row.id})), ["b.txt"])
         self.book.delete_tenant(tenant.id)
 
     def test_handles_are_shared_between_threads(self) -> None:

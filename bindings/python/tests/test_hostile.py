@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import signal
@@ -9,13 +10,47 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Callable
+from typing import Any, Awaitable, Callable
 
 import portbook
-from portbook import BookOptions, FileAt, HostEntry, HostKind, Place
+from portbook import BookOptions, FileAt, HostEntry, HostKind, HostRequest, Place
 from world import Shelf, World
 
 WRONG: Any = object()
+
+
+async def awaited(call: Callable[..., Awaitable[object]], *arguments: object) -> object:
+    return await call(*arguments)
+
+
+class Panicking(Shelf):
+    """What makes the tested library panic, in what it answers (the feature `fault`)."""
+
+    broken = ""
+
+    def list_dir(self, path: str) -> list[HostEntry] | None:
+        return [HostEntry("panic!", HostKind.DIR)] if self.broken == "list" else super().list_dir(path)
+
+    def look(self, path: str) -> HostEntry | None:
+        return HostEntry("panic!", HostKind.DIR) if self.broken == "item" else super().look(path)
+
+
+class Silent(Shelf):
+    """Does what it is asked, but for one kind of request, which it never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent: type[HostRequest] | None = None
+        self.is_silent = threading.Event()
+        self.unanswered = 0
+
+    def serve(self, store: portbook.HostStore) -> None:
+        for request in store:
+            if self.silent and isinstance(request, self.silent):
+                self.unanswered = request.id
+                self.is_silent.set()
+            else:
+                portbook.hosting.answer(store, self, request)
 
 
 class Hostile(World):
@@ -41,6 +76,17 @@ class Hostile(World):
         self.refused("invalid", lambda: self.conduit().apply(WRONG))
         self.refused("invalid", lambda: self.conduit().set_selection_rules([WRONG]))
         self.refused("invalid", lambda: HostEntry(WRONG, HostKind.FILE))
+        # The cases of an enumeration are made by Python itself.
+        for wrong_case in (lambda: Place.Directory(WRONG), lambda: portbook.HostAnswer.Listing(WRONG, None)):
+            with self.assertRaises(TypeError):
+                wrong_case()
+        with self.assertRaises(ValueError):
+            Place.Directory(path="\ud800")
+        for word in ("sideways", "MIRROR", "", "\ud800", WRONG, 7):
+            wrong: Any = word
+            self.refused("invalid", lambda: portbook.SyncMode(wrong))
+        self.assertEqual(portbook.SyncMode("mirror"), portbook.SyncMode.MIRROR)
+        self.assertEqual(portbook.ErrorCode("not_found"), portbook.ErrorCode.NOT_FOUND)
         with self.assertRaises(TypeError):
             BookOptions(paht="x")  # type: ignore[call-arg]
         with self.assertRaises(ValueError):
@@ -105,6 +151,8 @@ class Hostile(World):
         self.assertEqual(session.history(), [])
 
     def test_ctrl_c_ends_a_wait(self) -> None:
+        # What is started in the background ignores it.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
         store = self.session.host_store("quiet")
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         begin = time.monotonic()
@@ -185,6 +233,45 @@ class Hostile(World):
             self.assertTrue(run.finish().cancelled)
         except portbook.PortbookError as error:
             self.assertIn(error.code, ("host", "cancelled"))
+
+    def test_a_panic_is_internal_and_ends_nothing_but_its_call(self) -> None:
+        self.fill(3)
+        # At once, while the call waits, for asyncio, and on the book's own threads: in the call, in what it began, and in a run.
+        self.refused("internal", lambda: self.session.host_store("panic!"))
+        self.refused("internal", lambda: self.session.volume("panic!"))
+        self.refused("internal", lambda: asyncio.run(asyncio.wait_for(awaited(self.session.volume_async, "panic!"), 30)))
+        shelf = Panicking()
+        with portbook.serving(self.session.host_store("shelf"), shelf):
+            conduit = self.session.connect(self.source, Place.host("shelf"))
+            for broken in ("list", "item"):
+                shelf.broken = broken
+                self.refused("internal", lambda: conduit.sync().finish())
+                self.refused("internal", lambda: asyncio.run(asyncio.wait_for(awaited(conduit.sync().finish_async), 30)))
+            shelf.broken = "list"
+            self.refused("internal", conduit.preview)
+            shelf.broken = ""
+            self.assertEqual(conduit.sync().finish().counts.new, 3)
+
+    def test_a_cancelled_run_waits_for_no_host(self) -> None:
+        self.fill(2)
+        for silent in (HostRequest.Look, HostRequest.ListDir, HostRequest.WriteAt, HostRequest.Rename, HostRequest.Flush):
+            shelf = Silent()
+            with self.session.host_store("shelf") as store:
+                thread = threading.Thread(target=shelf.serve, args=(store,), daemon=True)
+                thread.start()
+                conduit = self.session.connect(self.source, Place.host("shelf"))
+                shelf.silent = silent
+                run = conduit.sync()
+                self.assertTrue(shelf.is_silent.wait(30), silent)
+                begin = time.monotonic()
+                run.cancel()
+                report = run.finish()
+                # The host has a minute for its answer, and a second after a cancel.
+                self.assertLess(time.monotonic() - begin, 20, silent)
+                self.assertTrue(report.cancelled, silent)
+                # What comes later is of no use to anybody.
+                self.refused("not_found", lambda: store.reply(shelf.unanswered, portbook.HostAnswer.Done()))
+            thread.join(30)
 
     def test_files_that_are_not_there(self) -> None:
         self.session.save_directory("store", str(self.target))

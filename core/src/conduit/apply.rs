@@ -155,7 +155,8 @@ impl Apply {
                 Step::Clear | Step::Metadata | Step::Delete | Step::Ledger | Step::Report => {}
             }
         }
-        Ok(())
+        // One that was cancelled at its end is done all the same, but for what was not waited for then.
+        if self.tally.counts.failed == 0 { Ok(()) } else { self.reporter.control.check() }
     }
 
     /// Where the run may wait or stop; behind it the conduit is this run's own.

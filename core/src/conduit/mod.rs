@@ -50,6 +50,7 @@ use crate::model::{ConduitId, PreviewId, RelPath, TenantId, UserId, Verify};
 use crate::operation::preview::{PREVIEW_LIFETIME, PreviewSummary};
 use crate::operation::run::Run;
 use crate::provider::Bandwidth;
+use crate::provider::hosted::cancel;
 
 pub(crate) use connect::{connect, existing};
 pub(crate) use lease::{machine, machine_named};
@@ -244,9 +245,10 @@ impl Conduit {
         let (run, reporter, outcome) = Run::new();
         let inner = self.inner.clone();
         let begun = self.inner.book.under_way.begin(run.control());
+        let is_cancelled = run.control().watch();
         self.inner.book.spawn(async move {
             let _begun = begun;
-            let result = run::run(inner, task, options, reporter).await;
+            let result = cancel::of_run(is_cancelled, run::run(inner, task, options, reporter)).await;
             // Nobody may be waiting for the outcome any more; the book has it.
             let _ = outcome.send(result);
         });

@@ -1,9 +1,11 @@
 //! One execution of a conduit, from the lock to the last line of its history.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
@@ -66,6 +68,22 @@ impl ConduitInner {
     }
 }
 
+/// The plan stays incomplete and goes with the others.
+fn cancelled_before_it_began(preview: PreviewId, elapsed: Duration) -> RunReport {
+    RunReport {
+        generation: 0,
+        preview,
+        counts: Counts::default(),
+        stale: 0,
+        waiting: 0,
+        bytes: 0,
+        elapsed,
+        failures: Vec::new(),
+        verification: "unverified".to_owned(),
+        cancelled: true,
+    }
+}
+
 fn refused(id: PreviewId, reason: &str, advice: &'static str) -> Error {
     Error::new(Code::Invalid, "apply the preview", id).because(reason).advise(advice)
 }
@@ -75,14 +93,35 @@ pub(crate) fn of_other_places(id: PreviewId) -> Error {
     refused(id, "it is of another pair of places", "name the places that it was made of")
 }
 
-/// Runs a task and writes its end into the book, whatever the end is.
+/// Runs a task and writes its end into the book, whatever the end is. A run that is cancelled ends with a report, wherever it was.
 pub(crate) async fn run(
     conduit: Arc<ConduitInner>,
     task: Task,
     options: ApplyOptions,
     reporter: Reporter,
 ) -> Result<RunReport> {
-    let begun = conduit.book.clock.elapsed();
+    let clock = conduit.book.clock.clone();
+    let begun = clock.elapsed();
+    let preview = match &task {
+        Task::Sync(_) => PreviewId(Uuid::now_v7()),
+        Task::Apply(id) => *id,
+    };
+    match carry_out(conduit, task, preview, options, reporter, begun).await {
+        Err(e) if e.code() == Code::Cancelled => {
+            Ok(cancelled_before_it_began(preview, clock.elapsed().saturating_sub(begun)))
+        }
+        ended => ended,
+    }
+}
+
+async fn carry_out(
+    conduit: Arc<ConduitInner>,
+    task: Task,
+    preview: PreviewId,
+    options: ApplyOptions,
+    reporter: Reporter,
+    begun: Duration,
+) -> Result<RunReport> {
     conduit.previews().clean(conduit.book.clock.now()).await?;
     let row = conduit.row().await?;
     // What cannot be applied is refused before a target is made for it.
@@ -128,7 +167,12 @@ pub(crate) async fn run(
         lease: held.lease.clone(),
         begun,
     };
-    let result = voyage.sail(task).await;
+    // A defect of ours must not keep the conduit: what it left behind is found by the next run, as after a kill.
+    let result = AssertUnwindSafe(voyage.sail(task, preview)).catch_unwind().await.unwrap_or_else(|_| {
+        Err(Error::new(Code::Internal, "run the conduit", "")
+            .because("it panicked")
+            .advise("report it: this is a defect"))
+    });
     held.end().await;
     result
 }
@@ -147,7 +191,7 @@ struct Voyage {
 }
 
 impl Voyage {
-    async fn sail(&mut self, task: Task) -> Result<RunReport> {
+    async fn sail(&mut self, task: Task, id: PreviewId) -> Result<RunReport> {
         if recover(&self.scene, &self.ends, &*self.conduit.book.store, self.conduit.tenant).await? > 0 {
             self.row.unclean = true;
         }
@@ -155,13 +199,7 @@ impl Voyage {
             self.scene.ledger.remove_orphans().await?;
         }
         let Taken { preview, delta, summary, from, extent, seen, begin } = match task {
-            Task::Sync(options) => {
-                let id = PreviewId(Uuid::now_v7());
-                match self.make_plan(id, &options).await {
-                    Err(e) if e.code() == Code::Cancelled => return Ok(self.cancelled_before_it_began(id)),
-                    made => made?,
-                }
-            }
+            Task::Sync(options) => self.make_plan(id, &options).await?,
             Task::Apply(id) => self.take_plan(id).await?,
         };
         if let Some(guard) = delta.guards.iter().find(|guard| !self.options.confirm.contains(&guard.name)) {
@@ -290,22 +328,6 @@ impl Voyage {
         match error {
             Some(error) => Err(error),
             None => Ok(self.report(&journal, preview, delta, applied, verification, ending == Ending::Cancelled)),
-        }
-    }
-
-    /// A run that is cancelled ends with a report, wherever it was. The plan stays incomplete and goes with the others.
-    fn cancelled_before_it_began(&self, preview: PreviewId) -> RunReport {
-        RunReport {
-            generation: 0,
-            preview,
-            counts: Counts::default(),
-            stale: 0,
-            waiting: 0,
-            bytes: 0,
-            elapsed: self.conduit.book.clock.elapsed().saturating_sub(self.begun),
-            failures: Vec::new(),
-            verification: "unverified".to_owned(),
-            cancelled: true,
         }
     }
 

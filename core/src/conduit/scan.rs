@@ -17,6 +17,7 @@ use crate::model::{Entry, Name, Pair, PairId, RelPath, Side, Sides};
 use crate::operation::plan::PlanWriter;
 use crate::operation::run::Reporter;
 use crate::provider::Listing;
+use crate::provider::hosted::cancel;
 
 use super::native;
 use super::scene::Scene;
@@ -106,7 +107,7 @@ async fn walk(
             if batch.is_empty() {
                 break;
             }
-            under_way.push_back(tokio::spawn(look(scene.clone(), settings.clone(), batch)));
+            under_way.push_back(cancel::spawn(look(scene.clone(), settings.clone(), batch)));
         }
         let Some(next) = under_way.pop_front() else { return Ok(()) };
         let batch = next.await.map_err(|e| Error::new(Code::Internal, "scan", "").because(e))??;

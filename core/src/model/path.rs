@@ -234,10 +234,10 @@ fn read_back(text: &str) -> Option<Vec<u8>> {
             b'n' => (vec![b'\n'], 1),
             b'r' => (vec![b'\r'], 1),
             b't' => (vec![b'\t'], 1),
-            b'x' => (vec![u8::from_str_radix(escaped.get(1..3)?, 16).ok()?], 3),
+            b'x' => (vec![u8::try_from(hexadecimal(escaped.get(1..3)?)?).ok()?], 3),
             b'u' => {
                 let code = escaped.strip_prefix("u{")?.split_once('}')?.0;
-                let c = char::from_u32(u32::from_str_radix(code, 16).ok()?)?;
+                let c = char::from_u32(hexadecimal(code)?)?;
                 (c.to_string().into_bytes(), code.len() + 3)
             }
             _ => return None,
@@ -247,6 +247,11 @@ fn read_back(text: &str) -> Option<Vec<u8>> {
     }
     bytes.extend_from_slice(rest.as_bytes());
     Some(bytes)
+}
+
+/// A number of nothing but hexadecimal digits.
+fn hexadecimal(digits: &str) -> Option<u32> {
+    digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
 }
 
 #[cfg(test)]
@@ -273,7 +278,7 @@ mod tests {
             let path = RelPath::parse(bytes).unwrap();
             assert_eq!(RelPath::parse_shown(&path.to_string()), Some(path.clone()), "{path}");
         }
-        for none in ["a\\", "\\q", "\\x4", "\\u{110000}", "\\u{4", "..", "a//b", "\\x00"] {
+        for none in ["a\\", "\\q", "\\x4", "\\u{110000}", "\\u{4", "..", "a//b", "\\x00", "\\x+4", "\\u{+41}"] {
             assert_eq!(RelPath::parse_shown(none), None, "{none}");
         }
         assert_eq!(RelPath::parse_shown("."), Some(RelPath::root()));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 
 use super::progress::Progress;
 use crate::delta::ChangeKind;
@@ -140,6 +140,8 @@ const CANCELLED: u8 = 2;
 pub(crate) struct Control {
     state: AtomicU8,
     changed: Notify,
+    /// For whom waits for somebody who need not answer.
+    is_cancelled: watch::Sender<bool>,
     /// The stop flag that provider threads look at inside of a long copy.
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -149,6 +151,12 @@ impl Control {
         self.state.store(CANCELLED, Ordering::SeqCst);
         self.stop.store(true, Ordering::SeqCst);
         self.changed.notify_waiters();
+        self.is_cancelled.send_replace(true);
+    }
+
+    /// Becomes true when the run is cancelled.
+    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
+        self.is_cancelled.subscribe()
     }
 
     fn swap(&self, from: u8, to: u8) {

@@ -1,7 +1,7 @@
 //! What all functions of the C ABI share: texts, records, bytes and handles in and out, and the guard around each body.
 
 use std::ffi::{CStr, CString, c_char};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use portbook::{Code, Error};
@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::portbook_code;
 use super::table::{self, Handled};
+use crate::caught::caught;
 use crate::error::Result;
 use crate::json;
 use crate::records::{ErrorCode, invalid};
@@ -33,11 +34,10 @@ pub(super) unsafe fn guard(error: *mut *mut c_char, body: impl FnOnce() -> Resul
 /// # Safety
 /// As there.
 pub(super) unsafe fn guard_stream(error: *mut *mut c_char, body: impl FnOnce() -> Result<bool>) -> portbook_code {
-    let failed = match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(true)) => return portbook_code::PORTBOOK_OK,
-        Ok(Ok(false)) => return portbook_code::PORTBOOK_END,
-        Ok(Err(failed)) => failed,
-        Err(_) => Error::new(Code::Internal, "run the call", "").because("it panicked").into(),
+    let failed = match caught(body) {
+        Ok(true) => return portbook_code::PORTBOOK_OK,
+        Ok(false) => return portbook_code::PORTBOOK_END,
+        Err(failed) => failed,
     };
     if !error.is_null() {
         // SAFETY: it is valid for writing a pointer.

@@ -4,9 +4,9 @@ use std::ffi::{CString, c_char};
 
 use portbook::Code;
 
-use super::bridge::{Out, guard};
+use super::bridge::{Out, OutBytes, guard, read_bytes, read_text};
 use super::{PORTBOOK_ABI_VERSION, portbook_code};
-use crate::{codes, tables};
+use crate::{codes, content_hash, path_bytes, show_address, show_path, tables};
 
 /// The ABI of the library that is loaded: the same as `PORTBOOK_ABI_VERSION` while that is 0, not less from 1 on. Returns at
 /// once; any thread. Since ABI 0.
@@ -68,6 +68,99 @@ pub unsafe extern "C" fn portbook_codes(json: *mut *mut c_char, error: *mut *mut
 pub unsafe extern "C" fn portbook_tables(json: *mut *mut c_char, error: *mut *mut c_char) -> portbook_code {
     // SAFETY: as the caller promises.
     unsafe { guard(error, || Out::text("json", json)?.json(&tables())) }
+}
+
+/// The hash by which the engine knows content (BLAKE3, 64 hexadecimal digits): that of `AgreedItem`.
+///
+/// `text` is freed with `portbook_text_free`.
+///
+/// Returns at once; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_content_hash(
+    bytes: *const u8,
+    length: usize,
+    text: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = Out::text("text", text)?;
+            out.give(&content_hash(read_bytes(bytes, length)?));
+            Ok(())
+        })
+    }
+}
+
+/// How a path beneath a root is shown, and named in calls: see the top of this header. The root, without bytes, is `.`.
+///
+/// `text` is freed with `portbook_text_free`.
+///
+/// Errors: `invalid` when no path beneath a root has such bytes.
+///
+/// Returns at once; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_show_path(
+    bytes: *const u8,
+    length: usize,
+    text: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = Out::text("text", text)?;
+            out.give(&show_path(read_bytes(bytes, length)?)?);
+            Ok(())
+        })
+    }
+}
+
+/// The bytes of a path that is shown so, separated by `/`; none for the root.
+///
+/// `bytes` are freed with `portbook_bytes_free`.
+///
+/// Errors: `invalid` when no path is shown so.
+///
+/// Returns at once; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_path_bytes(
+    shown: *const c_char,
+    bytes: *mut *mut u8,
+    length: *mut usize,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = OutBytes::new(bytes, length)?;
+            out.give(path_bytes(read_text("shown", shown)?)?);
+            Ok(())
+        })
+    }
+}
+
+/// A URL as the engine writes it: the same for all ways to write the same place.
+///
+/// `text` is freed with `portbook_text_free`.
+///
+/// Errors: `invalid` when it is no place, or holds a secret.
+///
+/// Returns at once; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_show_address(
+    url: *const c_char,
+    text: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = Out::text("text", text)?;
+            out.give(&show_address(read_text("url", url)?)?);
+            Ok(())
+        })
+    }
 }
 
 /// Frees a text that the library gave. Null is left alone. To be called once for each. Any thread. Since ABI 0.

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use super::bridge::{Out, find, guard, read_text, read_text_or_none};
+use super::bridge::{Out, find, guard, read_options, read_text, read_text_or_none};
 use super::{portbook_code, portbook_session};
 use crate::{Session, wait};
 
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn portbook_session_get_row(
     }
 }
 
-/// A page of the rows whose columns hold the values of the object `equal`; null for all.
+/// A page of the rows that `filter`, a `RowFilter`, names; null for all.
 ///
 /// `json` is a `RowPage`, freed with `portbook_text_free`.
 ///
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn portbook_session_get_row(
 pub unsafe extern "C" fn portbook_session_list_rows(
     session: *const portbook_session,
     table: *const c_char,
-    equal: *const c_char,
+    filter: *const c_char,
     after: *const c_char,
     limit: u32,
     json: *mut *mut c_char,
@@ -86,9 +86,9 @@ pub unsafe extern "C" fn portbook_session_list_rows(
             let out = Out::text("json", json)?;
             let this: Arc<Session> = find(session)?;
             let table = read_text("table", table)?;
-            let equal = read_text_or_none("equal", equal)?;
+            let filter = read_options("filter", filter)?;
             let after = read_text_or_none("after", after)?;
-            out.json(&wait(this.list_rows(table, equal, after, limit))?)
+            out.json(&wait(this.list_rows(table, filter, after, limit))?)
         })
     }
 }

@@ -5,7 +5,7 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::{PyClass, PyTypeInfo};
 use serde::Serialize;
 
-use super::Arg;
+use super::{Arg, raised};
 use crate::json;
 use crate::records::*;
 use crate::{CodeInfo, ErrorClass};
@@ -56,6 +56,7 @@ by_keyword!(ErrorFilter: ; connection: String, volume: String, conduit: String, 
 by_keyword!(NewFile: ; path: String, filename: String, app_id: String, metadata: String, is_public: bool);
 by_keyword!(FileAt: ; id: String, path: String, app_id: String);
 by_keyword!(FileFilter: ; app_id: String, prefix: String);
+by_keyword!(RowFilter: ; equal: String, with_deleted: bool, latest_first: bool);
 by_keyword!(HostOptions: ; display: String, case_insensitive: bool, unicode_insensitive: bool, windows_names: bool,
     max_name_bytes: i64, time_precision_ns: i64, sets_modified: bool, read_only: bool, timeout_ms: i64);
 by_keyword!(HostEntry: name: String, kind: HostKind; bytes: i64, modified_at: String, version: String, ident: String);
@@ -189,11 +190,16 @@ impl HostRequest {
     }
 }
 
-/// The text of a word is the one that it has in every language.
+/// The text of a word is the one that it has in every language, and makes it.
 macro_rules! words {
     ($($name:ident)*) => { $(
         #[pymethods]
         impl $name {
+            #[new]
+            fn new(py: Python<'_>, text: Arg<String>) -> PyResult<Self> {
+                json::read_word(stringify!($name), text.0).map_err(|error| raised(py, &error))
+            }
+
             fn __str__(&self) -> String {
                 json::word(self)
             }

@@ -46,7 +46,7 @@ pub use preview::{
 };
 pub(crate) use run::events_of;
 pub use run::{AppliedItem, ErrorCode, ItemFailure, RunEvent, RunPhase, RunProgress, RunReport};
-pub use table::{ColumnInfo, Deletion, ListInfo, RowPage, TableInfo, ValueKind};
+pub use table::{ColumnInfo, Deletion, ListInfo, RowFilter, RowPage, TableInfo, ValueKind};
 pub use verify::{Difference, DifferenceKind, VerifyOptions, VerifyReport};
 pub use volume::{
     AutoPathStrategy, Driver, FileAt, FileFilter, FileLink, FilePage, Holding, Namespace, NewFile, SharedLink,

@@ -79,6 +79,28 @@ pub struct ListInfo {
     pub latest: Option<String>,
 }
 
+/// Which rows a list has, and in which order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "node", napi_derive::napi(object))]
+#[cfg_attr(feature = "python", pyo3::pyclass(frozen, get_all, eq, from_py_object, module = "portbook"))]
+pub struct RowFilter {
+    /// Only rows whose columns hold these values: a JSON object; none: all.
+    #[serde(default, with = "crate::json::document")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
+    #[cfg_attr(feature = "node", napi(ts_type = "Row"))]
+    #[cfg_attr(feature = "uniffi", uniffi(default = None))]
+    pub equal: Option<String>,
+    /// Deleted rows, too, where the table keeps them.
+    #[cfg_attr(feature = "uniffi", uniffi(default = None))]
+    pub with_deleted: Option<bool>,
+    /// The last made first, where the list has no order of its own.
+    #[cfg_attr(feature = "uniffi", uniffi(default = None))]
+    pub latest_first: Option<bool>,
+}
+
 /// What deleting a row means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

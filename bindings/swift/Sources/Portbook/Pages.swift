@@ -77,10 +77,10 @@ extension Session {
         }
     }
 
-    /// Every row whose columns hold these values (a JSON object; all without), page after page. Each is a JSON object.
-    public func eachRow(table: String, equal: String? = nil) -> Pages<String> {
+    /// Every row of the filter, page after page. Each is a JSON object.
+    public func eachRow(table: String, filter: RowFilter = RowFilter()) -> Pages<String> {
         Pages { after in
-            let got = try await self.listRows(table: table, equal: equal, after: after, limit: page)
+            let got = try await self.listRows(table: table, filter: filter, after: after, limit: page)
             return (got.rows, got.next)
         }
     }

@@ -3196,13 +3196,12 @@ public protocol SessionProtocol: AnyObject, Sendable {
     func getRow(table: String, id: String) async throws  -> String
     
     /**
-     * A page of the rows whose columns hold these values (a JSON object; none for all), after the page that ended there; 1,000
-     * at most.
+     * A page of the rows that the filter names, after the page that ended there; 1,000 at most.
      *
      * # Errors
      * `invalid` when no index serves the list, or `after` is of another list.
      */
-    func listRows(table: String, equal: String?, after: String?, limit: UInt32) async throws  -> RowPage
+    func listRows(table: String, filter: RowFilter, after: String?, limit: UInt32) async throws  -> RowPage
     
     /**
      * Takes a deletion back.
@@ -3551,18 +3550,17 @@ open func getRow(table: String, id: String)async throws  -> String  {
 }
     
     /**
-     * A page of the rows whose columns hold these values (a JSON object; none for all), after the page that ended there; 1,000
-     * at most.
+     * A page of the rows that the filter names, after the page that ended there; 1,000 at most.
      *
      * # Errors
      * `invalid` when no index serves the list, or `after` is of another list.
      */
-open func listRows(table: String, equal: String?, after: String?, limit: UInt32)async throws  -> RowPage  {
+open func listRows(table: String, filter: RowFilter, after: String?, limit: UInt32)async throws  -> RowPage  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_portbook_ffi_fn_method_session_list_rows(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(table),FfiConverterOptionString.lower(equal),FfiConverterOptionString.lower(after),FfiConverterUInt32.lower(limit)
+                        self.uniffiCloneHandle(),FfiConverterString.lower(table),FfiConverterTypeRowFilter_lower(filter),FfiConverterOptionString.lower(after),FfiConverterUInt32.lower(limit)
                 )
             },
             pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
@@ -9721,6 +9719,85 @@ public func FfiConverterTypeProgressPage_lift(_ buf: RustBuffer) throws -> Progr
 #endif
 public func FfiConverterTypeProgressPage_lower(_ value: ProgressPage) -> RustBuffer {
     return FfiConverterTypeProgressPage.lower(value)
+}
+
+
+/**
+ * Which rows a list has, and in which order.
+ */
+public struct RowFilter: Equatable, Hashable {
+    /**
+     * Only rows whose columns hold these values: a JSON object; none: all.
+     */
+    public let equal: String?
+    /**
+     * Deleted rows, too, where the table keeps them.
+     */
+    public let withDeleted: Bool?
+    /**
+     * The last made first, where the list has no order of its own.
+     */
+    public let latestFirst: Bool?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Only rows whose columns hold these values: a JSON object; none: all.
+         */equal: String? = nil, 
+        /**
+         * Deleted rows, too, where the table keeps them.
+         */withDeleted: Bool? = nil, 
+        /**
+         * The last made first, where the list has no order of its own.
+         */latestFirst: Bool? = nil) {
+        self.equal = equal
+        self.withDeleted = withDeleted
+        self.latestFirst = latestFirst
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RowFilter: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowFilter: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowFilter {
+        return
+            try RowFilter(
+                equal: FfiConverterOptionString.read(from: &buf), 
+                withDeleted: FfiConverterOptionBool.read(from: &buf), 
+                latestFirst: FfiConverterOptionBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RowFilter, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.equal, into: &buf)
+        FfiConverterOptionBool.write(value.withDeleted, into: &buf)
+        FfiConverterOptionBool.write(value.latestFirst, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowFilter_lift(_ buf: RustBuffer) throws -> RowFilter {
+    return try FfiConverterTypeRowFilter.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowFilter_lower(_ value: RowFilter) -> RustBuffer {
+    return FfiConverterTypeRowFilter.lower(value)
 }
 
 
@@ -18076,6 +18153,60 @@ public func codes() -> [CodeInfo]  {
 })
 }
 /**
+ * The hash by which the engine knows content (BLAKE3, 64 hexadecimal digits): that of `AgreedItem.content`.
+ */
+public func contentHash(bytes: Data) -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_func_content_hash(
+        FfiConverterData.lower(bytes),uniffiCallStatus
+    )
+})
+}
+/**
+ * The bytes of a path that is shown so, separated by `/`; none for the root.
+ *
+ * # Errors
+ * `invalid` when no path is shown so.
+ */
+public func pathBytes(shown: String)throws  -> Data  {
+    return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypePortbookError_lift) {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_func_path_bytes(
+        FfiConverterString.lower(shown),uniffiCallStatus
+    )
+})
+}
+/**
+ * A URL as the engine writes it: the same for all ways to write the same place.
+ *
+ * # Errors
+ * `invalid` when it is no place, or holds a secret.
+ */
+public func showAddress(url: String)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypePortbookError_lift) {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_func_show_address(
+        FfiConverterString.lower(url),uniffiCallStatus
+    )
+})
+}
+/**
+ * How a path beneath a root is shown, and named in calls: a byte that is no UTF-8 is `\xNN`, the backslash doubled, a control
+ * character escaped; the root is `.`.
+ *
+ * # Errors
+ * `invalid` when no path beneath a root has such bytes: a part of it is empty, `.` or `..`, or there is a NUL.
+ */
+public func showPath(bytes: Data)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypePortbookError_lift) {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_func_show_path(
+        FfiConverterData.lower(bytes),uniffiCallStatus
+    )
+})
+}
+/**
  * Every table whose rows hosts read and write.
  */
 public func tables() -> [TableInfo]  {
@@ -18105,6 +18236,18 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_func_codes() != 57935) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_func_content_hash() != 19259) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_func_path_bytes() != 54123) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_func_show_address() != 25682) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_func_show_path() != 15203) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_func_tables() != 64987) {
@@ -18281,7 +18424,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_portbook_ffi_checksum_method_session_get_row() != 36148) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_portbook_ffi_checksum_method_session_list_rows() != 9463) {
+    if (uniffi_portbook_ffi_checksum_method_session_list_rows() != 42457) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_method_session_restore_row() != 28626) {

@@ -635,7 +635,7 @@ uint64_t uniffi_portbook_ffi_fn_method_session_get_row(uint64_t ptr, RustBuffer 
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_LIST_ROWS
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_LIST_ROWS
-uint64_t uniffi_portbook_ffi_fn_method_session_list_rows(uint64_t ptr, RustBuffer table, RustBuffer equal, RustBuffer after, uint32_t limit
+uint64_t uniffi_portbook_ffi_fn_method_session_list_rows(uint64_t ptr, RustBuffer table, RustBuffer filter, RustBuffer after, uint32_t limit
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_RESTORE_ROW
@@ -915,6 +915,26 @@ RustBuffer uniffi_portbook_ffi_fn_func_codes(RustCallStatus *_Nonnull out_status
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FUNC_CONTENT_HASH
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FUNC_CONTENT_HASH
+RustBuffer uniffi_portbook_ffi_fn_func_content_hash(RustBuffer bytes, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FUNC_PATH_BYTES
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FUNC_PATH_BYTES
+RustBuffer uniffi_portbook_ffi_fn_func_path_bytes(RustBuffer shown, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FUNC_SHOW_ADDRESS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FUNC_SHOW_ADDRESS
+RustBuffer uniffi_portbook_ffi_fn_func_show_address(RustBuffer url, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FUNC_SHOW_PATH
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FUNC_SHOW_PATH
+RustBuffer uniffi_portbook_ffi_fn_func_show_path(RustBuffer bytes, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FUNC_TABLES
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FUNC_TABLES
 RustBuffer uniffi_portbook_ffi_fn_func_tables(RustCallStatus *_Nonnull out_status
@@ -1190,6 +1210,30 @@ uint16_t uniffi_portbook_ffi_checksum_func_version(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_FUNC_CODES
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_FUNC_CODES
 uint16_t uniffi_portbook_ffi_checksum_func_codes(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_FUNC_CONTENT_HASH
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_FUNC_CONTENT_HASH
+uint16_t uniffi_portbook_ffi_checksum_func_content_hash(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_FUNC_PATH_BYTES
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_FUNC_PATH_BYTES
+uint16_t uniffi_portbook_ffi_checksum_func_path_bytes(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_FUNC_SHOW_ADDRESS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_FUNC_SHOW_ADDRESS
+uint16_t uniffi_portbook_ffi_checksum_func_show_address(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_FUNC_SHOW_PATH
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_FUNC_SHOW_PATH
+uint16_t uniffi_portbook_ffi_checksum_func_show_path(void
     
 );
 #endif

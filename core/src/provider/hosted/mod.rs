@@ -11,6 +11,7 @@
 //! unless it gave the item another name.
 
 mod bins;
+pub(crate) mod cancel;
 mod change;
 mod transfer;
 
@@ -21,6 +22,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
 use self::bins::Bins;
+use self::cancel::Cancellable;
 use super::local::windows_name;
 use super::{
     Capabilities, Hashed, Listing, Move, Opened, Provider, Publish, RootIdentity, Stage, Staged, Trash, Writable,
@@ -167,6 +169,7 @@ impl Hosted {
             large_bytes: 4 << 20,
             streams: 1,
         };
+        let files = Arc::new(Cancellable(files));
         Self { files, options, capabilities, bins: Bins::default() }
     }
 

@@ -80,9 +80,9 @@ fun Session.eachProgress(filter: ProgressFilter = ProgressFilter()): Flow<Stored
 fun Session.eachError(filter: ErrorFilter = ErrorFilter()): Flow<SyncError> =
     pages({ errors(filter, it, PAGE) }, { it.errors }, { it.next })
 
-/** Every row whose columns hold these values (a JSON object; all without), page after page. Each is a JSON object. */
-fun Session.eachRow(table: String, equal: String? = null): Flow<String> =
-    pages({ listRows(table, equal, it, PAGE) }, { it.rows }, { it.next })
+/** Every row of the filter, page after page. Each is a JSON object. */
+fun Session.eachRow(table: String, filter: RowFilter = RowFilter()): Flow<String> =
+    pages({ listRows(table, filter, it, PAGE) }, { it.rows }, { it.next })
 
 /** Every conflict that waits for a person, page after page. */
 fun Conduit.eachConflict(): Flow<Conflict> = flow {

@@ -688,6 +688,14 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_portbook_ffi_checksum_func_codes(
     ): Int
+    external fun uniffi_portbook_ffi_checksum_func_content_hash(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_func_path_bytes(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_func_show_address(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_func_show_path(
+    ): Int
     external fun uniffi_portbook_ffi_checksum_func_tables(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_book_backup(
@@ -1096,7 +1104,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_portbook_ffi_fn_method_session_get_row(`ptr`: Long,`table`: RustBuffer.ByValue,`id`: RustBuffer.ByValue,
     ): Long
-    external fun uniffi_portbook_ffi_fn_method_session_list_rows(`ptr`: Long,`table`: RustBuffer.ByValue,`equal`: RustBuffer.ByValue,`after`: RustBuffer.ByValue,`limit`: Int,
+    external fun uniffi_portbook_ffi_fn_method_session_list_rows(`ptr`: Long,`table`: RustBuffer.ByValue,`filter`: RustBuffer.ByValue,`after`: RustBuffer.ByValue,`limit`: Int,
     ): Long
     external fun uniffi_portbook_ffi_fn_method_session_restore_row(`ptr`: Long,`table`: RustBuffer.ByValue,`id`: RustBuffer.ByValue,
     ): Long
@@ -1209,6 +1217,14 @@ internal object UniffiLib {
     external fun uniffi_portbook_ffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_portbook_ffi_fn_func_codes(uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_portbook_ffi_fn_func_content_hash(`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_portbook_ffi_fn_func_path_bytes(`shown`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_portbook_ffi_fn_func_show_address(`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_portbook_ffi_fn_func_show_path(`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_portbook_ffi_fn_func_tables(uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
@@ -1335,6 +1351,18 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_func_codes() and 0xFFFF) != 57935) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_func_content_hash() and 0xFFFF) != 19259) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_func_path_bytes() and 0xFFFF) != 54123) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_func_show_address() and 0xFFFF) != 25682) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_func_show_path() and 0xFFFF) != 15203) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_func_tables() and 0xFFFF) != 64987) {
@@ -1523,7 +1551,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_portbook_ffi_checksum_method_session_get_row() and 0xFFFF) != 36148) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_portbook_ffi_checksum_method_session_list_rows() and 0xFFFF) != 9463) {
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_list_rows() and 0xFFFF) != 42457) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_method_session_restore_row() and 0xFFFF) != 28626) {
@@ -6439,13 +6467,12 @@ public interface SessionInterface {
     suspend fun `getRow`(`table`: kotlin.String, `id`: kotlin.String): kotlin.String
     
     /**
-     * A page of the rows whose columns hold these values (a JSON object; none for all), after the page that ended there; 1,000
-     * at most.
+     * A page of the rows that the filter names, after the page that ended there; 1,000 at most.
      *
      * # Errors
      * `invalid` when no index serves the list, or `after` is of another list.
      */
-    suspend fun `listRows`(`table`: kotlin.String, `equal`: kotlin.String?, `after`: kotlin.String?, `limit`: kotlin.UInt): RowPage
+    suspend fun `listRows`(`table`: kotlin.String, `filter`: RowFilter, `after`: kotlin.String?, `limit`: kotlin.UInt): RowPage
     
     /**
      * Takes a deletion back.
@@ -6876,22 +6903,21 @@ open class Session: Disposable, AutoCloseable, SessionInterface
 
     
     /**
-     * A page of the rows whose columns hold these values (a JSON object; none for all), after the page that ended there; 1,000
-     * at most.
+     * A page of the rows that the filter names, after the page that ended there; 1,000 at most.
      *
      * # Errors
      * `invalid` when no index serves the list, or `after` is of another list.
      */
     @Throws(PortbookException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
-    override suspend fun `listRows`(`table`: kotlin.String, `equal`: kotlin.String?, `after`: kotlin.String?, `limit`: kotlin.UInt) : RowPage {
+    override suspend fun `listRows`(`table`: kotlin.String, `filter`: RowFilter, `after`: kotlin.String?, `limit`: kotlin.UInt) : RowPage {
         return uniffiRustCallAsync(
         callWithHandle { uniffiHandle ->
             UniffiLib.uniffi_portbook_ffi_fn_method_session_list_rows(
                 uniffiHandle,
                 
         FfiConverterString.lower(`table`),
-        FfiConverterOptionalString.lower(`equal`),
+        FfiConverterTypeRowFilter.lower(`filter`),
         FfiConverterOptionalString.lower(`after`),
         FfiConverterUInt.lower(`limit`),
             )
@@ -12109,6 +12135,61 @@ public object FfiConverterTypeProgressPage: FfiConverterRustBuffer<ProgressPage>
     override fun write(value: ProgressPage, buf: ByteBuffer) {
             FfiConverterSequenceTypeStoredProgress.write(value.`rows`, buf)
             FfiConverterOptionalString.write(value.`next`, buf)
+    }
+}
+
+
+
+/**
+ * Which rows a list has, and in which order.
+ */
+data class RowFilter (
+    /**
+     * Only rows whose columns hold these values: a JSON object; none: all.
+     */
+    val `equal`: kotlin.String? = null 
+    , 
+    /**
+     * Deleted rows, too, where the table keeps them.
+     */
+    val `withDeleted`: kotlin.Boolean? = null 
+    , 
+    /**
+     * The last made first, where the list has no order of its own.
+     */
+    val `latestFirst`: kotlin.Boolean? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowFilter: FfiConverterRustBuffer<RowFilter> {
+    override fun read(buf: ByteBuffer): RowFilter {
+        return RowFilter(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RowFilter) = (
+            FfiConverterOptionalString.allocationSize(value.`equal`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`withDeleted`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`latestFirst`)
+    )
+
+    override fun write(value: RowFilter, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`equal`, buf)
+            FfiConverterOptionalBoolean.write(value.`withDeleted`, buf)
+            FfiConverterOptionalBoolean.write(value.`latestFirst`, buf)
     }
 }
 
@@ -18811,6 +18892,75 @@ public object FfiConverterSequenceTypeResolution: FfiConverterRustBuffer<List<Re
     UniffiLib.uniffi_portbook_ffi_fn_func_codes(
     
         _status)
+}
+    )
+    }
+    
+
+        /**
+         * The hash by which the engine knows content (BLAKE3, 64 hexadecimal digits): that of `AgreedItem.content`.
+         */ fun `contentHash`(`bytes`: kotlin.ByteArray): kotlin.String {
+            return FfiConverterString.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_func_content_hash(
+    
+        
+        FfiConverterByteArray.lower(`bytes`),_status)
+}
+    )
+    }
+    
+
+        /**
+         * The bytes of a path that is shown so, separated by `/`; none for the root.
+         *
+         * # Errors
+         * `invalid` when no path is shown so.
+         */
+    @Throws(PortbookException::class) fun `pathBytes`(`shown`: kotlin.String): kotlin.ByteArray {
+            return FfiConverterByteArray.lift(
+    uniffiRustCallWithError(PortbookException) { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_func_path_bytes(
+    
+        
+        FfiConverterString.lower(`shown`),_status)
+}
+    )
+    }
+    
+
+        /**
+         * A URL as the engine writes it: the same for all ways to write the same place.
+         *
+         * # Errors
+         * `invalid` when it is no place, or holds a secret.
+         */
+    @Throws(PortbookException::class) fun `showAddress`(`url`: kotlin.String): kotlin.String {
+            return FfiConverterString.lift(
+    uniffiRustCallWithError(PortbookException) { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_func_show_address(
+    
+        
+        FfiConverterString.lower(`url`),_status)
+}
+    )
+    }
+    
+
+        /**
+         * How a path beneath a root is shown, and named in calls: a byte that is no UTF-8 is `\xNN`, the backslash doubled, a control
+         * character escaped; the root is `.`.
+         *
+         * # Errors
+         * `invalid` when no path beneath a root has such bytes: a part of it is empty, `.` or `..`, or there is a NUL.
+         */
+    @Throws(PortbookException::class) fun `showPath`(`bytes`: kotlin.ByteArray): kotlin.String {
+            return FfiConverterString.lift(
+    uniffiRustCallWithError(PortbookException) { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_func_show_path(
+    
+        
+        FfiConverterByteArray.lower(`bytes`),_status)
 }
     )
     }

@@ -148,7 +148,11 @@ class RunsTest {
         book.deleteTenant(tenant.id)
         fails(ErrorCode.NOT_FOUND) { book.session(tenant.id, user.id) }
         session.createRow("applications", "{\"name\": \"app\"}")
-        assertEquals(1, session.eachRow("applications").count())
+        session.createRow("applications", "{\"name\": \"other\"}")
+        suspend fun names(filter: RowFilter) = session.eachRow("applications", filter).map { Regex("\"name\":\"(\\w+)\"").find(it)!!.groupValues[1] }.toList()
+        assertEquals(listOf("app", "other"), names(RowFilter()))
+        assertEquals(listOf("other", "app"), names(RowFilter(latestFirst = true)))
+        fails(ErrorCode.INVALID) { session.listRows("applications", RowFilter(equal = "{\"no_column\": 1}"), null, 1u) }
         val conduit = session.connect(source, target, ConduitOptions(mode = SyncMode.BIDIRECTIONAL))
         conduit.sync().finish()
         assertEquals(0, session.verify(source, target).differing)

@@ -1,0 +1,112 @@
+// A panic inside of the library is the code `internal` and ends nothing but its call. For a library with the feature `fault`, which
+// panics where a host names something `panic!`. The first argument is an empty directory. Prints "ok" at the end.
+
+#define _DEFAULT_SOURCE
+
+#include <portbook.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[3000], text[8192];
+static int wrong;
+
+static const char *with(const char *format, const char *name) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(text, sizeof text, format, path);
+    return text;
+}
+
+static void is(const char *what, portbook_code code, portbook_code wanted, char **error) {
+    if (code != wanted || (code > 0) != (*error != NULL)) {
+        printf("%s: %s instead of %s (%s)\n", what, portbook_code_text(code), portbook_code_text(wanted), *error ? *error : "");
+        wrong++;
+    }
+    portbook_text_free(*error);
+    *error = NULL;
+}
+
+// What the host names so: nothing, its root, an item of its root, or an item that is looked at before it is made.
+static enum { NOTHING, ROOT, LISTED, LOOKED_AT } broken;
+
+// Has nothing, takes nothing in, and says of each write that it was done.
+static void *serve(void *store) {
+    char *json = NULL, answer[256];
+    while (portbook_host_store_next_request(store, &json, NULL) == PORTBOOK_OK) {
+        int is_look = strstr(json, "\"look\"") != NULL, is_root = strstr(json, "\"path\":\"\"") != NULL;
+        const char *panic = (broken == ROOT && is_root) || (broken == LOOKED_AT && !is_root) ? "panic!" : "";
+        if (is_look && (is_root || *panic))
+            snprintf(answer, sizeof answer, "{\"type\":\"found\",\"entry\":{\"name\":\"%s\",\"kind\":\"dir\"}}", panic);
+        else if (is_look)
+            strcpy(answer, "{\"type\":\"found\",\"entry\":{\"name\":\"a\",\"kind\":\"file\",\"bytes\":0,\"version\":\"1\"}}");
+        else if (strstr(json, "\"list_dir\""))
+            snprintf(answer, sizeof answer, "{\"type\":\"listing\",\"entries\":[%s]}",
+                     broken == LISTED ? "{\"name\":\"panic!\",\"kind\":\"dir\"}" : "");
+        else
+            strcpy(answer, "{\"type\":\"done\"}");
+        portbook_host_store_reply(store, atoll(strstr(json, "\"id\":") + 5), answer, NULL);
+        portbook_text_free(json);
+    }
+    return NULL;
+}
+
+int main(int count, char **arguments) {
+    if (count != 2) return 2;
+    snprintf(dir, sizeof dir, "%s", arguments[1]);
+    mkdir(with("%s", "source"), 0777);
+    FILE *file = fopen(with("%s", "source/a"), "w");
+    if (!file || fclose(file)) return 2;
+    // Nothing that hangs hangs for ever.
+    alarm(120);
+    char *error = NULL, *json = NULL, source[4096];
+    portbook_book *book = NULL;
+    portbook_session *session = NULL;
+    portbook_volume *volume = NULL;
+    portbook_host_store *store = NULL;
+    portbook_conduit *conduit = NULL;
+    portbook_preview *preview = NULL;
+    is("open", portbook_book_open(with("{\"path\":\"%s\"}", "book.db"), &book, &error), PORTBOOK_OK, &error);
+    is("session", portbook_book_default_session(book, &session, &error), PORTBOOK_OK, &error);
+
+    // In a call that returns at once, and in one that waits.
+    is("at once", portbook_session_host_store(session, "panic!", NULL, &store, &error), PORTBOOK_INTERNAL, &error);
+    is("awaited", portbook_session_volume(session, "panic!", &volume, &error), PORTBOOK_INTERNAL, &error);
+    if (store || volume) printf("an output of what panicked\n"), wrong++;
+
+    // On the book's own threads: in a call, in what it began, in a run and after a run has begun to write.
+    pthread_t thread;
+    is("store", portbook_session_host_store(session, "shelf", NULL, &store, &error), PORTBOOK_OK, &error);
+    pthread_create(&thread, NULL, serve, store);
+    snprintf(source, sizeof source, "{\"type\":\"directory\",\"path\":\"%s/source\"}", dir);
+    is("connect", portbook_session_connect(session, source, "{\"type\":\"host\",\"key\":\"shelf\"}", NULL, &conduit, &error),
+       PORTBOOK_OK, &error);
+    for (broken = ROOT; broken <= LISTED; broken++)
+        is("preview", portbook_conduit_preview(conduit, NULL, &preview, &error), PORTBOOK_INTERNAL, &error);
+    for (broken = ROOT; broken <= LOOKED_AT; broken++) {
+        portbook_run *run = NULL;
+        is("run", portbook_conduit_sync(conduit, NULL, NULL, &run, &error), PORTBOOK_OK, &error);
+        while (portbook_run_next_event(run, &json, NULL) == PORTBOOK_OK) portbook_text_free(json);
+        is("outcome", portbook_run_finish(run, &json, &error), PORTBOOK_INTERNAL, &error);
+        portbook_run_free(run);
+    }
+
+    // The book, the conduit and the host are as good as before.
+    broken = NOTHING;
+    is("preview", portbook_conduit_preview(conduit, NULL, &preview, &error), PORTBOOK_OK, &error);
+    portbook_preview_free(preview);
+    is("check", portbook_book_check(book, &json, &error), PORTBOOK_OK, &error);
+    portbook_text_free(json);
+    portbook_host_store_shutdown(store);
+    pthread_join(thread, NULL);
+    portbook_host_store_free(store);
+    portbook_conduit_free(conduit);
+    portbook_session_free(session);
+    is("shutdown", portbook_book_shutdown(book, &error), PORTBOOK_OK, &error);
+    portbook_book_free(book);
+    puts(wrong ? "wrong" : "ok");
+    return wrong != 0;
+}
