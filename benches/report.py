@@ -113,6 +113,14 @@ waiting for minutes: what is read and looked at is so on rclone's own server (s3
 passes by 10 ms in each direction, without loss or slow start; the kernel at hand has no netem."""
 
 
+# Why a case is short of its target, by what stands before its distance.
+SHORT = {
+    "webdav-large-up": "1.1 s is the wait for a strong tag: Apache's are weak for the first second of a file, when another change "
+                       "might have the same. The server, which takes 8 KiB at a time, shares its cores with our hashing; rclone "
+                       "neither hashes nor looks at a version",
+}
+
+
 def network(records: dict) -> list[str]:
     """One table instead of a section for each of many cases."""
     cases = {case: record for case, record in records.items() if is_network(case)}
@@ -120,10 +128,14 @@ def network(records: dict) -> list[str]:
         return []
     lines = ["## Volumes across a network", "", NETWORK, ""]
     lines += ["| case | target | portbook | rclone | faster | rclone, as many | faster | peak | |", "|" + "---|" * 9]
+    short = set()
     for case, record in cases.items():
         lines.append(network_line(case, record))
+        if lines[-1].endswith(f"{verdict(False)} |"):
+            short.add(case.rpartition("-")[0])
     peaks = [max(one["peak_kib"]) / 1024 for record in cases.values() for one in record["series"] if one["tool"] == "portbook"]
-    lines += ["", f"- most memory of portbook in any of them: {max(peaks, default=0):.1f} MiB, wanted ≤ {NETWORK_PEAK_MIB} MiB, "
+    lines += ["", *(f"- {case}, not met: {SHORT.get(case, 'why is not known')}" for case in sorted(short))]
+    lines += [f"- most memory of portbook in any of them: {max(peaks, default=0):.1f} MiB, wanted ≤ {NETWORK_PEAK_MIB} MiB, "
               f"{verdict(max(peaks, default=0) <= NETWORK_PEAK_MIB)}"]
     heads = {case: record["figures"]["head_requests_quiet"] for case, record in cases.items()
              if "head_requests_quiet" in record["figures"]}
