@@ -116,8 +116,8 @@ passes by 10 ms in each direction, without loss or slow start; the kernel at han
 # Why a case is short of its target, by what stands before its distance.
 SHORT = {
     "webdav-large-up": "1.1 s is the wait for a strong tag: Apache's are weak for the first second of a file, when another change "
-                       "might have the same. The server, which takes 8 KiB at a time, shares its cores with our hashing; rclone "
-                       "neither hashes nor looks at a version",
+                       "might have the same. Of the rest half a second is the hashing, beside a server on the same cores; what "
+                       "more it is at 20 ms has not been found",
 }
 
 
