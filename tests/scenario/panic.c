@@ -3,32 +3,14 @@
 
 #define _DEFAULT_SOURCE
 
-#include <portbook.h>
+#include "mistakes.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char dir[3000], text[8192];
-static int wrong;
-
-static const char *with(const char *format, const char *name) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    snprintf(text, sizeof text, format, path);
-    return text;
-}
-
-static void is(const char *what, portbook_code code, portbook_code wanted, char **error) {
-    if (code != wanted || (code > 0) != (*error != NULL)) {
-        printf("%s: %s instead of %s (%s)\n", what, portbook_code_text(code), portbook_code_text(wanted), *error ? *error : "");
-        wrong++;
-    }
-    portbook_text_free(*error);
-    *error = NULL;
-}
 
 // What the host names so: nothing, its root, an item of its root, or an item that is looked at before it is made.
 static enum { NOTHING, ROOT, LISTED, LOOKED_AT } broken;
