@@ -30,6 +30,7 @@
 //! | [`volume`] | files of saved volumes: paths, versions, quotas |
 //! | [`operation`] | previews, runs, progress, history |
 //! | [`provider`] | one file per storage service behind one trait |
+//! | [`endpoint`] | one file per record store behind one trait |
 //! | [`table`] | rows of the tables that hosts read and write |
 //! | [`upkeep`] | checking a book, copying it to the other engine |
 //! | [`ledger`] | what both sides last agreed on |
@@ -37,11 +38,12 @@
 //! | [`store`] | the metastore: one set of SQL statements, two engines |
 //! | [`delta`] | pure reconciliation |
 //! | [`model`] | typed rows, names, nodes |
-//! | [`identity`] | content hashes |
+//! | [`identity`] | content hashes of files, encoding and hashes of rows |
 
 mod book;
 pub mod conduit;
 pub mod delta;
+pub mod endpoint;
 mod error;
 pub mod identity;
 pub mod ledger;

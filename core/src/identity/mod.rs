@@ -1,14 +1,20 @@
-//! Content hashes. Pure: bytes in, hash out.
+//! Content hashes of files, and the canonical encoding and hashes of rows. Pure: bytes in, hash out.
 //!
 //! File content is identified by BLAKE3 (32 bytes, shown as 64 hex digits): several times faster than SHA-256 and
 //! it splits over cores. The content of a symbolic link is the bytes of its target.
 
+mod batch;
+mod canon;
+mod row;
 mod segments;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use batch::{RowBatch, RowRef};
+pub use canon::{Encoder, decode, encode};
+pub use row::{ContentHasher, IdentityHasher, RowHash};
 pub(crate) use segments::{SegmentedHash, Span};
 
 /// The BLAKE3 hash of a file's content.

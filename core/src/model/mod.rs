@@ -2,6 +2,8 @@
 //! Pure: nothing here does I/O, reads a clock or draws a random number.
 
 mod cloud_connections;
+mod datum;
+mod decimal;
 mod ids;
 mod ledger;
 mod node;
@@ -23,6 +25,10 @@ pub use cloud_connections::{
     CloudConnection, CloudFile, CloudFileType, CloudFolder, CloudProviderType, CloudSharedLink, CloudSyncJob,
     ConnectionStatus, FileSyncStatus, FolderPermissions, FolderType, JobStatus, JobType, ShareType, SharedResource,
 };
+pub(crate) use datum::widened;
+pub use datum::{Binary64, Datum, DatumKind, Interval, Tick, Unreal};
+pub(crate) use decimal::stripped as stripped_digits;
+pub use decimal::{Decimal, NotDecimal};
 pub use ids::{ConduitId, Moment, PreviewId, TenantId};
 pub use ledger::{TransferSession, TransferState};
 pub use node::{Entry, Held, Ident, Kind, Node, Pair, PairId, Side, Sides, Timestamp, Token};

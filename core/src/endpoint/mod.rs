@@ -1,0 +1,416 @@
+//! One module per record store behind one trait: tables of databases, lists, and stores that only the host knows.
+//!
+//! An endpoint is opened on one database, site or account. Calls are coarse (a page of rows, a batch of writes) and may run
+//! together, but for two writes of the same row. The engine asks [`Capabilities`], never names.
+//!
+//! # Rows
+//!
+//! Rows cross as [`RowBatch`]: in canonical encoding, in the order of the columns that were asked for. A value that a column
+//! holds and that cannot be carried fails its row alone ([`Page::refused`]), never silently.
+//!
+//! # Writes
+//!
+//! A write answers row by row ([`RowOutcome`]). What may have happened although no answer came is [`RowOutcome::Unknown`]: the
+//! engine looks before it writes again. An insert never overwrites, an update touches only the columns that it names, and
+//! both can be made to hold only if the row is still the one that was compared ([`Expect`]).
+
+mod shape;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+pub use shape::{Collation, ColumnShape, ConstraintShape, IndexShape, TableEntry, TableName, TableShape};
+
+use crate::error::{Error, Result};
+use crate::identity::{RowBatch, RowHash};
+use crate::model::{CursorType, Datum, Tick};
+
+/// What an endpoint can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// How many rows one [`write`](Endpoint::write) is best called with.
+    pub write_rows: usize,
+    /// How many scans of one table may share a snapshot; 1: a scan reads by one connection.
+    pub snapshot_scans: usize,
+    /// Rows have a version that an update can name ([`Expect::Version`]), under the name of this column.
+    pub version_column: Option<&'static str>,
+    /// The key of a row is given by the store when the row is made, so that making it twice makes two. A marker column of
+    /// the engine's own, unique in the store, then tells whether a row was made.
+    pub assigns_keys: bool,
+    /// The cursors that [`changes`](Endpoint::changes) understands. [`scan`](Endpoint::scan) is always there.
+    pub cursors: Vec<CursorType>,
+    /// A table can be made ([`create`](Endpoint::create)).
+    pub creates_tables: bool,
+    /// Rows can be written.
+    pub writes: bool,
+}
+
+impl Capabilities {
+    /// What only reads whole tables can do.
+    #[must_use]
+    pub fn read_only() -> Self {
+        Self {
+            write_rows: 1,
+            snapshot_scans: 1,
+            version_column: None,
+            assigns_keys: false,
+            cursors: Vec::new(),
+            creates_tables: false,
+            writes: false,
+        }
+    }
+}
+
+/// That an endpoint answers, and what it says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The product and its version, in its own words.
+    pub product: String,
+    /// What its clock says.
+    pub clock: Tick,
+}
+
+/// What is to be read of a table.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// The table.
+    pub table: TableName,
+    /// The values that each row has, in this order. The version column may be among them.
+    pub columns: Vec<String>,
+    /// How many rows a page has at most.
+    pub page_rows: usize,
+    /// How many connections may read; more than [`Capabilities::snapshot_scans`] are not used.
+    pub parallel: usize,
+}
+
+/// Some rows of a table, in no order.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The rows.
+    pub rows: RowBatch,
+    /// Rows that hold what cannot be carried.
+    pub refused: Vec<Refused>,
+}
+
+/// A row that holds what cannot be carried.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Those of its values that could be read, by the names of their columns: its key, if all is well.
+    pub known: Vec<(String, Datum)>,
+    /// The column and the value's fault.
+    pub error: Error,
+}
+
+/// Rows on their way.
+#[async_trait]
+pub trait RowStream: Send {
+    /// The next page; nothing when every row was given: only then is a row that did not come not there.
+    ///
+    /// # Errors
+    /// `offline`, `throttled`, `auth`, `permission`, `not_found`, `storage`. The stream is over then, and incomplete.
+    async fn next(&mut self) -> Result<Option<Page>>;
+}
+
+/// A place in the history of a table, from which on changes are read. Opaque, kept as text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// What it is.
+    pub cursor_type: CursorType,
+    /// The endpoint's own text.
+    pub value: String,
+}
+
+/// Which changes are to be read.
+#[derive(Clone, Debug)]
+pub struct ChangeScan {
+    /// The table.
+    pub table: TableName,
+    /// The values that each row has, in this order.
+    pub columns: Vec<String>,
+    /// The columns of the key: a deleted row has no others.
+    pub key: Vec<String>,
+    /// How changes are found.
+    pub by: ChangeSource,
+    /// Where the last reading ended; nothing: everything is read, and the cursor begins there.
+    pub since: Option<Cursor>,
+    /// How many rows a page has at most.
+    pub page_rows: usize,
+}
+
+/// How changes are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeSource {
+    /// By a column that every change moves on. `overlap_ms` is read again each time: a transaction that took longer than
+    /// that to commit may be missed where the store cannot say which ones are under way.
+    UpdatedAt {
+        /// The column.
+        column: String,
+        /// Milliseconds.
+        overlap_ms: u64,
+    },
+    /// By the log of the database, or its change tracking. `name` tells this reader from others.
+    Log {
+        /// The name of the slot or capture.
+        name: String,
+    },
+    /// By what the service itself keeps (a delta link).
+    Feed,
+}
+
+/// Some changes.
+#[derive(Clone, Debug, Default)]
+pub struct ChangePage {
+    /// Rows that are new or have changed, as they are now. One may come several times; the last counts.
+    pub rows: RowBatch,
+    /// The keys of rows that are gone.
+    pub deleted: RowBatch,
+    /// Rows that hold what cannot be carried.
+    pub refused: Vec<Refused>,
+}
+
+/// How a reading of changes ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangesEnd {
+    /// Where the next one begins. To be kept only together with what was read.
+    pub cursor: Cursor,
+    /// What the changes say of rows that are gone.
+    pub deletions: Deletions,
+}
+
+/// What a reading of changes says of rows that are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletions {
+    /// Each is listed.
+    Listed,
+    /// The reading was of everything: a row that did not come is gone.
+    ByAbsence,
+    /// Nothing: the store does not tell.
+    Unknown,
+}
+
+/// Changes on their way.
+#[async_trait]
+pub trait ChangeStream: Send {
+    /// The next page; nothing when all were given.
+    ///
+    /// # Errors
+    /// As [`RowStream::next`]; `stale` when the store no longer knows the cursor, and everything has to be read.
+    async fn next(&mut self) -> Result<Option<ChangePage>>;
+
+    /// Where the next reading begins, after [`next`](Self::next) gave nothing.
+    ///
+    /// # Errors
+    /// `internal` before that.
+    fn end(&self) -> Result<ChangesEnd>;
+}
+
+/// Rows to write. All of one batch name the same columns.
+#[derive(Clone, Debug)]
+pub struct WriteBatch {
+    /// The table.
+    pub table: TableName,
+    /// The columns of the key, in its order.
+    pub key: Vec<String>,
+    /// What is done.
+    pub action: RowAction,
+}
+
+/// What is done to the rows of a batch.
+#[derive(Clone, Debug)]
+pub enum RowAction {
+    /// They are made. One whose key (or marker) is there already is [`RowOutcome::Exists`].
+    Insert {
+        /// The columns that are given.
+        columns: Vec<String>,
+        /// Their values.
+        rows: RowBatch,
+    },
+    /// They are changed in the columns that are named.
+    Update {
+        /// Their keys.
+        keys: RowBatch,
+        /// The columns that are given.
+        columns: Vec<String>,
+        /// Their values, row by row beside the keys.
+        rows: RowBatch,
+        /// What has to hold for it.
+        expect: Expect,
+    },
+    /// They are taken out. One that is not there is [`RowOutcome::Gone`].
+    Delete {
+        /// Their keys.
+        keys: RowBatch,
+        /// What has to hold for it.
+        expect: Expect,
+    },
+}
+
+/// What has to hold for a row to be written.
+#[derive(Clone)]
+pub enum Expect {
+    /// Nothing.
+    Any,
+    /// It has this version, row by row; nothing: any.
+    Versions(Vec<Option<String>>),
+    /// What it holds hashes to this.
+    Content(ContentGuard),
+}
+
+impl std::fmt::Debug for Expect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Any => f.write_str("Any"),
+            Self::Versions(versions) => f.debug_tuple("Versions").field(versions).finish(),
+            Self::Content(guard) => f.debug_tuple("Content").field(&guard.columns).finish(),
+        }
+    }
+}
+
+/// Rows are written only if what they hold, read and written in one transaction, still hashes to what was compared.
+#[derive(Clone)]
+pub struct ContentGuard {
+    /// The columns that are read.
+    pub columns: Vec<String>,
+    /// The hash of a row with these values.
+    pub hash: Arc<dyn Fn(crate::identity::RowRef<'_>) -> Result<RowHash> + Send + Sync>,
+    /// What it has to be, row by row; nothing: anything.
+    pub expected: Vec<Option<RowHash>>,
+}
+
+/// What became of one row of a batch.
+#[derive(Clone, Debug)]
+pub enum RowOutcome {
+    /// It is written.
+    Written {
+        /// Its key, encoded, where the store gave it.
+        key: Option<Vec<u8>>,
+        /// Its version, where rows have one.
+        version: Option<String>,
+    },
+    /// One with that key or marker is there already; nothing was written.
+    Exists,
+    /// There is none with that key; nothing was written.
+    Gone,
+    /// It is no longer the row that was compared; nothing was written.
+    Changed,
+    /// The store refuses this row; nothing was written.
+    Refused(Error),
+    /// No answer came, or one that does not say: it may be written or not.
+    Unknown(Error),
+}
+
+/// A table that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewTable {
+    /// Its name.
+    pub name: TableName,
+    /// What it is for, for people.
+    pub description: String,
+    /// Its columns.
+    pub columns: Vec<NewColumn>,
+    /// The columns of its key.
+    pub key: Vec<String>,
+}
+
+/// A column that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewColumn {
+    /// Its name.
+    pub name: String,
+    /// What it is called for people.
+    pub display_name: String,
+    /// What it is to hold, as the source has it.
+    pub like: ColumnShape,
+    /// Whether it is looked up by: it gets an index before there are rows.
+    pub is_indexed: bool,
+    /// Whether no two rows have the same.
+    pub is_unique: bool,
+    /// Whether people are not to see it.
+    pub is_hidden: bool,
+}
+
+/// A record store.
+#[async_trait]
+pub trait Endpoint: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// `offline`, `auth`, `permission`, `not_found`.
+    async fn probe(&self) -> Result<Probe>;
+
+    /// Its tables, without those of the system.
+    ///
+    /// # Errors
+    /// As [`probe`](Self::probe).
+    async fn tables(&self) -> Result<Vec<TableEntry>>;
+
+    /// What a table looks like.
+    ///
+    /// # Errors
+    /// `not_found` when there is none, else as [`probe`](Self::probe).
+    async fn describe(&self, table: &TableName) -> Result<TableShape>;
+
+    /// How many rows a table has now, counted.
+    ///
+    /// # Errors
+    /// As [`describe`](Self::describe).
+    async fn count(&self, table: &TableName) -> Result<u64>;
+
+    /// Reads a whole table as it is at one moment, where the store has such a thing.
+    ///
+    /// # Errors
+    /// As [`describe`](Self::describe); `invalid` for a column that is not there, `unsupported` for one of a type that is
+    /// not carried.
+    async fn scan(&self, scan: Scan) -> Result<Box<dyn RowStream>>;
+
+    /// Reads the rows with these keys. Those that are not there are left out.
+    ///
+    /// # Errors
+    /// As [`scan`](Self::scan).
+    async fn fetch(&self, table: &TableName, columns: &[String], key: &[String], keys: &RowBatch) -> Result<Page>;
+
+    /// Reads what has changed.
+    ///
+    /// # Errors
+    /// As [`scan`](Self::scan); `unsupported` for a cursor that is not among the capabilities, `stale` when the store no
+    /// longer knows the cursor.
+    async fn changes(&self, scan: ChangeScan) -> Result<Box<dyn ChangeStream>>;
+
+    /// Writes rows; one answer for each, in their order.
+    ///
+    /// # Errors
+    /// Only when no row was written: `offline`, `auth`, `permission`, `not_found`, `throttled`, `busy`.
+    async fn write(&self, batch: WriteBatch) -> Result<Vec<RowOutcome>>;
+
+    /// Makes a table.
+    ///
+    /// # Errors
+    /// `conflict` when there is one of that name, `unsupported` where tables are not made or a type has no equal.
+    async fn create(&self, table: NewTable) -> Result<TableShape>;
+
+    /// Ends its connections.
+    async fn shutdown(&self);
+}
+
+impl RowAction {
+    /// How many rows it is about.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Insert { rows, .. } => rows.len(),
+            Self::Update { keys, .. } | Self::Delete { keys, .. } => keys.len(),
+        }
+    }
+
+    /// Whether it is about none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
