@@ -21,7 +21,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-pub use shape::{Collation, ColumnShape, ConstraintShape, IndexShape, TableEntry, TableName, TableShape};
+pub use shape::{
+    Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, LengthUnit, TableEntry, TableName, TableShape,
+};
 
 use crate::error::{Error, Result};
 use crate::identity::{RowBatch, RowHash};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ConstraintType, DatumKind, TableType};
+use crate::model::{ConstraintType, DatumKind, TableType, Unreal};
 
 /// The name of a table, list or model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,6 +96,50 @@ pub struct ColumnShape {
     pub second_places: Option<u8>,
     /// What its texts are equal by.
     pub collation: Collation,
+    /// What else it does with values.
+    pub traits: ColumnTraits,
+}
+
+/// What a column does with values beyond its kind and its size. The default is a column that keeps what it is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColumnTraits {
+    /// The smallest and the largest whole number that it holds; nothing: any.
+    pub range: Option<(i128, i128)>,
+    /// The first and the last day that it holds, in days since 1970-01-01; nothing: any.
+    pub days: Option<(i32, i32)>,
+    /// Its floats have single precision.
+    pub is_single: bool,
+    /// Whether it holds NaN and the infinities; nothing: floats do, decimals do not.
+    pub holds_non_finite: Option<bool>,
+    /// The dates and times that are none and that it holds nevertheless.
+    pub unreal: Vec<Unreal>,
+    /// What [`max_length`](ColumnShape::max_length) counts in texts.
+    pub length_unit: LengthUnit,
+    /// The texts that it takes (choices, enumerations); empty: any.
+    pub choices: Vec<String>,
+    /// Its texts are filled up with spaces (`CHAR(n)`): spaces at the end are not part of them.
+    pub pads: bool,
+    /// It writes line ends its own way, so that only LF can be compared (SharePoint's texts of several lines).
+    pub rewrites_line_ends: bool,
+    /// It cannot tell an empty text, list or set from nothing.
+    pub empty_is_null: bool,
+    /// It holds days as the point in time at which they begin in this zone (SharePoint's `dateOnly` by the zone of its
+    /// site).
+    pub day_zone: Option<chrono_tz::Tz>,
+    /// Numbers in its JSON that are not whole, or have more than 64 bits, are doubles (MySQL).
+    pub json_doubles: bool,
+}
+
+/// What the length of a text counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LengthUnit {
+    /// Unicode scalar values (PostgreSQL, MySQL, SQLite).
+    #[default]
+    Characters,
+    /// Units of UTF-16 (SQL Server's `nvarchar`, SharePoint).
+    Utf16,
+    /// Bytes of UTF-8 (SQL Server's `varchar` with a UTF-8 collation).
+    Bytes,
 }
 
 /// What texts of a column are equal by, as its unique indexes have it.
