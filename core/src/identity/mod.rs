@@ -5,15 +5,22 @@
 
 mod batch;
 mod canon;
+mod json;
 mod row;
 mod segments;
+#[cfg(test)]
+mod vectors;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use batch::{RowBatch, RowRef};
+#[cfg(test)]
+pub(crate) use canon::tests::any_datum;
 pub use canon::{Encoder, decode, encode};
+pub use json::canonical_json;
+pub(crate) use json::{Json, ecmascript};
 pub use row::{ContentHasher, IdentityHasher, RowHash};
 pub(crate) use segments::{SegmentedHash, Span};
 

@@ -3,6 +3,7 @@
 //! There is one form of each number: no leading and no trailing zeros, a zero without sign. `1.0`, `1.00` and `1` are the
 //! same; who has to tell them apart keeps them as text.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -129,6 +130,26 @@ fn incremented(digits: &str) -> String {
     std::iter::once('1').chain(bytes.iter().map(|&digit| char::from(digit))).collect()
 }
 
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let sign = |number: &Self| if number.digits == "0" { 0 } else { 1 - 2 * i8::from(number.negative) };
+        // Where the first digit stands; digits without zeros at their ends compare like texts from there.
+        let height = |number: &Self| number.digits.len() as i64 + i64::from(number.exponent);
+        let size = || height(self).cmp(&height(other)).then_with(|| self.digits.cmp(&other.digits));
+        sign(self).cmp(&sign(other)).then_with(|| match sign(self) {
+            0 => Ordering::Equal,
+            1 => size(),
+            _ => size().reverse(),
+        })
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl From<i128> for Decimal {
     fn from(value: i128) -> Self {
         let text = value.unsigned_abs().to_string();
@@ -227,6 +248,16 @@ mod tests {
         assert_eq!(decimal("1e40").to_integer(), None);
         assert!((decimal("0.1").to_float() - 0.1).abs() < f64::EPSILON);
         assert_eq!(Decimal::from(i128::MIN).to_string(), i128::MIN.to_string());
+    }
+
+    #[test]
+    fn numbers_are_ordered_by_value() {
+        let sorted = ["-100", "-12", "-1.5", "-0.01", "0", "0.001", "0.5", "0.51", "1", "9", "9.01", "10", "1e5"];
+        for (at, left) in sorted.iter().enumerate() {
+            for (other, right) in sorted.iter().enumerate() {
+                assert_eq!(decimal(left).cmp(&decimal(right)), at.cmp(&other), "{left} {right}");
+            }
+        }
     }
 
     proptest! {
