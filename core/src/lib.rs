@@ -26,6 +26,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
+//! | [`bridge`] | record sync: keys, how values cross, transforms, routing |
 //! | [`conduit`] | file sync: scan, delta, transfer, ledger, verification |
 //! | [`volume`] | files of saved volumes: paths, versions, quotas |
 //! | [`operation`] | previews, runs, progress, history |
@@ -41,6 +42,7 @@
 //! | [`identity`] | content hashes of files, encoding and hashes of rows |
 
 mod book;
+pub mod bridge;
 pub mod conduit;
 pub mod delta;
 pub mod endpoint;
