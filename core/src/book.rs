@@ -8,10 +8,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::conduit::{self, Upkeep};
+use crate::conduit::Upkeep;
 use crate::error::{Code, Error, Result};
 use crate::model::{Stored, Tenant, TenantId, User, UserId};
 use crate::operation::clock::micros;
+use crate::operation::lease;
 use crate::operation::scheduler::{self, Scheduler};
 use crate::operation::under_way::UnderWay;
 use crate::operation::{Clock, SystemClock};
@@ -197,7 +198,7 @@ impl Book {
         let clock = clock.unwrap_or_else(SystemClock::shared);
         let vault = Arc::new(Vault::new(store.clone(), key));
         let progress_written = Arc::new(Notify::new());
-        let machine = machine.map_or_else(conduit::machine, |name| conduit::machine_named(&name));
+        let machine = machine.map_or_else(lease::machine, |name| lease::machine_named(&name));
         let limit = bandwidth.map(Limit::new);
         let scheduler = Scheduler::new(memory_bytes);
         let inner = BookInner {

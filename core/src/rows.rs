@@ -7,9 +7,9 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::book::BookInner;
-use crate::error::{Code, Error, Result};
-use crate::model::{Id, Moment, Row, Rows as FoundRows, SecretBytes, Stored, Table, TableInfo};
-use crate::table::{self, Filter, Listed, Page, PageKey, Tables, json};
+use crate::error::Result;
+use crate::model::{Id, Moment, SecretBytes, Stored, Table, TableInfo};
+use crate::table::{self, Filter, Listed, Page, PageKey, Tables, gone, json, only};
 
 /// The rows of one table for one tenant; see [`Session::rows`](crate::Session::rows). Rows of other tenants are as if
 /// they were not there.
@@ -42,11 +42,7 @@ impl<T: Table> Rows<T> {
     /// As [`create`](Self::create).
     pub async fn create_all(&self, rows: Vec<T>) -> Result<Vec<Stored<T>>> {
         let tables = self.tables.clone();
-        let create = async move {
-            let made = tables.create(Self::INFO, rows.iter().map(table::columns).collect()).await?;
-            made.iter().map(|found| only(found, T::NAME).and_then(table::stored)).collect()
-        };
-        self.book.run(create).await
+        self.book.run(async move { tables.make_all(&rows).await }).await
     }
 
     /// The row of that id.
@@ -55,7 +51,7 @@ impl<T: Table> Rows<T> {
     /// `not_found` when there is none, or it is deleted.
     pub async fn get(&self, id: Id<T>) -> Result<Stored<T>> {
         let tables = self.tables.clone();
-        self.book.run(async move { table::stored(only(&tables.get(Self::INFO, id.0).await?, T::NAME)?) }).await
+        self.book.run(async move { tables.read(id).await }).await
     }
 
     /// The secret in a column of a row; none where the column is empty. Rows themselves hold secrets only sealed.
@@ -109,11 +105,7 @@ impl<T: Table> Rows<T> {
     /// `stale` when it was; `not_found` when it is gone or deleted, else as [`create`](Self::create).
     pub async fn update(&self, row: Stored<T>) -> Result<Stored<T>> {
         let tables = self.tables.clone();
-        let update = async move {
-            tables.update(Self::INFO, row.id.0, row.updated_at, table::columns(&row.row)).await?;
-            table::stored(only(&tables.get(Self::INFO, row.id.0).await?, T::NAME)?)
-        };
-        self.book.run(update).await
+        self.book.run(async move { tables.write_back(&row).await }).await
     }
 
     /// Deletes a row. Where the table keeps deleted rows it is marked, and [`restore`](Self::restore) takes that back.
@@ -245,13 +237,4 @@ impl JsonRows {
         let (tables, info) = (self.tables.clone(), self.info);
         self.book.run(async move { json::row_of(info, only(&tables.restore(info, id).await?, info.name)?) }).await
     }
-}
-
-fn only<'a>(found: &'a FoundRows, table: &str) -> Result<Row<'a>> {
-    found.first().ok_or_else(|| gone(table))
-}
-
-/// Somebody deleted the row between two statements.
-fn gone(table: &str) -> Error {
-    Error::new(Code::NotFound, "read back a row of", table).because("it was deleted meanwhile")
 }

@@ -25,7 +25,6 @@ use super::baseline::IntentItem;
 use super::conflict;
 use super::ends::Ends;
 use super::journal::Journal;
-use super::lease::Lease;
 use super::outcome::{Done, Outcome, Seen};
 use super::pipeline::{self, Pipeline};
 use super::record::Closing;
@@ -33,6 +32,7 @@ use super::recover;
 use super::scene::Scene;
 use super::structure::{Moved, hangs_nowhere};
 use super::vain::Vain;
+use crate::operation::lease::Lease;
 
 /// A run that applies a preview.
 pub(crate) struct Apply {

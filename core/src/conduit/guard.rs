@@ -3,7 +3,7 @@
 
 use crate::delta::{self, Confirmation, Confirmed, Limits, Tally};
 use crate::error::{Code, Error, Result};
-use crate::model::{PreviewId, Side, Sides};
+use crate::model::{Side, Sides};
 use crate::operation::preview::Guard;
 use crate::provider::RootIdentity;
 
@@ -110,11 +110,4 @@ pub(crate) fn vacancy(before: &Sides<Option<String>>, target: &Place, options: &
     Err(Error::new(Code::Guard, "sync to", target.display())
         .because(format!("root_missing: {MISSING}"))
         .advise("bring it back, or confirm that the directory is to be made anew"))
-}
-
-/// The error that a guard stops a run with.
-pub(crate) fn stop(guard: &Guard, preview: PreviewId) -> Error {
-    let advice = if guard.advice.is_empty() { String::new() } else { format!("; {}", guard.advice) };
-    let reason = format!("{}: {}{advice}", guard.name, guard.reason);
-    Error::new(Code::Guard, "apply the preview", preview).because(reason)
 }

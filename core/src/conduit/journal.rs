@@ -1,15 +1,15 @@
-//! What a run writes into the book beside the ledger: its generation, its progress, its failures, its history.
+//! What a run of a conduit writes into the book beside the ledger and what every run writes: its generation, its failures.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::delta::{Change, Expect};
 use crate::error::{Code, Error};
-use crate::model::{PreviewId, Side, TenantId, UserId, WaitReason};
+use crate::model::{PreviewId, Side, TenantId, WaitReason};
 use crate::operation::clock::micros;
-use crate::operation::plan::{Extent, Position, side_number};
-use crate::operation::progress::Progress;
-use crate::store::{Statement, Value, Write};
+use crate::operation::journal::{Ending, Log, execute, int, int32};
+use crate::operation::plan::{Extent, side_number};
+use crate::store::{Value, Write};
 
 use super::apply::Applied;
 
@@ -17,149 +17,32 @@ use super::apply::Applied;
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
     pub(crate) tenant: TenantId,
-    pub(crate) user: UserId,
+    /// What every run writes.
+    pub(crate) log: Log,
     /// `sync_conduit.id`.
     pub(crate) conduit: i64,
     pub(crate) generation: i64,
-    /// `sync_progress.sync_id`.
-    pub(crate) sync_id: String,
     /// The run before did not end cleanly.
     pub(crate) after_unclean: bool,
     /// The run goes from the conduit's target to its source.
     pub(crate) swapped: bool,
 }
 
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Completed,
-    CompletedWithErrors,
-    Failed,
-    Cancelled,
-}
-
-impl Ending {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::CompletedWithErrors => "completed_with_errors",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-fn int(n: u64) -> Value {
-    Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
-}
-
-/// INTEGER of the specification: saturates at 2^31 - 1.
-fn int32(n: u64) -> Value {
-    Value::Int(i64::from(i32::try_from(n).unwrap_or(i32::MAX)))
-}
-
-fn execute(sql: &'static str, params: Vec<Value>) -> Write {
-    Write::Execute(Statement::new(sql, params))
-}
-
 impl Journal {
     /// The run has begun: its generation, its progress row, its first line of history.
     pub(crate) fn begin(&self, preview: PreviewId, extent: &Extent, now: DateTime<Utc>) -> Vec<Write> {
-        let (tenant, now) = (Value::Uuid(self.tenant.0), Value::Time(micros(now)));
-        let failed = extent.failed.min(extent.items_done);
-        vec![
-            execute(
-                "INSERT INTO sync_generation (tenant_id, conduit_id, generation, status, preview_id, started_at) \
+        let generation = execute(
+            "INSERT INTO sync_generation (tenant_id, conduit_id, generation, status, preview_id, started_at) \
                  VALUES (?1, ?2, ?3, 'running', ?4, ?5)",
-                vec![
-                    tenant.clone(),
-                    Value::Int(self.conduit),
-                    Value::Int(self.generation),
-                    Value::Uuid(preview.0),
-                    now.clone(),
-                ],
-            ),
-            execute(
-                "INSERT INTO sync_progress (id, org_id, sync_id, job_id, entity_type, status, total_items, started_at, \
-                 updated_at, source_system, initiated_by, current_item, processed_count, failed_count) \
-                 VALUES (?1, ?2, ?3, ?10, 'file', 'in_progress', ?4, ?5, ?5, 'files', ?6, ?7, ?8, ?9)",
-                vec![
-                    Value::Uuid(Uuid::now_v7()),
-                    tenant,
-                    Value::Text(self.sync_id.clone()),
-                    int32(extent.items),
-                    now.clone(),
-                    Value::Uuid(self.user.0),
-                    int32(extent.items_done),
-                    int32(extent.items_done - failed),
-                    int32(failed),
-                    Value::Text(self.sync_id.split(':').next().unwrap_or_default().to_owned()),
-                ],
-            ),
-            self.activity("sync_start", "in_progress", 0, None, None, now),
-        ]
-    }
-
-    /// A line of history.
-    pub(crate) fn activity(
-        &self,
-        action: &'static str,
-        status: &'static str,
-        records: u64,
-        seconds: Option<f64>,
-        error: Option<&Error>,
-        now: Value,
-    ) -> Write {
-        execute(
-            "INSERT INTO sync_activity_log (id, org_id, sync_id, entity_type, action, status, record_count, \
-             duration_seconds, error_message, user_id, created_at) VALUES (?1, ?2, ?3, 'file', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            vec![
-                Value::Uuid(Uuid::now_v7()),
-                Value::Uuid(self.tenant.0),
-                Value::Text(self.sync_id.clone()),
-                Value::Text(action.to_owned()),
-                Value::Text(status.to_owned()),
-                int32(records),
-                seconds.map_or(Value::Null, |s| Value::Real((s * 100.0).round() / 100.0)),
-                error.map_or(Value::Null, |e| Value::Text(e.to_string())),
-                Value::Uuid(self.user.0),
-                now,
-            ],
-        )
-    }
-
-    /// How far the run is; the book computes elapsed, speed and ETA from it.
-    pub(crate) fn progress(&self, progress: &Progress, failed: u64) -> Write {
-        let done = progress.items_done.min(progress.items_total);
-        let failed = failed.min(done);
-        execute(
-            "UPDATE sync_progress SET current_item = ?3, processed_count = ?4, failed_count = ?5 \
-             WHERE org_id = ?1 AND sync_id = ?2",
             vec![
                 Value::Uuid(self.tenant.0),
-                Value::Text(self.sync_id.clone()),
-                int32(done),
-                int32(done - failed),
-                int32(failed),
+                Value::Int(self.conduit),
+                Value::Int(self.generation),
+                Value::Uuid(preview.0),
+                Value::Time(micros(now)),
             ],
-        )
-    }
-
-    /// How far in its plan the run is.
-    pub(crate) fn position(&self, preview: PreviewId, at: Position) -> Write {
-        execute(
-            "UPDATE sync_preview_cache SET applied_ord = ?3, applied_seq = ?4 WHERE org_id = ?1 AND id = ?2",
-            vec![Value::Uuid(self.tenant.0), Value::Uuid(preview.0), Value::Int(at.ord), Value::Int(at.seq)],
-        )
-    }
-
-    /// What became of a change that was not applied.
-    pub(crate) fn outcome(&self, preview: PreviewId, at: Position, code: Code) -> Write {
-        let outcome = if code == Code::Stale { "stale" } else { "failed" };
-        execute(
-            "UPDATE sync_preview_change SET outcome = ?4 WHERE preview_id = ?1 AND ord = ?2 AND seq = ?3",
-            vec![Value::Uuid(preview.0), Value::Int(at.ord), Value::Int(at.seq), Value::Text(outcome.to_owned())],
-        )
+        );
+        std::iter::once(generation).chain(self.log.begin(extent, now)).collect()
     }
 
     /// An item that could not be carried. One that failed in an earlier run, too, and was not made good since, is tried
@@ -271,15 +154,7 @@ impl Journal {
                     Value::Text(verification.to_owned()),
                 ],
             ),
-            execute(
-                "UPDATE sync_progress SET status = ?3, completed_at = ?4, updated_at = ?4 WHERE org_id = ?1 AND sync_id = ?2",
-                vec![
-                    Value::Uuid(self.tenant.0),
-                    Value::Text(self.sync_id.clone()),
-                    Value::Text(ending.as_str().to_owned()),
-                    Value::Time(micros(now)),
-                ],
-            ),
+            self.log.ended(ending, now),
             execute(
                 "UPDATE sync_conduit SET last_sync_completed_at = ?3, last_sync_error = ?4, total_syncs = total_syncs + 1, \
                  files_synced = files_synced + ?5, bytes_transferred = bytes_transferred + ?6, unclean = ?7, \

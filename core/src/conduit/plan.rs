@@ -5,10 +5,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
-use crate::model::{PreviewId, Sides};
-use crate::operation::clock::micros;
+use crate::model::{PreviewId, Sides, SyncType};
 use crate::operation::plan::PlanWriter;
-use crate::operation::preview::{Delta, PreviewSummary};
+use crate::operation::preview::{Delta, Header, PreviewSummary};
 use crate::operation::run::Reporter;
 use crate::provider::RootIdentity;
 use crate::store::{Statement, Value, Write};
@@ -54,21 +53,17 @@ pub(super) async fn plan(
     let lifetime = chrono::Duration::from_std(options.lifetime)
         .map_err(|e| Error::new(Code::Invalid, "set the lifetime of the preview", "").because(e))?;
     let expires_at = now + lifetime;
-    let header = Write::Execute(Statement::new(
-        "INSERT INTO sync_preview_cache (id, org_id, sync_type, sync_id, conduit_id, state, computed_at, expires_at, \
-         computed_by, cache_key) VALUES (?1, ?2, 'files', ?3, ?4, 'building', ?5, ?6, ?7, ?8)",
-        vec![
-            Value::Uuid(id.0),
-            Value::Uuid(conduit.tenant.0),
-            Value::Text(conduit.uuid.to_string()),
-            Value::Int(conduit.id),
-            Value::Time(micros(now)),
-            Value::Time(micros(expires_at)),
-            Value::Uuid(conduit.user.0),
-            Value::Text(format!("files:{}:{}", conduit.uuid, id)),
-        ],
-    ));
-    let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header);
+    let header = Header {
+        id,
+        tenant: conduit.tenant,
+        user: conduit.user,
+        sync_type: SyncType::Files,
+        sync_id: conduit.uuid.to_string(),
+        conduit: Some(conduit.id),
+        computed_at: now,
+        expires_at,
+    };
+    let mut writer = PlanWriter::new(book.store.clone(), conduit.tenant, id, header.begin());
     let pending = if row.has_conflicts { conflict::pending(conduit).await? } else { Pending::default() };
     let settings = conduit.settings(scene, row, options.checksum, &pending).await?;
     let scanned = scan(scene, settings, &mut writer, reporter, seen).await?;
@@ -89,15 +84,7 @@ pub(super) async fn plan(
     let encode = |e| Error::new(Code::Internal, "encode the preview", id).caused_by(e);
     let text = serde_json::to_string(&delta).map_err(encode)?;
     let mut last = vec![
-        Write::Execute(Statement::new(
-            "UPDATE sync_preview_cache SET state = 'ready', delta_json = ?3, updated_at = ?4 WHERE org_id = ?1 AND id = ?2",
-            vec![
-                Value::Uuid(conduit.tenant.0),
-                Value::Uuid(id.0),
-                Value::Text(text),
-                Value::Time(micros(book.clock.now())),
-            ],
-        )),
+        header.ready(text, book.clock.now()),
         // Two previews made at once would give the same numbers to different pairs: the second one is refused.
         Write::Expect(
             Statement::new(

@@ -51,7 +51,7 @@ impl Apply {
             last = last.max(Some(planned.at));
             done_items += 1;
             done_bytes += planned.change.bytes;
-            writes.push(self.journal.outcome(self.preview, planned.at, Code::Quota));
+            writes.push(self.journal.log.outcome(self.preview, planned.at, Code::Quota));
         }
         let outcomes = outcomes.into_iter().map(|outcome| (outcome, false));
         let refused = refused.into_iter().map(|outcome| (outcome, true));
@@ -80,7 +80,7 @@ impl Apply {
                 // Others that are no larger have said so. (What a volume has refused says nothing of the place.)
                 Err(error) if error.code() == Code::Quota && !is_refused && !self.vain.has_no_room(change) => {
                     self.give_up(&planned);
-                    writes.push(self.journal.outcome(self.preview, planned.at, error.code()));
+                    writes.push(self.journal.log.outcome(self.preview, planned.at, error.code()));
                 }
                 Err(error) => {
                     // One decision is one failure, however many of its parts could not be carried out.
@@ -90,7 +90,7 @@ impl Apply {
                         self.tally.stale += u64::from(error.code() == Code::Stale);
                     }
                     writes.push(self.journal.failed(change, &error));
-                    writes.push(self.journal.outcome(self.preview, planned.at, error.code()));
+                    writes.push(self.journal.log.outcome(self.preview, planned.at, error.code()));
                     self.list_failure(&change.path, error).await;
                 }
             }
@@ -99,14 +99,14 @@ impl Apply {
         writes.extend(closing);
         if let Some(at) = last.filter(|at| *at > self.reached) {
             self.reached = at;
-            writes.push(self.journal.position(self.preview, at));
+            writes.push(self.journal.log.position(self.preview, at));
         }
         self.meter.add(done_items, done_bytes);
         let now = self.clock.elapsed();
         let progress = self.meter.read(now);
         if now.saturating_sub(self.progress_written) >= PROGRESS_ROW_EVERY {
             self.progress_written = now;
-            writes.push(self.journal.progress(&progress, self.tally.counts.failed + self.failed_before));
+            writes.push(self.journal.log.progress(&progress, self.tally.counts.failed + self.failed_before));
         }
         writes.extend(room.iter().flat_map(Room::ending));
         if !writes.is_empty() {

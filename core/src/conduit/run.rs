@@ -9,10 +9,12 @@ use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
-use crate::model::{PreviewId, Side, Sides, SyncMode, Verify};
+use crate::model::{PreviewId, Side, Sides, SyncEntityType, SyncMode, Verify};
 use crate::operation::clock::{micros, timestamp};
+use crate::operation::journal::{Ending, Log};
+use crate::operation::lease::{Held, Lease, Leased};
 use crate::operation::plan::{Extent, PlanReader, Position};
-use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored};
+use crate::operation::preview::{Delta, PreviewSummary, Previews, Stored, stop};
 use crate::operation::progress::{Meter, RunPhase};
 use crate::operation::run::{Counts, Reporter, RunEvent, RunReport};
 use crate::provider::{Limit, Pace, RootIdentity, Writable};
@@ -22,8 +24,7 @@ use super::apply::{Applied, Apply, seen_at};
 use super::conflict;
 use super::ends::Ends;
 use super::guard;
-use super::journal::{Ending, Journal};
-use super::lease::{Held, Lease};
+use super::journal::Journal;
 use super::plan::{Begin, plan};
 use super::recover::recover;
 use super::scene::{Row, Scene, lock};
@@ -40,6 +41,18 @@ pub(crate) enum Task {
 }
 
 impl ConduitInner {
+    fn leased(&self) -> Leased {
+        Leased {
+            book: self.book.clone(),
+            tenant: self.tenant,
+            table: "sync_conduit",
+            column: "id",
+            key: Value::Int(self.id),
+            kind: "conduit",
+            name: self.uuid.to_string(),
+        }
+    }
+
     pub(super) fn previews(&self) -> Previews {
         Previews { store: self.book.store.clone(), tenant: self.tenant }
     }
@@ -136,7 +149,7 @@ async fn carry_out(
     let locks = lock(&scene, writes_source).await?;
     // The target is never locked by two, whichever way a run goes.
     let is_locked = locks.iter().all(Option::is_some);
-    let held = Held::take(&conduit, is_locked, reporter.control.stop.clone()).await?;
+    let held = Held::take(&conduit.leased(), is_locked, reporter.control.stop.clone()).await?;
     // Whoever held the lease before may have moved on what was read before the lock.
     let mut row = match conduit.row().await {
         Ok(row) => row,
@@ -204,7 +217,7 @@ impl Voyage {
         };
         if let Some(guard) = delta.guards.iter().find(|guard| !self.options.confirm.contains(&guard.name)) {
             begin.abandon().await?;
-            return Err(guard::stop(guard, preview));
+            return Err(stop(guard, preview));
         }
         if let Err(refused) = self.check_writable(&delta) {
             begin.abandon().await?;
@@ -213,10 +226,15 @@ impl Voyage {
         self.reporter.fact(RunEvent::Planned(summary)).await;
         let journal = Journal {
             tenant: self.conduit.tenant,
-            user: self.conduit.user,
+            log: Log {
+                tenant: self.conduit.tenant,
+                user: self.conduit.user,
+                sync_id: format!("{}:{}", self.conduit.uuid, self.row.generation + 1),
+                entity: SyncEntityType::File,
+                source_system: "files",
+            },
             conduit: self.conduit.id,
             generation: self.row.generation + 1,
-            sync_id: format!("{}:{}", self.conduit.uuid, self.row.generation + 1),
             after_unclean: self.row.unclean,
             swapped: self.conduit.swapped,
         };
@@ -306,7 +324,7 @@ impl Voyage {
         };
         // The row may be a second behind, and what completes it is logged with its counts.
         let reached = apply.meter.read(book.clock.elapsed());
-        let mut last = vec![self.lease.fence(), journal.progress(&reached, applied.counts.failed + extent.failed)];
+        let mut last = vec![self.lease.fence(), journal.log.progress(&reached, applied.counts.failed + extent.failed)];
         last.extend(journal.end(
             ending,
             &applied,
@@ -316,7 +334,7 @@ impl Voyage {
             book.clock.now(),
         ));
         if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
-            last.push(set_state(&self.conduit, preview, "applied", false));
+            last.push(journal.log.preview_state(preview, "applied", false, self.conduit.book.clock.now()));
             last.extend(self.close_conflicts(&journal, preview, delta));
             self.tend_trash().await;
             self.tend_transfers(journal.generation).await;
@@ -371,7 +389,7 @@ impl Voyage {
         let now = self.conduit.book.clock.now();
         let verification = "verified".to_owned();
         batch.extend(journal.end(Ending::Completed, &applied, delta.counts.unchanged, None, &verification, now));
-        batch.push(set_state(&self.conduit, preview, "applied", false));
+        batch.push(journal.log.preview_state(preview, "applied", false, self.conduit.book.clock.now()));
         batch.extend(self.close_conflicts(journal, preview, delta));
         if let Err(refused) = begin.finish(batch).await {
             return Err(self.lease.why(refused).await);
@@ -485,18 +503,14 @@ impl Voyage {
                  WHERE tenant_id = ?1 AND conduit_id = ?2 AND status IN ('running', 'paused')",
                 vec![tenant.clone(), conduit.clone(), Value::Time(micros(now))],
             )));
-            batch.push(Write::Execute(Statement::new(
-                "UPDATE sync_progress SET status = 'failed', completed_at = ?3, updated_at = ?3 \
-                 WHERE org_id = ?1 AND completed_at IS NULL AND sync_id LIKE ?2",
-                vec![tenant.clone(), Value::Text(format!("{}:%", self.conduit.uuid)), Value::Time(micros(now))],
-            )));
+            batch.push(journal.log.close_others(now));
             batch.push(Write::Execute(Statement::new(
                 "UPDATE sync_preview_cache SET is_pinned = ?4 WHERE org_id = ?1 AND conduit_id = ?2 AND id <> ?3",
                 vec![tenant.clone(), conduit.clone(), Value::Uuid(preview.0), Value::Bool(false)],
             )));
-            batch.push(journal.activity("error_recovery", "in_progress", 0, None, None, Value::Time(micros(now))));
+            batch.push(journal.log.activity("error_recovery", "in_progress", 0, None, None, Value::Time(micros(now))));
         }
-        batch.push(set_state(&self.conduit, preview, "applying", true));
+        batch.push(journal.log.preview_state(preview, "applying", true, now));
         batch.push(Write::Execute(Statement::new(
             "UPDATE sync_conduit SET sync_generation = ?3, unclean = ?4, filter_fingerprint = ?5, \
              source_root_identity = coalesce(?6, source_root_identity), \
@@ -544,17 +558,4 @@ struct Taken {
     extent: Extent,
     seen: super::outcome::Seen,
     begin: Begin,
-}
-
-fn set_state(conduit: &ConduitInner, preview: PreviewId, state: &'static str, pinned: bool) -> Write {
-    Write::Execute(Statement::new(
-        "UPDATE sync_preview_cache SET state = ?3, is_pinned = ?4, updated_at = ?5 WHERE org_id = ?1 AND id = ?2",
-        vec![
-            Value::Uuid(conduit.tenant.0),
-            Value::Uuid(preview.0),
-            Value::Text(state.to_owned()),
-            Value::Bool(pinned),
-            Value::Time(micros(conduit.book.clock.now())),
-        ],
-    ))
 }

@@ -16,6 +16,25 @@ pub enum MaxDelete {
     Percent(u8),
 }
 
+impl Default for MaxDelete {
+    /// Half of them.
+    fn default() -> Self {
+        Self::Percent(50)
+    }
+}
+
+impl MaxDelete {
+    /// How many of so many items may go; below `small` items no share is asked for.
+    #[must_use]
+    pub fn allowed(self, items: u64, small: u64) -> u64 {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(_) if items < small => u64::MAX,
+            Self::Percent(percent) => share(items, percent),
+        }
+    }
+}
+
 /// The limits of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -36,7 +55,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_delete: MaxDelete::Percent(50),
+            max_delete: MaxDelete::default(),
             max_overwrite_percent: 75,
             max_shrink_percent: 25,
             small: 10,
@@ -187,11 +206,7 @@ fn trips(tally: &Tally, limits: &Limits) -> Vec<GuardTrip> {
     for on in Side::BOTH {
         // Exact removes what the ledger does not know, so what the side shows counts where that is more.
         let items = tally.base.max(tally.entries[on]);
-        let allowed = match limits.max_delete {
-            MaxDelete::Count(count) => count,
-            MaxDelete::Percent(_) if items < limits.small => u64::MAX,
-            MaxDelete::Percent(percent) => share(items, percent),
-        };
+        let allowed = limits.max_delete.allowed(items, limits.small);
         let count = tally.deletes[on];
         if count > allowed {
             trips.push(GuardTrip::Deletes { on, count, allowed });

@@ -3,9 +3,12 @@
 pub(crate) mod clock;
 pub(crate) mod failures;
 pub(crate) mod history;
+pub(crate) mod journal;
+pub(crate) mod lease;
 mod listing;
 pub(crate) mod plan;
 pub(crate) mod preview;
+mod process;
 pub(crate) mod progress;
 pub(crate) mod run;
 pub(crate) mod scheduler;

@@ -61,52 +61,32 @@ const COLUMNS: &[&str] =
 
 /// Writes a plan. A batch is on its way to the book while the next one is being made.
 pub(crate) struct PlanWriter {
-    store: Arc<dyn Store>,
-    tenant: TenantId,
-    preview: PreviewId,
-    /// Written right before the first batch, so that a plan without changes costs one commit in the end.
-    header: Option<Write>,
+    rows: PlanRows,
     seq: i64,
     lead: i64,
-    values: Vec<Value>,
     delta: Delta,
-    under_way: Option<tokio::task::JoinHandle<Result<Vec<Written>>>>,
-    wrote: bool,
 }
 
 impl PlanWriter {
     pub(crate) fn new(store: Arc<dyn Store>, tenant: TenantId, preview: PreviewId, header: Write) -> Self {
-        let header = Some(header);
-        Self {
-            store,
-            tenant,
-            preview,
-            header,
-            seq: 0,
-            lead: 0,
-            values: Vec::new(),
-            delta: Delta::default(),
-            under_way: None,
-            wrote: false,
-        }
+        let rows = PlanRows::new(store, tenant, preview, header);
+        Self { rows, seq: 0, lead: 0, delta: Delta::default() }
     }
 
     /// Appends changes.
     pub(crate) async fn push(&mut self, changes: &mut Vec<Change>) -> Result<()> {
         for change in changes.drain(..) {
-            self.append(change)?;
-            if self.values.len() >= PLAN_BATCH * COLUMNS.len() {
-                self.send().await?;
-            }
+            let row = self.row(change)?;
+            self.rows.push(row).await?;
         }
         Ok(())
     }
 
-    fn append(&mut self, mut change: Change) -> Result<()> {
+    fn row(&mut self, mut change: Change) -> Result<PlanRow> {
         self.delta.add(&change);
         let seq = self.seq;
         self.seq += 1;
-        let lead = if change.follows { Value::Int(self.lead) } else { Value::Null };
+        let lead = (change.follows).then_some(self.lead);
         if !change.follows {
             self.lead = seq;
         }
@@ -118,36 +98,102 @@ impl PlanWriter {
         let path = std::mem::take(&mut change.path);
         let encode = |e| Error::new(Code::Internal, "encode a change of", &path).caused_by(e);
         let detail = postcard::to_stdvec(&change).map_err(encode)?;
-        let side = change.action.changes().map_or(Value::Null, |side| Value::Int(side_number(side)));
+        Ok(PlanRow {
+            at: Position { ord: ord(change.step, change.rank), seq },
+            lead,
+            kind: change.kind,
+            side: change.action.changes(),
+            action: change.action.number(),
+            item: change.item as i64,
+            path: path.as_bytes().to_vec(),
+            bytes: change.bytes,
+            detail,
+        })
+    }
+
+    /// Forgets everything written so far.
+    pub(crate) async fn restart(&mut self) -> Result<()> {
+        self.delta = Delta::default();
+        (self.seq, self.lead) = (0, 0);
+        self.rows.restart().await
+    }
+
+    /// The sums over the changes so far.
+    pub(crate) fn delta(&self) -> Delta {
+        self.delta.clone()
+    }
+
+    /// Writes the rest together with `last`, which makes the preview usable.
+    pub(crate) async fn finish(self, last: Vec<Write>) -> Result<()> {
+        self.rows.finish(last).await
+    }
+}
+
+/// A row of `sync_preview_change`.
+pub(crate) struct PlanRow {
+    pub(crate) at: Position,
+    pub(crate) lead: Option<i64>,
+    pub(crate) kind: ChangeKind,
+    pub(crate) side: Option<Side>,
+    pub(crate) action: i64,
+    pub(crate) item: i64,
+    /// Names the item.
+    pub(crate) path: Vec<u8>,
+    pub(crate) bytes: u64,
+    pub(crate) detail: Vec<u8>,
+}
+
+/// Rows of a plan on their way to the book, whatever they are of.
+pub(crate) struct PlanRows {
+    store: Arc<dyn Store>,
+    tenant: TenantId,
+    preview: PreviewId,
+    /// Written right before the first batch, so that a plan without changes costs one commit in the end.
+    header: Option<Write>,
+    values: Vec<Value>,
+    under_way: Option<tokio::task::JoinHandle<Result<Vec<Written>>>>,
+    wrote: bool,
+}
+
+impl PlanRows {
+    pub(crate) fn new(store: Arc<dyn Store>, tenant: TenantId, preview: PreviewId, header: Write) -> Self {
+        Self { store, tenant, preview, header: Some(header), values: Vec::new(), under_way: None, wrote: false }
+    }
+
+    /// Appends a row.
+    pub(crate) async fn push(&mut self, row: PlanRow) -> Result<()> {
         self.values.extend([
             Value::Uuid(self.preview.0),
-            Value::Int(ord(change.step, change.rank)),
-            Value::Int(seq),
-            lead,
-            Value::Int(change.kind as i64),
-            side,
-            Value::Int(change.action.number()),
-            Value::Int(change.item as i64),
-            Value::Blob(path.as_bytes().to_vec()),
-            Value::Int(i64::try_from(change.bytes).unwrap_or(i64::MAX)),
-            Value::Blob(detail),
+            Value::Int(row.at.ord),
+            Value::Int(row.at.seq),
+            row.lead.map_or(Value::Null, Value::Int),
+            Value::Int(row.kind as i64),
+            row.side.map_or(Value::Null, |side| Value::Int(side_number(side))),
+            Value::Int(row.action),
+            Value::Int(row.item),
+            Value::Blob(row.path),
+            Value::Int(i64::try_from(row.bytes).unwrap_or(i64::MAX)),
+            Value::Blob(row.detail),
         ]);
+        if self.values.len() >= PLAN_BATCH * COLUMNS.len() {
+            self.send().await?;
+        }
         Ok(())
     }
 
     async fn send(&mut self) -> Result<()> {
         self.settle().await?;
-        let rows = Insert::new(
-            "sync_preview_change",
-            COLUMNS.iter().copied(),
-            std::mem::take(&mut self.values),
-            OnConflict::Fail,
-        );
-        let batch = self.header.take().into_iter().chain([Write::Insert(rows)]).collect();
+        let rows = self.insert();
+        let batch = self.header.take().into_iter().chain([rows]).collect();
         let (store, tenant) = (self.store.clone(), self.tenant);
         self.under_way = Some(tokio::spawn(async move { store.write(tenant, batch).await }));
         self.wrote = true;
         Ok(())
+    }
+
+    fn insert(&mut self) -> Write {
+        let values = std::mem::take(&mut self.values);
+        Write::Insert(Insert::new("sync_preview_change", COLUMNS.iter().copied(), values, OnConflict::Fail))
     }
 
     async fn settle(&mut self) -> Result<()> {
@@ -161,8 +207,6 @@ impl PlanWriter {
     pub(crate) async fn restart(&mut self) -> Result<()> {
         self.settle().await?;
         self.values.clear();
-        self.delta = Delta::default();
-        (self.seq, self.lead) = (0, 0);
         if self.wrote {
             self.wrote = false;
             let all = Statement::new(
@@ -174,22 +218,12 @@ impl PlanWriter {
         Ok(())
     }
 
-    /// The sums over the changes so far.
-    pub(crate) fn delta(&self) -> Delta {
-        self.delta.clone()
-    }
-
     /// Writes the rest together with `last`, which makes the preview usable.
     pub(crate) async fn finish(mut self, last: Vec<Write>) -> Result<()> {
         self.settle().await?;
         let mut batch: Vec<Write> = self.header.take().into_iter().collect();
         if !self.values.is_empty() {
-            batch.push(Write::Insert(Insert::new(
-                "sync_preview_change",
-                COLUMNS.iter().copied(),
-                self.values,
-                OnConflict::Fail,
-            )));
+            batch.push(self.insert());
         }
         batch.extend(last);
         self.store.write(self.tenant, batch).await?;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::clock::from_micros;
+use super::clock::{from_micros, micros};
 use super::plan::{decode, kind_of};
 use super::run::Counts;
 use crate::delta::{Action, Change, ChangeKind, SkipReason};
 use crate::error::{Code, Error, Result};
-use crate::model::{Kind, PreviewId, RelPath, Side, Sides, TenantId};
+use crate::model::{Kind, PreviewId, RelPath, Side, Sides, SyncType, TenantId, UserId};
 use crate::store::{Row, Statement, Store, Value, Write};
 
 /// The lifetime of a preview unless its options say otherwise (`sync_preview_cache.expires_at`).
@@ -46,6 +46,13 @@ pub struct Guard {
     pub reason: String,
     /// What lifts it.
     pub advice: String,
+}
+
+/// The error that a guard stops a run with.
+pub(crate) fn stop(guard: &Guard, preview: PreviewId) -> Error {
+    let advice = if guard.advice.is_empty() { String::new() } else { format!("; {}", guard.advice) };
+    let reason = format!("{}: {}{advice}", guard.name, guard.reason);
+    Error::new(Code::Guard, "apply the preview", preview).because(reason)
 }
 
 /// `sync_preview_cache.delta_json`: summary and options, so that a preview is applied as it was made.
@@ -168,6 +175,49 @@ pub(crate) struct Stored {
     pub(crate) summary: PreviewSummary,
     pub(crate) applied: super::plan::Position,
     pub(crate) computed_at: DateTime<Utc>,
+}
+
+/// What a preview is of, and until when it stays.
+pub(crate) struct Header {
+    pub(crate) id: PreviewId,
+    pub(crate) tenant: TenantId,
+    pub(crate) user: UserId,
+    pub(crate) sync_type: SyncType,
+    /// What it is of, in that thing's own words.
+    pub(crate) sync_id: String,
+    /// `sync_conduit.id`, for files.
+    pub(crate) conduit: Option<i64>,
+    pub(crate) computed_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+}
+
+impl Header {
+    /// The row of a preview that is being made.
+    pub(crate) fn begin(&self) -> Write {
+        Write::Execute(Statement::new(
+            "INSERT INTO sync_preview_cache (id, org_id, sync_type, sync_id, conduit_id, state, computed_at, expires_at, \
+             computed_by, cache_key) VALUES (?1, ?2, ?3, ?4, ?5, 'building', ?6, ?7, ?8, ?9)",
+            vec![
+                Value::Uuid(self.id.0),
+                Value::Uuid(self.tenant.0),
+                Value::Text(self.sync_type.as_str().to_owned()),
+                Value::Text(self.sync_id.clone()),
+                self.conduit.map_or(Value::Null, Value::Int),
+                Value::Time(micros(self.computed_at)),
+                Value::Time(micros(self.expires_at)),
+                Value::Uuid(self.user.0),
+                Value::Text(format!("{}:{}:{}", self.sync_type.as_str(), self.sync_id, self.id)),
+            ],
+        ))
+    }
+
+    /// That it is complete, with what it holds in sum.
+    pub(crate) fn ready(&self, delta_json: String, now: DateTime<Utc>) -> Write {
+        Write::Execute(Statement::new(
+            "UPDATE sync_preview_cache SET state = 'ready', delta_json = ?3, updated_at = ?4 WHERE org_id = ?1 AND id = ?2",
+            vec![Value::Uuid(self.tenant.0), Value::Uuid(self.id.0), Value::Text(delta_json), Value::Time(micros(now))],
+        ))
+    }
 }
 
 /// Previews in the book, as one tenant.

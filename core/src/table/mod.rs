@@ -55,6 +55,43 @@ impl Tables {
         micros(self.clock.now())
     }
 
+    /// Makes rows, all or none, in this order.
+    pub(crate) async fn make_all<T: Table>(&self, rows: &[T]) -> Result<Vec<Stored<T>>> {
+        let info = const { &T::INFO };
+        let made = self.create(info, rows.iter().map(columns).collect()).await?;
+        made.iter().map(|found| stored(only(found, T::NAME)?)).collect()
+    }
+
+    /// Makes a row.
+    pub(crate) async fn make<T: Table>(&self, row: T) -> Result<Stored<T>> {
+        self.make_all(std::slice::from_ref(&row)).await?.into_iter().next().ok_or_else(|| gone(T::NAME))
+    }
+
+    /// The row of that id, if it is not deleted.
+    pub(crate) async fn read<T: Table>(&self, id: Id<T>) -> Result<Stored<T>> {
+        stored(only(&self.get(const { &T::INFO }, id.0).await?, T::NAME)?)
+    }
+
+    /// Every row that the filter names.
+    pub(crate) async fn every<T: Table>(&self, filter: Filter) -> Result<Vec<Stored<T>>> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let Listed { rows, count, next } =
+                self.list(const { &T::INFO }, filter.clone(), after.as_ref(), PAGE).await?;
+            for row in rows.iter().take(count) {
+                all.push(stored(row)?);
+            }
+            let Some(next) = next else { return Ok(all) };
+            after = Some(next);
+        }
+    }
+
+    /// Writes a row back, unless it was changed since it was read.
+    pub(crate) async fn write_back<T: Table>(&self, row: &Stored<T>) -> Result<Stored<T>> {
+        self.update(const { &T::INFO }, row.id.0, row.updated_at, columns(&row.row)).await?;
+        self.read(row.id).await
+    }
+
     /// Makes these rows, all or none. Columns that are not given get their default.
     pub(crate) async fn create(&self, table: &'static TableInfo, rows: Vec<Columns>) -> Result<Vec<Rows>> {
         let now = self.now();
@@ -247,4 +284,14 @@ fn key_of(table: &TableInfo, last: Row<'_>, list: Option<&ListInfo>) -> Result<P
     let latest = latest.map(|at| last.int(at).map(Value::Time)).transpose()?;
     let order = if last.is_null(1) { Value::Uuid(last.uuid(0)?) } else { Value::Int(last.int(1)?) };
     Ok(PageKey { latest, order })
+}
+
+/// The row of an answer that has one.
+pub(crate) fn only<'a>(found: &'a Rows, table: &str) -> Result<Row<'a>> {
+    found.first().ok_or_else(|| gone(table))
+}
+
+/// Somebody deleted the row between two statements.
+pub(crate) fn gone(table: &str) -> Error {
+    Error::new(Code::NotFound, "read back a row of", table).because("it was deleted meanwhile")
 }

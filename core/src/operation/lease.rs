@@ -1,4 +1,4 @@
-//! The lease on a conduit: only one run of it at a time, on whichever machine that shares the book.
+//! The lease on a conduit or a definition: only one run of it at a time, on whichever machine that shares the book.
 //!
 //! A run that gave no sign of life for a minute may be alive all the same: its machine slept, or could not reach the
 //! book. Whoever takes its lease over goes on with its work, so it looks at its lease before it does anything more, and
@@ -11,12 +11,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::clock::{from_micros, micros};
+use super::process;
+use crate::book::BookInner;
 use crate::error::{Code, Error, Result};
 use crate::identity::ContentHash;
-use crate::operation::clock::{from_micros, micros};
+use crate::model::TenantId;
 use crate::store::{Statement, Value, Write};
-
-use super::{ConduitInner, process};
 
 /// How long a lease lasts when nobody renews it; a run renews it three times in that time.
 const LEASE: Duration = Duration::from_secs(60);
@@ -24,9 +25,31 @@ const LEASE: Duration = Duration::from_secs(60);
 /// When a lease is renewed.
 const RENEWAL: Duration = Duration::from_secs(20);
 
-/// The conduit's lease, as the run that took it holds it.
+/// What is leased: a row with the columns `tenant_id`, `lease_owner` and `lease_expires_at`.
+#[derive(Clone)]
+pub(crate) struct Leased {
+    pub(crate) book: Arc<BookInner>,
+    pub(crate) tenant: TenantId,
+    pub(crate) table: &'static str,
+    /// The column that names the row.
+    pub(crate) column: &'static str,
+    pub(crate) key: Value,
+    /// What it is, as in "run the …".
+    pub(crate) kind: &'static str,
+    /// Which one, for people.
+    pub(crate) name: String,
+}
+
+impl Leased {
+    /// The statement for this row, whose tenant and key are the first two parameters.
+    fn sql(&self, text: &str) -> String {
+        text.replace("{table}", self.table).replace("{row}", &format!("tenant_id = ?1 AND {} = ?2", self.column))
+    }
+}
+
+/// A lease, as the run that took it holds it.
 pub(crate) struct Lease {
-    conduit: Arc<ConduitInner>,
+    of: Leased,
     owner: String,
     renewed: Mutex<Renewed>,
     is_lost: AtomicBool,
@@ -42,8 +65,8 @@ struct Renewed {
 }
 
 /// A lease with the task that renews it.
-pub(super) struct Held {
-    pub(super) lease: Arc<Lease>,
+pub(crate) struct Held {
+    pub(crate) lease: Arc<Lease>,
     heartbeat: tokio::task::JoinHandle<()>,
 }
 
@@ -51,29 +74,31 @@ impl Held {
     /// Takes the lease. One that a process of this machine left behind when it was killed is taken over: where the root
     /// `is_locked`, since that process has lost its lock, and elsewhere when it can be seen that there is no such process
     /// any more. Any other has to run out first.
-    pub(super) async fn take(conduit: &Arc<ConduitInner>, is_locked: bool, stop: Arc<AtomicBool>) -> Result<Self> {
-        let machine = &conduit.book.machine;
+    pub(crate) async fn take(of: &Leased, is_locked: bool, stop: Arc<AtomicBool>) -> Result<Self> {
+        let machine = &of.book.machine;
         let owner = format!("{machine}/{}/{}", process::own(), Uuid::now_v7().simple());
-        let renewed = Renewed::now(conduit);
+        let renewed = Renewed::now(of);
         let now = micros(renewed.at);
-        let own = if is_locked { format!("{machine}/%") } else { abandoned(conduit).await?.unwrap_or_default() };
+        let own = if is_locked { format!("{machine}/%") } else { abandoned(of).await?.unwrap_or_default() };
         let take = Statement::new(
-            "UPDATE sync_conduit SET lease_owner = ?3, lease_expires_at = ?4 WHERE tenant_id = ?1 AND id = ?2 AND \
-             (lease_owner IS NULL OR lease_expires_at < ?5 OR lease_owner LIKE ?6)",
+            of.sql(
+                "UPDATE {table} SET lease_owner = ?3, lease_expires_at = ?4 WHERE {row} AND \
+                 (lease_owner IS NULL OR lease_expires_at < ?5 OR lease_owner LIKE ?6)",
+            ),
             vec![
-                Value::Uuid(conduit.tenant.0),
-                Value::Int(conduit.id),
+                Value::Uuid(of.tenant.0),
+                of.key.clone(),
                 Value::Text(owner.clone()),
                 Value::Time(now + LEASE.as_micros() as i64),
                 Value::Time(now),
                 Value::Text(own),
             ],
         );
-        if let Err(error) = conduit.book.store.write(conduit.tenant, vec![Write::Expect(take, 1)]).await {
-            return Err(if error.code() == Code::Conflict { held(conduit).await? } else { error });
+        if let Err(error) = of.book.store.write(of.tenant, vec![Write::Expect(take, 1)]).await {
+            return Err(if error.code() == Code::Conflict { held(of).await? } else { error });
         }
         let (renewed, is_lost) = (Mutex::new(renewed), AtomicBool::new(false));
-        let lease = Arc::new(Lease { conduit: conduit.clone(), owner, renewed, is_lost, stop });
+        let lease = Arc::new(Lease { of: of.clone(), owner, renewed, is_lost, stop });
         let beating = lease.clone();
         let heartbeat = tokio::spawn(async move {
             loop {
@@ -85,30 +110,29 @@ impl Held {
         Ok(Self { lease, heartbeat })
     }
 
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         self.heartbeat.abort();
-        let Lease { conduit, owner, .. } = &*self.lease;
+        let Lease { of, owner, .. } = &*self.lease;
         let give_back = Statement::new(
-            "UPDATE sync_conduit SET lease_owner = NULL, lease_expires_at = NULL \
-             WHERE tenant_id = ?1 AND id = ?2 AND lease_owner = ?3",
-            vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id), Value::Text(owner.clone())],
+            of.sql("UPDATE {table} SET lease_owner = NULL, lease_expires_at = NULL WHERE {row} AND lease_owner = ?3"),
+            vec![Value::Uuid(of.tenant.0), of.key.clone(), Value::Text(owner.clone())],
         );
         let still_held = Statement::new(
-            "SELECT 1 FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2 AND lease_owner IS NOT NULL",
-            vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id)],
+            of.sql("SELECT 1 FROM {table} WHERE {row} AND lease_owner IS NOT NULL"),
+            vec![Value::Uuid(of.tenant.0), of.key.clone()],
         );
         // A run that ended well gave the lease back with its last batch; a look costs less than a commit.
-        if conduit.book.store.query(conduit.tenant, still_held).await.is_ok_and(|rows| rows.is_empty()) {
+        if of.book.store.query(of.tenant, still_held).await.is_ok_and(|rows| rows.is_empty()) {
             return;
         }
         // A lease that cannot be given back runs out by itself.
-        let _ = conduit.book.store.write(conduit.tenant, vec![Write::Execute(give_back)]).await;
+        let _ = of.book.store.write(of.tenant, vec![Write::Execute(give_back)]).await;
     }
 }
 
 impl Renewed {
-    fn now(conduit: &ConduitInner) -> Self {
-        Self { elapsed: conduit.book.clock.elapsed(), at: conduit.book.clock.now() }
+    fn now(of: &Leased) -> Self {
+        Self { elapsed: of.book.clock.elapsed(), at: of.book.clock.now() }
     }
 
     /// How long ago that was by whichever clock says longer.
@@ -120,20 +144,20 @@ impl Renewed {
 
 impl Lease {
     /// Whether another run has taken it over.
-    pub(super) fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.is_lost.load(Ordering::SeqCst)
     }
 
     fn age(&self) -> Duration {
         let renewed = *self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
-        renewed.age(Renewed::now(&self.conduit))
+        renewed.age(Renewed::now(&self.of))
     }
 
     /// Asked before an effect: renews the lease when that is due.
     ///
     /// # Errors
     /// `busy` when another run has taken it over; what keeps it from being renewed, once it may have run out.
-    pub(super) async fn hold(&self) -> Result<()> {
+    pub(crate) async fn hold(&self) -> Result<()> {
         if self.is_lost() {
             return Err(self.taken_over());
         }
@@ -141,8 +165,8 @@ impl Lease {
     }
 
     async fn renew(&self) -> Result<()> {
-        let now = Renewed::now(&self.conduit);
-        match self.conduit.book.store.write(self.conduit.tenant, vec![self.fence()]).await {
+        let now = Renewed::now(&self.of);
+        match self.of.book.store.write(self.of.tenant, vec![self.fence()]).await {
             Ok(_) => {
                 *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = now;
                 Ok(())
@@ -155,13 +179,13 @@ impl Lease {
     }
 
     /// The part of a batch that renews the lease, and refuses the batch (`conflict`) when it is another's.
-    pub(super) fn fence(&self) -> Write {
-        let until = micros(self.conduit.book.clock.now()) + LEASE.as_micros() as i64;
+    pub(crate) fn fence(&self) -> Write {
+        let until = micros(self.of.book.clock.now()) + LEASE.as_micros() as i64;
         let renew = Statement::new(
-            "UPDATE sync_conduit SET lease_expires_at = ?4 WHERE tenant_id = ?1 AND id = ?2 AND lease_owner = ?3",
+            self.of.sql("UPDATE {table} SET lease_expires_at = ?4 WHERE {row} AND lease_owner = ?3"),
             vec![
-                Value::Uuid(self.conduit.tenant.0),
-                Value::Int(self.conduit.id),
+                Value::Uuid(self.of.tenant.0),
+                self.of.key.clone(),
                 Value::Text(self.owner.clone()),
                 Value::Time(until),
             ],
@@ -170,7 +194,7 @@ impl Lease {
     }
 
     /// Why a batch with the [`fence`](Self::fence) in it was refused.
-    pub(super) async fn why(&self, refused: Error) -> Error {
+    pub(crate) async fn why(&self, refused: Error) -> Error {
         if refused.code() != Code::Conflict {
             return refused;
         }
@@ -186,34 +210,34 @@ impl Lease {
         self.taken_over()
     }
 
-    pub(super) fn taken_over(&self) -> Error {
-        Error::new(Code::Busy, "go on with the run of the conduit", self.conduit.uuid)
+    pub(crate) fn taken_over(&self) -> Error {
+        Error::new(Code::Busy, "go on with the run of", format!("the {} {}", self.of.kind, self.of.name))
             .because("it gave no sign of life for so long that another run has taken over")
             .advise("run it again when that one has ended")
     }
 }
 
 /// Whose lease it is, when that process of this machine has died. No owner reads as a pattern.
-async fn abandoned(conduit: &ConduitInner) -> Result<Option<String>> {
+async fn abandoned(of: &Leased) -> Result<Option<String>> {
     let ask = Statement::new(
-        "SELECT lease_owner FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2 AND lease_owner IS NOT NULL",
-        vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id)],
+        of.sql("SELECT lease_owner FROM {table} WHERE {row} AND lease_owner IS NOT NULL"),
+        vec![Value::Uuid(of.tenant.0), of.key.clone()],
     );
-    let rows = conduit.book.store.query(conduit.tenant, ask).await?;
+    let rows = of.book.store.query(of.tenant, ask).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let owner = row.text(0)?;
-    let of_here = owner.strip_prefix(&conduit.book.machine).and_then(|rest| rest.strip_prefix('/'));
+    let of_here = owner.strip_prefix(&of.book.machine).and_then(|rest| rest.strip_prefix('/'));
     let is_dead = of_here.and_then(|rest| rest.split('/').next()).is_some_and(process::is_gone);
     Ok(is_dead.then(|| owner.to_owned()))
 }
 
 /// Who holds the lease, and how long at most without a sign of life.
-async fn held(conduit: &ConduitInner) -> Result<Error> {
+async fn held(of: &Leased) -> Result<Error> {
     let ask = Statement::new(
-        "SELECT lease_owner, lease_expires_at FROM sync_conduit WHERE tenant_id = ?1 AND id = ?2",
-        vec![Value::Uuid(conduit.tenant.0), Value::Int(conduit.id)],
+        of.sql("SELECT lease_owner, lease_expires_at FROM {table} WHERE {row}"),
+        vec![Value::Uuid(of.tenant.0), of.key.clone()],
     );
-    let rows = conduit.book.store.query(conduit.tenant, ask).await?;
+    let rows = of.book.store.query(of.tenant, ask).await?;
     let holder = match rows.first().filter(|row| !row.is_null(0)) {
         Some(row) => {
             let machine = row.text(0)?.split(['/', '~']).next().unwrap_or_default().to_owned();
@@ -222,7 +246,7 @@ async fn held(conduit: &ConduitInner) -> Result<Error> {
         }
         None => "another run of it was under way until now".to_owned(),
     };
-    let busy = Error::new(Code::Busy, "run the conduit", conduit.uuid).because(holder);
+    let busy = Error::new(Code::Busy, "run", format!("the {} {}", of.kind, of.name)).because(holder);
     Ok(busy.advise("wait until it has ended"))
 }
 
