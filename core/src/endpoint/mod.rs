@@ -14,16 +14,23 @@
 //! engine looks before it writes again. An insert never overwrites, an update touches only the columns that it names, and
 //! both can be made to hold only if the row is still the one that was compared ([`Expect`]).
 
+mod database;
+mod postgres;
 mod shape;
+mod sql;
+mod sqlite;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use database::{DatabaseOptions, open};
+pub use postgres::PostgresEndpoint;
 pub use shape::{
     Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, LengthUnit, TableEntry, TableName, TableShape,
 };
+pub use sqlite::SqliteEndpoint;
 
 use crate::error::{Error, Result};
 use crate::identity::{RowBatch, RowHash};

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 
 pub use crate::select_record as select;
 pub use migrate::newest_schema;
+pub(crate) use postgres::postgres_code;
 pub use postgres::{PostgresOptions, PostgresStore, TlsMode};
 pub use sqlite::{SqliteOptions, SqliteStore};
 

@@ -17,6 +17,7 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use self::connection::{Ask, Failure, Mark, Turn};
+pub(crate) use self::failure::postgres_code;
 use self::failure::{is_lost, is_worth_another_try, lost_a_race};
 use self::options::Address;
 pub use self::options::{PostgresOptions, TlsMode};

@@ -22,10 +22,7 @@ impl std::error::Error for Unfit {}
 
 /// Our error for what came back while doing `action` to the book.
 pub(super) fn error_of(action: &'static str, source: tokio_postgres::Error) -> Error {
-    let (code, advice) = match source.code() {
-        Some(state) => code_of(state),
-        None => code_of_driver(&source),
-    };
+    let (code, advice) = postgres_code(&source);
     // The server's own sentence, else the cause: the driver's text only says that there is one.
     let reason = match (source.as_db_error(), source.source()) {
         (Some(said), _) => said.message().to_owned(),
@@ -33,6 +30,14 @@ pub(super) fn error_of(action: &'static str, source: tokio_postgres::Error) -> E
         (None, None) => String::new(),
     };
     Error::new(code, action, "the book").because(reason).advise(advice).caused_by(source)
+}
+
+/// The code for what the server, the driver or the wire says, and what to do.
+pub(crate) fn postgres_code(source: &tokio_postgres::Error) -> (Code, &'static str) {
+    match source.code() {
+        Some(state) => code_of(state),
+        None => code_of_driver(source),
+    }
 }
 
 /// Whether the same transaction may come through when it is tried again: the connection was lost before it was
