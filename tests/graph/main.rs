@@ -12,7 +12,11 @@ mod graph;
 mod items;
 mod limits;
 mod lists;
+mod official;
 mod queries;
+#[path = "../servers/service.rs"]
+#[allow(dead_code, reason = "it serves other tests too")]
+mod service;
 mod tokens;
 mod troubles;
 mod values;
