@@ -106,6 +106,14 @@ async function main() {
   assert.equal((await answers.getResponseById('new').json()).fields.SyncKey, 'k9')
   step('a batch')
 
+  const chain = new BatchRequestContent([
+    { id: 'double', request: request(`${list}/items`, 'POST', { SyncKey: 'k0' }) },
+    { id: 'after', request: request(`${list}/items/1`, 'GET'), dependsOn: ['double'] },
+  ])
+  const failed = new BatchResponseContent(await client.api('/$batch').post(await chain.getContent()))
+  assert.deepEqual(['double', 'after'].map((id) => failed.getResponseById(id).status), [400, 424])
+  step('a batch that depends on what fails')
+
   const { value: before } = await client.api(`/sites/${site.id}/lists`).get()
   await client.api(list).delete()
   const { value: lists } = await client.api(`/sites/${site.id}/lists`).get()

@@ -5,8 +5,8 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 start() {
-    # Its thousands of generated modules are compiled when they are used.
-    bin=$(pypi msgraph-python --no-compile msgraph-sdk==1.65.0 azure-identity==1.27.0)
+    # Its thousands of generated modules are compiled when they are used. Its batches need a package that it does not ask for.
+    bin=$(pypi msgraph-python --no-compile msgraph-sdk==1.65.0 azure-identity==1.27.0 Deprecated)
     echo "$bin/python"
 }
 

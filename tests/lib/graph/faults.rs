@@ -50,7 +50,7 @@ impl Shared {
         self.faults().rules.push(rule);
     }
 
-    /// Asks of every request what goes wrong with it.
+    /// Asks of every request what goes wrong with it, unless one lies in wait for it. What is asked must not call the server.
     pub fn draw(&self, draw: impl FnMut(&Asked) -> Option<Fault> + Send + 'static) {
         self.faults().draw = Some(Box::new(draw));
     }

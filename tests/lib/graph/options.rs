@@ -82,6 +82,7 @@ pub struct Rules {
     pub patch_shows_etag: bool,
     /// The status of a duplicate in a unique column: 400, 409 and 500 have been seen.
     pub unique_status: u16,
+    /// What of a text counts in unique columns; to be chosen before there are values.
     pub unique_ignores_case: bool,
     pub unique_ignores_trailing_spaces: bool,
     pub line_breaks: LineBreaks,

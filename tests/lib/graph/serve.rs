@@ -167,11 +167,11 @@ fn attempt(
     if role.is_none_or(|role| role < route.needs(asked)) {
         return Err(Refusal::by_status(403));
     }
-    let is_change_of_columns = asked.method != Method::GET && matches!(route, Route::Columns(_) | Route::Column(..));
-    if !is_change_of_columns {
-        return dispatch(world, &route, asked, now_ms);
-    }
-    let (Route::Columns(at) | Route::Column(at, _)) = &route else { return Err(Refusal::by_status(500)) };
+    let columns_of = match &route {
+        Route::Columns(at) | Route::Column(at, _) if asked.method != Method::GET => Some(at),
+        _ => None,
+    };
+    let Some(at) = columns_of else { return dispatch(world, &route, asked, now_ms) };
     let place = find(world, at)?;
     let was_changing = world.lists[place].is_changing;
     let reply = dispatch(world, &route, asked, now_ms)?;

@@ -98,7 +98,7 @@ fn token(shared: &Shared, asked: &Asked, tenant: &str) -> Result<Reply, Denial> 
         Some(_) => return Err(Denial("unsupported_grant_type", 70_003, 400, "The grant type is not supported.")),
         None => return Err(Denial("invalid_request", 900_144, 400, "The request must contain 'grant_type'.")),
     }
-    if !field("scope").is_some_and(|scope| scope == "https://graph.microsoft.com/.default") {
+    if field("scope") != Some("https://graph.microsoft.com/.default") {
         return Err(Denial("invalid_scope", 1_002_012, 400, "The scope must end with /.default of the resource."));
     }
     let id =
