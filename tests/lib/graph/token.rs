@@ -111,7 +111,7 @@ fn token(shared: &Shared, asked: &Asked, tenant: &str) -> Result<Reply, Denial> 
     match (field("client_secret"), field("client_assertion")) {
         (Some(secret), None) => check_secret(app, secret)?,
         (None, Some(assertion)) if field("client_assertion_type") == Some(JWT_BEARER) => {
-            check_assertion(app, assertion, &format!("{}{}", asked.origin, asked.path), now_ms / 1_000)?;
+            check_assertion(app, assertion, &format!("{}{}", asked.origin, asked.path), now_ms as f64 / 1_000.0)?;
         }
         _ => {
             return Err(Denial(
@@ -143,7 +143,7 @@ fn check_secret(app: &AppOptions, secret: &str) -> Result<(), Denial> {
 
 /// A JWT whose header names the certificate and whose claims are about this application and endpoint, now
 /// ("Microsoft identity platform application authentication certificate credentials").
-fn check_assertion(app: &AppOptions, assertion: &str, endpoint: &str, now: i64) -> Result<(), Denial> {
+fn check_assertion(app: &AppOptions, assertion: &str, endpoint: &str, now: f64) -> Result<(), Denial> {
     let verified = || {
         let (signed, signature) = assertion.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
@@ -152,7 +152,10 @@ fn check_assertion(app: &AppOptions, assertion: &str, endpoint: &str, now: i64) 
         let certificate = app.certificate.as_ref()?;
         let sha1 = BASE64.encode(sha1::Sha1::digest(certificate));
         let sha256 = BASE64.encode(sha2::Sha256::digest(certificate));
-        if header["x5t"] != sha1.as_str() && header["x5t#S256"] != sha256.as_str() {
+        // Some libraries keep the padding of base64, and give times in fractions of seconds (RFC 7519, section 2).
+        let names =
+            |key: &str, print: &str| header[key].as_str().is_some_and(|text| text.trim_end_matches('=') == print);
+        if !names("x5t", &sha1) && !names("x5t#S256", &sha256) {
             return None;
         }
         let scheme = match header["alg"].as_str()? {
@@ -160,7 +163,7 @@ fn check_assertion(app: &AppOptions, assertion: &str, endpoint: &str, now: i64) 
             "PS256" => SignatureScheme::RSA_PSS_SHA256,
             _ => return None,
         };
-        let is_current = claims["exp"].as_i64()? > now && claims["nbf"].as_i64().is_none_or(|from| from <= now + 300);
+        let is_current = claims["exp"].as_f64()? > now && claims["nbf"].as_f64().is_none_or(|from| from <= now + 300.0);
         let is_ours = claims["iss"] == app.id.as_str() && claims["sub"] == app.id.as_str() && claims["aud"] == endpoint;
         (is_current && is_ours && claims["jti"].is_string()).then_some(())?;
         is_signed(certificate, scheme, signed.as_bytes(), &BASE64.decode(signature).ok()?)
