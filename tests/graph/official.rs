@@ -30,7 +30,7 @@ fn told<'a>(
 ) -> &'a mut Command {
     let (app, options) = (AppOptions::default(), GraphOptions::default());
     command.env("GRAPH_URL", graph).env("AUTHORITY_URL", server.secured_url()).env("TENANT", options.tenant);
-    command.env("CLIENT", app.id).env("SECRET", app.secret).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("CLIENT", app.id).env("SECRET", app.secret);
     command.env("REQUESTS_CA_BUNDLE", server.authority()).env("NODE_EXTRA_CA_CERTS", server.authority());
     command.env("NO_PROXY", "localhost,127.0.0.1").env("no_proxy", "localhost,127.0.0.1");
     command.envs(certificate.map(|file| ("CERTIFICATE", file)))
