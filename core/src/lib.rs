@@ -26,7 +26,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | [`bridge`] | record sync: keys, how values cross, transforms, routing |
+//! | [`bridge`] | record sync: survey, delta, writing, ledger |
 //! | [`conduit`] | file sync: scan, delta, transfer, ledger, verification |
 //! | [`volume`] | files of saved volumes: paths, versions, quotas |
 //! | [`operation`] | previews, runs, progress, history |

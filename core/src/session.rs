@@ -6,10 +6,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::book::BookInner;
+use crate::bridge::{self, DatabaseAt, Definition, DefinitionInner, RecordOptions, RecordPlace};
 use crate::conduit::{self, Conduit, ConduitOptions, Place, Upkeep, VerifyOptions, VerifyReport};
+use crate::endpoint::{self, TableEntry, TableShape};
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    Activity, PreviewId, Progress, Sides, SyncError, TABLES, Table, TenantId, UserId, ValueKind, VolumeId,
+    Activity, Id, PreviewId, Progress, Sides, SyncDefinition, SyncError, TABLES, Table, TenantId, UserId, ValueKind,
+    VolumeId,
 };
 use crate::operation::preview::Previews;
 use crate::operation::{
@@ -66,6 +69,65 @@ impl Session {
         let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
         let places = Sides::new(source, target);
         self.book.run(async move { conduit::connect(book, tenant, user, places, options).await }).await
+    }
+
+    /// The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked at,
+    /// and the inventory of the book learns of them. See [`crate::bridge`].
+    ///
+    /// # Errors
+    /// `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at. `invalid`: there is no key, a column is not
+    /// there, a field cannot cross.
+    pub async fn connect_records(
+        &self,
+        source: RecordPlace,
+        target: RecordPlace,
+        options: RecordOptions,
+    ) -> Result<Definition> {
+        let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
+        let places = Sides::new(source, target);
+        self.book.run(async move { bridge::connect(book, tenant, user, places, options).await }).await
+    }
+
+    /// The definition of these two tables as it is: it keeps the attributes that it was given last.
+    ///
+    /// # Errors
+    /// `not_found` when they were never connected with each other.
+    pub async fn records(&self, source: RecordPlace, target: RecordPlace) -> Result<Definition> {
+        let (book, tenant, user) = (self.book.clone(), self.tenant, self.user);
+        let places = Sides::new(source, target);
+        self.book.run(async move { bridge::existing(book, tenant, user, places).await }).await
+    }
+
+    /// The tables of a database, without those of its system.
+    ///
+    /// # Errors
+    /// `offline`, `auth`, `permission`, `not_found`.
+    pub async fn inspect_database(&self, database: DatabaseAt) -> Result<Vec<TableEntry>> {
+        let look = async move { endpoint::open(database.db_type, database.options)?.tables().await };
+        self.book.run(look).await
+    }
+
+    /// What a table looks like now; the inventory of the book learns it.
+    ///
+    /// # Errors
+    /// As [`inspect_database`](Self::inspect_database).
+    pub async fn inspect_table(&self, place: RecordPlace) -> Result<TableShape> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::inspect(&book, tenant, &place).await }).await
+    }
+
+    /// The definition of that id (`sync_definitions`), with the endpoints that its rows name.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn definition(&self, id: Id<SyncDefinition>) -> Result<Definition> {
+        let (book, tenant, user, tables) = (self.book.clone(), self.tenant, self.user, self.tables());
+        let find = async move {
+            tables.read(id).await?;
+            let inner = DefinitionInner { book, tenant, user, id, brought: Sides::default() };
+            Ok(Definition { inner: Arc::new(inner) })
+        };
+        self.book.run(find).await
     }
 
     /// The conduit of these two places as it is: it keeps the attributes that it was given last.

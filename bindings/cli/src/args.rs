@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use portbook::conduit::MaxDelete;
-use portbook::model::{ConflictPolicy, PreviewId, SyncMode, Verify as VerifyMode};
+use portbook::model::{ConflictPolicy, PreviewId, RecordMode, RecordPolicy, SyncMode, Verify as VerifyMode};
 use portbook::provider::Bandwidth;
 
 use crate::place::volume_name;
@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// List past runs
     History(History),
+    /// Show the tables of a database, or the columns of a table
+    Inspect(Inspect),
     /// Save places and what lets one in there under a name: `NAME:path` is then a place
     #[command(subcommand)]
     Volume(Volume),
@@ -82,13 +84,26 @@ pub(crate) struct Preview {
     /// The destination: a path or a URL
     pub(crate) dst: OsString,
 
-    /// Which way changes flow
-    #[arg(long, value_name = "MODE", default_value = "mirror", value_parser = sync_mode())]
-    pub(crate) mode: SyncMode,
+    /// Which way changes flow; folders know mirror, bidirectional and selective, tables mirror (push), two-way and archive
+    #[arg(long, value_name = "MODE", default_value = "mirror", value_parser = mode())]
+    pub(crate) mode: Mode,
 
-    /// Who wins when both sides changed [default: source-wins for mirror, keep-both otherwise]
-    #[arg(long, value_name = "POLICY", value_parser = conflict_policy())]
-    pub(crate) conflict: Option<ConflictPolicy>,
+    /// Who wins when both sides changed [default: source-wins for mirror and tables, keep-both otherwise]
+    #[arg(long, value_name = "POLICY", value_parser = conflict())]
+    pub(crate) conflict: Option<Conflict>,
+
+    /// Tables: the columns of the source that make a row's key [default: its primary key]
+    #[arg(long, value_name = "COLUMN[,COLUMN]", value_delimiter = ',')]
+    pub(crate) key: Vec<String>,
+
+    /// Tables: a column of the source that every change moves on; only what changed is read then, and rows that were deleted
+    /// show with --checksum
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) cursor: Option<String>,
+
+    /// Tables: a JSON file with the fields that are kept in step [default: every column that both have by one name]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) map: Option<PathBuf>,
 
     /// Carry only what matches; may be repeated
     #[arg(long, value_name = "GLOB")]
@@ -102,7 +117,7 @@ pub(crate) struct Preview {
     #[arg(long)]
     pub(crate) exact: bool,
 
-    /// Compare contents, not sizes and times
+    /// Folders: compare contents, not sizes and times. Tables: read the target, too, instead of believing the ledger
     #[arg(long)]
     pub(crate) checksum: bool,
 }
@@ -152,6 +167,12 @@ pub(crate) struct Verify {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Inspect {
+    /// The URL of a database (with a slash at its end) or of a table
+    pub(crate) url: String,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct History {
     /// Only runs from this source …
     #[arg(requires = "dst")]
@@ -159,6 +180,69 @@ pub(crate) struct History {
 
     /// … to this destination
     pub(crate) dst: Option<OsString>,
+}
+
+/// Which way changes flow. Which of them a pair of places knows shows when they are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// As folders have it; `mirror` is the same for tables.
+    Files(SyncMode),
+    /// Both ways, as tables have it.
+    TwoWay,
+    /// To a table in which nothing is deleted.
+    Archive,
+}
+
+impl Mode {
+    pub(crate) fn of_files(self) -> portbook::Result<SyncMode> {
+        match self {
+            Self::Files(mode) => Ok(mode),
+            Self::TwoWay | Self::Archive => Err(usage("sync folders", "they know mirror, bidirectional and selective")),
+        }
+    }
+
+    pub(crate) fn of_rows(self) -> portbook::Result<RecordMode> {
+        match self {
+            Self::Files(SyncMode::Mirror) => Ok(RecordMode::OneWayPush),
+            Self::TwoWay | Self::Files(SyncMode::Bidirectional) => Ok(RecordMode::TwoWay),
+            Self::Archive => Ok(RecordMode::ArchiveOnly),
+            Self::Files(SyncMode::Selective) => Err(usage("sync tables", "they know mirror, two-way and archive")),
+        }
+    }
+}
+
+/// Who wins when both sides changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// As folders have it.
+    Files(ConflictPolicy),
+    /// Nobody: rows wait for a person.
+    Manual,
+}
+
+impl Conflict {
+    pub(crate) fn of_files(self) -> portbook::Result<ConflictPolicy> {
+        match self {
+            Self::Files(policy) => Ok(policy),
+            Self::Manual => Err(usage("sync folders", "`--conflict manual` is for tables")),
+        }
+    }
+
+    pub(crate) fn of_rows(self) -> portbook::Result<RecordPolicy> {
+        match self {
+            Self::Files(ConflictPolicy::SourceWins) => Ok(RecordPolicy::SourceWins),
+            Self::Files(ConflictPolicy::DestinationWins) => Ok(RecordPolicy::DestinationWins),
+            Self::Files(ConflictPolicy::LatestWins) => Ok(RecordPolicy::LatestWins),
+            Self::Manual => Ok(RecordPolicy::Manual),
+            Self::Files(ConflictPolicy::KeepBoth) => {
+                Err(usage("sync tables", "a table cannot keep two rows of one key"))
+            }
+        }
+    }
+}
+
+fn usage(action: &'static str, reason: &str) -> portbook::Error {
+    portbook::Error::new(portbook::Code::Invalid, action, "as the line says").because(reason)
 }
 
 /// The limit of the deletion guard: a number of items or a share of them.
@@ -186,17 +270,26 @@ fn preview_id(text: &str) -> Result<PreviewId, String> {
     text.parse().map(PreviewId).map_err(|_| "expected the id that `portbook preview` printed".into())
 }
 
-fn sync_mode() -> impl TypedValueParser<Value = SyncMode> {
-    PossibleValuesParser::new(SyncMode::ALL.iter().map(|m| m.as_str())).try_map(|text| SyncMode::parse(&text))
+fn mode() -> impl TypedValueParser<Value = Mode> {
+    let words = SyncMode::ALL.iter().map(|mode| mode.as_str()).chain(["push", "two-way", "archive"]);
+    PossibleValuesParser::new(words).try_map(|text| match text.as_str() {
+        "push" => Ok(Mode::Files(SyncMode::Mirror)),
+        "two-way" => Ok(Mode::TwoWay),
+        "archive" => Ok(Mode::Archive),
+        other => SyncMode::parse(other).map(Mode::Files),
+    })
 }
 
 fn verify_mode() -> impl TypedValueParser<Value = VerifyMode> {
     PossibleValuesParser::new(VerifyMode::ALL.iter().map(|v| v.as_str())).try_map(|text| VerifyMode::parse(&text))
 }
 
-fn conflict_policy() -> impl TypedValueParser<Value = ConflictPolicy> {
-    PossibleValuesParser::new(ConflictPolicy::ALL.iter().map(|p| p.as_str()))
-        .try_map(|text| ConflictPolicy::parse(&text))
+fn conflict() -> impl TypedValueParser<Value = Conflict> {
+    let words = ConflictPolicy::ALL.iter().map(|policy| policy.as_str()).chain(["manual"]);
+    PossibleValuesParser::new(words).try_map(|text| match text.as_str() {
+        "manual" => Ok(Conflict::Manual),
+        other => ConflictPolicy::parse(other).map(Conflict::Files),
+    })
 }
 
 #[cfg(test)]
@@ -261,8 +354,8 @@ mod tests {
             "5%",
             "--yes",
         ]);
-        assert_eq!(all.plan.mode, SyncMode::Bidirectional);
-        assert_eq!(all.plan.conflict, Some(ConflictPolicy::LatestWins));
+        assert_eq!(all.plan.mode, Mode::Files(SyncMode::Bidirectional));
+        assert_eq!(all.plan.conflict, Some(Conflict::Files(ConflictPolicy::LatestWins)));
         assert_eq!(all.plan.include, ["*.jpg", "*.png"]);
         assert_eq!(all.plan.exclude, ["tmp/**"]);
         assert!(all.plan.exact && all.plan.checksum && all.yes);
@@ -286,7 +379,7 @@ mod tests {
         for line in [
             &["sync", "a"][..],
             &["sync", "a", "b", "c"],
-            &["sync", "a", "b", "--mode", "push"],
+            &["sync", "a", "b", "--mode", "pull"],
             &["sync", "a", "b", "--conflict", "coin"],
             &["sync", "a", "b", "--transfers", "0"],
             &["sync", "a", "b", "--preview", "7"],

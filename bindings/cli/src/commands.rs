@@ -4,26 +4,23 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use portbook::conduit::{
-    self, ApplyOptions, Conduit, ConduitOptions, Filters, PreviewOptions, VerifyOptions, VerifyReport,
-};
-use portbook::model::{PreviewId, Side, SyncMode};
-use portbook::operation::{ChangeFilter, ChangeId, PreviewChange, PreviewSummary, Run, RunEvent, RunPhase, RunReport};
+use portbook::conduit::{self, ApplyOptions, ConduitOptions, Filters, PreviewOptions, VerifyOptions, VerifyReport};
+use portbook::model::SyncMode;
+use portbook::operation::{PreviewSummary, Run, RunEvent, RunPhase, RunReport};
 use portbook::{Book, BookOptions, Code, Error, Result, Session};
 
-use crate::args::{self, Args, Command};
+use crate::args::{self, Args, Command, Conflict};
 use crate::book_path::{self, BookAt};
 use crate::cancel::{self, Cancel};
 use crate::key;
 use crate::place::Place;
-use crate::render::{self, ChangeLine, Counts, Progress, Style};
+use crate::render::{self, Counts, Progress, Style};
+use crate::rows;
+use crate::subject::Subject;
 use crate::volumes;
 
 /// Changes that a person is shown before the table says how many more there are.
 const SHOWN: usize = 200;
-
-/// Changes fetched from the book at once.
-const PAGE: usize = 1000;
 
 /// Runs that `history` lists.
 const HISTORY: usize = 100;
@@ -38,6 +35,7 @@ pub(crate) fn run(args: &Args, cancel: &Cancel) -> Result<u8> {
         Command::Sync(sync) => self::sync(args, sync, cancel),
         Command::Verify(command) => verify(args, command),
         Command::History(command) => history(args, command),
+        Command::Inspect(command) => with_book(args, |session| rows::inspect(args, session, command)),
         Command::Volume(command) => with_book(args, |session| volumes::run(args, session, command)),
     }
 }
@@ -63,9 +61,22 @@ fn open(args: &Args) -> Result<Book> {
     }))
 }
 
+/// What SRC and DST name.
+enum Words {
+    Folders(Place, Place),
+    Tables(rows::Pair),
+}
+
 /// What SRC and DST name. Words that name nothing are refused before the book is opened.
-fn words(src: &std::ffi::OsStr, dst: &std::ffi::OsStr) -> Result<(Place, Place)> {
-    Ok((Place::parse(src)?, Place::parse(dst)?))
+fn words(src: &std::ffi::OsStr, dst: &std::ffi::OsStr) -> Result<Words> {
+    match (Place::parse(src)?, Place::parse(dst)?) {
+        (Place::Table(source), Place::Table(target)) => Ok(Words::Tables((source, target))),
+        (Place::Table(table), _) | (_, Place::Table(table)) => {
+            Err(Error::new(Code::Invalid, "sync", table)
+                .because("a table is kept in step with a table, not with a folder"))
+        }
+        (src, dst) => Ok(Words::Folders(src, dst)),
+    }
 }
 
 type Places = (conduit::Place, conduit::Place);
@@ -84,7 +95,8 @@ fn options(session: &Session, places: &Places, plan: &args::Preview) -> Result<C
     let filters = Filters { include: plan.include.clone(), exclude: plan.exclude.clone(), ..before.filters };
     // The usual limit of deletions: one that was named stands for a confirmation, of the run that it was named for.
     let max_delete = None;
-    Ok(ConduitOptions { mode: plan.mode, conflict: plan.conflict, filters, exact: plan.exact, max_delete, ..before })
+    let (mode, conflict) = (plan.mode.of_files()?, plan.conflict.map(Conflict::of_files).transpose()?);
+    Ok(ConduitOptions { mode, conflict, filters, exact: plan.exact, max_delete, ..before })
 }
 
 /// As [`options`], and what the line can say of a run.
@@ -103,33 +115,46 @@ fn preview(args: &Args, plan: &args::Preview) -> Result<u8> {
     let begun = Instant::now();
     let words = words(&plan.src, &plan.dst)?;
     with_book(args, |session| {
-        let places = open_places(session, words)?;
-        let options = options(session, &places, plan)?;
-        let conduit = portbook::wait(session.connect(places.0, places.1, options))?;
-        let summary = look(args, &conduit, asked(plan))?;
-        show_preview(args, session, &summary, begun.elapsed())?;
+        let subject = match words {
+            Words::Folders(src, dst) => {
+                let places = open_places(session, (src, dst))?;
+                let options = options(session, &places, plan)?;
+                let conduit = portbook::wait(session.connect(places.0, places.1, options))?;
+                Subject::Files { conduit, preview: asked(plan), apply: ApplyOptions::default() }
+            }
+            Words::Tables(tables) => rows::connect(session, tables, plan, None)?,
+        };
+        let summary = look(args, &subject)?;
+        show_preview(args, session, &subject, &summary, begun.elapsed())?;
         Ok(0)
     })
 }
 
 /// Previews, with a sign of life for a person.
-fn look(args: &Args, conduit: &Conduit, options: PreviewOptions) -> Result<PreviewSummary> {
+fn look(args: &Args, subject: &Subject) -> Result<PreviewSummary> {
     let _scanning = Progress::begin(!args.json);
-    portbook::wait(conduit.preview(options))
+    subject.look()
 }
 
-fn show_preview(args: &Args, session: &Session, summary: &PreviewSummary, elapsed: Duration) -> Result<()> {
+fn show_preview(
+    args: &Args,
+    session: &Session,
+    subject: &Subject,
+    summary: &PreviewSummary,
+    elapsed: Duration,
+) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     let counts = counts(&summary.counts, summary.bytes, 0, elapsed);
+    let changes = subject.changes(session, summary.id);
     if args.json {
-        let lines = changes(session, summary.id).map(|line| line.map_err(io::Error::other));
+        let lines = changes.map(|line| line.map_err(io::Error::other));
         let guards: Vec<_> = summary.guards.iter().map(|guard| (guard.name.as_str(), guard.reason.as_str())).collect();
         return render::write_preview(&mut out, &counts, &summary.id.to_string(), &guards, lines)
             .and_then(|()| out.flush())
             .map_err(print_failed);
     }
     let style = Style::of_stdout();
-    for change in changes(session, summary.id).take(SHOWN) {
+    for change in changes.take(SHOWN) {
         render::write_change(&mut out, style, &change?).map_err(print_failed)?;
     }
     let all = listed(summary);
@@ -152,60 +177,6 @@ fn listed(summary: &PreviewSummary) -> u64 {
     c.new + c.updated + c.deleted + c.moved + c.conflicts + c.failed
 }
 
-/// Every change that a preview lists, fetched a page at a time.
-fn changes(session: &Session, id: PreviewId) -> impl Iterator<Item = Result<ChangeLine>> + '_ {
-    let mut after: Option<ChangeId> = None;
-    let mut page = Vec::new().into_iter();
-    let mut ended = false;
-    std::iter::from_fn(move || {
-        loop {
-            if let Some(change) = page.next() {
-                return Some(Ok(line(change)));
-            }
-            if ended {
-                return None;
-            }
-            match portbook::wait(session.preview_changes(id, ChangeFilter::default(), after, PAGE)) {
-                Ok(next) => {
-                    ended = next.len() < PAGE;
-                    after = next.last().map(|change| change.id).or(after);
-                    page = next.into_iter();
-                }
-                Err(error) => {
-                    ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-    })
-}
-
-fn line(change: PreviewChange) -> ChangeLine {
-    let side = match change.changes {
-        Some(Side::Left) => " at the source",
-        Some(Side::Right) | None => "",
-    };
-    let action = match (&change.from, &change.reason) {
-        (Some(from), _) => format!("move from {from}{side}"),
-        (None, Some(reason)) => reason.to_string(),
-        (None, None) => format!("{}{side}", change.action),
-    };
-    let action = Side::BOTH.into_iter().filter_map(|side| alias(&change, side)).fold(action, |all, one| all + &one);
-    let action = if change.decides.is_some() { format!("{action}, as decided") } else { action };
-    ChangeLine { path: change.path.to_string(), kind: change.kind, action, bytes: change.bytes }
-}
-
-/// The name that the item has on one side only.
-fn alias(change: &PreviewChange, side: Side) -> Option<String> {
-    let name = change.path_on[side].as_ref()?.name()?;
-    let is_alias = change.path.name().as_ref() != Some(&name) && !portbook::provider::is_reserved(name.as_bytes());
-    let place = match side {
-        Side::Left => "source",
-        Side::Right => "target",
-    };
-    is_alias.then(|| format!(", as {name} at the {place}"))
-}
-
 fn counts(counts: &portbook::operation::Counts, bytes: u64, generation: i64, elapsed: Duration) -> Counts {
     Counts {
         new: counts.new,
@@ -226,31 +197,37 @@ fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
     let plan = &command.plan;
     let words = words(&plan.src, &plan.dst)?;
     with_book(args, |session| {
-        let places = open_places(session, words)?;
-        let conduit = match command.preview {
-            Some(id) => portbook::wait(session.conduit_of(id, places.0, places.1))?,
-            None => {
-                let options = run_options(session, &places, command)?;
-                portbook::wait(session.connect(places.0, places.1, options))?
+        let subject = match words {
+            Words::Folders(src, dst) => {
+                let places = open_places(session, (src, dst))?;
+                let conduit = match command.preview {
+                    Some(id) => portbook::wait(session.conduit_of(id, places.0, places.1))?,
+                    None => {
+                        let options = run_options(session, &places, command)?;
+                        portbook::wait(session.connect(places.0, places.1, options))?
+                    }
+                };
+                Subject::Files { conduit, preview: asked(plan), apply: for_this_run(command) }
             }
+            Words::Tables(tables) => rows::connect(session, tables, plan, command.max_delete)?,
         };
         let can_ask = !args.json && io::stdin().is_terminal() && io::stderr().is_terminal();
-        let mut apply = for_this_run(command);
         let outcome = match command.preview {
             Some(id) => {
-                if command.yes {
-                    apply.confirm = agreed_with(&portbook::wait(session.preview(id))?, command);
-                }
-                watch(args, &conduit.apply(id, apply), cancel)
+                let confirm = match command.yes {
+                    true => agreed_with(&subject.summary(session, id)?, command),
+                    false => Vec::new(),
+                };
+                watch(args, &subject.apply(id, confirm), cancel)
             }
-            None if can_ask && !command.yes => return ask(args, session, &conduit, command, cancel),
-            None => watch(args, &conduit.sync(asked(plan), apply), cancel),
+            None if can_ask && !command.yes => return ask(args, session, &subject, command, cancel),
+            None => watch(args, &subject.sync(), cancel),
         };
         match outcome {
             // `--yes` without a preview answers the question, and no guard: nobody has seen it.
             Err(e) if e.code() == Code::Guard && can_ask => {
                 render::complain_of(&e);
-                ask(args, session, &conduit, command, cancel)
+                ask(args, session, &subject, command, cancel)
             }
             outcome => show_report(args, &outcome?),
         }
@@ -279,21 +256,20 @@ fn asked(plan: &args::Preview) -> PreviewOptions {
 }
 
 /// Shows a person what would be done, asks, and does it.
-fn ask(args: &Args, session: &Session, conduit: &Conduit, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
+fn ask(args: &Args, session: &Session, subject: &Subject, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
     let begun = Instant::now();
     let summary = match command.preview {
-        Some(id) => portbook::wait(session.preview(id))?,
-        None => look(args, conduit, asked(&command.plan))?,
+        Some(id) => subject.summary(session, id)?,
+        None => look(args, subject)?,
     };
     if summary.items > 0 || !summary.guards.is_empty() {
-        show_preview(args, session, &summary, begun.elapsed())?;
+        show_preview(args, session, subject, &summary, begun.elapsed())?;
         if !is_agreed(&summary)? {
             return Ok(cancel::CANCELLED);
         }
     }
     let confirm = summary.guards.iter().map(|guard| guard.name.clone()).collect();
-    let run = conduit.apply(summary.id, ApplyOptions { confirm, ..for_this_run(command) });
-    show_report(args, &watch(args, &run, cancel)?)
+    show_report(args, &watch(args, &subject.apply(summary.id, confirm), cancel)?)
 }
 
 /// Asks a person; a guard that tripped wants more than a letter.
@@ -362,12 +338,14 @@ fn show_report(args: &Args, report: &RunReport) -> Result<u8> {
 
 fn verify(args: &Args, command: &args::Verify) -> Result<u8> {
     let begun = Instant::now();
-    let words = words(&command.src, &command.dst)?;
     let options = VerifyOptions { filters: None, checksum: command.checksum };
-    let report = with_book(args, |session| {
-        let places = open_places(session, words)?;
-        portbook::wait(session.verify(places.0, places.1, options))
-    })?;
+    let report = match words(&command.src, &command.dst)? {
+        Words::Tables(tables) => return with_book(args, |session| rows::verify(args, session, tables, command)),
+        Words::Folders(src, dst) => with_book(args, |session| {
+            let places = open_places(session, (src, dst))?;
+            portbook::wait(session.verify(places.0, places.1, options))
+        })?,
+    };
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         let differences: Vec<_> = report
@@ -412,7 +390,13 @@ fn part(report: &VerifyReport) -> Option<String> {
 
 fn history(args: &Args, command: &args::History) -> Result<u8> {
     let words = match (&command.src, &command.dst) {
-        (Some(src), Some(dst)) => Some(words(src, dst)?),
+        (Some(src), Some(dst)) => match words(src, dst)? {
+            Words::Folders(src, dst) => Some((src, dst)),
+            Words::Tables(_) => {
+                return Err(Error::new(Code::Unsupported, "list the runs of", "a definition")
+                    .because("`history` lists those of folders; those of tables are in sync_runs"));
+            }
+        },
         _ => None,
     };
     let runs = with_book(args, |session| {

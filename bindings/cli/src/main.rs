@@ -9,6 +9,8 @@ mod commands;
 mod key;
 mod place;
 mod render;
+mod rows;
+mod subject;
 mod volumes;
 
 use std::process::ExitCode;

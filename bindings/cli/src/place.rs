@@ -8,13 +8,14 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
+use portbook::bridge::RecordPlace;
 use portbook::provider::Address;
 use portbook::{Code, Error, Result, Session, conduit};
 
 use crate::access;
 
-/// Schemes of stores of records, and of what cannot be reached yet.
-const OTHER_SCHEMES: &[&str] = &["postgres", "mysql", "sqlite", "sharepoint"];
+/// Schemes of what cannot be reached yet.
+const OTHER_SCHEMES: &[&str] = &["sharepoint"];
 const CLOUDS: &[&str] = &["onedrive", "gdrive", "dropbox", "box"];
 
 /// What `NAME:path` can be told by: no drive, no cloud, no URL.
@@ -39,9 +40,11 @@ pub(crate) enum Place {
     },
     /// A storage service behind a URL.
     Remote(Address),
-    /// A record store, or a cloud.
+    /// A table behind a URL, as it was typed.
+    Table(String),
+    /// What cannot be reached yet.
     Other {
-        /// How it is spoken to: `postgres`, `onedrive` …
+        /// How it is spoken to: `sharepoint`, `onedrive` …
         scheme: &'static str,
     },
 }
@@ -88,6 +91,10 @@ impl Place {
         let invalid = |reason: &str| {
             Error::new(Code::Invalid, "use the place", format_args!("{}://…", scheme.escape_debug())).because(reason)
         };
+        if RecordPlace::SCHEMES.iter().any(|known| is(&known)) {
+            let url = word.to_str().ok_or_else(|| invalid("it is not UTF-8"))?;
+            return url.parse::<RecordPlace>().map(|_| Self::Table(url.to_owned()));
+        }
         if !Address::SCHEMES.iter().any(|known| is(&known)) {
             return Err(invalid("this scheme is unknown").advise("a local path with a colon is written ./a:b"));
         }
@@ -113,8 +120,10 @@ impl Place {
                 access::ask(&address, &mut access)?;
                 Ok((address, access).into())
             }
-            Self::Other { scheme } => Err(Error::new(Code::Unsupported, "use the scheme", scheme)
-                .because("this version syncs folders and storage services only")),
+            Self::Table(url) => Err(Error::new(Code::Unsupported, "use as a folder", url).because("it is a table")),
+            Self::Other { scheme } => {
+                Err(Error::new(Code::Unsupported, "use the scheme", scheme).because("this version cannot reach it"))
+            }
         }
     }
 }
@@ -151,6 +160,11 @@ mod tests {
         }
         for scheme in OTHER_SCHEMES {
             assert_eq!(parse(&format!("{scheme}://user@host:22/path:x@y")), Place::Other { scheme });
+        }
+        for scheme in RecordPlace::SCHEMES {
+            let host = if *scheme == "sqlite" { "" } else { "me@host:22" };
+            let word = format!("{scheme}://{host}/shop/orders");
+            assert_eq!(parse(&word), Place::Table(word));
         }
         for scheme in CLOUDS {
             assert_eq!(parse(&format!("{scheme}:a/b")), Place::Other { scheme });

@@ -78,7 +78,6 @@ fn places_that_cannot_be_reached_yet_are_named_with_the_stable_code() {
     for (words, named) in [
         (["sync", "sharepoint://host/sites/x/Library:/a", "b"], "sharepoint"),
         (["preview", "a", "onedrive:x"], "onedrive"),
-        (["verify", "postgres://host/db/table", "b"], "postgres"),
     ] {
         let output = portbook(&words);
         assert_eq!(output.status.code(), Some(1), "{words:?}");
@@ -86,6 +85,19 @@ fn places_that_cannot_be_reached_yet_are_named_with_the_stable_code() {
         let said = stderr(&output);
         assert!(said.contains(named) && said.contains("[unsupported]"), "{words:?}: {said}");
     }
+}
+
+#[test]
+fn a_table_is_no_partner_of_a_folder_and_its_url_holds_no_password() {
+    for words in [["verify", "postgres://host/db/table", "b"], ["sync", "a", "mysql://host/db/table"]] {
+        let output = portbook(&words);
+        let said = stderr(&output);
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""), "{words:?}: {said}");
+        assert!(said.contains("a table is kept in step with a table"), "{said}");
+    }
+    let output = portbook(&["sync", "postgres://me:hunter2@host/db/t", "sqlite:///a/b.db/t"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!stderr(&output).contains("hunter2"), "{}", stderr(&output));
 }
 
 #[test]

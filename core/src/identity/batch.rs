@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::canon::{Encoder, decode};
+use super::canon::{Encoder, decode, first_length};
 use crate::error::{Code, Error, Result};
 use crate::model::Datum;
 
@@ -111,6 +111,26 @@ impl RowBatch {
         }
         (0..row.columns()).for_each(|column| self.value(|encoder| encoder.raw(row.value(column))));
         Ok(())
+    }
+
+    /// Adds a row whose values are encoded one after the other.
+    ///
+    /// # Errors
+    /// `corrupt` when these are not as many values as a row has.
+    pub fn push_encoded(&mut self, row: &[u8]) -> Result<()> {
+        let mut rest = row;
+        for _ in 0..self.columns {
+            let length = first_length(rest).inspect_err(|_| self.take_back())?;
+            let (value, tail) = rest.split_at(length);
+            self.value(|encoder| encoder.raw(value));
+            rest = tail;
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        self.ends.truncate(self.ends.len() - self.columns);
+        self.take_back();
+        Err(Error::new(Code::Corrupt, "read a row", "").because("it has more values than columns"))
     }
 
     /// Takes back what was written of a row that is not whole.

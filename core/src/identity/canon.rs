@@ -316,6 +316,15 @@ pub fn decode(bytes: &[u8]) -> Result<Datum> {
     Ok(value)
 }
 
+/// How many bytes the first value of an encoding takes.
+///
+/// # Errors
+/// `corrupt` when the bytes end before it does.
+pub(crate) fn first_length(bytes: &[u8]) -> Result<usize> {
+    let mut rest = bytes;
+    split(&mut rest).map(|_| bytes.len() - rest.len())
+}
+
 fn malformed(reason: &'static str) -> Error {
     Error::new(Code::Corrupt, "read the encoding of a value", "").because(reason)
 }

@@ -10,11 +10,13 @@
 
 pub mod codec;
 mod intent;
+mod rows;
 mod transfer;
 
 use std::sync::Arc;
 
 pub use intent::{Intent, IntentKind, NewIntent};
+pub(crate) use rows::{At, RowLedger, RowTable};
 pub use transfer::NewTransfer;
 
 use crate::error::{Code, Error, Result};

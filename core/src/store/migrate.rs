@@ -41,6 +41,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     6 "0006_ledger" "ledger",
     7 "0007_record_bridge" "record_bridge",
     8 "0008_volume_links" "volume_links",
+    9 "0009_record_runs" "record_runs",
 };
 
 /// The number of the newest schema that this version knows.

@@ -1,0 +1,170 @@
+//! What a run of a definition writes into the book beside the ledger and what every run writes: `sync_runs`, `sync_events`, the
+//! rows that failed.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::apply::Applied;
+use super::change::RowChange;
+use crate::error::Error;
+use crate::identity::RowHash;
+use crate::model::{EventSeverity, Id, RunStatus, RunType, SyncDefinition, SyncRun};
+use crate::operation::clock::micros;
+use crate::operation::journal::{Ending, Log, execute, int32};
+use crate::store::{Value, Write};
+
+/// Names the rows of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct RowJournal {
+    pub(crate) log: Log,
+    pub(crate) definition: Id<SyncDefinition>,
+    pub(crate) run: Id<SyncRun>,
+    pub(crate) generation: i64,
+    /// Rows failed before this run: those it carries are made good.
+    pub(crate) had_failures: bool,
+}
+
+impl RowJournal {
+    fn tenant(&self) -> Value {
+        Value::Uuid(self.log.tenant.0)
+    }
+
+    /// The run has begun.
+    pub(crate) fn begin(&self, kind: RunType, now: DateTime<Utc>) -> Vec<Write> {
+        vec![
+            // Those before it that did not end were interrupted.
+            execute(
+                "UPDATE sync_runs SET status = 'FAILED', end_time = ?3, error_message = 'interrupted', updated_at = ?3 \
+                 WHERE tenant_id = ?1 AND sync_def_id = ?2 AND status IN ('RUNNING', 'PAUSED')",
+                vec![self.tenant(), Value::Uuid(self.definition.0), Value::Time(micros(now))],
+            ),
+            self.log.close_others(now),
+            execute(
+                "INSERT INTO sync_runs (id, tenant_id, sync_def_id, run_type, status, start_time, items_processed, items_failed, \
+                 created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?6, ?6)",
+                vec![
+                    Value::Uuid(self.run.0),
+                    self.tenant(),
+                    Value::Uuid(self.definition.0),
+                    Value::Text(kind.as_str().to_owned()),
+                    Value::Text(RunStatus::Running.as_str().to_owned()),
+                    Value::Time(micros(now)),
+                ],
+            ),
+            execute(
+                "UPDATE sync_definition_state SET generation = ?3 WHERE tenant_id = ?1 AND sync_def_id = ?2",
+                vec![self.tenant(), Value::Uuid(self.definition.0), Value::Int(self.generation)],
+            ),
+        ]
+    }
+
+    /// Something happened that a person may want to know.
+    pub(crate) fn event(
+        &self,
+        severity: EventSeverity,
+        event: &'static str,
+        message: String,
+        payload: serde_json::Value,
+        now: DateTime<Utc>,
+    ) -> Write {
+        execute(
+            "INSERT INTO sync_events (id, tenant_id, sync_run_id, severity, event_type, message, payload, created_at, \
+             updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+            vec![
+                Value::Uuid(Uuid::now_v7()),
+                self.tenant(),
+                Value::Uuid(self.run.0),
+                Value::Text(severity.as_str().to_owned()),
+                Value::Text(event.to_owned()),
+                Value::Text(message),
+                Value::Text(payload.to_string()),
+                Value::Time(micros(now)),
+            ],
+        )
+    }
+
+    /// A row that could not be carried: an event of this run, and a row that is tried again by the next.
+    pub(crate) fn failed(&self, change: &RowChange, error: &Error, now: DateTime<Utc>) -> Vec<Write> {
+        let payload = serde_json::json!({"row": change.name, "code": error.code().as_str()});
+        let event = self.event(EventSeverity::Error, "row_failed", error.to_string(), payload, now);
+        // What is only not known by a key has nothing to be remembered by.
+        if change.identity == RowHash::default() {
+            return vec![event];
+        }
+        let key = if change.source_key.is_empty() { Value::Null } else { Value::Blob(change.source_key.clone()) };
+        let kept = execute(
+            "INSERT INTO sync_row_failure (sync_def_id, source_identity_hash, source_identity, source_key, error_code, \
+             error_message, retry_count, first_failed_at, last_failed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7) \
+             ON CONFLICT (sync_def_id, source_identity_hash) DO UPDATE SET error_code = excluded.error_code, \
+             error_message = excluded.error_message, retry_count = sync_row_failure.retry_count + 1, \
+             source_key = coalesce(excluded.source_key, sync_row_failure.source_key), \
+             last_failed_at = excluded.last_failed_at",
+            vec![
+                Value::Uuid(self.definition.0),
+                Value::Blob(change.identity.to_vec()),
+                Value::Text(change.name.clone()),
+                key,
+                Value::Text(error.code().as_str().to_owned()),
+                Value::Text(error.to_string()),
+                Value::Time(micros(now)),
+            ],
+        );
+        vec![event, kept]
+    }
+
+    /// A row that failed before was carried.
+    pub(crate) fn made_good(&self, identity: RowHash) -> Option<Write> {
+        self.had_failures.then(|| {
+            execute(
+                "DELETE FROM sync_row_failure WHERE sync_def_id = ?1 AND source_identity_hash = ?2",
+                vec![Value::Uuid(self.definition.0), Value::Blob(identity.to_vec())],
+            )
+        })
+    }
+
+    /// The run has ended; the lease is given back.
+    pub(crate) fn end(
+        &self,
+        ending: Ending,
+        applied: &Applied,
+        error: Option<&Error>,
+        now: DateTime<Utc>,
+    ) -> Vec<Write> {
+        let counts = &applied.counts;
+        let done = counts.new + counts.updated + counts.deleted + counts.failed;
+        let status = match ending {
+            Ending::Completed | Ending::CompletedWithErrors => RunStatus::Completed,
+            Ending::Failed => RunStatus::Failed,
+            Ending::Cancelled => RunStatus::Cancelled,
+        };
+        let mut end = vec![
+            self.log.ended(ending, now),
+            execute(
+                "UPDATE sync_runs SET status = ?3, end_time = ?4, items_processed = ?5, items_failed = ?6, error_message = ?7, \
+                 updated_at = ?4 WHERE tenant_id = ?1 AND id = ?2",
+                vec![
+                    self.tenant(),
+                    Value::Uuid(self.run.0),
+                    Value::Text(status.as_str().to_owned()),
+                    Value::Time(micros(now)),
+                    int32(done),
+                    int32(counts.failed),
+                    error.map_or(Value::Null, |error| Value::Text(error.to_string())),
+                ],
+            ),
+            execute(
+                "UPDATE sync_definition_state SET lease_owner = NULL, lease_expires_at = NULL \
+                 WHERE tenant_id = ?1 AND sync_def_id = ?2",
+                vec![self.tenant(), Value::Uuid(self.definition.0)],
+            ),
+        ];
+        if ending == Ending::Completed {
+            // Whatever failed before was carried, or is gone.
+            end.push(execute(
+                "DELETE FROM sync_row_failure WHERE sync_def_id = ?1",
+                vec![Value::Uuid(self.definition.0)],
+            ));
+        }
+        end
+    }
+}

@@ -1,0 +1,256 @@
+//! One execution of a definition, from the lease to the last line of its history.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::DefinitionInner;
+use super::apply::{Applied, Apply};
+use super::journal::RowJournal;
+use super::open::Opened;
+use super::preview::{Plan, RowDelta, RowPreviewOptions, StoredRows, plan, stored};
+use crate::error::{Code, Error, Result};
+use crate::model::{Id, Moment, PreviewId, RunType, SyncEntityType};
+use crate::operation::clock::micros;
+use crate::operation::journal::{Ending, Log};
+use crate::operation::lease::{Held, Lease};
+use crate::operation::plan::{Extent, PlanReader, PlanRows, Position};
+use crate::operation::preview::stop;
+use crate::operation::progress::{Meter, RunPhase};
+use crate::operation::run::{Reporter, RunEvent, RunReport};
+use crate::store::{Statement, Value, Write};
+
+/// What a run is asked to do.
+pub(crate) enum Task {
+    Sync(RowPreviewOptions),
+    Apply(PreviewId),
+}
+
+/// Runs a task and writes its end into the book, whatever the end is.
+pub(crate) async fn run(
+    definition: Arc<DefinitionInner>,
+    task: Task,
+    confirm: Vec<String>,
+    reporter: Reporter,
+) -> Result<RunReport> {
+    let begun = definition.book.clock.elapsed();
+    let preview = match &task {
+        Task::Sync(_) => PreviewId(Uuid::now_v7()),
+        Task::Apply(id) => *id,
+    };
+    definition.ensure_state().await?;
+    let held = Held::take(&definition.leased(), false, reporter.control.stop.clone()).await?;
+    let lease = held.lease.clone();
+    let outcome = match definition.ready().await {
+        Ok(opened) => {
+            let (opened, reporter) = (Arc::new(opened), Arc::new(reporter));
+            RowRun { opened, lease, reporter, confirm, begun }.carry_out(task, preview).await
+        }
+        Err(error) => Err(error),
+    };
+    held.end().await;
+    match outcome {
+        // The plan stays incomplete and goes with the others.
+        Err(error) if error.code() == Code::Cancelled => {
+            let elapsed = definition.book.clock.elapsed().saturating_sub(begun);
+            Ok(report(preview, 0, &RowDelta::default(), Applied::default(), elapsed, true))
+        }
+        ended => ended,
+    }
+}
+
+struct RowRun {
+    opened: Arc<Opened>,
+    lease: Arc<Lease>,
+    reporter: Arc<Reporter>,
+    confirm: Vec<String>,
+    begun: Duration,
+}
+
+/// A plan that a run has before it.
+struct Taken {
+    delta: RowDelta,
+    from: Position,
+    extent: Extent,
+    /// The rest of a plan that was made just now.
+    rest: Option<(PlanRows, Vec<Write>)>,
+}
+
+impl RowRun {
+    async fn carry_out(&mut self, task: Task, preview: PreviewId) -> Result<RunReport> {
+        let Taken { delta, from, extent, rest } = match task {
+            Task::Sync(options) => {
+                let Plan { rows, last, delta, preview } =
+                    plan(&self.opened, preview, &options, Some(&self.reporter)).await?;
+                let extent = Extent { items: delta.items, ..Extent::default() };
+                self.reporter.fact(RunEvent::Planned(preview.summary)).await;
+                Taken { delta, from: Position { ord: -1, seq: -1 }, extent, rest: Some((rows, last)) }
+            }
+            Task::Apply(id) => self.take(id).await?,
+        };
+        if let Some(guard) = delta.guards.iter().find(|guard| !self.confirm.contains(&guard.name)) {
+            if let Some((rows, last)) = rest {
+                rows.finish(last).await?;
+            }
+            return Err(stop(guard, preview));
+        }
+        let journal = self.journal().await?;
+        let now = self.opened.book.clock.now();
+        let mut first = vec![self.lease.fence()];
+        first.extend(journal.begin(RunType::Push, now));
+        first.extend(journal.log.begin(&extent, now));
+        first.push(journal.log.preview_state(preview, "applying", true, now));
+        let begun = match rest {
+            Some((rows, mut last)) => {
+                last.extend(first);
+                rows.finish(last).await
+            }
+            None => self.opened.book.store.write(self.opened.tenant, first).await.map(|_| ()),
+        };
+        if let Err(refused) = begun {
+            return Err(self.lease.why(refused).await);
+        }
+        self.apply(journal, preview, &delta, from, &extent).await
+    }
+
+    async fn journal(&self) -> Result<RowJournal> {
+        let Opened { tenant, user, definition, state, book, .. } = &*self.opened;
+        let generation = state.generation + 1;
+        let failures = Statement::new(
+            "SELECT 1 FROM sync_row_failure WHERE sync_def_id = ?1 LIMIT 1",
+            vec![Value::Uuid(*definition)],
+        );
+        let had_failures = !book.store.query(*tenant, failures).await?.is_empty();
+        let log = Log {
+            tenant: *tenant,
+            user: *user,
+            sync_id: format!("{definition}:{generation}"),
+            entity: SyncEntityType::Row,
+            source_system: "records",
+        };
+        Ok(RowJournal { log, definition: Id::new(*definition), run: Id::new(Uuid::now_v7()), generation, had_failures })
+    }
+
+    async fn take(&self, id: PreviewId) -> Result<Taken> {
+        let opened = &self.opened;
+        let StoredRows { definition, state, delta, preview, applied } = stored(&opened.book, opened.tenant, id).await?;
+        let refuse = |reason: &str| {
+            Err(Error::new(Code::Invalid, "apply the preview", id).because(reason).advise("preview again"))
+        };
+        if definition != opened.definition.to_string() {
+            return refuse("it is of another definition");
+        }
+        match state.as_str() {
+            "ready" | "applying" => {}
+            "applied" => return refuse("it was applied already"),
+            _ => return refuse("it was not completed"),
+        }
+        if delta.fingerprint != opened.mapping.fingerprint {
+            return refuse("the mapping is another one than it was made with");
+        }
+        self.reporter.fact(RunEvent::Planned(preview.summary)).await;
+        let (store, tenant) = (opened.book.store.clone(), opened.tenant);
+        let extent = PlanReader { store, tenant, preview: id }.extent(applied).await?;
+        Ok(Taken { delta, from: applied, extent, rest: None })
+    }
+
+    async fn has_exceptions(&self, preview: PreviewId) -> Result<bool> {
+        let any = Statement::new(
+            "SELECT 1 FROM sync_preview_change WHERE preview_id = ?1 AND is_exception = ?2 LIMIT 1",
+            vec![Value::Uuid(preview.0), Value::Bool(true)],
+        );
+        Ok(!self.opened.book.store.query(self.opened.tenant, any).await?.is_empty())
+    }
+
+    async fn apply(
+        &mut self,
+        journal: RowJournal,
+        preview: PreviewId,
+        delta: &RowDelta,
+        from: Position,
+        extent: &Extent,
+    ) -> Result<RunReport> {
+        let book = self.opened.book.clone();
+        let mut meter = Meter::new();
+        meter.begin(RunPhase::Applying, extent.items, 0, book.clock.elapsed());
+        meter.go_on(extent.items_done, 0);
+        let mut apply = Apply {
+            opened: self.opened.clone(),
+            preview,
+            reporter: self.reporter.clone(),
+            lease: self.lease.clone(),
+            journal: journal.clone(),
+            meter,
+            progress_written: Duration::ZERO,
+            failed_before: extent.failed,
+            tally: Applied::default(),
+            again: Vec::new(),
+        };
+        let outcome = match apply.run(from).await {
+            Ok(()) => self.lease.hold().await,
+            stopped => stopped,
+        };
+        if self.lease.is_lost() {
+            return Err(self.lease.taken_over());
+        }
+        let applied = std::mem::take(&mut apply.tally);
+        let (ending, error) = match outcome {
+            Ok(()) if applied.counts.failed + applied.waiting > 0 => (Ending::CompletedWithErrors, None),
+            Ok(()) => (Ending::Completed, None),
+            Err(e) if e.code() == Code::Cancelled => (Ending::Cancelled, None),
+            Err(e) => (Ending::Failed, Some(e)),
+        };
+        let now = book.clock.now();
+        let reached = apply.meter.read(book.clock.elapsed());
+        let mut last = vec![self.lease.fence(), journal.log.progress(&reached, applied.counts.failed + extent.failed)];
+        last.extend(journal.end(ending, &applied, error.as_ref(), now));
+        if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
+            last.push(journal.log.preview_state(preview, "applied", false, now));
+            // Rows that failed keep hashes of before: they are found changed, whichever mapping made them.
+            last.push(self.opened.takes_mapping());
+            // A row that was ticked out was read and not carried: it is to be read again.
+            if let Some(cursor) = &delta.cursor
+                && !self.has_exceptions(preview).await?
+            {
+                last.extend(self.opened.moves_cursor(cursor, journal.run.0, Moment(micros(now))));
+            }
+        }
+        if let Err(refused) = book.store.write(self.opened.tenant, last).await {
+            return Err(self.lease.why(refused).await);
+        }
+        book.progress_written.notify_waiters();
+        match error {
+            Some(error) => Err(error),
+            None => {
+                let elapsed = book.clock.elapsed().saturating_sub(self.begun);
+                Ok(report(preview, journal.generation, delta, applied, elapsed, ending == Ending::Cancelled))
+            }
+        }
+    }
+}
+
+fn report(
+    preview: PreviewId,
+    generation: i64,
+    delta: &RowDelta,
+    applied: Applied,
+    elapsed: Duration,
+    cancelled: bool,
+) -> RunReport {
+    let mut counts = applied.counts;
+    counts.unchanged = delta.counts.unchanged;
+    counts.skipped = delta.counts.skipped;
+    RunReport {
+        generation,
+        preview,
+        counts,
+        stale: applied.stale,
+        waiting: applied.waiting,
+        bytes: 0,
+        elapsed,
+        failures: applied.failures,
+        verification: "unverified".to_owned(),
+        cancelled,
+    }
+}
