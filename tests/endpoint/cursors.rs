@@ -6,7 +6,7 @@ use portbook::Code;
 use portbook::endpoint::{ChangeScan, ChangeSource, Cursor, Deletions, TableName};
 use portbook::model::Datum;
 
-use crate::fixture::{At, Store, connect, names};
+use crate::fixture::{At, Store, connect, names, skip};
 
 async fn table(store: &Store) -> TableName {
     let of = store.word("TIMESTAMP", "timestamp(6)", "DATETIME(6)");
@@ -119,4 +119,71 @@ pub(crate) async fn a_transaction_that_commits_late_is_not_passed_over(store: Ar
     let (_, cursor, _) = changes(&store, &t, 0, Some(cursor)).await;
     slow.batch_execute("INSERT INTO t VALUES (3); COMMIT").await.unwrap();
     assert_eq!(changes(&store, &t, 0, Some(cursor)).await.0, [3, 4]);
+}
+
+/// The ids of rows that are there, those of rows that are gone, and the cursor behind them.
+async fn logged(store: &Store, since: Option<Cursor>) -> portbook::Result<(Vec<i128>, Vec<i128>, Cursor, Deletions)> {
+    let by = ChangeSource::Log { name: slot(store) };
+    let (columns, key) = (names(&["id", "name"]), names(&["id"]));
+    let scan = ChangeScan { table: TableName::new("public", "t"), columns, key, by, since, page_rows: 2 };
+    let mut stream = store.endpoint.changes(scan).await?;
+    let (mut there, mut gone) = (Vec::new(), Vec::new());
+    while let Some(page) = stream.next().await? {
+        for (rows, ids) in [(&page.rows, &mut there), (&page.deleted, &mut gone)] {
+            ids.extend(rows.iter().map(|row| match row.datum(0).unwrap() {
+                Datum::Integer(id) => id,
+                other => panic!("{other:?}"),
+            }));
+        }
+    }
+    there.sort_unstable();
+    gone.sort_unstable();
+    let end = stream.end()?;
+    Ok((there, gone, end.cursor, end.deletions))
+}
+
+fn slot(store: &Store) -> String {
+    format!("capture_{}", store.options.database)
+}
+
+pub(crate) async fn the_log_tells_of_every_change(store: Arc<Store>) {
+    let At::Postgres(url) = &store.at else { panic!("on PostgreSQL only") };
+    let client = connect(url).await;
+    let level: String = client.query_one("SHOW wal_level", &[]).await.unwrap().get(0);
+    if level != "logical" {
+        return skip("postgres_only::the_log_tells_of_every_change", "the server's wal_level is not logical");
+    }
+    // A text that lies beside the table, and is left out of the log when it does not change.
+    let name = "(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 1000) i)";
+    store
+        .run(&format!(
+            "CREATE TABLE t (id int PRIMARY KEY, name text, n int); ALTER TABLE t ALTER name SET STORAGE EXTERNAL;
+             CREATE TABLE other (id int PRIMARY KEY); INSERT INTO t SELECT i, {name}, 0 FROM generate_series(1, 5) i"
+        ))
+        .await;
+    let (there, gone, first, deletions) = logged(&store, None).await.unwrap();
+    assert_eq!((there, gone, deletions), (vec![1, 2, 3, 4, 5], vec![], Deletions::ByAbsence));
+    store
+        .run(
+            "UPDATE t SET n = 1 WHERE id = 1; UPDATE t SET n = 2 WHERE id = 1; DELETE FROM t WHERE id = 2;
+             UPDATE t SET id = 30 WHERE id = 3; INSERT INTO t VALUES (6), (7); DELETE FROM t WHERE id = 7;
+             INSERT INTO other VALUES (100)",
+        )
+        .await;
+    store.run("BEGIN; DELETE FROM t; ROLLBACK").await;
+    let (there, gone, second, deletions) = logged(&store, Some(first.clone())).await.unwrap();
+    assert_eq!((there, gone, deletions), (vec![1, 6, 30], vec![2, 3, 7], Deletions::Listed));
+    // Whoever did not keep the cursor reads the same again.
+    let (there, gone, ..) = logged(&store, Some(first.clone())).await.unwrap();
+    assert_eq!((there, gone), (vec![1, 6, 30], vec![2, 3, 7]));
+    // Whoever did reads what came after.
+    store.run("INSERT INTO t VALUES (8)").await;
+    let (there, gone, third, _) = logged(&store, Some(second)).await.unwrap();
+    assert_eq!((there, gone), (vec![8], vec![]));
+    // What was passed over cannot be read again.
+    assert_eq!(logged(&store, Some(first)).await.unwrap_err().code(), Code::Stale);
+    store.run("TRUNCATE t").await;
+    assert_eq!(logged(&store, Some(third.clone())).await.unwrap_err().code(), Code::Stale);
+    store.run(&format!("SELECT pg_drop_replication_slot('{}')", slot(&store))).await;
+    assert_eq!(logged(&store, Some(third)).await.unwrap_err().code(), Code::Stale);
 }

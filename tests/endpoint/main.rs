@@ -87,6 +87,7 @@ on_servers! {
 
 on_postgres! {
     cursors::a_transaction_that_commits_late_is_not_passed_over;
+    cursors::the_log_tells_of_every_change;
     scans::readers_of_ranges_share_a_snapshot;
     shapes::domains_enums_and_collations_are_seen_through;
 }

@@ -214,9 +214,12 @@ pub(crate) async fn what_is_written_reads_back(store: Arc<Store>) {
         })
         .collect();
     let mut made = vec![new_column("id", DatumKind::Integer)];
-    made.extend(kinds.iter().enumerate().map(|(at, (kind, _))| {
+    made.extend(kinds.iter().enumerate().map(|(at, (kind, value))| {
         let mut column = new_column(&format!("m{at}"), *kind);
         column.like.digits = None;
+        if **value == integer(u64::MAX.into()) {
+            column.like.traits.range = Some((0, u64::MAX.into()));
+        }
         column
     }));
     let of: Vec<_> = made.iter().map(|column| column.name.clone()).collect();

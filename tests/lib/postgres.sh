@@ -90,7 +90,7 @@ start() {
     # No output of ours stays open in the server: a caller that reads our output would wait for it for ever.
     as_server "$bin/pg_ctl" start -w -t 60 -s -D "$home/data" -l "$home/server.log" \
         -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$home -c fsync=off \
-            -c full_page_writes=off -c max_connections=200 ${PORTBOOK_POSTGRES_OPTIONS:-}" </dev/null >"$dir/start.log" 2>&1 ||
+            -c full_page_writes=off -c max_connections=200 -c wal_level=logical ${PORTBOOK_POSTGRES_OPTIONS:-}" </dev/null >"$dir/start.log" 2>&1 ||
         { cat "$dir/start.log" "$home/server.log" >&2; exit 1; }
     echo "postgres://portbook@127.0.0.1:$port/postgres"
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Endpoint;
+use super::mysql::MySqlEndpoint;
 use super::postgres::PostgresEndpoint;
 use super::sqlite::SqliteEndpoint;
 use crate::error::{Code, Error, Result};
@@ -148,7 +149,8 @@ pub fn open(db_type: DbType, options: DatabaseOptions) -> Result<Arc<dyn Endpoin
     Ok(match db_type {
         DbType::Sqlite => Arc::new(SqliteEndpoint::new(options)?),
         DbType::Postgres => Arc::new(PostgresEndpoint::new(options)?),
-        DbType::MySql | DbType::SqlServer | DbType::Host => {
+        DbType::MySql => Arc::new(MySqlEndpoint::new(options)?),
+        DbType::SqlServer | DbType::Host => {
             let refused = Error::new(Code::Unsupported, "open a database", options.database);
             return Err(refused.because("there is no endpoint for its product here"));
         }

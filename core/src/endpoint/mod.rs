@@ -13,8 +13,12 @@
 //! A write answers row by row ([`RowOutcome`]). What may have happened although no answer came is [`RowOutcome::Unknown`]: the
 //! engine looks before it writes again. An insert never overwrites, an update touches only the columns that it names, and
 //! both can be made to hold only if the row is still the one that was compared ([`Expect`]).
+//!
+//! A key with a null in it is that of no row, as SQL has it: such a row is read by a scan only, and a write that names it
+//! is [`RowOutcome::Gone`].
 
 mod database;
+mod mysql;
 mod postgres;
 mod shape;
 mod sql;
@@ -26,6 +30,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use database::{DatabaseOptions, open};
+pub use mysql::MySqlEndpoint;
 pub use postgres::PostgresEndpoint;
 pub use shape::{
     Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, LengthUnit, TableEntry, TableName, TableShape,

@@ -12,6 +12,8 @@ mod connect;
 mod decode;
 mod describe;
 mod fault;
+mod log;
+mod pgoutput;
 mod read;
 mod scan;
 mod text;
@@ -27,8 +29,8 @@ use self::describe::describe;
 use self::fault::error_of;
 use super::sql::Dialect;
 use super::{
-    Capabilities, ChangeScan, ChangeStream, DatabaseOptions, Endpoint, NewTable, Page, Probe, RowOutcome, RowStream,
-    Scan, TableEntry, TableName, TableShape, WriteBatch,
+    Capabilities, ChangeScan, ChangeSource, ChangeStream, DatabaseOptions, Endpoint, NewTable, Page, Probe, RowOutcome,
+    RowStream, Scan, TableEntry, TableName, TableShape, WriteBatch,
 };
 use crate::error::{Code, Error, Result};
 use crate::identity::RowBatch;
@@ -62,7 +64,7 @@ impl Endpoint for PostgresEndpoint {
             snapshot_scans: SNAPSHOT_SCANS,
             version_column: None,
             assigns_keys: false,
-            cursors: vec![CursorType::Timestamp],
+            cursors: vec![CursorType::Timestamp, CursorType::Lsn],
             creates_tables: true,
             writes: true,
         }
@@ -105,7 +107,13 @@ impl Endpoint for PostgresEndpoint {
     }
 
     async fn changes(&self, scan: ChangeScan) -> Result<Box<dyn ChangeStream>> {
-        read::changes(&self.connections, scan).await
+        match &scan.by {
+            ChangeSource::Log { name } => {
+                let name = name.clone();
+                log::changes(&self.connections, scan, &name).await
+            }
+            ChangeSource::UpdatedAt { .. } | ChangeSource::Feed => read::changes(&self.connections, scan).await,
+        }
     }
 
     async fn write(&self, batch: WriteBatch) -> Result<Vec<RowOutcome>> {

@@ -197,7 +197,7 @@ struct Bound {
 async fn bound(client: &Client, scan: &ChangeScan) -> Result<Bound> {
     let sql = "WITH oldest (at) AS (SELECT least(clock_timestamp(), \
                  (SELECT min(xact_start) FROM pg_stat_activity WHERE datname = current_database() \
-                  AND pid <> pg_backend_pid() AND backend_type IN ('client backend', 'background worker')), \
+                  AND pid <> pg_backend_pid() AND backend_type NOT IN ('autovacuum worker', 'walsender')), \
                  (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database()))) \
                SELECT (extract(epoch FROM at) * 1000000)::int8, (extract(epoch FROM (at AT TIME ZONE \
                  (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'))) * 1000000)::int8 FROM oldest";

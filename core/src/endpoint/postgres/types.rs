@@ -185,8 +185,10 @@ pub(super) fn declaration(like: &ColumnShape) -> Option<String> {
     let of = |kind| {
         Some(match kind {
             DatumKind::Boolean => "boolean".to_owned(),
-            // An unsigned number of 64 bits says that it has 20 digits.
-            DatumKind::Integer if like.digits.is_some_and(|(digits, _)| digits > 18) => "numeric(20,0)".into(),
+            // An unsigned number of 64 bits has 20 digits.
+            DatumKind::Integer if like.traits.range.is_some_and(|(_, most)| most > i64::MAX.into()) => {
+                "numeric(20,0)".into()
+            }
             DatumKind::Integer => "bigint".into(),
             DatumKind::Decimal => match like.digits {
                 Some((digits, places)) if digits <= 1000 => format!("numeric({},{places})", digits.max(1)),

@@ -63,7 +63,7 @@ pub(in crate::endpoint) fn by_time(scan: &ChangeScan) -> Result<ByTime> {
     let from = match (*overlap_ms, at.clone()) {
         // Nothing was there yet.
         (_, Datum::Null) => Start::Beginning,
-        (0, at) if key.len() == scan.key.len() => Start::After(at, key.clone()),
+        (0, at) if !key.is_empty() && key.len() == scan.key.len() => Start::After(at, key.clone()),
         (overlap_ms, at) => Start::At(earlier(at, overlap_ms)),
     };
     Ok(ByTime { column: column.clone(), from, reached: Some((at, key)) })

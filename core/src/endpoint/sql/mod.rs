@@ -191,7 +191,7 @@ pub(super) fn create(
         let is_text = column.like.kind == Some(DatumKind::Text);
         let declared = declaration(&column.like).ok_or_else(none)?;
         let collation = if is_text { collate(&column.like) } else { "" };
-        let null = if is_key || !column.like.is_nullable { " NOT NULL" } else { "" };
+        let null = if is_key || !column.like.is_nullable { " NOT NULL" } else { " NULL" };
         let unique = if column.is_unique { " UNIQUE" } else { "" };
         lines.push(format!("{} {declared}{collation}{null}{unique}", dialect.quoted(&column.name)));
     }
