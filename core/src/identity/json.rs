@@ -358,7 +358,7 @@ mod tests {
             (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
         ];
         for (bits, want) in samples {
-            let number: Decimal = format!("{:e}", f64::from_bits(*bits)).parse().unwrap();
+            let number = Decimal::of_float(f64::from_bits(*bits)).unwrap();
             assert_eq!(ecmascript(&number), *want);
             assert_eq!(canonical(want), *want);
         }
