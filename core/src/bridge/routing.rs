@@ -71,6 +71,10 @@ impl Routing {
     /// nowhere.
     pub fn parse(policy: &str, active: &[Uuid]) -> Result<Self> {
         let refused = || Error::new(Code::Invalid, "read the sharding policy", "");
+        // A list would be read as the fields in their order.
+        if !policy.trim_start().starts_with('{') {
+            return Err(refused().because("it is no JSON object"));
+        }
         let policy: Policy = serde_json::from_str(policy).map_err(|error| refused().caused_by(error))?;
         let is_active = |target: Uuid, whose: &str| {
             if active.contains(&target) {
@@ -167,7 +171,7 @@ mod tests {
     fn a_policy_that_leads_astray_is_refused() {
         let unknown = Uuid::from_u128(9);
         for (policy, want) in [
-            ("[]".to_owned(), "invalid type"),
+            ("[]".to_owned(), "it is no JSON object"),
             ("{\"rules\": []}".to_owned(), "neither rules nor a default"),
             ("{\"rules\": [], \"default\": \"x\"}".to_owned(), "unknown field"),
             (policy(&[("a ==", TARGETS[0])], None), "rule 1: could not read the expression"),

@@ -91,6 +91,15 @@ impl Decimal {
         format!("{sign}{}e{}", self.digits, self.exponent).parse().unwrap_or(f64::NAN)
     }
 
+    /// The number that the shortest text of a float says; nothing of NaN and the infinities.
+    ///
+    /// Of two texts that are as short and as near, it is the one that ends in an even digit, as in ECMAScript (and unlike
+    /// the standard library's `Display`): `1424953923781206.25` is `1424953923781206.2`.
+    #[must_use]
+    pub fn of_float(value: f64) -> Option<Self> {
+        value.is_finite().then(|| zmij::Buffer::new().format_finite(value).parse().ok())?
+    }
+
     /// The same with at most that many places after the point, rounded half away from zero as databases round.
     #[must_use]
     pub fn rounded(&self, places: u16) -> Self {

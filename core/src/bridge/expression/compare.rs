@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Fault, Order};
-use crate::bridge::projection::{digits_of, read_moment};
+use crate::bridge::projection::read_moment;
 use crate::model::{Datum, Decimal};
 
 /// Whether the comparison holds. Nothing equals nothing, and is neither before nor after anything.
@@ -67,7 +67,7 @@ pub(super) fn exact(value: &Datum) -> Option<Decimal> {
     match value {
         Datum::Integer(value) => Some(Decimal::from(*value)),
         Datum::Decimal(value) => Some(value.clone()),
-        Datum::Float(value) => digits_of(value.get()),
+        Datum::Float(value) => Decimal::of_float(value.get()),
         _ => None,
     }
 }

@@ -98,11 +98,6 @@ fn strange(value: &Datum, kind: DatumKind) -> Fault {
     }
 }
 
-/// The number of a float's shortest text.
-pub(crate) fn digits_of(value: f64) -> Option<Decimal> {
-    value.is_finite().then(|| format!("{value:e}").parse().ok())?
-}
-
 fn number(value: Datum, kind: DatumKind) -> Result<Datum, Fault> {
     let fault = || strange(&value, kind);
     let exact = match &value {
@@ -114,7 +109,7 @@ fn number(value: Datum, kind: DatumKind) -> Result<Datum, Fault> {
         }
         Datum::Integer(value) => Decimal::from(*value),
         Datum::Decimal(value) => value.clone(),
-        Datum::Float(value) => digits_of(value.get()).ok_or("it is not a finite number")?,
+        Datum::Float(value) => Decimal::of_float(value.get()).ok_or("it is not a finite number")?,
         Datum::Text(text) => text.parse().map_err(|_| "its text is not a number")?,
         _ => return Err(fault()),
     };
@@ -123,7 +118,7 @@ fn number(value: Datum, kind: DatumKind) -> Result<Datum, Fault> {
         DatumKind::Decimal => Ok(Datum::Decimal(exact)),
         DatumKind::Float => {
             let float = exact.to_float();
-            if digits_of(float).as_ref() == Some(&exact) {
+            if Decimal::of_float(float).as_ref() == Some(&exact) {
                 return Ok(Datum::float(float));
             }
             Err("a float cannot hold all of its digits".into())
@@ -147,7 +142,7 @@ pub(crate) fn text(value: &Datum) -> Result<String, Fault> {
     Ok(match value {
         Datum::Integer(value) => value.to_string(),
         Datum::Decimal(value) => value.to_string(),
-        Datum::Float(value) => match digits_of(value.get()) {
+        Datum::Float(value) => match Decimal::of_float(value.get()) {
             Some(digits) => ecmascript(&digits),
             None if value.get().is_nan() => "NaN".into(),
             None => if value.get() > 0.0 { "Infinity" } else { "-Infinity" }.into(),

@@ -4,7 +4,7 @@ use super::convert::set;
 use super::{Fault, zone};
 use crate::endpoint::{ColumnShape, LengthUnit};
 use crate::identity::Json;
-use crate::model::{Datum, DatumKind, Tick, Unreal, widened};
+use crate::model::{Datum, DatumKind, Decimal, Tick, Unreal, widened};
 
 /// The one form of a value that the column cannot tell from others.
 pub(super) fn form(value: Datum, column: &ColumnShape) -> Result<Datum, Fault> {
@@ -93,7 +93,7 @@ fn rounded(value: &mut Json) -> bool {
             if is_exact {
                 return true;
             }
-            match super::convert::digits_of(number.to_float()) {
+            match Decimal::of_float(number.to_float()) {
                 Some(digits) => *number = digits,
                 None => return false,
             }
