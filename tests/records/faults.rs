@@ -171,7 +171,7 @@ fn cut_everywhere(mode: RecordMode, fault: Fault, seed: u64) -> u64 {
 #[test]
 fn a_run_that_is_cut_anywhere_is_set_right_by_the_next() {
     for fault in [Fault::Before, Fault::After, Fault::Unknown] {
-        for seed in 0..3 {
+        for seed in 0..2 {
             let calls = cut_everywhere(RecordMode::OneWayPush, fault, seed);
             assert!(calls >= 3, "the story is too short to be cut: {calls}");
         }
@@ -181,7 +181,7 @@ fn a_run_that_is_cut_anywhere_is_set_right_by_the_next() {
 #[test]
 fn so_is_one_that_goes_both_ways() {
     for fault in [Fault::Before, Fault::After, Fault::Unknown] {
-        for seed in 0..3 {
+        for seed in 0..2 {
             let calls = cut_everywhere(RecordMode::TwoWay, fault, seed);
             assert!(calls >= 4, "the story is too short to be cut: {calls}");
         }

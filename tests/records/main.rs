@@ -3,7 +3,11 @@
 mod chain;
 mod cursor;
 mod faults;
+#[path = "../endpoint/fixture.rs"]
+#[allow(dead_code)] // the contract of endpoints uses the rest
+mod fixture;
 mod mirror;
 mod odd;
+mod torture;
 mod two_way;
 mod world;

@@ -28,7 +28,8 @@ fn a_key_that_is_none_is_refused_for_its_rows_alone() {
     assert_eq!(shown.summary.counts.failed, 2);
     assert!(shown.blind.is_some(), "the row without a key may be any of those that are gone");
     let report = sync(&definition);
-    assert_eq!((report.counts.new, report.counts.failed), (3, 2), "{:?}", report.failures);
+    // Of two rows with one key neither is carried: which of them it would be is chance.
+    assert_eq!((report.counts.new, report.counts.failed), (2, 3), "{:?}", report.failures);
     let words: Vec<String> = report.failures.iter().map(|failure| failure.error.to_string()).collect();
     assert!(words.iter().any(|words| words.contains("two rows have this key")), "{words:?}");
 
@@ -37,7 +38,7 @@ fn a_key_that_is_none_is_refused_for_its_rows_alone() {
     assert_eq!(sync(&definition).counts.deleted, 0);
     world.source().execute_batch("DELETE FROM people WHERE id IS NULL OR name = 'c'").unwrap();
     let report = sync(&definition);
-    assert_eq!((report.counts.deleted, report.counts.failed), (1, 0));
+    assert_eq!((report.counts.new, report.counts.deleted, report.counts.failed), (1, 1, 0));
 }
 
 #[test]
@@ -78,7 +79,7 @@ fn a_transform_that_fails_on_one_row_fails_that_row() {
     world.source().execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, price TEXT)").unwrap();
     world.target().execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, price REAL)").unwrap();
     world.source().execute_batch("INSERT INTO t VALUES (1, ' 1.5 '), (2, 'much'), (3, '2')").unwrap();
-    let fields = vec![field("id", "id", None), field("price", "price", Some("cast(trim(price), 'float')"))];
+    let fields = vec![field("id", "id", None), field("price", "price", Some("cast(trim(price) as float)"))];
     let options = RecordOptions { fields, ..RecordOptions::default() };
     let definition = world.try_connect("t", "t", options).unwrap();
     let report = sync(&definition);

@@ -310,7 +310,8 @@ pub enum RowOutcome {
     Gone,
     /// It is no longer the row that was compared; nothing was written.
     Changed,
-    /// The store refuses this row; nothing was written.
+    /// The store refuses this row; nothing was written. `conflict`: another row has what no two rows may have, and the place
+    /// may become free.
     Refused(Error),
     /// No answer came, or one that does not say: it may be written or not.
     Unknown(Error),

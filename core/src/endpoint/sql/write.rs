@@ -127,7 +127,8 @@ async fn compare(
                 Seen::Gone => Some(RowOutcome::Gone),
                 Seen::Unreadable(error) => Some(RowOutcome::Refused(error)),
                 Seen::Row(found) => {
-                    let is_same = guard.expected[row] == Some((guard.hash)(found.row(0))?);
+                    let hash = (guard.hash)(found.row(0))?;
+                    let is_same = guard.expected[row].is_none_or(|expected| expected == hash);
                     (!is_same).then_some(RowOutcome::Changed)
                 }
             };

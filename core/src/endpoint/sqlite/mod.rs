@@ -135,6 +135,8 @@ fn error_of(action: &'static str, subject: impl std::fmt::Display, source: rusql
             }
             ErrorCode::DiskFull => Code::Quota,
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Code::Corrupt,
+            // SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE, _ROWID (https://www.sqlite.org/rescode.html).
+            ErrorCode::ConstraintViolation if matches!(failure.extended_code, 1555 | 2067 | 2579) => Code::Conflict,
             ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig => Code::Invalid,
             _ => Code::Storage,
         },
