@@ -136,8 +136,11 @@ async fn logged(store: &Store, since: Option<Cursor>) -> portbook::Result<(Vec<i
             }));
         }
     }
-    there.sort_unstable();
-    gone.sort_unstable();
+    // One may come several times.
+    for ids in [&mut there, &mut gone] {
+        ids.sort_unstable();
+        ids.dedup();
+    }
     let end = stream.end()?;
     Ok((there, gone, end.cursor, end.deletions))
 }

@@ -177,7 +177,8 @@ pub enum ChangeSource {
 /// Some changes.
 #[derive(Clone, Debug, Default)]
 pub struct ChangePage {
-    /// Rows that are new or have changed, as they are now. One may come several times; the last counts.
+    /// Rows that are new or have changed, as they are now. One may come several times, among the deleted too; what the last
+    /// page says of it counts.
     pub rows: RowBatch,
     /// The keys of rows that are gone.
     pub deleted: RowBatch,
