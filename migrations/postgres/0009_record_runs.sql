@@ -2,13 +2,15 @@
 -- with, which rows failed; and previews that list rows.
 
 -- One row per definition that was run. The version counts the mappings that its hashes were made with; the fingerprint tells
--- when the mapping is another one.
+-- when the mapping is another one. The overlap is how long a transaction may take to commit where its database cannot tell
+-- which ones are under way.
 CREATE TABLE sync_definition_state (
     tenant_id uuid NOT NULL REFERENCES tenants(id) ON DELETE CASCADE,
     sync_def_id uuid NOT NULL PRIMARY KEY,
     mapping_version bigint NOT NULL DEFAULT 0 CHECK (mapping_version >= 0),
     mapping_fingerprint bytea CHECK (length(mapping_fingerprint) = 32),
     generation bigint NOT NULL DEFAULT 0 CHECK (generation >= 0),
+    cursor_overlap_ms bigint NOT NULL DEFAULT 120000 CHECK (cursor_overlap_ms >= 0),
     lease_owner text COLLATE "C",
     lease_expires_at timestamptz,
     FOREIGN KEY (tenant_id, sync_def_id) REFERENCES sync_definitions(tenant_id, id) ON DELETE CASCADE

@@ -1,6 +1,6 @@
 //! A cursor: only what changed is read, nothing is lost by it, and what it cannot tell is found by a whole reading.
 
-use portbook::bridge::{RecordOptions, RowApplyOptions, RowPreviewOptions};
+use portbook::bridge::{RecordCursor, RecordOptions, RowApplyOptions, RowPreviewOptions};
 use portbook::model::{RecordMode, SyncCursor};
 use portbook::table::Filter;
 use rusqlite::Connection;
@@ -32,7 +32,7 @@ fn bodies(database: &Connection) -> Vec<(i64, String)> {
 }
 
 fn by_cursor(mode: RecordMode) -> RecordOptions {
-    RecordOptions { mode, cursor: Some("changed".into()), ..RecordOptions::default() }
+    RecordOptions { mode, cursor: RecordCursor::column("changed"), ..RecordOptions::default() }
 }
 
 #[test]

@@ -11,3 +11,4 @@ mod odd;
 mod torture;
 mod two_way;
 mod world;
+mod writers;

@@ -101,6 +101,10 @@ pub(crate) struct Preview {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) cursor: Option<String>,
 
+    /// Tables: what changed is read from the log of the source, deletions included (PostgreSQL with `wal_level = logical`)
+    #[arg(long, conflicts_with = "cursor")]
+    pub(crate) log: bool,
+
     /// Tables: a JSON file with the fields that are kept in step [default: every column that both have by one name]
     #[arg(long, value_name = "FILE")]
     pub(crate) map: Option<PathBuf>,

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use portbook::bridge::{DatabaseAt, RecordOptions, RecordPlace, RowPreviewOptions, RowVerifyReport, parse_fields};
+use portbook::bridge::{
+    DatabaseAt, RecordCursor, RecordOptions, RecordPlace, RowPreviewOptions, RowVerifyReport, parse_fields,
+};
 use portbook::conduit::MaxDelete;
 use portbook::endpoint::{TableEntry, TableShape};
 use portbook::model::SecretBytes;
@@ -38,7 +40,11 @@ pub(crate) fn connect(
         mode: plan.mode.of_rows()?,
         policy: plan.conflict.map(Conflict::of_rows).transpose()?.unwrap_or(usual.policy),
         key: plan.key.clone(),
-        cursor: plan.cursor.clone(),
+        cursor: match &plan.cursor {
+            Some(column) => RecordCursor::column(column),
+            None if plan.log => RecordCursor::Log,
+            None => RecordCursor::FullScan,
+        },
         fields,
         ..usual
     };

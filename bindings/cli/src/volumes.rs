@@ -33,6 +33,9 @@ fn add(session: &Session, name: &str, place: &OsStr) -> Result<()> {
         }
         Place::Saved { name, .. } => Err(Error::new(Code::Invalid, "save the volume", name.escape_debug())
             .because("a volume is a URL or a directory, not another volume")),
+        Place::Table(url) => {
+            Err(Error::new(Code::Invalid, "save the volume", url).because("it is a table, and a volume holds files"))
+        }
         Place::Other { scheme } => Err(Error::new(Code::Unsupported, "save the volume", scheme)
             .because("this version saves folders and storage services only")),
     }

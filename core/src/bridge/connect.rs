@@ -2,12 +2,13 @@
 //! told otherwise.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::inventory::{Recorded, record};
-use super::open::{Brought, field_mapping_defaults};
+use super::open::{Brought, field_mapping_defaults, set_overlap};
 use super::place::RecordPlace;
 use super::{Definition, DefinitionInner};
 use crate::book::BookInner;
@@ -32,9 +33,8 @@ pub struct RecordOptions {
     pub policy: RecordPolicy,
     /// The columns of the source that make a row's key; empty: its primary key.
     pub key: Vec<String>,
-    /// A column of the source that every change moves on: only rows after the last one seen are read then. Rows that are deleted
-    /// do not show in it; a preview with `full_scan` finds them.
-    pub cursor: Option<String>,
+    /// How changed rows of the source are found.
+    pub cursor: RecordCursor,
     /// The fields that are kept in step; empty: every column that both have by the same name and that the target can be
     /// given.
     pub fields: Vec<RecordField>,
@@ -44,7 +44,33 @@ impl Default for RecordOptions {
     /// A mirror by the primary key of all columns that both have; the source wins.
     fn default() -> Self {
         let (mode, policy) = (RecordMode::OneWayPush, RecordPolicy::SourceWins);
-        Self { name: None, mode, policy, key: Vec::new(), cursor: None, fields: Vec::new() }
+        Self { name: None, mode, policy, key: Vec::new(), cursor: RecordCursor::FullScan, fields: Vec::new() }
+    }
+}
+
+/// How changed rows of the source are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordCursor {
+    /// By reading them all.
+    FullScan,
+    /// By a column that every change moves on: only rows after the last one seen are read. Rows that are deleted do not show
+    /// in it; a preview with `full_scan` finds them.
+    Column {
+        /// The column.
+        column: String,
+        /// How far back is read again: at least as long as a transaction takes to commit, where the database cannot tell which ones are
+        /// under way (all but PostgreSQL).
+        overlap: Duration,
+    },
+    /// By the log of the database, which tells of deletions, too. PostgreSQL alone: it keeps a replication slot for the definition,
+    /// and `wal_level` has to be `logical`.
+    Log,
+}
+
+impl RecordCursor {
+    /// By a column, with the usual overlap of two minutes.
+    pub fn column(name: impl Into<String>) -> Self {
+        Self::Column { column: name.into(), overlap: Duration::from_secs(120) }
     }
 }
 
@@ -96,7 +122,11 @@ pub(crate) async fn connect(
         true => field_mapping_defaults(&left.shape, &right.shape, &options.key),
         false => options.fields.clone(),
     };
-    let cursor = options.cursor.as_ref().map(|name| column(&left, name)).transpose()?;
+    let (cursor_strategy, cursor_column_id) = match &options.cursor {
+        RecordCursor::FullScan => (CursorStrategy::FullScan, None),
+        RecordCursor::Column { column: name, .. } => (CursorStrategy::UpdatedAt, Some(column(&left, name)?)),
+        RecordCursor::Log => (CursorStrategy::Lsn, None),
+    };
     let strategy = if options.key.is_empty() { KeyStrategy::PrimaryKey } else { KeyStrategy::CompositeColumns };
     let row = SyncDefinition {
         name: options.name.clone().unwrap_or_else(|| format!("{} to {}", places.left, places.right)),
@@ -108,8 +138,8 @@ pub(crate) async fn connect(
         key_strategy: strategy,
         key_constraint_name: None,
         target_strategy: TargetStrategy::Single,
-        cursor_strategy: if cursor.is_some() { CursorStrategy::UpdatedAt } else { CursorStrategy::FullScan },
-        cursor_column_id: cursor,
+        cursor_strategy,
+        cursor_column_id,
         sharding_policy: Json(json!({})),
         schedule_cron: None,
         is_enabled: true,
@@ -131,6 +161,11 @@ pub(crate) async fn connect(
     let brought: Brought = endpoints.map(Some);
     // What cannot be carried out is told now, not at the first run.
     let inner = DefinitionInner { book, tenant, user, id, brought };
+    inner.ensure_state().await?;
+    if let RecordCursor::Column { overlap, .. } = &options.cursor {
+        let overlap_ms = u64::try_from(overlap.as_millis()).unwrap_or(u64::MAX);
+        set_overlap(&inner.book, tenant, id, overlap_ms).await?;
+    }
     inner.ready().await?;
     Ok(Definition { inner: Arc::new(inner) })
 }

@@ -54,7 +54,7 @@ mod written;
 
 use std::sync::Arc;
 
-pub use connect::{RecordField, RecordOptions, parse_fields};
+pub use connect::{RecordCursor, RecordField, RecordOptions, parse_fields};
 pub use expression::Expression;
 pub use key::{KeyColumn, KeyPart, RowKey, read_key, show_key};
 pub use place::{DatabaseAt, RecordPlace};

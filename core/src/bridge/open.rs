@@ -50,6 +50,7 @@ pub(crate) struct State {
     pub(crate) mapping_version: i64,
     pub(crate) fingerprint: Option<Vec<u8>>,
     pub(crate) generation: i64,
+    overlap_ms: u64,
 }
 
 impl Opened {
@@ -166,7 +167,7 @@ pub(crate) async fn ready(
     let mut mapping = mapping(&tables, tenant, id, &definition, &shapes, right.capabilities().version_column).await?;
     let is_same = state.fingerprint.as_deref() == Some(&mapping.fingerprint);
     mapping.version = state.mapping_version + i64::from(!is_same);
-    let reading = reading(&tables, id, &definition, &mapping, instance).await?;
+    let reading = reading(&tables, id, &definition, &mapping, instance, state.overlap_ms).await?;
     let ledger = RowLedger { store: book.store.clone(), tenant, definition: id };
     Ok(Opened {
         book: book.clone(),
@@ -251,11 +252,25 @@ async fn options(tables: &Tables, database: &Database, instance: &Stored<Databas
     Ok(options)
 }
 
+/// Sets how long a transaction of the source may take to commit.
+pub(crate) async fn set_overlap(
+    book: &BookInner,
+    tenant: TenantId,
+    id: Id<SyncDefinition>,
+    overlap_ms: u64,
+) -> Result<()> {
+    let set = Statement::new(
+        "UPDATE sync_definition_state SET cursor_overlap_ms = ?3 WHERE tenant_id = ?1 AND sync_def_id = ?2",
+        vec![Value::Uuid(tenant.0), Value::Uuid(id.0), Value::Int(i64::try_from(overlap_ms).unwrap_or(i64::MAX))],
+    );
+    book.store.write(tenant, vec![Write::Execute(set)]).await.map(|_| ())
+}
+
 /// The state of a definition; its row is made when it is absent.
 pub(crate) async fn state(book: &Arc<BookInner>, tenant: TenantId, id: Id<SyncDefinition>) -> Result<State> {
     let ask = || {
         Statement::new(
-            "SELECT mapping_version, mapping_fingerprint, generation FROM sync_definition_state \
+            "SELECT mapping_version, mapping_fingerprint, generation, cursor_overlap_ms FROM sync_definition_state \
              WHERE tenant_id = ?1 AND sync_def_id = ?2",
             vec![Value::Uuid(tenant.0), Value::Uuid(id.0)],
         )
@@ -263,14 +278,15 @@ pub(crate) async fn state(book: &Arc<BookInner>, tenant: TenantId, id: Id<SyncDe
     let rows = book.store.query(tenant, ask()).await?;
     if let Some(row) = rows.first() {
         let fingerprint = if row.is_null(1) { None } else { Some(row.blob(1)?.to_vec()) };
-        return Ok(State { mapping_version: row.int(0)?, fingerprint, generation: row.int(2)? });
+        let overlap_ms = u64::try_from(row.int(3)?).unwrap_or_default();
+        return Ok(State { mapping_version: row.int(0)?, fingerprint, generation: row.int(2)?, overlap_ms });
     }
     let make = Statement::new(
         "INSERT INTO sync_definition_state (tenant_id, sync_def_id) VALUES (?1, ?2) ON CONFLICT (sync_def_id) DO NOTHING",
         vec![Value::Uuid(tenant.0), Value::Uuid(id.0)],
     );
     book.store.write(tenant, vec![Write::Execute(make)]).await?;
-    Ok(State::default())
+    Ok(State { overlap_ms: OVERLAP_MS, ..State::default() })
 }
 
 async fn mapping(
@@ -330,7 +346,7 @@ fn field(row: &FieldMapping, shapes: &Sides<TableShape>) -> Result<Field> {
     })
 }
 
-/// How long a transaction may take to commit where the store cannot tell which ones are under way.
+/// The usual `cursor_overlap_ms`.
 const OVERLAP_MS: u64 = 120_000;
 
 /// How the source is read: what has changed since the cursor, or everything.
@@ -340,12 +356,13 @@ async fn reading(
     definition: &SyncDefinition,
     mapping: &Mapping,
     instance: Option<Id<DatabaseInstance>>,
+    overlap_ms: u64,
 ) -> Result<Reading> {
     let by = match (definition.cursor_strategy, definition.cursor_column_id) {
         (CursorStrategy::FullScan, _) => return Ok(Reading::Everything),
         (CursorStrategy::UpdatedAt, Some(column)) => {
             let column = tables.read::<TableColumn>(column).await?.row.column_name;
-            ChangeSource::UpdatedAt { column, overlap_ms: OVERLAP_MS }
+            ChangeSource::UpdatedAt { column, overlap_ms }
         }
         (CursorStrategy::UpdatedAt, None) => {
             return Err(Error::new(Code::Invalid, "run the definition", &definition.name)
