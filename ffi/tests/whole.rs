@@ -26,8 +26,19 @@ const HANDLES: &[(&str, &[&str], &[&str])] = &[
     (
         "session.rs",
         &["session.rs", "rows.rs", "preview.rs"],
-        // Rows by the names of tables; `changes` and `discard` of a preview.
-        &["rows", "table", "preview_changes", "delete_preview"],
+        // Rows by the names of tables; `changes` and `discard` of a preview; definitions of rows, which are not at the border
+        // yet.
+        &[
+            "rows",
+            "table",
+            "preview_changes",
+            "delete_preview",
+            "connect_records",
+            "records",
+            "definition",
+            "inspect_database",
+            "inspect_table",
+        ],
     ),
     ("rows.rs", &["rows.rs"], &["create_all", "info", "equal", "create", "get", "list", "update", "delete", "restore"]),
     ("conduit/mod.rs", &["conduit.rs"], &[]),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use portbook::bridge::{RecordOptions, RecordPlace, RowApplyOptions, RowPreviewOptions};
 use portbook::conduit::{
     ApplyOptions, Choice, Conduit, ConduitOptions, Filters, Place, PreviewOptions, SelectionRule, VerifyOptions,
 };
@@ -29,16 +30,17 @@ use crate::schema::fill;
 use crate::tables::{keyed, sample};
 
 /// Where the calls of a host are.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../../core/src/book.rs"),
     include_str!("../../core/src/session.rs"),
     include_str!("../../core/src/conduit/mod.rs"),
+    include_str!("../../core/src/bridge/mod.rs"),
     include_str!("../../core/src/rows.rs"),
     include_str!("../../core/src/operation/watch.rs"),
     include_str!("../../core/src/volume/mod.rs"),
 ];
 
-const TYPES: [&str; 7] = ["Book", "Session", "Conduit", "Rows", "JsonRows", "ProgressWatch", "Volume"];
+const TYPES: [&str; 8] = ["Book", "Session", "Conduit", "Definition", "Rows", "JsonRows", "ProgressWatch", "Volume"];
 
 /// Calls that name no row of a tenant.
 const NAME_NOTHING: &[&str] = &[
@@ -67,6 +69,13 @@ const NAME_NOTHING: &[&str] = &[
     "Conduit::options",
     "Conduit::preview",
     "Conduit::sync",
+    // What is looked at is a database, not a row of the book.
+    "Session::inspect_database",
+    "Session::inspect_table",
+    "Definition::id",
+    "Definition::preview",
+    "Definition::sync",
+    "Definition::verify",
     "Volume::row",
     "Volume::promising",
     "Volume::path_of",
@@ -188,6 +197,7 @@ pub(crate) async fn a_foreign_id_is_as_one_that_does_not_exist(book: Arc<Book>) 
     places(&mut attack, &ours, &theirs, &root).await;
     previews(&mut attack, &ours, &theirs).await;
     lists(&mut attack, &ours, &theirs).await;
+    records(&mut attack, &ours, &theirs, &root).await;
     conflicts(&mut attack, &ours, &theirs).await;
     volumes(&mut attack, &ours, &theirs, &root).await;
     typed_rows(&mut attack, &ours, &theirs).await;
@@ -276,6 +286,63 @@ async fn places(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
     );
     made.pin(path("pinned"), false).await.unwrap();
     attack.0.insert("Conduit::pin".into());
+}
+
+/// A table of a file that is made when it is absent.
+fn table(root: &Path, name: &str) -> (String, RecordPlace) {
+    let file = root.join(format!("{name}.db"));
+    let made = "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, x TEXT); INSERT OR IGNORE INTO t VALUES (1, 'a')";
+    rusqlite::Connection::open(&file).unwrap().execute_batch(made).unwrap();
+    let url = format!("sqlite://{}/t", file.display());
+    (url.clone(), url.parse().unwrap())
+}
+
+/// Definitions that only they have made are as ones that nobody has.
+async fn records(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
+    let (source, target) = (table(root, "records"), table(root, "copies"));
+    let made = async |side: &Side| {
+        let pair = (source.1.clone(), target.1.clone());
+        side.session.connect_records(pair.0, pair.1, RecordOptions::default()).await.unwrap()
+    };
+    let foreign = made(theirs).await;
+    let preview = foreign.preview(RowPreviewOptions::default()).await.unwrap().summary.id;
+    let changes = foreign.changes(preview, None, None, 10).await.unwrap();
+    let session = &ours.session;
+    let unknown = table(root, "unknown");
+    attack.refused(
+        "Session::records",
+        (session.records(source.1.clone(), target.1.clone()).await.map(drop), &source.0),
+        (session.records(unknown.1, target.1.clone()).await.map(drop), &unknown.0),
+    );
+    let absent = Uuid::now_v7();
+    attack.refused(
+        "Session::definition",
+        (session.definition(foreign.id()).await.map(drop), foreign.id().0),
+        (session.definition(Id::new(absent)).await.map(drop), absent),
+    );
+    // Connecting what they have connected makes a definition of our own, which knows nothing of theirs.
+    let own = made(ours).await;
+    assert_ne!(own.id(), foreign.id());
+    attack.0.insert("Session::connect_records".into());
+    let nothing = PreviewId(Uuid::now_v7());
+    attack.refused(
+        "Definition::stored_preview",
+        (own.stored_preview(preview).await, preview),
+        (own.stored_preview(nothing).await, nothing),
+    );
+    attack.refused(
+        "Definition::changes",
+        (own.changes(preview, None, None, 10).await, preview),
+        (own.changes(nothing, None, None, 10).await, nothing),
+    );
+    let ids: Vec<ChangeId> = changes.iter().map(|change| change.id).collect();
+    attack.refused(
+        "Definition::tick",
+        (own.tick(preview, ids.clone(), false).await, preview),
+        (own.tick(nothing, ids, false).await, nothing),
+    );
+    let apply = async |preview| own.apply(preview, RowApplyOptions::default()).finish().await;
+    attack.refused("Definition::apply", (apply(preview).await, preview), (apply(nothing).await, nothing));
 }
 
 fn drop_all<T>(of: Vec<T>) -> Vec<()> {

@@ -117,6 +117,12 @@ async fn settled(book: &Arc<Book>, directory: &std::path::Path) -> Side {
              target_key, mapping_version, provenance) VALUES (?1, sha256('x'), 'x', 'PRIMARY_KEY', 'CONFIRMED', 'x', 1, 'PUSH')",
             vec![Value::Uuid(definition)],
         ),
+        ("INSERT INTO sync_definition_state (tenant_id, sync_def_id) VALUES (?1, ?2)", with(Value::Uuid(definition))),
+        (
+            "INSERT INTO sync_row_failure (sync_def_id, source_identity_hash, source_identity, error_code, error_message, \
+             first_failed_at, last_failed_at) VALUES (?1, sha256('x'), 'x', 'stale', 'x', now(), now())",
+            vec![Value::Uuid(definition)],
+        ),
         // One that upkeep of anybody else must leave alone.
         ("UPDATE sync_preview_cache SET expires_at = computed_at WHERE org_id = ?1 AND conduit_id = ?2", own()),
     ] {

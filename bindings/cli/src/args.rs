@@ -191,6 +191,8 @@ pub(crate) struct History {
 pub(crate) enum Mode {
     /// As folders have it; `mirror` is the same for tables.
     Files(SyncMode),
+    /// The word of tables for `mirror`.
+    Push,
     /// Both ways, as tables have it.
     TwoWay,
     /// To a table in which nothing is deleted.
@@ -201,13 +203,15 @@ impl Mode {
     pub(crate) fn of_files(self) -> portbook::Result<SyncMode> {
         match self {
             Self::Files(mode) => Ok(mode),
-            Self::TwoWay | Self::Archive => Err(usage("sync folders", "they know mirror, bidirectional and selective")),
+            Self::Push | Self::TwoWay | Self::Archive => {
+                Err(usage("sync folders", "they know mirror, bidirectional and selective"))
+            }
         }
     }
 
     pub(crate) fn of_rows(self) -> portbook::Result<RecordMode> {
         match self {
-            Self::Files(SyncMode::Mirror) => Ok(RecordMode::OneWayPush),
+            Self::Push | Self::Files(SyncMode::Mirror) => Ok(RecordMode::OneWayPush),
             Self::TwoWay | Self::Files(SyncMode::Bidirectional) => Ok(RecordMode::TwoWay),
             Self::Archive => Ok(RecordMode::ArchiveOnly),
             Self::Files(SyncMode::Selective) => Err(usage("sync tables", "they know mirror, two-way and archive")),
@@ -277,7 +281,7 @@ fn preview_id(text: &str) -> Result<PreviewId, String> {
 fn mode() -> impl TypedValueParser<Value = Mode> {
     let words = SyncMode::ALL.iter().map(|mode| mode.as_str()).chain(["push", "two-way", "archive"]);
     PossibleValuesParser::new(words).try_map(|text| match text.as_str() {
-        "push" => Ok(Mode::Files(SyncMode::Mirror)),
+        "push" => Ok(Mode::Push),
         "two-way" => Ok(Mode::TwoWay),
         "archive" => Ok(Mode::Archive),
         other => SyncMode::parse(other).map(Mode::Files),

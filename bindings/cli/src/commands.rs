@@ -67,6 +67,22 @@ enum Words {
     Tables(rows::Pair),
 }
 
+impl Words {
+    /// What these do not know of the line is refused before anything is opened.
+    fn check(&self, plan: &args::Preview) -> Result<()> {
+        match self {
+            Self::Folders(..) => {
+                plan.conflict.map(Conflict::of_files).transpose()?;
+                plan.mode.of_files().map(|_| ())
+            }
+            Self::Tables(_) => {
+                plan.conflict.map(Conflict::of_rows).transpose()?;
+                plan.mode.of_rows().map(|_| ())
+            }
+        }
+    }
+}
+
 /// What SRC and DST name. Words that name nothing are refused before the book is opened.
 fn words(src: &std::ffi::OsStr, dst: &std::ffi::OsStr) -> Result<Words> {
     match (Place::parse(src)?, Place::parse(dst)?) {
@@ -114,6 +130,7 @@ fn run_options(session: &Session, places: &Places, command: &args::Sync) -> Resu
 fn preview(args: &Args, plan: &args::Preview) -> Result<u8> {
     let begun = Instant::now();
     let words = words(&plan.src, &plan.dst)?;
+    words.check(plan)?;
     with_book(args, |session| {
         let subject = match words {
             Words::Folders(src, dst) => {
@@ -196,6 +213,7 @@ fn counts(counts: &portbook::operation::Counts, bytes: u64, generation: i64, ela
 fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
     let plan = &command.plan;
     let words = words(&plan.src, &plan.dst)?;
+    words.check(plan)?;
     with_book(args, |session| {
         let subject = match words {
             Words::Folders(src, dst) => {

@@ -162,7 +162,10 @@ fn a_push_that_is_killed_leaves_nothing_twice_and_nothing_out() {
                 .iter()
                 .all(|row| source.binary_search_by_key(&row.0, |row| row.0).is_ok_and(|at| source[at] == *row))
         );
-        world.open("source").execute("UPDATE people SET score = score + 1 WHERE id % 7 = ?1", [(turn % 7) as i64]).unwrap();
+        world
+            .open("source")
+            .execute("UPDATE people SET score = score + 1 WHERE id % 7 = ?1", [(turn % 7) as i64])
+            .unwrap();
     }
     assert!(killed > 0, "every run was quicker than its end");
     assert_eq!(world.json("sync", &["--checksum"], 0)["failed"], 0);

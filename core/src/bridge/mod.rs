@@ -65,7 +65,7 @@ pub use verify::{RowDifference, RowDifferenceKind, RowVerifyReport};
 
 use crate::book::BookInner;
 use crate::delta::ChangeKind;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::model::{Id, PreviewId, SyncDefinition, TenantId, UserId, Value};
 use crate::operation::lease::Leased;
 use crate::operation::preview::ChangeId;
@@ -74,6 +74,7 @@ use crate::operation::run::Run;
 pub(crate) use connect::{connect, existing, inspect};
 
 use open::{Brought, Opened};
+use preview::StoredRows;
 use run::Task;
 
 /// A standing relation between two tables, as one user of one tenant.
@@ -98,6 +99,12 @@ impl DefinitionInner {
 
     async fn ensure_state(&self) -> Result<()> {
         open::state(&self.book, self.tenant, self.id).await.map(|_| ())
+    }
+
+    /// A preview, if it is of this definition.
+    async fn own(&self, id: PreviewId) -> Result<StoredRows> {
+        let stored = preview::stored(&self.book, self.tenant, id).await?;
+        if stored.definition == self.id.0.to_string() { Ok(stored) } else { Err(preview::missing(id)) }
     }
 
     fn leased(&self) -> Leased {
@@ -144,13 +151,7 @@ impl Definition {
     /// `not_found` when there is none of this definition, or it has expired.
     pub async fn stored_preview(&self, id: PreviewId) -> Result<RowPreview> {
         let inner = self.inner.clone();
-        let find = async move {
-            let stored = preview::stored(&inner.book, inner.tenant, id).await?;
-            if stored.definition == inner.id.0.to_string() {
-                return Ok(stored.preview);
-            }
-            Err(Error::new(Code::NotFound, "find the preview", id).because("it is of another definition"))
-        };
+        let find = async move { inner.own(id).await.map(|stored| stored.preview) };
         self.inner.book.run(find).await
     }
 
@@ -158,7 +159,7 @@ impl Definition {
     /// are left out unless the kind `unchanged` is asked for.
     ///
     /// # Errors
-    /// `storage`, `busy`.
+    /// `not_found` when there is none of this definition, or it has expired.
     pub async fn changes(
         &self,
         preview: PreviewId,
@@ -167,7 +168,10 @@ impl Definition {
         limit: usize,
     ) -> Result<Vec<PreviewedRow>> {
         let inner = self.inner.clone();
-        let list = async move { preview::list(&*inner.book.store, inner.tenant, preview, kind, after, limit).await };
+        let list = async move {
+            inner.own(preview).await?;
+            preview::list(&*inner.book.store, inner.tenant, preview, kind, after, limit).await
+        };
         self.inner.book.run(list).await
     }
 

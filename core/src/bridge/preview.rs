@@ -285,22 +285,24 @@ pub(crate) async fn stored(book: &BookInner, tenant: TenantId, id: PreviewId) ->
          FROM sync_preview_cache WHERE org_id = ?1 AND id = ?2 AND sync_type = 'records'",
         vec![Value::Uuid(tenant.0), Value::Uuid(id.0)],
     );
-    let missing = || {
-        Error::new(Code::NotFound, "find the preview", id)
-            .because("there is none of this id, or it has expired")
-            .advise("preview again")
-    };
     let rows = book.store.query(tenant, statement).await?;
-    let row = rows.first().ok_or_else(missing)?;
+    let row = rows.first().ok_or_else(|| missing(id))?;
     let (computed_at, expires_at) = (from_micros(row.int(3)?), from_micros(row.int(4)?));
     if expires_at <= book.clock.now() && row.int(7)? == 0 {
-        return Err(missing());
+        return Err(missing(id));
     }
     let corrupt = |e| Error::new(Code::Corrupt, "read the preview", id).caused_by(e);
     let delta: RowDelta = serde_json::from_str(row.text(2)?).map_err(corrupt)?;
     let preview = delta.preview(id, computed_at, expires_at);
     let applied = Position { ord: row.int(5)?, seq: row.int(6)? };
     Ok(StoredRows { definition: row.text(0)?.to_owned(), state: row.text(1)?.to_owned(), delta, preview, applied })
+}
+
+/// That there is no such preview of this definition.
+pub(crate) fn missing(id: PreviewId) -> Error {
+    Error::new(Code::NotFound, "find the preview", id)
+        .because("there is none of this id, or it has expired")
+        .advise("preview again")
 }
 
 /// A page of the rows of a preview, in the order of application. Those that are only recorded are left out unless the kind
@@ -393,6 +395,11 @@ pub(crate) async fn tick(
     ticked: bool,
 ) -> Result<()> {
     let (store, tenant) = (&definition.book.store, definition.tenant);
+    if definition.own(id).await?.state != "ready" {
+        return Err(Error::new(Code::Busy, "change the selection of the preview", id)
+            .because("it is being applied, or was")
+            .advise("preview again"));
+    }
     // Whoever begins to apply it meanwhile waits for this batch, or has this one refused.
     let mut writes = vec![Write::Expect(
         Statement::new(

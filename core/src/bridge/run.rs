@@ -9,7 +9,7 @@ use super::DefinitionInner;
 use super::apply::{Applied, Apply};
 use super::journal::RowJournal;
 use super::open::Opened;
-use super::preview::{Plan, RowDelta, RowPreviewOptions, StoredRows, plan, stored};
+use super::preview::{Plan, RowDelta, RowPreviewOptions, StoredRows, missing, plan, stored};
 use crate::error::{Code, Error, Result};
 use crate::model::{Id, Moment, PreviewId, RunType, SyncEntityType};
 use crate::operation::clock::micros;
@@ -139,7 +139,7 @@ impl RowRun {
             Err(Error::new(Code::Invalid, "apply the preview", id).because(reason).advise("preview again"))
         };
         if definition != opened.definition.to_string() {
-            return refuse("it is of another definition");
+            return Err(missing(id));
         }
         match state.as_str() {
             "ready" | "applying" => {}

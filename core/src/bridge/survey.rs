@@ -153,10 +153,11 @@ impl Survey<'_> {
         // A row whose key the source could not have is none of ours.
         let Ok(identity) = mapping.identify(Side::Right, row) else { return Ok(()) };
         let hash = mapping.hash(Side::Right, row)?;
-        if let Some(at) = state.table.find(&identity) {
-            if state.table.see_target(at) || (state.table.is_target(at, &hash) && !state.table.is_pending(at)) {
-                return Ok(());
-            }
+        // A second row of one identity is nothing that we made, and what is as the ledger has it needs no keeping.
+        if let Some(at) = state.table.find(&identity)
+            && (state.table.see_target(at) || (state.table.is_target(at, &hash) && !state.table.is_pending(at)))
+        {
+            return Ok(());
         }
         let half = &mapping.halves[Side::Right];
         let name = mapping.name(Side::Right, row)?;
@@ -424,7 +425,7 @@ impl Survey<'_> {
             (None, Some(seen)) => seen.name.clone(),
             (None, None) => String::new(),
         };
-        let from_ledger = ledger.as_ref().and_then(|row| super::mapping::target_key(row));
+        let from_ledger = ledger.as_ref().and_then(super::mapping::target_key);
         sink.take(RowChange {
             act,
             identity,

@@ -104,12 +104,16 @@ fn numeric(encoder: &mut Encoder, bytes: &[u8]) -> Result<(), Why> {
     let (head, rest) = bytes.split_first_chunk::<8>().ok_or(OTHER)?;
     let count = usize::from(u16::from_be_bytes([head[0], head[1]]));
     let weight = i32::from(i16::from_be_bytes([head[2], head[3]]));
+    let mut special = |value| {
+        encoder.float(value);
+        Ok(())
+    };
     let is_negative = match u16::from_be_bytes([head[4], head[5]]) {
         0 => false,
         0x4000 => true,
-        0xc000 => return Ok(encoder.float(f64::NAN)),
-        0xd000 => return Ok(encoder.float(f64::INFINITY)),
-        0xf000 => return Ok(encoder.float(f64::NEG_INFINITY)),
+        0xc000 => return special(f64::NAN),
+        0xd000 => return special(f64::INFINITY),
+        0xf000 => return special(f64::NEG_INFINITY),
         _ => return Err(OTHER),
     };
     if rest.len() != count * 2 {
@@ -165,7 +169,10 @@ fn list(encoder: &mut Encoder, member: &Wire, bytes: &[u8]) -> Result<(), Why> {
 fn members(encoder: &mut Encoder, member: &Wire, lengths: &[u32], rest: &mut &[u8]) -> Result<(), Why> {
     let Some((&length, inner)) = lengths.split_first() else {
         return match take_number(rest)? {
-            -1 => Ok(encoder.null()),
+            -1 => {
+                encoder.null();
+                Ok(())
+            }
             length => {
                 let length = usize::try_from(length).map_err(|_| OTHER)?;
                 let (value, tail) = rest.split_at_checked(length).ok_or(OTHER)?;

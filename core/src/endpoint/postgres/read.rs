@@ -115,7 +115,7 @@ pub(super) async fn fetch(
     );
     let statement = transaction.prepare(&sql).await.map_err(fail)?;
     let mut page = reading.page();
-    let mut todo = vec![0..keys.len()];
+    let mut todo: Vec<_> = std::iter::once(0..keys.len()).collect();
     while let Some(range) = todo.pop() {
         let halve = || {
             let middle = range.start + range.len() / 2;
