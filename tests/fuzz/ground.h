@@ -47,8 +47,13 @@ static _Noreturn void give_up(const char *what) {
 
 static int written(const char *path, const char *content, size_t length) {
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    int failed = file < 0 || write(file, content, length) != (ssize_t)length;
-    return close(file) || failed;
+    if (file < 0) return 1;
+    // What was written in part had no room for the rest.
+    errno = ENOSPC;
+    int failed = write(file, content, length) != (ssize_t)length, reason = errno;
+    failed |= close(file);
+    errno = reason;
+    return failed;
 }
 
 static int is_root;
