@@ -28,7 +28,7 @@ def beside(name: str, title: str, program: Callable[[Yard, Path], tuple[list, li
         root = yard.fresh("languages")
         try:
             command, loaded, bare, library = program(yard, yard.root / name)
-            measure(yard, outcome, "border", [str(root), "--changes", str(changes)])
+            measure(yard, outcome, "border", [str(root), "--changes", str(changes)], "portbook-ffi")
             if not outcome.figures:
                 return outcome
             said = json.loads(step([*command, root]).strip().splitlines()[-1])
