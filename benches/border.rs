@@ -1,6 +1,6 @@
 //! What the languages are measured against: the changes of a preview, read in Rust.
 //!
-//! `cargo bench --bench border -- DIR [--changes N]`, 100,000 unless told. DIR is made: a book, two directories, a preview of so
+//! `cargo bench -p portbook-ffi --bench border -- DIR [--changes N]`, 100,000 unless told. DIR is made: a book, two directories, a preview of so
 //! many changes, whose id is written to DIR/preview for the other languages to read. The last line is a JSON object.
 
 use std::path::Path;

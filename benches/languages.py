@@ -28,17 +28,21 @@ def beside(name: str, title: str, program: Callable[[Yard, Path], tuple[list, li
         root = yard.fresh("languages")
         try:
             command, loaded, bare, library = program(yard, yard.root / name)
-            measure(yard, outcome, "border", [str(root), "--changes", str(changes)])
+            measure(yard, outcome, "border", [str(root), "--changes", str(changes)], "portbook-ffi")
             if not outcome.figures:
                 return outcome
             said = json.loads(step([*command, root]).strip().splitlines()[-1])
+            loads = started(loaded) - started(bare)
+            mib = stripped(library, yard.root / "stripped") / (1 << 20)
         except Failed as reason:
+            # Half of them would be read as all.
+            outcome.figures.clear()
             outcome.notes.append(f"Failed: {reason}")
             return outcome
         outcome.figures.update({figure: float(value) for figure, value in said.items()})
         outcome.figures[f"{name}_times_rust"] = outcome.figures["rust_changes_per_s"] / outcome.figures[f"{name}_changes_per_s"]
-        outcome.figures[f"{name}_load_ms"] = started(loaded) - started(bare)
-        outcome.figures[f"{name}_library_mib"] = stripped(library, yard.root / "stripped") / (1 << 20)
+        outcome.figures[f"{name}_load_ms"] = loads
+        outcome.figures[f"{name}_library_mib"] = mib
         return outcome
 
     return case
@@ -133,7 +137,7 @@ def started(command: list) -> float:
     taken = []
     for _ in range(10):
         begun = time.perf_counter()
-        subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
+        step(command)
         taken.append(time.perf_counter() - begun)
     return min(taken) * 1e3
 

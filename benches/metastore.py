@@ -94,9 +94,9 @@ def small_postgres(yard: Yard) -> Outcome:
     return outcome
 
 
-def measure(yard: Yard, outcome: Outcome, program: str, arguments: list[str]) -> None:
+def measure(yard: Yard, outcome: Outcome, program: str, arguments: list[str], package: str = "portbook") -> None:
     done = subprocess.run(
-        ["cargo", "bench", "-q", "-p", "portbook", "--bench", program, "--", *arguments],
+        ["cargo", "bench", "-q", "-p", package, "--bench", program, "--", *arguments],
         cwd=yard.repository, capture_output=True, text=True,
     )
     if done.returncode != 0:

@@ -13,7 +13,7 @@ use portbook::{Code, Error, conduit};
 use crate::caught::fault;
 use crate::error::Result;
 use crate::life::Life;
-use crate::question::Desk;
+use crate::question::{Desk, code_of_host};
 use crate::records::{
     ErrorCode, HostAnswer, HostEntry, HostKind, HostOptions, HostRequest, count, invalid, is, milliseconds, size, small,
 };
@@ -89,7 +89,7 @@ impl HostStore {
     /// As [`reply`](Self::reply).
     pub fn fail(&self, id: i64, reason: String, code: Option<ErrorCode>) -> Result<()> {
         self.life.check_process()?;
-        let code = code.map_or(Code::Host, Into::into);
+        let code = code_of_host(code);
         let error = Error::new(code, "use the files of", &self.files.options.display).because(reason);
         Ok(self.files.desk.answer(id, Err(error))?)
     }

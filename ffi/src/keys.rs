@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use portbook::Error;
 use portbook::model::SecretBytes;
 use portbook::vault::{KeySource, KeyWrapper, WrappedKey};
-use portbook::{Code, Error};
 
 use crate::error::Result;
 use crate::life::check_process;
-use crate::question::Desk;
+use crate::question::{Desk, code_of_host};
 use crate::records::{ErrorCode, KeyAction, KeyRequest, hex, milliseconds};
 
 /// How long a request waits for its answer unless told otherwise: somebody may have to touch something.
@@ -73,7 +73,7 @@ impl HostKeys {
     /// `not_found` when nobody waits for it.
     pub fn fail(&self, id: i64, reason: String, code: Option<ErrorCode>) -> Result<()> {
         check_process(self.process)?;
-        let code = code.map_or(Code::Host, Into::into);
+        let code = code_of_host(code);
         Ok(self.desk.0.answer(id, Err(Error::new(code, "use the host's key", "").because(reason)))?)
     }
 

@@ -11,6 +11,7 @@ use portbook::{Code, Error};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ready::Ready;
+use crate::records::ErrorCode;
 
 /// Where questions wait for the host. `A` is what answers them, `B` the bytes that go along with them.
 pub(crate) struct Desk<Q, A, B> {
@@ -135,6 +136,15 @@ impl<Q: Send, A: Send, B: Clone + Send> Desk<Q, A, B> {
 impl<Q, A, B> Desk<Q, A, B> {
     fn state(&self) -> MutexGuard<'_, State<Q, A, B>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The code of what a host failed by: `host` unless it gives another. `internal` tells of a defect of this library, where the host
+/// has one, or passes on that of another book.
+pub(crate) fn code_of_host(given: Option<ErrorCode>) -> Code {
+    match given.map_or(Code::Host, Into::into) {
+        Code::Internal => Code::Host,
+        code => code,
     }
 }
 

@@ -297,6 +297,28 @@ fn a_host_that_fails_fails_its_items() {
     served.join().unwrap();
 }
 
+/// Found by fuzzing (tests/fuzz).
+#[test]
+fn a_defect_of_the_host_is_none_of_the_library() {
+    let scene = scene();
+    let store = scene.session.host_store("shelf".into(), HostOptions::default()).unwrap();
+    let (source, _) = scene.places();
+    let shelf = Place::Host { key: "shelf".into() };
+    let conduit = wait(scene.session.connect(source, shelf, ConduitOptions::default())).unwrap();
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while let Some(request) = wait(store.next_request()).unwrap() {
+                let (HostRequest::Look { id, .. } | HostRequest::ListDir { id, .. }) = request else { continue };
+                store.fail(id, "it broke".into(), Some(ErrorCode::Internal)).unwrap();
+            }
+        });
+        let failed = wait(conduit.preview(PreviewOptions::default())).map(|_| ()).unwrap_err();
+        store.shutdown();
+        assert_eq!(failed.code(), ErrorCode::Host, "{failed}");
+        assert!(failed.text().contains("it broke"), "{failed}");
+    });
+}
+
 #[test]
 fn a_host_that_never_answers_is_not_waited_for() {
     let scene = scene();

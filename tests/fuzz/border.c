@@ -21,47 +21,21 @@
 //
 //   border FILE...          carries out each file and says "N programs, no fault"; SAY=1 shows their calls
 //
+// A fault says on stderr, and at the end of the file that FUZZ_LOG names, what was found of which call: "FAULT: …". What hinders this
+// program itself says "GAVE UP: …" there, and ends it by the exit status 3, which AFL++ takes for no fault.
+//
 // Built with afl-clang-fast it is what AFL++ runs (tests/fuzz/run).
 
 #include "ground.h"
+#include "program.h"
+#include "patience.h"
 
-#include <portbook.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <time.h>
-
-enum type {
-    T_none, T_portbook_book, T_portbook_book_copy, T_portbook_host_keys, T_portbook_session, T_portbook_conduit, T_portbook_preview,
-    T_portbook_run, T_portbook_progress_watch, T_portbook_volume, T_portbook_file_reader, T_portbook_host_store,
-};
-
-struct taken { void *handle; int at; };
-struct piece { const uint8_t *bytes; size_t length; };
-
-// The handles that a program was given, in their order.
-static struct { _Atomic(void *) handle; enum type type; atomic_bool is_freed; } given[64];
-static atomic_uint given_count;
-
-// What a thread of the program does at present: who looks after it sees a call that does not return.
-struct program {
-    const uint8_t *at, *end;
-    int no_outputs, no_error, is_dead;
-    const char *name;
-    atomic_uint call;
-    char last_id[64];
-    int64_t last_request;
-    char text[4][512];
-    int texts;
-    pthread_t thread;
-};
-static struct program programs[4];
-static atomic_uint program_count, has_ended;
-static int says;
-
-// Where the program is, once it has a book to be opened.
+// Where the program is, once it has a book to be opened; and a book with its schema, to be copied: making one takes longer than all
+// that is done with it.
 static pthread_mutex_t ground = PTHREAD_MUTEX_INITIALIZER;
-static unsigned turn;
 static int has_ground;
+static char *book_bytes;
+static size_t book_length;
 
 #ifdef __AFL_FUZZ_TESTCASE_LEN
 __AFL_FUZZ_INIT();
@@ -69,11 +43,6 @@ __AFL_FUZZ_INIT();
 
 #define POISON ((void *)~(uintptr_t)0)
 #define STEPS 64
-
-static void fail(struct program *p, const char *what) {
-    fprintf(stderr, "%s: %s\n", p->name, what);
-    abort();
-}
 
 // The operands.
 
@@ -131,8 +100,7 @@ static void begin(struct program *p, const char *name) {
     if (says) fprintf(stderr, "%s%s%s\n", p == programs ? "" : "    beside: ", name, p->is_dead ? " (dead)" : "");
     pthread_mutex_lock(&ground);
     if (!has_ground && strstr(name, "_book_open")) {
-        begin_ground(turn);
-        copy_file("/template.db", "book.db");
+        begin_ground(turn, book_bytes, book_length);
         has_ground = 1;
     }
     pthread_mutex_unlock(&ground);
@@ -185,15 +153,19 @@ static void free_handle(void *handle, enum type type);
 static void took_handle(struct program *p, portbook_code code, void *handle, enum type type) {
     if (handle == POISON || (code == PORTBOOK_OK) != (handle != NULL)) fail(p, "a handle of what failed, or none");
     if (!handle) return;
-    unsigned at = atomic_fetch_add(&given_count, 1);
-    if (at >= sizeof given / sizeof *given) {
-        atomic_fetch_sub(&given_count, 1);
-        free_handle(handle, type);
-        return;
+    static pthread_mutex_t giving = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&giving);
+    unsigned at = atomic_load(&given_count);
+    int is_full = at == sizeof given / sizeof *given;
+    if (!is_full) {
+        given[at].type = type;
+        atomic_store(&given[at].is_freed, false);
+        atomic_store(&given[at].handle, handle);
+        // Whoever counts it finds it whole.
+        atomic_store(&given_count, at + 1);
     }
-    given[at].type = type;
-    atomic_store(&given[at].is_freed, false);
-    atomic_store(&given[at].handle, handle);
+    pthread_mutex_unlock(&giving);
+    if (is_full) free_handle(handle, type);
 }
 
 static void freed(struct program *p, struct taken taken, enum type type) {
@@ -235,25 +207,6 @@ static void end_everything(void) {
         }
 }
 
-// Ends what waits, and says so when it does not end.
-static void *look_after(void *unused) {
-    unsigned seen[4] = {0}, looks[4] = {0};
-    const char *patience = getenv("PATIENCE_MS");
-    unsigned most = (patience ? (unsigned)atoi(patience) : 20000) / 10;
-    for (;;) {
-        nanosleep(&(struct timespec){0, 10000000}, NULL);
-        for (unsigned i = 0; i < 4; i++) {
-            unsigned call = atomic_load(&programs[i].call);
-            // Odd: it is in a call.
-            looks[i] = call == seen[i] && call % 2 ? looks[i] + 1 : 0;
-            seen[i] = call;
-            if (looks[i] == 4 && !atomic_exchange(&has_ended, 1)) end_everything();
-            if (looks[i] > most) fail(&programs[i], "it does not return");
-        }
-    }
-    return unused;
-}
-
 static void *carry_out(void *of) {
     struct program *p = of;
     for (int step = 0; step < STEPS && p->at < p->end && !atomic_load(&has_ended); step++) {
@@ -267,7 +220,7 @@ static void *carry_out(void *of) {
                 other->at = p->at, other->end = p->at + length;
                 memcpy(other->last_id, p->last_id, sizeof p->last_id);
                 atomic_store(&program_count, beside + 1);
-                if (pthread_create(&other->thread, NULL, carry_out, other)) abort();
+                if (pthread_create(&other->thread, NULL, carry_out, other)) give_up("a thread cannot be begun");
             }
             p->at += length;
             continue;
@@ -281,44 +234,55 @@ static void *carry_out(void *of) {
     return NULL;
 }
 
+// What is done after a program is looked after like a call.
+static void at_the_end(struct program *p, const char *name) {
+    p->name = name;
+    atomic_fetch_add(&p->call, 1 + atomic_load(&p->call) % 2);
+    if (says) fprintf(stderr, "%s\n", name);
+}
+
 // One program, from nothing to nothing.
 static void run(const uint8_t *bytes, size_t length) {
-    for (int i = 0; i < 4; i++) memset(&programs[i], 0, offsetof(struct program, thread));
-    for (unsigned i = 0; i < sizeof given / sizeof *given; i++) atomic_store(&given[i].handle, NULL);
+    for (int i = 0; i < 4; i++) memset(&programs[i], 0, offsetof(struct program, name));
     atomic_store(&given_count, 0), atomic_store(&has_ended, 0), atomic_store(&program_count, 1);
     struct program *p = programs;
     p->at = bytes, p->end = bytes + length;
     turn++;
     carry_out(p);
-    atomic_store(&has_ended, 1);
-    p->name = "the end";
-    atomic_fetch_add(&p->call, 1 + atomic_load(&p->call) % 2);
+    at_the_end(p, "the end: everything is ended");
+    wait_for_ender();
     end_everything();
+    done(p);
+    at_the_end(p, "the end: the other threads");
     for (unsigned i = 1; i < atomic_load(&program_count); i++) pthread_join(programs[i].thread, NULL);
+    done(p);
+    at_the_end(p, "the end: every handle is freed");
     for (unsigned i = 0; i < atomic_load(&given_count); i++) free_handle(given[i].handle, given[i].type);
-    atomic_fetch_add(&p->call, 1);
-    if (has_ground) end_ground(turn);
+    done(p);
+    if (has_ground) empty_ground();
     has_ground = 0;
 }
 
-// A book with its schema, to be copied: making one takes longer than all that is done with it.
-static void make_template(void) {
-    portbook_book *book = NULL;
+static void make_book(void) {
+    portbook_book *opened = NULL;
     portbook_session *session = NULL;
     char *error = NULL;
-    if (portbook_book_open("{\"path\":\"/template.db\"}", &book, &error) || portbook_book_default_session(book, &session, &error) ||
-        portbook_book_shutdown(book, &error)) {
-        fprintf(stderr, "no book: %s\n", error);
-        exit(2);
+    if (portbook_book_open("{\"path\":\"/book.db\"}", &opened, &error) || portbook_book_default_session(opened, &session, &error) ||
+        portbook_book_shutdown(opened, &error)) {
+        say("GAVE UP: no book: %s", error);
+        _exit(3);
     }
     portbook_session_free(session);
-    portbook_book_free(book);
+    portbook_book_free(opened);
+    book_bytes = taken_file("/book.db", &book_length);
 }
 
 int main(int count, char **files) {
     static uint8_t bytes[1 << 16];
     pthread_t watch;
     says = getenv("SAY") != NULL;
+    const char *log = getenv("FUZZ_LOG");
+    if (log && (log_file = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) < 0) return perror(log), 2;
 #ifdef __AFL_FUZZ_TESTCASE_LEN
     count = 1;
 #endif
@@ -331,14 +295,16 @@ int main(int count, char **files) {
         read_in[i].bytes = memcpy(malloc(read_in[i].length + 1), bytes, read_in[i].length);
         fclose(file);
     }
-    const char *refused = enter_ground();
-    if (refused) return printf("no ground: %s is not allowed here\n", refused), 77;
 #ifdef __AFL_FUZZ_TESTCASE_LEN
+    // Each process that comes of it has its own ground: one that is killed leaves nothing to the next.
     __AFL_INIT();
     uint8_t *given_bytes = __AFL_FUZZ_TESTCASE_BUF;
 #endif
+    const char *refused = enter_ground();
+    if (refused) return printf("no ground: %s is not allowed here\n", refused), 77;
     become_nobody();
-    make_template();
+    tell_of_signals();
+    make_book();
     if (pthread_create(&watch, NULL, look_after, NULL)) return 2;
 #ifdef __AFL_FUZZ_TESTCASE_LEN
     while (__AFL_LOOP(500)) run(given_bytes, (size_t)__AFL_FUZZ_TESTCASE_LEN);
