@@ -21,6 +21,7 @@ mod database;
 mod mysql;
 mod postgres;
 mod shape;
+pub mod sharepoint;
 mod sql;
 mod sqlite;
 

@@ -1,5 +1,6 @@
 //! Time as an argument, so that expiry, budgets and ETA can be tested without waiting.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,11 @@ pub trait Clock: Send + Sync {
 
     /// A time that never goes back, from an arbitrary start.
     fn elapsed(&self) -> Duration;
+
+    /// Ends after that time. A clock that a test moves moves on by itself here, or nobody would ever wake.
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(tokio::time::sleep(duration))
+    }
 }
 
 /// The machine's clock.

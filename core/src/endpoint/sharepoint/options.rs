@@ -1,0 +1,101 @@
+//! How a site of SharePoint is reached.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use url::Url;
+
+use super::budget::UnitShare;
+use crate::error::{Code, Error, Result};
+use crate::model::SecretBytes;
+use crate::operation::{Clock, SystemClock};
+use crate::tls::Trust;
+
+/// How a site of SharePoint is reached.
+#[derive(Clone)]
+pub struct SharepointOptions {
+    /// Where tokens come from; national clouds have others than `https://login.microsoftonline.com`.
+    pub authority: String,
+    /// The tenant, by id or domain.
+    pub tenant: String,
+    /// The application.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretBytes,
+    /// What tokens are for.
+    pub scope: String,
+    /// Where Graph is, with the version of its API.
+    pub graph: String,
+    /// The host of the site, as in `contoso.sharepoint.com`.
+    pub hostname: String,
+    /// The path of the site, as in `/sites/Team`; empty or `/` for the one at the root.
+    pub site_path: String,
+    /// The zone of the site, in which its days begin. Graph does not tell it. Without it a day is the midnight nearest by, and
+    /// one of which that is not certain refuses its row.
+    pub zone: Option<Tz>,
+    /// Which servers are believed to be who they say.
+    pub trust: Trust,
+    /// Who we are, in the form that SharePoint asks for (`NONISV|Company|Application/1.0`): others are throttled first.
+    pub user_agent: String,
+    /// Resource units of the application in this tenant per minute: 1,200 in the smallest tenants, 6,000 in the largest.
+    pub units_per_minute: u64,
+    /// Who else spends of them; nothing: this process alone, all its endpoints of the same application together.
+    pub share: Option<Arc<dyn UnitShare>>,
+    /// What time it is, and how it is waited for.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl SharepointOptions {
+    /// A site in Microsoft's public cloud.
+    pub fn new(tenant: &str, client_id: &str, client_secret: SecretBytes, hostname: &str, site_path: &str) -> Self {
+        Self {
+            authority: "https://login.microsoftonline.com".into(),
+            tenant: tenant.into(),
+            client_id: client_id.into(),
+            client_secret,
+            scope: "https://graph.microsoft.com/.default".into(),
+            graph: "https://graph.microsoft.com/v1.0".into(),
+            hostname: hostname.into(),
+            site_path: site_path.into(),
+            zone: None,
+            trust: Trust::System,
+            user_agent: concat!("NONISV|Portbook|Portbook/", env!("CARGO_PKG_VERSION")).into(),
+            units_per_minute: 1200,
+            share: None,
+            clock: SystemClock::shared(),
+        }
+    }
+
+    /// The addresses of tokens and of Graph.
+    ///
+    /// # Errors
+    /// `invalid` when something is missing, or a secret would travel in the open to another machine.
+    pub(super) fn addresses(&self) -> Result<(Url, Url)> {
+        let odd = |why: &str| {
+            Error::new(Code::Invalid, "open a site of SharePoint", self.hostname.escape_debug()).because(why)
+        };
+        let parts = [&self.tenant, &self.client_id, &self.hostname];
+        if self.client_secret.is_empty() || parts.iter().any(|part| part.is_empty()) {
+            return Err(odd("tenant, application, its secret, and the host of the site have to be named"));
+        }
+        let address = |text: &str| {
+            let url = Url::parse(text).map_err(|_| odd("an address is none"))?;
+            let is_here = match url.host() {
+                Some(url::Host::Domain(name)) => name == "localhost",
+                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+                None => return Err(odd("an address has no host")),
+            };
+            if url.scheme() == "https" || url.scheme() == "http" && is_here {
+                Ok(url)
+            } else {
+                Err(odd("secrets travel by https alone"))
+            }
+        };
+        let mut token = address(&self.authority)?;
+        if let Ok(mut parts) = token.path_segments_mut() {
+            parts.pop_if_empty().extend([self.tenant.as_str(), "oauth2", "v2.0", "token"]);
+        }
+        Ok((token, address(self.graph.trim_end_matches('/'))?))
+    }
+}
