@@ -26,8 +26,9 @@ const BEGINS = new Set(['apply', 'copyInto', 'sync'])
 /** What gives one thing after another: a wait that is given up loses none. */
 const STREAMS = new Set(['nextEvent', 'nextPiece', 'nextRequest', 'nextRow'])
 
-/** Rows are objects here and text at the border: where they stand in the arguments, and how the answer is read. */
-const ROWS = {
+/** What is objects here and text at the border: where it stands in the arguments, and how the answer is read. */
+const TEXTS = {
+  changes: [-1, JSON.parse],
   createRow: [1, JSON.parse],
   getRow: [-1, JSON.parse],
   listRows: [-1, (page) => ({ ...page, rows: page.rows.map((row) => JSON.parse(row)) })],
@@ -42,7 +43,7 @@ const left = new WeakMap()
 const watched = new WeakMap()
 
 function prepared(name, args) {
-  const [at] = ROWS[name] ?? [-1]
+  const [at] = TEXTS[name] ?? [-1]
   return args.map((value, n) => {
     if (n !== at || value === undefined || value === null) return given(value, `${n + 1} of ${name}`)
     if (typeof value !== 'object') throw invalid(`${n + 1} of ${name}`, 'an object is wanted')
@@ -94,7 +95,7 @@ function atOnce(name, call) {
 }
 
 function later(name, call) {
-  const read = ROWS[name]?.[1]
+  const read = TEXTS[name]?.[1]
   return async function (...args) {
     const signal = signalOf(args)
     try {

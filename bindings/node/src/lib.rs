@@ -6,6 +6,7 @@ mod bridge;
 mod conduit;
 mod host;
 mod keys;
+mod listing;
 mod preview;
 mod rows;
 mod run;

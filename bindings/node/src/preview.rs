@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{Env, PromiseRaw, Result};
 use napi_derive::napi;
-use portbook_ffi::records::{ChangePage, PreviewSummary};
+use portbook_ffi::records::PreviewSummary;
 
 use crate::bridge::{Given, at_once, record, record_or_default, rows};
+use crate::listing;
 
 /// A preview that is stored in the book.
 #[napi]
@@ -44,11 +45,11 @@ impl Preview {
         filter: Option<Given>,
         after: Option<String>,
         limit: Option<i64>,
-    ) -> Result<PromiseRaw<'env, ChangePage>> {
+    ) -> Result<PromiseRaw<'env, String>> {
         let core = self.core.clone();
-        env.spawn_future(
-            async move { Ok(core.changes(record_or_default("filter", filter)?, after, rows(limit)?).await?) },
-        )
+        env.spawn_future(async move {
+            listing::text(core.changes(record_or_default("filter", filter)?, after, rows(limit)?).await?)
+        })
     }
 
     /// Ticks changes in or out, by their ids. The second halves of a decision go with the first.

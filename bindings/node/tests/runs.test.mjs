@@ -112,10 +112,15 @@ test('changes come in pages, one after another, ticked as wanted', async (t) => 
   assert.equal((await preview.summary()).counts.new, 2300)
   const first = await preview.changes()
   assert.equal(first.changes.length, 1000)
+  // Whole: what there is nothing of is not there, neither as null.
+  const { id, path, bytes, ...rest } = first.changes[0]
+  assert.deepEqual([typeof id, typeof path, typeof bytes], ['string', 'string', 'number'])
+  assert.deepEqual(rest, { kind: 'new', action: 'transfer', changes: 'target', item: 'file', ticked: true, follows: false })
   const short = await preview.changes({ kind: 'new' }, first.next, 10)
   assert.equal(short.changes.length, 10)
   const paths = []
   for await (const change of preview.eachChange()) paths.push(change.path)
+  assert.ok(!('next' in (await preview.changes({ under: 'f1.txt' }))))
   assert.equal(new Set(paths).size, 2300)
   assert.equal(short.changes[0].path, paths[1000])
   for await (const change of preview.eachChange({ under: 'f1.txt' })) assert.equal(change.path, 'f1.txt')
