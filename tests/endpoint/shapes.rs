@@ -102,7 +102,7 @@ pub(crate) async fn odd_names_are_names(store: Arc<Store>) {
         store.endpoint.create(table).await.unwrap();
         let columns = [&["id"], &odd[..]].concat();
         let row = [vec![integer(1)], odd.map(text).to_vec()].concat();
-        assert_eq!(words(&store.insert(&name, &columns, &[row.clone()]).await), ["written"], "{name}");
+        assert_eq!(words(&store.insert(&name, &columns, std::slice::from_ref(&row)).await), ["written"], "{name}");
         assert_eq!(store.rows(&name, &columns).await.0, [row]);
         assert_eq!(store.endpoint.count(&name).await.unwrap(), 1);
     }

@@ -228,7 +228,7 @@ pub(crate) async fn what_is_written_reads_back(store: Arc<Store>) {
     let table = NewTable { name: name.clone(), description: String::new(), columns: made, key: names(&["id"]) };
     store.endpoint.create(table).await.unwrap();
     let row: Vec<_> = std::iter::once(integer(1)).chain(kinds.iter().map(|(_, value)| (*value).clone())).collect();
-    let outcomes = store.insert(&name, &of, &[row.clone()]).await;
+    let outcomes = store.insert(&name, &of, std::slice::from_ref(&row)).await;
     assert_eq!(words(&outcomes), ["written"], "{outcomes:?}");
     assert_eq!(store.rows(&name, &of).await.0, [row]);
 }

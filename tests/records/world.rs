@@ -17,7 +17,8 @@ pub(crate) type Person = (Option<String>, Option<f64>, Option<Vec<u8>>);
 
 pub(crate) struct World {
     pub(crate) dir: TempDir,
-    pub(crate) book: Book,
+    /// Kept open.
+    _book: Book,
     pub(crate) session: Session,
 }
 
@@ -35,7 +36,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let book = portbook::wait(Book::open(BookOptions::sqlite(dir.path().join("book.db")))).unwrap();
         let session = portbook::wait(book.default_session()).unwrap();
-        Self { dir, book, session }
+        Self { dir, _book: book, session }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -48,7 +48,7 @@ async fn a_list_is_described_by_its_internal_names() {
     let site = Site::start();
     let stock = site.stock().await;
     let tables: Vec<_> = site.endpoint.tables().await.unwrap().into_iter().map(|table| table.name).collect();
-    assert_eq!(tables, [stock.clone()]);
+    assert_eq!(tables, std::slice::from_ref(&stock));
     let shape = site.endpoint.describe(&stock).await.unwrap();
     let kind = |name: &str| shape.column(name).unwrap_or_else(|| panic!("no column {name}")).kind;
     for (name, expected) in [

@@ -50,7 +50,7 @@ pub struct Capabilities {
     pub write_rows: usize,
     /// How many scans of one table may share a snapshot; 1: a scan reads by one connection.
     pub snapshot_scans: usize,
-    /// Rows have a version that an update can name ([`Expect::Version`]), under the name of this column.
+    /// Rows have a version that an update can name ([`Expect::Versions`]), under the name of this column.
     pub version_column: Option<&'static str>,
     /// The key of a row is given by the store when the row is made, so that making it twice makes two. A marker column of
     /// the engine's own, unique in the store, then tells whether a row was made.
