@@ -343,6 +343,8 @@ async fn records(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
     );
     let apply = async |preview| own.apply(preview, RowApplyOptions::default()).finish().await;
     attack.refused("Definition::apply", (apply(preview).await, preview), (apply(nothing).await, nothing));
+    // It is still theirs, and goes as it came: what they see is compared with what they saw before.
+    theirs.session.delete_preview(preview).await.unwrap();
 }
 
 fn drop_all<T>(of: Vec<T>) -> Vec<()> {
