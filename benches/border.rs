@@ -1,7 +1,8 @@
 //! What the languages are measured against: the changes of a preview, read in Rust.
 //!
-//! `cargo bench -p portbook-ffi --bench border -- DIR [--changes N]`, 100,000 unless told. DIR is made: a book, two directories, a preview of so
-//! many changes, whose id is written to DIR/preview for the other languages to read. The last line is a JSON object.
+//! `cargo bench -p portbook-ffi --bench border -- DIR [--changes N]`, 100,000 unless told. DIR is made: a book, two
+//! directories, a preview of so many changes, whose id is written to DIR/preview for the other languages to read. The last
+//! line is a JSON object.
 
 use std::path::Path;
 use std::time::Instant;
