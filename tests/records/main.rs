@@ -6,6 +6,10 @@ mod faults;
 #[path = "../endpoint/fixture.rs"]
 #[allow(dead_code)] // the contract of endpoints uses the rest
 mod fixture;
+#[path = "../lib/graph/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "some of it is for other tests")]
+mod graph;
+mod lists;
 mod mirror;
 mod odd;
 mod torture;

@@ -131,6 +131,10 @@ pub(crate) struct Sync {
     #[command(flatten)]
     pub(crate) plan: Preview,
 
+    /// Tables: make the target like the source where it is not there; a list gets its columns and their indexes at once
+    #[arg(long)]
+    pub(crate) create: bool,
+
     /// Apply exactly this preview; its mode, filters and limits are those it was made with
     #[arg(long, value_name = "ID", value_parser = preview_id)]
     pub(crate) preview: Option<PreviewId>,

@@ -139,7 +139,7 @@ fn preview(args: &Args, plan: &args::Preview) -> Result<u8> {
                 let conduit = portbook::wait(session.connect(places.0, places.1, options))?;
                 Subject::Files { conduit, preview: asked(plan), apply: ApplyOptions::default() }
             }
-            Words::Tables(tables) => rows::connect(session, tables, plan, None)?,
+            Words::Tables(tables) => rows::connect(session, tables, plan, None, false)?,
         };
         let summary = look(args, &subject)?;
         show_preview(args, session, &subject, &summary, begun.elapsed())?;
@@ -227,7 +227,7 @@ fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
                 };
                 Subject::Files { conduit, preview: asked(plan), apply: for_this_run(command) }
             }
-            Words::Tables(tables) => rows::connect(session, tables, plan, command.max_delete)?,
+            Words::Tables(tables) => rows::connect(session, tables, plan, command.max_delete, command.create)?,
         };
         let can_ask = !args.json && io::stdin().is_terminal() && io::stderr().is_terminal();
         let outcome = match command.preview {

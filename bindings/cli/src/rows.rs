@@ -23,6 +23,7 @@ pub(crate) fn connect(
     tables: Pair,
     plan: &args::Preview,
     max_delete: Option<MaxDelete>,
+    create: bool,
 ) -> Result<Subject> {
     if !plan.include.is_empty() || !plan.exclude.is_empty() {
         return Err(Error::new(Code::Invalid, "sync tables", "as the line says")
@@ -46,9 +47,14 @@ pub(crate) fn connect(
             None => RecordCursor::FullScan,
         },
         fields,
+        create,
         ..usual
     };
-    let definition = portbook::wait(session.connect_records(place(&tables.0)?, place(&tables.1)?, options))?;
+    let connect = session.connect_records(place(&tables.0)?, place(&tables.1)?, options);
+    let definition = portbook::wait(connect).map_err(|e| match e.code() {
+        Code::NotFound if !create => e.advise("`portbook sync --create` makes a target that is not there"),
+        _ => e,
+    })?;
     let preview = RowPreviewOptions {
         look_at_target: plan.checksum,
         full_scan: plan.checksum,
@@ -59,11 +65,27 @@ pub(crate) fn connect(
     Ok(Subject::Rows { definition, preview })
 }
 
-/// The table of a URL, with the password of its product's variable.
+/// The table or list of a URL, with what lets one in by the variables of its product.
 fn place(url: &str) -> Result<RecordPlace> {
-    let place: RecordPlace = url.parse()?;
-    Ok(match password(place.scheme()) {
-        Some(password) => place.with_password(password),
+    let mut place: RecordPlace = url.parse()?;
+    let secret = match place {
+        RecordPlace::List { .. } => {
+            let named = |what: &str| {
+                let name = format!("PORTBOOK_SHAREPOINT_{what}");
+                std::env::var_os(&name)
+                    .unwrap_or_default()
+                    .into_string()
+                    .map_err(|_| Error::new(Code::Invalid, "use the variable", name).because("it is not UTF-8"))
+            };
+            place = place.with_application(&named("TENANT")?, &named("CLIENT_ID")?);
+            std::env::var_os("PORTBOOK_SHAREPOINT_CLIENT_SECRET")
+                .filter(|secret| !secret.is_empty())
+                .map(|secret| SecretBytes::from(secret.into_encoded_bytes()))
+        }
+        RecordPlace::Table { .. } | RecordPlace::Host { .. } => password(place.scheme()),
+    };
+    Ok(match secret {
+        Some(secret) => place.with_password(secret),
         None => place,
     })
 }
@@ -128,9 +150,14 @@ fn show_verified(args: &Args, report: &RowVerifyReport, out: &mut impl Write) ->
 
 /// Shows the tables of a database, or the columns of a table.
 pub(crate) fn inspect(args: &Args, session: &Session, command: &args::Inspect) -> Result<u8> {
+    let mut out = io::stdout().lock();
+    if command.url.to_ascii_lowercase().starts_with("sharepoint:") {
+        let list = place(&command.url)?;
+        show_shape(args, &portbook::wait(session.inspect_table(list))?, &mut out).map_err(print_failed)?;
+        return Ok(0);
+    }
     let (mut database, table) = DatabaseAt::parse(&command.url)?;
     database.options.password = password(database.scheme());
-    let mut out = io::stdout().lock();
     match table {
         None => show_tables(args, &portbook::wait(session.inspect_database(database))?, &mut out),
         Some(table) => {

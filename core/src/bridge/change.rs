@@ -45,6 +45,8 @@ pub(crate) struct RowChange {
     pub(crate) name: String,
     /// Both sides have it as the ledger says it, or it was not looked at.
     pub(crate) is_known: bool,
+    /// Rows of the target have markers, and this one has none yet.
+    pub(crate) is_unmarked: bool,
     /// Its key at the source, encoded; empty where only the ledger and the target have it.
     pub(crate) source_key: Vec<u8>,
     /// Its key at the target, encoded, where it was seen.
@@ -201,6 +203,7 @@ mod tests {
             identity: [200; 32],
             name: "id=7".into(),
             is_known: true,
+            is_unmarked: false,
             source_key: vec![1, 2],
             target_key: Some(vec![3]),
             source: Some([1; 32]),

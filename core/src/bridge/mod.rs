@@ -1,6 +1,6 @@
-//! Record sync: rows of tables, kept in step.
+//! Record sync: rows of tables and items of lists, kept in step.
 //!
-//! A definition is a standing relation between two tables. What a run of it does is always a preview first: both sides are
+//! A definition is a standing relation between two tables, or a table and a SharePoint list. What a run of it does is always a preview first: both sides are
 //! read beside the ledger into the book, and apply reads it back. So what is applied is what could be shown.
 //!
 //! ```
@@ -36,16 +36,23 @@
 mod apply;
 mod change;
 mod connect;
+mod cursor;
 mod delta;
 mod expression;
+mod fields;
+mod inventoried;
 mod inventory;
 mod journal;
 mod key;
+mod list;
 mod mapping;
 mod open;
+mod options;
 mod place;
+mod planned;
 mod preview;
 mod projection;
+mod provision;
 mod routing;
 mod run;
 mod survey;
@@ -54,9 +61,10 @@ mod written;
 
 use std::sync::Arc;
 
-pub use connect::{RecordCursor, RecordField, RecordOptions, parse_fields};
 pub use expression::Expression;
+pub use fields::{RecordField, parse_fields};
 pub use key::{KeyColumn, KeyPart, RowKey, read_key, show_key};
+pub use options::{RecordCursor, RecordOptions};
 pub use place::{DatabaseAt, RecordPlace};
 pub use preview::{PreviewedRow, RowPreview, RowPreviewOptions};
 pub use projection::{Ends, Projection};
@@ -74,7 +82,7 @@ use crate::operation::run::Run;
 pub(crate) use connect::{connect, existing, inspect};
 
 use open::{Brought, Opened};
-use preview::StoredRows;
+use planned::StoredRows;
 use run::Task;
 
 /// A standing relation between two tables, as one user of one tenant.
@@ -103,8 +111,8 @@ impl DefinitionInner {
 
     /// A preview, if it is of this definition.
     async fn own(&self, id: PreviewId) -> Result<StoredRows> {
-        let stored = preview::stored(&self.book, self.tenant, id).await?;
-        if stored.definition == self.id.0.to_string() { Ok(stored) } else { Err(preview::missing(id)) }
+        let stored = planned::stored(&self.book, self.tenant, id).await?;
+        if stored.definition == self.id.0.to_string() { Ok(stored) } else { Err(planned::missing(id)) }
     }
 
     fn leased(&self) -> Leased {
@@ -170,7 +178,7 @@ impl Definition {
         let inner = self.inner.clone();
         let list = async move {
             inner.own(preview).await?;
-            preview::list(&*inner.book.store, inner.tenant, preview, kind, after, limit).await
+            planned::list(&*inner.book.store, inner.tenant, preview, kind, after, limit).await
         };
         self.inner.book.run(list).await
     }
@@ -181,7 +189,7 @@ impl Definition {
     /// `not_found`; `busy` once it is being applied; `conflict` for a change that it does not have.
     pub async fn tick(&self, preview: PreviewId, changes: Vec<ChangeId>, ticked: bool) -> Result<()> {
         let inner = self.inner.clone();
-        self.inner.book.run(async move { preview::tick(&inner, preview, &changes, ticked).await }).await
+        self.inner.book.run(async move { planned::tick(&inner, preview, &changes, ticked).await }).await
     }
 
     /// Applies a preview as it stands, or goes on with one that was interrupted.

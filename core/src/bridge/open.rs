@@ -5,21 +5,22 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::connect::RecordField;
+use super::cursor::{source_reading, target_reading};
 use super::expression::Expression;
 use super::key::{KeyPart, RowKey, read_key};
-use super::mapping::{Field, Mapping, Parts};
+use super::list;
+use super::mapping::{Field, Mapping, Own, Parts};
 use super::projection::{Ends, Projection};
-use super::survey::{PAGE_ROWS, Reading};
+use super::survey::Reading;
 use crate::book::BookInner;
-use crate::endpoint::{ChangeScan, ChangeSource, Cursor, DatabaseOptions, Endpoint, TableName, TableShape, open};
+use crate::endpoint::{DatabaseOptions, Endpoint, TableName, TableShape, open};
 use crate::error::{Code, Error, Result};
 use crate::identity::encode;
 use crate::ledger::RowLedger;
 use crate::model::{
-    CursorScope, CursorStrategy, Database, DatabaseInstance, DatabaseTable, DbType, FieldDirection, FieldMapping, Id,
-    InstanceRole, Moment, RecordPolicy, Sides, Stored, SyncCursor, SyncDefinition, SyncKeyColumn, Table as _,
-    TableColumn, TenantId, UseStatus, UserId,
+    Database, DatabaseInstance, DatabaseTable, FieldMapping, Id, InstanceRole, Moment, RecordMode, RecordPolicy,
+    SharepointList, Side, Sides, Stored, SyncDefinition, SyncKeyColumn, Table as _, TableColumn, TenantId, UseStatus,
+    UserId,
 };
 use crate::operation::clock::micros;
 use crate::store::{Statement, Value, Write};
@@ -41,7 +42,20 @@ pub(crate) struct Opened {
     /// The instance that serves the source.
     pub(crate) instance: Option<Id<DatabaseInstance>>,
     pub(crate) state: State,
+    /// How the source is read.
     pub(crate) reading: Reading,
+    /// How the target is read, where it is.
+    pub(crate) target_reading: Reading,
+    /// The list, where the target is one.
+    pub(crate) list: Option<TargetList>,
+}
+
+/// A list that is the target of a definition.
+#[derive(Clone, Debug)]
+pub(crate) struct TargetList {
+    pub(crate) id: Id<SharepointList>,
+    /// Its id at SharePoint.
+    pub(crate) at_sharepoint: Option<String>,
 }
 
 /// A row of `sync_definition_state`.
@@ -56,7 +70,7 @@ pub(crate) struct State {
 impl Opened {
     /// Whether the ledger alone does not tell what the target has.
     pub(crate) async fn must_look_at_target(&self) -> Result<bool> {
-        if self.mapping.mode == crate::model::RecordMode::TwoWay || !self.has_hashes_of_this_mapping() {
+        if self.mapping.mode == RecordMode::TwoWay || !self.has_hashes_of_this_mapping() {
             return Ok(true);
         }
         self.has_no_ledger().await
@@ -87,39 +101,6 @@ impl Opened {
         let keys = rows.iter().map(|row| row.text(0).map(|name| read_key(name).ok()));
         let keys = keys.collect::<Result<Vec<_>>>()?;
         Ok(keys.into_iter().flatten().map(|key| key.iter().flat_map(encode).collect()).collect())
-    }
-
-    /// That the next run may read the source from here on.
-    pub(crate) fn moves_cursor(&self, cursor: &Cursor, run: Uuid, now: Moment) -> Vec<Write> {
-        let instance = self.instance.map_or(Value::Null, |instance| Value::Uuid(instance.0));
-        let (tenant, definition) = (Value::Uuid(self.tenant.0), Value::Uuid(self.definition));
-        vec![
-            Write::Execute(Statement::new(
-                "DELETE FROM sync_cursors WHERE tenant_id = ?1 AND sync_def_id = ?2 AND cursor_scope = 'SOURCE' \
-                 AND (source_instance_id = ?3 OR (source_instance_id IS NULL AND ?4 = 1))",
-                vec![
-                    tenant.clone(),
-                    definition.clone(),
-                    self.instance.map_or(Value::Uuid(Uuid::nil()), |instance| Value::Uuid(instance.0)),
-                    Value::Int(i64::from(self.instance.is_none())),
-                ],
-            )),
-            Write::Execute(Statement::new(
-                "INSERT INTO sync_cursors (id, tenant_id, sync_def_id, cursor_scope, cursor_type, cursor_value, \
-                 source_instance_id, last_run_id, created_at, updated_at) \
-                 VALUES (?1, ?2, ?3, 'SOURCE', ?4, ?5, ?6, ?7, ?8, ?8)",
-                vec![
-                    Value::Uuid(Uuid::now_v7()),
-                    tenant,
-                    definition,
-                    Value::Text(cursor.cursor_type.as_str().to_owned()),
-                    Value::Text(cursor.value.clone()),
-                    instance,
-                    Value::Uuid(run),
-                    Value::Time(now.0),
-                ],
-            )),
-        ]
     }
 
     /// That the ledger's hashes are from now on those of this mapping.
@@ -155,19 +136,27 @@ pub(crate) async fn ready(
         let off = Error::new(Code::Invalid, "run the definition", &definition.name).because("it is not enabled");
         return Err(off.advise("set is_enabled"));
     }
-    let target = definition.target_table_id.ok_or_else(|| {
-        Error::new(Code::Unsupported, "run the definition", &definition.name).because("its target is a list")
-    })?;
     let source = tables.read(definition.source_table_id).await?;
-    let target = tables.read(target).await?;
     let (left, instance) = endpoint(book, &tables, &source, brought.left.as_ref()).await?;
-    let (right, _) = endpoint(book, &tables, &target, brought.right.as_ref()).await?;
-    let shapes = Sides::new(left.describe(&name_of(&source.row)).await?, right.describe(&name_of(&target.row)).await?);
+    let left_shape = left.describe(&name_of(&source.row)).await?;
+    let Target { endpoint: right, shape: right_shape, zone, list } =
+        target(book, &tables, &definition, brought.right.as_ref()).await?;
+    if definition.sync_mode == RecordMode::TwoWay && left.capabilities().assigns_keys {
+        return Err(Error::new(Code::Unsupported, "run the definition", &definition.name)
+            .because("its source gives rows their keys itself, so that one could be made twice")
+            .advise("let it be the target; two ways is the same from either side"));
+    }
+    let shapes = Sides::new(left_shape, right_shape);
+    let own = Sides::new(
+        Own::of(Side::Left, &left.capabilities(), &shapes.left),
+        Own::of(Side::Right, &right.capabilities(), &shapes.right),
+    );
     let state = state(book, tenant, id).await?;
-    let mut mapping = mapping(&tables, tenant, id, &definition, &shapes, right.capabilities().version_column).await?;
+    let mut mapping = mapping(&tables, tenant, id, &definition, &shapes, own, Ends { zone }).await?;
     let is_same = state.fingerprint.as_deref() == Some(&mapping.fingerprint);
     mapping.version = state.mapping_version + i64::from(!is_same);
-    let reading = reading(&tables, id, &definition, &mapping, instance, state.overlap_ms).await?;
+    let reading = source_reading(&tables, id, &definition, &mapping, instance, state.overlap_ms).await?;
+    let target_reading = target_reading(&tables, id, &*right, &mapping, list.as_ref()).await?;
     let ledger = RowLedger { store: book.store.clone(), tenant, definition: id };
     Ok(Opened {
         book: book.clone(),
@@ -181,7 +170,41 @@ pub(crate) async fn ready(
         instance,
         state,
         reading,
+        target_reading,
+        list,
     })
+}
+
+/// The target of a definition, opened.
+struct Target {
+    endpoint: Arc<dyn Endpoint>,
+    shape: TableShape,
+    /// The zone that times without one are meant in.
+    zone: Option<chrono_tz::Tz>,
+    list: Option<TargetList>,
+}
+
+async fn target(
+    book: &Arc<BookInner>,
+    tables: &Tables,
+    definition: &SyncDefinition,
+    brought: Option<&Arc<dyn Endpoint>>,
+) -> Result<Target> {
+    match (definition.target_table_id, definition.target_list_id) {
+        (Some(table), _) => {
+            let target = tables.read(table).await?;
+            let (endpoint, _) = endpoint(book, tables, &target, brought).await?;
+            let shape = endpoint.describe(&name_of(&target.row)).await?;
+            Ok(Target { endpoint, shape, zone: None, list: None })
+        }
+        (None, Some(id)) => {
+            let list::Opened { endpoint, shape, zone, at_sharepoint } = list::open(book, tables, id, brought).await?;
+            Ok(Target { endpoint, shape, zone, list: Some(TargetList { id, at_sharepoint }) })
+        }
+        (None, None) => {
+            Err(Error::new(Code::Invalid, "run the definition", &definition.name).because("it has no target"))
+        }
+    }
 }
 
 fn name_of(table: &DatabaseTable) -> TableName {
@@ -205,7 +228,11 @@ async fn endpoint(
     }
     let mut failure = None;
     for instance in &instances {
-        let endpoint = open(database.db_type, options(tables, &database, instance).await?)?;
+        let endpoint = match list::site_of(&instance.row) {
+            // A site of SharePoint among the databases: its lists are read.
+            Some(site) => list::endpoint(book, tables, site).await?,
+            None => open(database.db_type, options(tables, &database, instance).await?)?,
+        };
         match endpoint.probe().await {
             Ok(_) => return Ok((endpoint, Some(instance.id))),
             // Another instance may answer; a password that is wrong here is told, not tried elsewhere.
@@ -248,7 +275,6 @@ async fn options(tables: &Tables, database: &Database, instance: &Stored<Databas
     if row.config.0.as_object().is_some_and(|config| !config.is_empty()) {
         options.configure(&row.config.0.to_string())?;
     }
-    debug_assert!(database.db_type != DbType::Host);
     Ok(options)
 }
 
@@ -265,6 +291,9 @@ pub(crate) async fn set_overlap(
     );
     book.store.write(tenant, vec![Write::Execute(set)]).await.map(|_| ())
 }
+
+/// The usual `cursor_overlap_ms`.
+const OVERLAP_MS: u64 = 120_000;
 
 /// The state of a definition; its row is made when it is absent.
 pub(crate) async fn state(book: &Arc<BookInner>, tenant: TenantId, id: Id<SyncDefinition>) -> Result<State> {
@@ -295,12 +324,13 @@ async fn mapping(
     id: Id<SyncDefinition>,
     definition: &SyncDefinition,
     shapes: &Sides<TableShape>,
-    version_column: Option<&'static str>,
+    own: Sides<Own>,
+    ends: Ends,
 ) -> Result<Mapping> {
     let of = || Filter::all().equal("sync_def_id", &id);
     let mut fields = Vec::new();
     for stored in tables.every::<FieldMapping>(of()).await? {
-        fields.push(field(&stored.row, shapes)?);
+        fields.push(field(&stored.row, shapes, ends)?);
     }
     let mut chosen = tables.every::<SyncKeyColumn>(of()).await?;
     chosen.sort_by_key(|column| column.row.ordinal_position);
@@ -319,24 +349,27 @@ async fn mapping(
         key,
         fields,
         shapes: shapes.as_ref(),
-        version_column,
+        own,
     })
 }
 
-fn field(row: &FieldMapping, shapes: &Sides<TableShape>) -> Result<Field> {
+fn field(row: &FieldMapping, shapes: &Sides<TableShape>, ends: Ends) -> Result<Field> {
     let column = |shape: &TableShape, name: &str| {
-        shape.column(name).cloned().ok_or_else(|| {
+        let mut column = shape.column(name).cloned().ok_or_else(|| {
             Error::new(Code::Invalid, "map", &shape.name)
                 .because(format!("it has no column {name} any more"))
                 .advise("change the field mapping, or bring the column back")
-        })
+        })?;
+        // How a value crosses has nothing to do with what people call its column.
+        column.traits.shown_as = None;
+        Ok::<_, Error>(column)
     };
     let source = column(&shapes.left, &row.source_column_name)?;
     let target = column(&shapes.right, &row.target_column_name)?;
     let transform = row.transform_rule.as_deref().map(Expression::parse).transpose()?;
     // What a transform makes is not bound by what the column can hold: it is taken as if a column of the target's own had it.
     let from = if transform.is_some() { &target } else { &source };
-    let projection = Projection::between(from, &target, Ends::default())?;
+    let projection = Projection::between(from, &target, ends)?;
     Ok(Field {
         source: row.source_column_name.clone(),
         target: row.target_column_name.clone(),
@@ -344,76 +377,4 @@ fn field(row: &FieldMapping, shapes: &Sides<TableShape>) -> Result<Field> {
         transform,
         projection,
     })
-}
-
-/// The usual `cursor_overlap_ms`.
-const OVERLAP_MS: u64 = 120_000;
-
-/// How the source is read: what has changed since the cursor, or everything.
-async fn reading(
-    tables: &Tables,
-    id: Id<SyncDefinition>,
-    definition: &SyncDefinition,
-    mapping: &Mapping,
-    instance: Option<Id<DatabaseInstance>>,
-    overlap_ms: u64,
-) -> Result<Reading> {
-    let by = match (definition.cursor_strategy, definition.cursor_column_id) {
-        (CursorStrategy::FullScan, _) => return Ok(Reading::Everything),
-        (CursorStrategy::UpdatedAt, Some(column)) => {
-            let column = tables.read::<TableColumn>(column).await?.row.column_name;
-            ChangeSource::UpdatedAt { column, overlap_ms }
-        }
-        (CursorStrategy::UpdatedAt, None) => {
-            return Err(Error::new(Code::Invalid, "run the definition", &definition.name)
-                .because("it goes by a column that every change moves on, and names none")
-                .advise("set cursor_column_id"));
-        }
-        (CursorStrategy::Lsn, _) => ChangeSource::Log { name: format!("portbook_{}", id.0.simple()) },
-    };
-    let of_source = |cursor: &Stored<SyncCursor>| {
-        cursor.row.cursor_scope == CursorScope::Source && cursor.row.source_instance_id == instance
-    };
-    let cursors = tables.every::<SyncCursor>(Filter::all().equal("sync_def_id", &id)).await?;
-    let since = cursors
-        .into_iter()
-        .find(of_source)
-        .map(|cursor| Cursor { cursor_type: cursor.row.cursor_type, value: cursor.row.cursor_value });
-    let half = &mapping.halves.left;
-    Ok(Reading::Changes(ChangeScan {
-        table: half.table.clone(),
-        columns: half.scanned.clone(),
-        key: half.key.clone(),
-        by,
-        since,
-        page_rows: PAGE_ROWS,
-    }))
-}
-
-/// Every column that both tables have by one name and that the target can be given, and the columns of the key whatever
-/// they are called in upper or lower case.
-pub(crate) fn field_mapping_defaults(left: &TableShape, right: &TableShape, key: &[String]) -> Vec<RecordField> {
-    let is_key = |name: &String| if key.is_empty() { left.primary_key().contains(name) } else { key.contains(name) };
-    let mut fields = Vec::new();
-    for source in left.columns.iter().filter(|column| column.kind.is_some()) {
-        let same = right.columns.iter().find(|column| column.name == source.name);
-        let target =
-            same.or_else(|| right.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&source.name)));
-        let Some(target) = target.filter(|column| column.kind.is_some()) else { continue };
-        // What the store computes cannot be given to it, and what the source computes cannot be given back.
-        if target.is_computed {
-            continue;
-        }
-        let direction = match source.is_computed && !is_key(&source.name) {
-            true => FieldDirection::PushOnly,
-            false => FieldDirection::Bidirectional,
-        };
-        fields.push(RecordField {
-            source: source.name.clone(),
-            target: target.name.clone(),
-            direction,
-            transform: None,
-        });
-    }
-    fields
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::DefinitionInner;
-use super::apply::{Applied, Apply};
+use super::apply::{Applied, Apply, resolve};
 use super::journal::RowJournal;
 use super::open::Opened;
-use super::preview::{Plan, RowDelta, RowPreviewOptions, StoredRows, missing, plan, stored};
+use super::planned::{StoredRows, missing, stored};
+use super::preview::{Plan, RowDelta, RowPreviewOptions, plan};
 use crate::error::{Code, Error, Result};
 use crate::model::{Id, Moment, PreviewId, RunType, SyncEntityType};
 use crate::operation::clock::micros;
@@ -42,7 +43,7 @@ pub(crate) async fn run(
     definition.ensure_state().await?;
     let held = Held::take(&definition.leased(), false, reporter.control.stop.clone()).await?;
     let lease = held.lease.clone();
-    let outcome = match definition.ready().await {
+    let outcome = match prepared(&definition, &lease).await {
         Ok(opened) => {
             let (opened, reporter) = (Arc::new(opened), Arc::new(reporter));
             RowRun { opened, lease, reporter, confirm, begun }.carry_out(task, preview).await
@@ -58,6 +59,18 @@ pub(crate) async fn run(
         }
         ended => ended,
     }
+}
+
+/// The definition, ready to be carried out: the target has what is needed to be written, and of what an interrupted run has begun
+/// it is known what became.
+async fn prepared(definition: &DefinitionInner, lease: &Lease) -> Result<Opened> {
+    let mut opened = definition.ready().await?;
+    if opened.mapping.halves.right.lacks_marker() {
+        opened.endpoints.right.prepare(&opened.mapping.halves.right.table).await?;
+        opened = definition.ready().await?;
+    }
+    resolve(&opened, lease).await?;
+    Ok(opened)
 }
 
 struct RowRun {
@@ -210,10 +223,12 @@ impl RowRun {
             // Rows that failed keep hashes of before: they are found changed, whichever mapping made them.
             last.push(self.opened.takes_mapping());
             // A row that was ticked out was read and not carried: it is to be read again.
-            if let Some(cursor) = &delta.cursor
-                && !self.has_exceptions(preview).await?
-            {
-                last.extend(self.opened.moves_cursor(cursor, journal.run.0, Moment(micros(now))));
+            if (delta.cursor.is_some() || delta.target_cursor.is_some()) && !self.has_exceptions(preview).await? {
+                let (run, now) = (journal.run.0, Moment(micros(now)));
+                last.extend(delta.cursor.iter().flat_map(|cursor| self.opened.moves_cursor(cursor, run, now)));
+                // So is one of the target that was not carried: nothing else remembers it.
+                let moves = delta.target_cursor.as_ref().filter(|_| ending == Ending::Completed);
+                last.extend(moves.iter().flat_map(|cursor| self.opened.moves_target_cursor(cursor, run, now)));
             }
         }
         if let Err(refused) = book.store.write(self.opened.tenant, last).await {

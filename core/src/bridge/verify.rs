@@ -103,6 +103,7 @@ pub(crate) async fn verify(opened: &Opened) -> Result<RowVerifyReport> {
     let now = Moment(micros(opened.book.clock.now()));
     let survey = Survey {
         reading: Reading::Everything,
+        target_reading: Reading::Everything,
         again: Vec::new(),
         mapping: &opened.mapping,
         ledger: &opened.ledger,

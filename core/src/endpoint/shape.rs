@@ -126,6 +126,8 @@ pub struct ColumnTraits {
     /// It holds days as the point in time at which they begin in this zone (SharePoint's `dateOnly` by the zone of its
     /// site).
     pub day_zone: Option<chrono_tz::Tz>,
+    /// What people see as its name, where programs have another one for it (SharePoint).
+    pub shown_as: Option<String>,
     /// Numbers in its JSON that are not whole, or have more than 64 bits, are doubles (MySQL).
     pub json_doubles: bool,
 }

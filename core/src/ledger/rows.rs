@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::identity::RowHash;
-use crate::model::{Id, LedgerRow, LedgerState, Record, SyncDefinition, TenantId};
+use crate::error::{Code, Error, Result};
+use crate::identity::{RowHash, decode};
+use crate::model::{Datum, Id, LedgerRow, LedgerState, Record, SyncDefinition, TenantId};
 use crate::store::{Insert, Statement, Store, Value, Write};
 
 /// Rows that are read at once.
@@ -65,6 +65,42 @@ impl RowLedger {
         Ok(found)
     }
 
+    /// Whose rows the target has at these addresses, which are encoded.
+    pub(crate) async fn at_target<'a>(&self, addresses: impl Iterator<Item = &'a [u8]>) -> Result<Vec<RowHash>> {
+        // Items have their numbers as numbers, other rows their addresses as digits.
+        let (mut items, mut others) = (Vec::new(), Vec::new());
+        for address in addresses {
+            match item_at(address) {
+                Some(item) => items.push(Value::Int(item)),
+                None => others.push(Value::Text(hex(address))),
+            }
+        }
+        let mut found = Vec::new();
+        for (column, values) in [("sp_item_id", items), ("target_key", others)] {
+            for asked in values.chunks(ASKED) {
+                let places: Vec<String> = (0..asked.len()).map(|at| format!("?{}", at + 2)).collect();
+                let sql = format!(
+                    "SELECT source_identity_hash FROM sync_ledger WHERE sync_def_id = ?1 AND {column} IN ({})",
+                    places.join(", ")
+                );
+                let mut params = vec![Value::Uuid(self.definition.0)];
+                params.extend_from_slice(asked);
+                for row in self.store.query(self.tenant, Statement::new(sql, params)).await?.iter() {
+                    found.push(row.blob(0)?.try_into().map_err(|_| corrupt())?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The rows whose write was begun and of which nobody knows whether it arrived.
+    pub(crate) async fn pending(&self) -> Result<Vec<LedgerRow>> {
+        let sql =
+            format!("{} WHERE sync_def_id = ?1 AND state = 'PENDING' ORDER BY source_identity_hash", LedgerRow::SELECT);
+        let rows = self.store.query(self.tenant, Statement::new(sql, vec![Value::Uuid(self.definition.0)])).await?;
+        rows.iter().map(LedgerRow::read).collect()
+    }
+
     /// Writes these rows, in the order in which the table keeps them.
     pub(crate) fn put(&self, mut rows: Vec<LedgerRow>) -> Option<Write> {
         rows.sort_unstable_by_key(|row| row.source_identity_hash);
@@ -81,6 +117,28 @@ impl RowLedger {
         };
         identities.iter().map(forget).collect()
     }
+}
+
+/// The item that a target which numbers its rows has at an address.
+pub(crate) fn item_at(address: &[u8]) -> Option<i64> {
+    match decode(address).ok()? {
+        Datum::Integer(item) => i64::try_from(item).ok(),
+        _ => None,
+    }
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn corrupt() -> Error {
+    Error::new(Code::Corrupt, "read the ledger of rows", "").because("an identity has another length")
 }
 
 fn optional<'a>(row: &crate::store::Row<'a>, column: usize) -> Result<Option<&'a [u8]>> {
@@ -127,10 +185,7 @@ impl RowTable {
             LedgerState::Conflict => CONFLICT,
         };
         flags |= if source.is_some() { HAS_SOURCE } else { 0 } | if target.is_some() { HAS_TARGET } else { 0 };
-        let identity = identity.try_into().map_err(|_| {
-            crate::Error::new(crate::Code::Corrupt, "read the ledger of rows", "")
-                .because("an identity has another length")
-        })?;
+        let identity = identity.try_into().map_err(|_| corrupt())?;
         self.entries.push(Entry { identity, source: source.unwrap_or_default(), target: target.unwrap_or_default() });
         self.flags.push(flags);
         Ok(())

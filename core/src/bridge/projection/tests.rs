@@ -289,6 +289,7 @@ fn any_column() -> impl Strategy<Value = ColumnShape> {
                     rewrites_line_ends: rewrites,
                     empty_is_null: empty,
                     day_zone: in_days.then(|| "America/Sao_Paulo".parse().unwrap()),
+                    shown_as: None,
                     json_doubles: doubles,
                 };
             })
