@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::book::BookInner;
 use crate::bridge::{self, DatabaseAt, Definition, DefinitionInner, RecordOptions, RecordPlace};
 use crate::conduit::{self, Conduit, ConduitOptions, Place, Upkeep, VerifyOptions, VerifyReport};
+use crate::endpoint::sharepoint::{UnitAccount, UnitBudget, UnitShare};
 use crate::endpoint::{self, TableEntry, TableShape};
 use crate::error::{Code, Error, Result};
 use crate::model::{
@@ -114,6 +115,44 @@ impl Session {
     pub async fn inspect_table(&self, place: RecordPlace) -> Result<TableShape> {
         let (book, tenant) = (self.book.clone(), self.tenant);
         self.book.run(async move { bridge::inspect(&book, tenant, &place).await }).await
+    }
+
+    /// The resource units of an application of SharePoint, shared by all processes that use this book: the share of an endpoint
+    /// ([`SharepointOptions::share`](endpoint::sharepoint::SharepointOptions::share)) that the host opens itself. Another tenant
+    /// of the book that works as the same application has a budget of its own, and is to be given a part of it.
+    #[must_use]
+    pub fn sharepoint_units(&self, account: UnitAccount) -> Arc<dyn UnitShare> {
+        bridge::book_backed_share(&self.book, self.tenant, account)
+    }
+
+    /// How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+    ///
+    /// # Errors
+    /// `storage`, `busy`.
+    pub async fn sharepoint_budget(&self, account: UnitAccount) -> Result<UnitBudget> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::budget(&book, tenant, &account).await }).await
+    }
+
+    /// Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+    ///
+    /// ```
+    /// # fn main() -> portbook::Result<()> {
+    /// use portbook::endpoint::sharepoint::{UnitAccount, UnitBudget};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let book = portbook::wait(portbook::Book::open(portbook::BookOptions::sqlite(dir.path().join("book.db"))))?;
+    /// let session = portbook::wait(book.default_session())?;
+    /// let account = UnitAccount::new("https://login.microsoftonline.com", "contoso.onmicrosoft.com", "the-app's-id");
+    /// portbook::wait(session.set_sharepoint_budget(account, UnitBudget::for_licences(20_000)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `invalid` for a budget of nothing; `storage`, `busy`.
+    pub async fn set_sharepoint_budget(&self, account: UnitAccount, budget: UnitBudget) -> Result<()> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::set_budget(&book, tenant, &account, budget).await }).await
     }
 
     /// The definition of that id (`sync_definitions`), with the endpoints that its rows name.

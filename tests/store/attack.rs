@@ -72,6 +72,10 @@ const NAME_NOTHING: &[&str] = &[
     // What is looked at is a database, not a row of the book.
     "Session::inspect_database",
     "Session::inspect_table",
+    // An application of Entra is no row of a tenant: of the same one each tenant has a budget of its own.
+    "Session::sharepoint_units",
+    "Session::sharepoint_budget",
+    "Session::set_sharepoint_budget",
     "Definition::id",
     "Definition::preview",
     "Definition::sync",

@@ -14,6 +14,7 @@ use super::journal::RowJournal;
 use super::key::read_key;
 use super::mapping::{hex, target_key};
 use super::open::Opened;
+use super::pace::Pace;
 use super::preview::{PlannedRow, page};
 use crate::endpoint::{ContentGuard, Expect, RowAction, RowOutcome, WriteBatch};
 use crate::error::{Code, Error, Result};
@@ -48,6 +49,7 @@ pub(crate) struct Apply {
     pub(crate) lease: Arc<Lease>,
     pub(crate) journal: RowJournal,
     pub(crate) meter: Meter,
+    pub(crate) pace: Pace,
     pub(crate) progress_written: Duration,
     pub(crate) failed_before: u64,
     pub(crate) tally: Applied,
@@ -79,8 +81,7 @@ impl Apply {
             let planned = page(&*book.store, self.opened.tenant, self.preview, from).await?;
             let Some(last) = planned.last().map(|row| row.at) else { break };
             for batch in batches(planned, &self.opened) {
-                self.reporter.gate().await?;
-                self.lease.hold().await?;
+                self.pace.ready(&mut self.meter, &self.reporter, &self.lease).await?;
                 let reached = batch.last().map_or(last, |row| row.at);
                 self.batch(batch, Some(reached)).await?;
             }
@@ -88,8 +89,7 @@ impl Apply {
         }
         let again = std::mem::take(&mut self.again);
         for batch in batches(again, &self.opened) {
-            self.reporter.gate().await?;
-            self.lease.hold().await?;
+            self.pace.ready(&mut self.meter, &self.reporter, &self.lease).await?;
             self.batch(batch, None).await?;
         }
         Ok(())
@@ -486,6 +486,7 @@ impl Apply {
         writes.extend(opened.ledger.forget(&forget));
         writes.extend(reached.map(|at| self.journal.log.position(self.preview, at)));
         self.meter.add((items.len() + failures.len()) as u64, 0);
+        self.pace.tell(&mut self.meter).await;
         let elapsed = opened.book.clock.elapsed();
         let progress = self.meter.read(elapsed);
         if elapsed.saturating_sub(self.progress_written) >= PROGRESS {

@@ -43,12 +43,14 @@ mod journal;
 mod key;
 mod mapping;
 mod open;
+mod pace;
 mod place;
 mod preview;
 mod projection;
 mod routing;
 mod run;
 mod survey;
+mod units;
 mod verify;
 mod written;
 
@@ -72,6 +74,7 @@ use crate::operation::preview::ChangeId;
 use crate::operation::run::Run;
 
 pub(crate) use connect::{connect, existing, inspect};
+pub(crate) use units::{book_backed_share, budget, set_budget};
 
 use open::{Brought, Opened};
 use preview::StoredRows;

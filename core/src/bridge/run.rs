@@ -9,6 +9,7 @@ use super::DefinitionInner;
 use super::apply::{Applied, Apply};
 use super::journal::RowJournal;
 use super::open::Opened;
+use super::pace::Pace;
 use super::preview::{Plan, RowDelta, RowPreviewOptions, StoredRows, missing, plan, stored};
 use crate::error::{Code, Error, Result};
 use crate::model::{Id, Moment, PreviewId, RunType, SyncEntityType};
@@ -182,6 +183,7 @@ impl RowRun {
             lease: self.lease.clone(),
             journal: journal.clone(),
             meter,
+            pace: Pace::begin(&self.opened.endpoints, book.clock.clone(), extent.items_done).await,
             progress_written: Duration::ZERO,
             failed_before: extent.failed,
             tally: Applied::default(),

@@ -17,6 +17,7 @@
 //! A key with a null in it is that of no row, as SQL has it: such a row is read by a scan only, and a write that names it
 //! is [`RowOutcome::Gone`].
 
+mod allowance;
 mod database;
 mod mysql;
 mod postgres;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use allowance::Allowance;
 pub use database::{DatabaseOptions, open};
 pub use mysql::MySqlEndpoint;
 pub use postgres::PostgresEndpoint;
@@ -410,6 +412,11 @@ pub trait Endpoint: Send + Sync {
     /// # Errors
     /// `conflict` when there is one of that name, `unsupported` where tables are not made or a type has no equal.
     async fn create(&self, table: NewTable) -> Result<TableShape>;
+
+    /// What it lets through from now on, where it has a budget; nothing where its speed alone bounds a run.
+    async fn allowance(&self) -> Option<Allowance> {
+        None
+    }
 
     /// Ends its connections.
     async fn shutdown(&self);

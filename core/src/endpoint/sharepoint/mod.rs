@@ -17,6 +17,7 @@ mod items;
 mod options;
 mod token;
 mod value;
+pub(crate) mod window;
 mod write;
 
 use std::collections::HashMap;
@@ -30,8 +31,8 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
 
-pub use self::budget::UnitShare;
-use self::budget::{ProcessShare, cost};
+use self::budget::{ProcessShare, Purse, cost};
+pub use self::budget::{UnitAccount, UnitBudget, UnitShare};
 use self::changes::Changes;
 use self::describe::List;
 use self::graph::Graph;
@@ -39,7 +40,7 @@ use self::items::{Items, Reading, page_size, with_query};
 pub use self::options::SharepointOptions;
 use self::token::Tokens;
 use super::{
-    Capabilities, ChangeScan, ChangeSource, ChangeStream, Endpoint, NewTable, Page, Probe, RowOutcome, RowStream, Scan,
+    Allowance, Capabilities, ChangeScan, ChangeSource, ChangeStream, Endpoint, NewTable, Page, Probe, RowOutcome, RowStream, Scan,
     TableEntry, TableName, TableShape, WriteBatch,
 };
 use crate::error::{Code, Error, Result};
@@ -98,8 +99,7 @@ impl SharepointEndpoint {
             Error::new(Code::Invalid, "open a site of SharePoint", "").because("the user agent is none")
         })?;
         let share = options.share.clone().unwrap_or_else(|| {
-            let of = [options.authority.clone(), options.tenant.to_lowercase(), options.client_id.to_lowercase()];
-            ProcessShare::of(of, options.units_per_minute, &options.clock)
+            ProcessShare::of(options.account(), options.budget(), &options.clock)
         });
         let tokens = Tokens {
             http: http.clone(),
@@ -111,7 +111,8 @@ impl SharepointEndpoint {
             current: tokio::sync::Mutex::default(),
         };
         let (clock, batch) = (Arc::clone(&options.clock), AtomicUsize::new(batch::MOST));
-        let graph = Arc::new(Graph { http, base, agent, tokens, share, clock, batch });
+        let purse = Purse::new(share, Arc::clone(&clock));
+        let graph = Arc::new(Graph { http, base, agent, tokens, purse, clock, batch });
         Ok(Self { graph, options, site: OnceCell::new(), lists: Mutex::default() })
     }
 
@@ -315,6 +316,10 @@ impl Endpoint for SharepointEndpoint {
         shape.columns.sort_by_key(|column| place(column).unwrap_or(usize::MAX));
         self.lists().remove(&table.name);
         Ok(shape)
+    }
+
+    async fn allowance(&self) -> Option<Allowance> {
+        self.graph.purse.allowance().await
     }
 
     async fn shutdown(&self) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use url::Url;
 
-use super::budget::UnitShare;
+use super::budget::{UnitAccount, UnitBudget, UnitShare};
 use crate::error::{Code, Error, Result};
 use crate::model::SecretBytes;
 use crate::operation::{Clock, SystemClock};
@@ -39,7 +39,10 @@ pub struct SharepointOptions {
     pub user_agent: String,
     /// Resource units of the application in this tenant per minute: 1,200 in the smallest tenants, 6,000 in the largest.
     pub units_per_minute: u64,
-    /// Who else spends of them; nothing: this process alone, all its endpoints of the same application together.
+    /// The same per day: a thousand times that, in every tenant.
+    pub units_per_day: u64,
+    /// Who else spends of them, and then how many there are; nothing: this process alone, all its endpoints of the same
+    /// application together.
     pub share: Option<Arc<dyn UnitShare>>,
     /// What time it is, and how it is waited for.
     pub clock: Arc<dyn Clock>,
@@ -60,10 +63,22 @@ impl SharepointOptions {
             zone: None,
             trust: Trust::System,
             user_agent: concat!("NONISV|Portbook|Portbook/", env!("CARGO_PKG_VERSION")).into(),
-            units_per_minute: 1200,
+            units_per_minute: UnitBudget::default().per_minute,
+            units_per_day: UnitBudget::default().per_day,
             share: None,
             clock: SystemClock::shared(),
         }
+    }
+
+    /// Whom units are counted for.
+    #[must_use]
+    pub fn account(&self) -> UnitAccount {
+        UnitAccount::new(&self.authority, &self.tenant, &self.client_id)
+    }
+
+    /// What this process may spend where nobody else does.
+    pub(super) fn budget(&self) -> UnitBudget {
+        UnitBudget { per_minute: self.units_per_minute.max(1), per_day: self.units_per_day.max(1) }
     }
 
     /// The addresses of tokens and of Graph.
