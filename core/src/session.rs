@@ -6,13 +6,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::book::BookInner;
-use crate::bridge::{self, DatabaseAt, Definition, DefinitionInner, RecordOptions, RecordPlace};
+use crate::bridge::{self, DatabaseAt, Definition, DefinitionInner, RecordOptions, RecordPlace, TableDrift};
 use crate::conduit::{self, Conduit, ConduitOptions, Place, Upkeep, VerifyOptions, VerifyReport};
 use crate::endpoint::sharepoint::{UnitAccount, UnitBudget, UnitShare};
 use crate::endpoint::{self, TableEntry, TableShape};
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    Activity, Id, PreviewId, Progress, Sides, SyncDefinition, SyncError, TABLES, Table, TenantId, UserId, ValueKind,
+    Activity, Id, IntrospectionRun, PreviewId, Progress, Sides, SyncDefinition, SyncError, TABLES, Table, TenantId, UserId, ValueKind,
     VolumeId,
 };
 use crate::operation::preview::Previews;
@@ -153,6 +153,36 @@ impl Session {
     pub async fn set_sharepoint_budget(&self, account: UnitAccount, budget: UnitBudget) -> Result<()> {
         let (book, tenant) = (self.book.clone(), self.tenant);
         self.book.run(async move { bridge::set_budget(&book, tenant, &account, budget).await }).await
+    }
+
+    /// Reads the metadata of every table of a database into the inventory of the book; what was read is a row of
+    /// `introspection_runs`, and is returned. A table that cannot be described fails alone.
+    ///
+    /// # Errors
+    /// As [`inspect_database`](Self::inspect_database).
+    pub async fn introspect_database(&self, database: DatabaseAt) -> Result<IntrospectionRun> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::introspect(&book, tenant, database).await }).await
+    }
+
+    /// What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing is
+    /// written: it is told until a run has gone over it, or the table is [accepted](Self::accept_table).
+    ///
+    /// # Errors
+    /// As [`inspect_database`](Self::inspect_database).
+    pub async fn table_drift(&self, place: RecordPlace) -> Result<Vec<TableDrift>> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::of_table(&book, tenant, &place).await }).await
+    }
+
+    /// Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another one makes
+    /// every row another one; a mapping over a column that is gone is refused in any case.
+    ///
+    /// # Errors
+    /// `not_found` when the book does not know the table; as [`inspect_database`](Self::inspect_database).
+    pub async fn accept_table(&self, place: RecordPlace) -> Result<()> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::accept(&book, tenant, &place).await }).await
     }
 
     /// The definition of that id (`sync_definitions`), with the endpoints that its rows name.

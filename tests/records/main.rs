@@ -2,6 +2,7 @@
 
 mod chain;
 mod cursor;
+mod drift;
 mod faults;
 #[path = "../endpoint/fixture.rs"]
 #[allow(dead_code)] // the contract of endpoints uses the rest

@@ -72,12 +72,15 @@ const NAME_NOTHING: &[&str] = &[
     // What is looked at is a database, not a row of the book.
     "Session::inspect_database",
     "Session::inspect_table",
+    "Session::introspect_database",
+    "Session::table_drift",
     // An application of Entra is no row of a tenant: of the same one each tenant has a budget of its own.
     "Session::sharepoint_units",
     "Session::sharepoint_budget",
     "Session::set_sharepoint_budget",
     "Definition::id",
     "Definition::preview",
+    "Definition::drift",
     "Definition::sync",
     "Definition::verify",
     "Volume::row",
@@ -316,7 +319,12 @@ async fn records(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
     attack.refused(
         "Session::records",
         (session.records(source.1.clone(), target.1.clone()).await.map(drop), &source.0),
-        (session.records(unknown.1, target.1.clone()).await.map(drop), &unknown.0),
+        (session.records(unknown.1.clone(), target.1.clone()).await.map(drop), &unknown.0),
+    );
+    attack.refused(
+        "Session::accept_table",
+        (session.accept_table(source.1.clone()).await, &source.0),
+        (session.accept_table(unknown.1).await, &unknown.0),
     );
     let absent = Uuid::now_v7();
     attack.refused(

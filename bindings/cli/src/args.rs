@@ -174,6 +174,10 @@ pub(crate) struct Verify {
 pub(crate) struct Inspect {
     /// The URL of a database (with a slash at its end) or of a table
     pub(crate) url: String,
+
+    /// Accept a table that has changed as it is now, so that definitions that it stopped run again
+    #[arg(long)]
+    pub(crate) accept: bool,
 }
 
 #[derive(Debug, clap::Args)]

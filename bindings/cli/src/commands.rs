@@ -182,6 +182,9 @@ fn show_preview(
     for guard in &summary.guards {
         writeln!(out, "guard {}: {}", guard.name, guard.reason).map_err(print_failed)?;
     }
+    for line in subject.drift(summary.id)? {
+        writeln!(out, "{line}").map_err(print_failed)?;
+    }
     if summary.items > 0 || !summary.guards.is_empty() {
         let yes = if summary.guards.is_empty() { "" } else { " --yes, which confirms these guards for it" };
         writeln!(out, "apply exactly this with --preview {}{yes}", summary.id).map_err(print_failed)?;

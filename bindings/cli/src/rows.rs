@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use portbook::bridge::{
-    DatabaseAt, RecordCursor, RecordOptions, RecordPlace, RowPreviewOptions, RowVerifyReport, parse_fields,
+    DatabaseAt, RecordCursor, RecordOptions, RecordPlace, RowPreviewOptions, RowVerifyReport, TableDrift, parse_fields,
 };
 use portbook::conduit::MaxDelete;
 use portbook::endpoint::{TableEntry, TableShape};
@@ -132,10 +132,17 @@ pub(crate) fn inspect(args: &Args, session: &Session, command: &args::Inspect) -
     database.options.password = password(database.scheme());
     let mut out = io::stdout().lock();
     match table {
+        None if command.accept => {
+            return Err(Error::new(Code::Invalid, "accept a table", "as the line says").because("it names none"));
+        }
         None => show_tables(args, &portbook::wait(session.inspect_database(database))?, &mut out),
         Some(table) => {
             let place = RecordPlace::Table { database, table };
-            show_shape(args, &portbook::wait(session.inspect_table(place))?, &mut out)
+            let drift = portbook::wait(session.table_drift(place.clone()))?;
+            if command.accept {
+                portbook::wait(session.accept_table(place.clone()))?;
+            }
+            show_shape(args, &portbook::wait(session.inspect_table(place))?, &drift, &mut out)
         }
     }
     .map_err(print_failed)?;
@@ -164,7 +171,29 @@ fn show_tables(args: &Args, tables: &[TableEntry], out: &mut impl Write) -> io::
     Ok(())
 }
 
-fn show_shape(args: &Args, shape: &TableShape, out: &mut impl Write) -> io::Result<()> {
+fn drift_json(drift: &TableDrift) -> serde_json::Value {
+    let definitions: Vec<_> = drift
+        .definitions
+        .iter()
+        .map(|one| {
+            serde_json::json!({
+                "definition": one.definition.0.to_string(),
+                "name": one.name,
+                "effect": one.effect.as_str(),
+                "reason": one.reason,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "kind": drift.change.kind.as_str(),
+        "name": drift.change.name,
+        "was": drift.change.was,
+        "is": drift.change.is,
+        "definitions": definitions,
+    })
+}
+
+fn show_shape(args: &Args, shape: &TableShape, drift: &[TableDrift], out: &mut impl Write) -> io::Result<()> {
     let carried = |kind: Option<portbook::model::DatumKind>| kind.map_or("not carried", |kind| kind.as_str());
     if args.json {
         let columns: Vec<_> = shape
@@ -181,7 +210,13 @@ fn show_shape(args: &Args, shape: &TableShape, out: &mut impl Write) -> io::Resu
                 })
             })
             .collect();
-        let object = serde_json::json!({"table": shape.name.to_string(), "row_estimate": shape.row_estimate, "columns": columns});
+        let drift: Vec<_> = drift.iter().map(drift_json).collect();
+        let object = serde_json::json!({
+            "table": shape.name.to_string(),
+            "row_estimate": shape.row_estimate,
+            "columns": columns,
+            "drift": drift,
+        });
         return writeln!(out, "{object}");
     }
     writeln!(out, "{}", shape.name)?;
@@ -191,6 +226,12 @@ fn show_shape(args: &Args, shape: &TableShape, out: &mut impl Write) -> io::Resu
         notes.extend((!column.is_nullable).then_some("not null"));
         notes.extend(column.is_computed.then_some("computed"));
         writeln!(out, "  {}  {}  ({})", column.name, column.data_type, notes.join(", "))?;
+    }
+    for one in drift {
+        writeln!(out, "since the last run: {}", one.change)?;
+        for of in &one.definitions {
+            writeln!(out, "  {}: {} ({})", of.effect.as_str(), of.name, of.reason)?;
+        }
     }
     Ok(())
 }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::introspect::one_table;
 use super::inventory::{Recorded, record};
 use super::open::{Brought, field_mapping_defaults, set_overlap};
 use super::place::RecordPlace;
+use super::snapshot::{self, Sight};
 use super::{Definition, DefinitionInner};
 use crate::book::BookInner;
 use crate::endpoint::{Endpoint, TableShape};
@@ -147,6 +149,14 @@ pub(crate) async fn connect(
     let of_source = Filter::all().equal("source_table_id", &left.recorded.table);
     let found = tables.every::<SyncDefinition>(of_source).await?;
     let found = found.into_iter().find(|found| found.row.target_table_id == row.target_table_id);
+    let sights = Sides::new(left.sight(), right.sight());
+    // Whoever names fields or a key knows the tables as they are; fields that are found by their names would be lost unseen.
+    let is_told = !options.fields.is_empty() || !options.key.is_empty();
+    if let (Some(found), false) = (&found, is_told) {
+        let uses = snapshot::uses(&tables, found.id, &found.row).await?;
+        snapshot::ensure_open(&found.row.name, &snapshot::drift(&tables, &uses, &sights).await?)?;
+    }
+    let accepts = found.is_none() || is_told;
     let id = match found {
         Some(found) if found.row == row => found.id,
         Some(found) => tables.write_back(&Stored { row, ..found }).await?.id,
@@ -158,6 +168,11 @@ pub(crate) async fn connect(
     };
     map(&tables, id, &fields, &left, &right).await?;
     key(&tables, id, &options.key, &left).await?;
+    if accepts {
+        for sight in [&sights.left, &sights.right].into_iter().flatten() {
+            sight.take(&tables, now).await?;
+        }
+    }
     let brought: Brought = endpoints.map(Some);
     // What cannot be carried out is told now, not at the first run.
     let inner = DefinitionInner { book, tenant, user, id, brought };
@@ -218,6 +233,12 @@ struct Known {
     instance: Id<DatabaseInstance>,
 }
 
+impl Known {
+    fn sight(&self) -> Option<Sight> {
+        Sight::of(self.recorded.table, Some(self.instance), &self.shape)
+    }
+}
+
 fn column(known: &Known, name: &str) -> Result<Id<TableColumn>> {
     known.recorded.columns.get(name).copied().ok_or_else(|| {
         Error::new(Code::Invalid, "use a column of", &known.shape.name)
@@ -227,10 +248,55 @@ fn column(known: &Known, name: &str) -> Result<Id<TableColumn>> {
 
 async fn known(tables: &Tables, place: &RecordPlace, endpoint: &dyn Endpoint, now: Moment) -> Result<Known> {
     let shape = endpoint.describe(place.table()).await?;
-    let database = database(tables, place).await?;
-    let instance = instance(tables, database, place, now).await?;
+    let (database, instance) = place_in_book(tables, place, now).await?;
     let recorded = record(tables, database, &shape, now).await?;
+    one_table(tables, instance, &shape, now, tables.moment()).await?;
     Ok(Known { shape, recorded, instance })
+}
+
+/// The database and the instance of a place, made where the book does not know them.
+pub(super) async fn place_in_book(
+    tables: &Tables,
+    place: &RecordPlace,
+    now: Moment,
+) -> Result<(Id<Database>, Id<DatabaseInstance>)> {
+    let database = database(tables, place).await?;
+    Ok((database, instance(tables, database, place, now).await?))
+}
+
+/// A table of a place and the instance that serves it, as far as the book knows them.
+pub(super) async fn known_table(
+    tables: &Tables,
+    place: &RecordPlace,
+) -> Result<Option<(Id<DatabaseTable>, Option<Id<DatabaseInstance>>)>> {
+    let Some(table) = table(tables, place).await? else { return Ok(None) };
+    let database = tables.read(table).await?.row.database_id;
+    let instances = tables.every::<DatabaseInstance>(Filter::all().equal("database_id", &database)).await?;
+    let is_it = |known: &&Stored<DatabaseInstance>| {
+        (&known.row.host, known.row.port, &known.row.db_name) == (&host(place), port(place), &name(place))
+    };
+    Ok(Some((table, instances.iter().find(is_it).map(|found| found.id))))
+}
+
+fn host(place: &RecordPlace) -> Option<String> {
+    match place {
+        RecordPlace::Table { database, .. } => Some(database.options.host.clone()).filter(|host| !host.is_empty()),
+        RecordPlace::Host { .. } => None,
+    }
+}
+
+fn port(place: &RecordPlace) -> Option<i64> {
+    match place {
+        RecordPlace::Table { database, .. } => database.options.port.map(i64::from),
+        RecordPlace::Host { .. } => None,
+    }
+}
+
+fn name(place: &RecordPlace) -> Option<String> {
+    match place {
+        RecordPlace::Table { database, .. } => Some(database.options.database.clone()),
+        RecordPlace::Host { .. } => None,
+    }
 }
 
 /// The application that databases belong to which were only named by a URL.

@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::apply::Applied;
 use super::change::RowChange;
+use super::drift::{Drift, DriftEffect};
 use crate::error::Error;
 use crate::identity::RowHash;
-use crate::model::{EventSeverity, Id, RunStatus, RunType, SyncDefinition, SyncRun};
+use crate::model::{EventSeverity, Id, RunStatus, RunType, Side, SyncDefinition, SyncRun};
 use crate::operation::clock::micros;
 use crate::operation::journal::{Ending, Log, execute, int32};
 use crate::store::{Value, Write};
@@ -81,6 +82,22 @@ impl RowJournal {
                 Value::Time(micros(now)),
             ],
         )
+    }
+
+    /// One of the tables is another one than before.
+    pub(crate) fn drifted(&self, drift: &Drift, now: DateTime<Utc>) -> Write {
+        let severity = match drift.effect {
+            DriftEffect::Harmless => EventSeverity::Info,
+            DriftEffect::NeedsMapping | DriftEffect::Blocks => EventSeverity::Warn,
+        };
+        let side = if drift.side == Side::Left { "source" } else { "target" };
+        let payload = serde_json::json!({
+            "side": side,
+            "kind": drift.change.kind.as_str(),
+            "name": drift.change.name,
+            "effect": drift.effect.as_str(),
+        });
+        self.event(severity, "schema_drift", format!("{side}: {}: {}", drift.change, drift.reason), payload, now)
     }
 
     /// A row that could not be carried: an event of this run, and a row that is tried again by the next.

@@ -37,11 +37,14 @@ mod apply;
 mod change;
 mod connect;
 mod delta;
+mod drift;
 mod expression;
+mod introspect;
 mod inventory;
 mod journal;
 mod key;
 mod mapping;
+mod metrics;
 mod open;
 mod pace;
 mod place;
@@ -49,6 +52,7 @@ mod preview;
 mod projection;
 mod routing;
 mod run;
+mod snapshot;
 mod survey;
 mod units;
 mod verify;
@@ -57,12 +61,14 @@ mod written;
 use std::sync::Arc;
 
 pub use connect::{RecordCursor, RecordField, RecordOptions, parse_fields};
+pub use drift::{Drift, DriftEffect, SchemaChange, SchemaChangeKind};
 pub use expression::Expression;
 pub use key::{KeyColumn, KeyPart, RowKey, read_key, show_key};
 pub use place::{DatabaseAt, RecordPlace};
 pub use preview::{PreviewedRow, RowPreview, RowPreviewOptions};
 pub use projection::{Ends, Projection};
 pub use routing::{Route, Routing};
+pub use snapshot::{DefinitionDrift, TableDrift};
 pub use verify::{RowDifference, RowDifferenceKind, RowVerifyReport};
 
 use crate::book::BookInner;
@@ -74,6 +80,8 @@ use crate::operation::preview::ChangeId;
 use crate::operation::run::Run;
 
 pub(crate) use connect::{connect, existing, inspect};
+pub(crate) use introspect::introspect;
+pub(crate) use snapshot::{accept, of_table};
 pub(crate) use units::{book_backed_share, budget, set_budget};
 
 use open::{Brought, Opened};
@@ -98,6 +106,10 @@ pub(crate) struct DefinitionInner {
 impl DefinitionInner {
     async fn ready(&self) -> Result<Opened> {
         open::ready(&self.book, self.tenant, self.user, self.id, &self.brought).await
+    }
+
+    async fn drift(&self) -> Result<Vec<Drift>> {
+        open::drift(&self.book, self.tenant, self.id, &self.brought).await
     }
 
     async fn ensure_state(&self) -> Result<()> {
@@ -146,6 +158,16 @@ impl Definition {
         let inner = self.inner.clone();
         let make = async move { preview::preview(&inner.ready().await?, &options).await };
         self.inner.book.run(make).await
+    }
+
+    /// What has changed about both tables since the last run, or since they were accepted as they are, and what that is to this
+    /// definition; also what keeps it from running.
+    ///
+    /// # Errors
+    /// `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+    pub async fn drift(&self) -> Result<Vec<Drift>> {
+        let inner = self.inner.clone();
+        self.inner.book.run(async move { inner.drift().await }).await
     }
 
     /// What a preview holds in sum.

@@ -7,9 +7,11 @@ use uuid::Uuid;
 
 use super::connect::RecordField;
 use super::expression::Expression;
+use super::drift::Drift;
 use super::key::{KeyPart, RowKey, read_key};
 use super::mapping::{Field, Mapping, Parts};
 use super::projection::{Ends, Projection};
+use super::snapshot::{self, Sight};
 use super::survey::{PAGE_ROWS, Reading};
 use crate::book::BookInner;
 use crate::endpoint::{ChangeScan, ChangeSource, Cursor, DatabaseOptions, Endpoint, TableName, TableShape, open};
@@ -18,7 +20,7 @@ use crate::identity::encode;
 use crate::ledger::RowLedger;
 use crate::model::{
     CursorScope, CursorStrategy, Database, DatabaseInstance, DatabaseTable, DbType, FieldDirection, FieldMapping, Id,
-    InstanceRole, Moment, RecordPolicy, Sides, Stored, SyncCursor, SyncDefinition, SyncKeyColumn, Table as _,
+    InstanceRole, Moment, RecordPolicy, Side, Sides, Stored, SyncCursor, SyncDefinition, SyncKeyColumn, Table as _,
     TableColumn, TenantId, UseStatus, UserId,
 };
 use crate::operation::clock::micros;
@@ -42,6 +44,10 @@ pub(crate) struct Opened {
     pub(crate) instance: Option<Id<DatabaseInstance>>,
     pub(crate) state: State,
     pub(crate) reading: Reading,
+    /// What both tables look like, as far as the book keeps that.
+    pub(crate) sights: Sides<Option<Sight>>,
+    /// What has changed about them.
+    pub(crate) drift: Vec<Drift>,
 }
 
 /// A row of `sync_definition_state`.
@@ -161,8 +167,15 @@ pub(crate) async fn ready(
     let source = tables.read(definition.source_table_id).await?;
     let target = tables.read(target).await?;
     let (left, instance) = endpoint(book, &tables, &source, brought.left.as_ref()).await?;
-    let (right, _) = endpoint(book, &tables, &target, brought.right.as_ref()).await?;
+    let (right, target_instance) = endpoint(book, &tables, &target, brought.right.as_ref()).await?;
     let shapes = Sides::new(left.describe(&name_of(&source.row)).await?, right.describe(&name_of(&target.row)).await?);
+    let sights = Sides::new(
+        Sight::of(source.id, instance, &shapes.left),
+        Sight::of(target.id, target_instance, &shapes.right),
+    );
+    let uses = snapshot::uses(&tables, id, &definition).await?;
+    let drift = snapshot::drift(&tables, &uses, &sights).await?;
+    snapshot::ensure_open(&definition.name, &drift)?;
     let state = state(book, tenant, id).await?;
     let mut mapping = mapping(&tables, tenant, id, &definition, &shapes, right.capabilities().version_column).await?;
     let is_same = state.fingerprint.as_deref() == Some(&mapping.fingerprint);
@@ -181,7 +194,29 @@ pub(crate) async fn ready(
         instance,
         state,
         reading,
+        sights,
+        drift,
     })
+}
+
+/// What has changed about the tables of a definition since their last snapshots, whether it could run or not.
+pub(crate) async fn drift(
+    book: &Arc<BookInner>,
+    tenant: TenantId,
+    id: Id<SyncDefinition>,
+    brought: &Brought,
+) -> Result<Vec<Drift>> {
+    let tables = book.tables(tenant);
+    let definition = tables.read::<SyncDefinition>(id).await?.row;
+    let mut sights = Sides::new(None, None);
+    for (side, table) in [(Side::Left, Some(definition.source_table_id)), (Side::Right, definition.target_table_id)] {
+        let Some(table) = table else { continue };
+        let table = tables.read(table).await?;
+        let (endpoint, instance) = endpoint(book, &tables, &table, brought[side].as_ref()).await?;
+        sights[side] = Sight::of(table.id, instance, &endpoint.describe(&name_of(&table.row)).await?);
+    }
+    let uses = snapshot::uses(&tables, id, &definition).await?;
+    snapshot::drift(&tables, &uses, &sights).await
 }
 
 fn name_of(table: &DatabaseTable) -> TableName {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::DefinitionInner;
 use super::change::{Act, RowChange};
 use super::delta::Rules;
+use super::drift::Drift;
 use super::open::Opened;
 use super::survey::{Reading, Sink, Survey, Surveyed};
 use crate::book::BookInner;
@@ -65,6 +66,8 @@ pub struct RowPreview {
     /// Why deletions were not looked for, where they were not: a row that could not be read may be any of those that seem to be
     /// gone.
     pub blind: Option<String>,
+    /// What has changed about both tables since the last run, and what that is to the definition.
+    pub drift: Vec<Drift>,
 }
 
 /// A row of a preview.
@@ -101,6 +104,11 @@ pub(crate) struct RowDelta {
     /// Where the next survey of the source may begin when this one has been applied.
     #[serde(default)]
     pub(crate) cursor: Option<Cursor>,
+    /// The source was read as a whole, and `source_rows` is all it has.
+    #[serde(default)]
+    pub(crate) source_is_whole: bool,
+    #[serde(default)]
+    pub(crate) drift: Vec<Drift>,
 }
 
 impl RowDelta {
@@ -116,8 +124,8 @@ impl RowDelta {
             computed_at,
             expires_at,
         };
-        let RowDelta { source_rows, target_rows, blind, .. } = self.clone();
-        RowPreview { summary, source_rows, target_rows, blind }
+        let RowDelta { source_rows, target_rows, blind, drift, .. } = self.clone();
+        RowPreview { summary, source_rows, target_rows, blind, drift }
     }
 
     fn add(&mut self, change: &RowChange) {
@@ -209,6 +217,10 @@ pub(crate) async fn plan(
         (Reading::Changes(scan), true) => Reading::Changes(ChangeScan { since: None, ..scan.clone() }),
         (reading, _) => reading.clone(),
     };
+    let is_whole = match &reading {
+        Reading::Everything => true,
+        Reading::Changes(scan) => scan.since.is_none(),
+    };
     let again = if matches!(reading, Reading::Everything) { Vec::new() } else { opened.failed_keys().await? };
     let survey = Survey {
         reading,
@@ -227,6 +239,8 @@ pub(crate) async fn plan(
     delta.counts.failed += surveyed.counts.failed;
     delta.guards = guards(&surveyed, &delta, options);
     delta.source_rows = surveyed.rows.left;
+    delta.source_is_whole = is_whole;
+    delta.drift.clone_from(&opened.drift);
     delta.target_rows = looks_at_target.then_some(surveyed.rows.right);
     delta.blind = surveyed.blind;
     delta.cursor = surveyed.cursor;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::DefinitionInner;
 use super::apply::{Applied, Apply};
 use super::journal::RowJournal;
+use super::metrics;
 use super::open::Opened;
 use super::pace::Pace;
 use super::preview::{Plan, RowDelta, RowPreviewOptions, StoredRows, missing, plan, stored};
@@ -100,6 +101,7 @@ impl RowRun {
         let now = self.opened.book.clock.now();
         let mut first = vec![self.lease.fence()];
         first.extend(journal.begin(RunType::Push, now));
+        first.extend(delta.drift.iter().map(|drift| journal.drifted(drift, now)));
         first.extend(journal.log.begin(&extent, now));
         first.push(journal.log.preview_state(preview, "applying", true, now));
         let begun = match rest {
@@ -222,6 +224,9 @@ impl RowRun {
             return Err(self.lease.why(refused).await);
         }
         book.progress_written.notify_waiters();
+        if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
+            metrics::leave(&self.opened, delta, Moment(micros(now))).await?;
+        }
         match error {
             Some(error) => Err(error),
             None => {

@@ -38,6 +38,7 @@ pub use postgres::PostgresEndpoint;
 pub use shape::{
     Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, LengthUnit, TableEntry, TableName, TableShape,
 };
+pub(crate) use sql::cursor::reached_at;
 pub use sqlite::SqliteEndpoint;
 
 use crate::error::{Error, Result};
