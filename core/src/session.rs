@@ -12,8 +12,8 @@ use crate::endpoint::sharepoint::{UnitAccount, UnitBudget, UnitShare};
 use crate::endpoint::{self, TableEntry, TableShape};
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    Activity, Id, IntrospectionRun, PreviewId, Progress, Sides, SyncDefinition, SyncError, TABLES, Table, TenantId, UserId, ValueKind,
-    VolumeId,
+    Activity, Id, IntrospectionRun, PreviewId, Progress, Sides, SyncDefinition, SyncError, TABLES, Table, TenantId,
+    UserId, ValueKind, VolumeId,
 };
 use crate::operation::preview::Previews;
 use crate::operation::{

@@ -1,12 +1,14 @@
 //! Record sync from the first preview to the last row: real tables on both sides, a real book between them.
 
 mod chain;
+mod conflicts;
 mod cursor;
 mod drift;
 mod faults;
 #[path = "../endpoint/fixture.rs"]
 #[allow(dead_code)] // the contract of endpoints uses the rest
 mod fixture;
+mod instances;
 mod mirror;
 mod odd;
 mod torture;

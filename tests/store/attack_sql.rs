@@ -124,6 +124,11 @@ async fn settled(book: &Arc<Book>, directory: &std::path::Path) -> Side {
             vec![Value::Uuid(definition)],
         ),
         (
+            "INSERT INTO sync_row_conflict (tenant_id, sync_def_id, source_identity_hash, source_identity, generation, created_at, \
+             met_at) VALUES (?1, ?2, sha256('x'), 'x', 1, now(), now())",
+            with(Value::Uuid(definition)),
+        ),
+        (
             "INSERT INTO unit_budget (id, tenant_id, authority, entra_tenant, client_id, units_per_minute, units_per_day) \
              VALUES (?1, ?1, 'x', 'x', 'x', 1, 1)",
             vec![Value::Uuid(tenant.0)],

@@ -91,8 +91,7 @@ pub(crate) async fn processes_keep_to_one_budget(book: Arc<Book>) {
             }
         })
     };
-    let tasks: Vec<_> =
-        shares.iter().flat_map(|share| [spend(share.clone(), 7), spend(share.clone(), 2)]).collect();
+    let tasks: Vec<_> = shares.iter().flat_map(|share| [spend(share.clone(), 7), spend(share.clone(), 2)]).collect();
     let mut before = u64::MAX;
     // Nothing moves any more.
     while taken.load(Ordering::SeqCst) != before {

@@ -12,6 +12,7 @@ use portbook::{Book, BookOptions, Code, Error, Result, Session};
 use crate::args::{self, Args, Command, Conflict};
 use crate::book_path::{self, BookAt};
 use crate::cancel::{self, Cancel};
+use crate::conflicts;
 use crate::key;
 use crate::place::Place;
 use crate::render::{self, Counts, Progress, Style};
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &Args, cancel: &Cancel) -> Result<u8> {
         Command::Sync(sync) => self::sync(args, sync, cancel),
         Command::Verify(command) => verify(args, command),
         Command::History(command) => history(args, command),
+        Command::Conflicts(command) => with_book(args, |session| conflicts::run(args, session, command)),
         Command::Inspect(command) => with_book(args, |session| rows::inspect(args, session, command)),
         Command::Volume(command) => with_book(args, |session| volumes::run(args, session, command)),
     }

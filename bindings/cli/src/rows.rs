@@ -1,9 +1,11 @@
 //! Tables on the command line.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use portbook::bridge::{
-    DatabaseAt, RecordCursor, RecordOptions, RecordPlace, RowPreviewOptions, RowVerifyReport, TableDrift, parse_fields,
+    DatabaseAt, RecordClock, RecordCursor, RecordOptions, RecordPlace, RowPreviewOptions, RowVerifyReport, TableDrift,
+    parse_fields,
 };
 use portbook::conduit::MaxDelete;
 use portbook::endpoint::{TableEntry, TableShape};
@@ -46,6 +48,10 @@ pub(crate) fn connect(
             None => RecordCursor::FullScan,
         },
         fields,
+        clock: plan.clock.as_ref().map(|(source, target)| RecordClock {
+            skew: Duration::from_secs(plan.clock_skew.into()),
+            ..RecordClock::new(source, target)
+        }),
         ..usual
     };
     let definition = portbook::wait(session.connect_records(place(&tables.0)?, place(&tables.1)?, options))?;
@@ -60,7 +66,7 @@ pub(crate) fn connect(
 }
 
 /// The table of a URL, with the password of its product's variable.
-fn place(url: &str) -> Result<RecordPlace> {
+pub(crate) fn place(url: &str) -> Result<RecordPlace> {
     let place: RecordPlace = url.parse()?;
     Ok(match password(place.scheme()) {
         Some(password) => place.with_password(password),

@@ -5,11 +5,14 @@
 //! finds its rows written at the next attempt: an insert meets the row that is there already and adopts it when it is the
 //! same, an update or a deletion does again what was done.
 
+mod merge;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::{Act, RowChange};
+use super::conflict;
 use super::journal::RowJournal;
 use super::key::read_key;
 use super::mapping::{hex, target_key};
@@ -105,6 +108,7 @@ impl Apply {
         let outcomes = match &act {
             Act::Insert(side) => self.insert(*side, &changes, &known).await?,
             Act::Update(side) => self.update(*side, &changes, &known).await?,
+            Act::Merge(_) => self.merge(&changes, &known).await?,
             Act::Delete(side) => self.delete(*side, &changes, &known).await?,
             Act::Record => self.record(&changes).await?,
             Act::Forget => changes.iter().map(|_| Ok(Done::Gone)).collect(),
@@ -466,6 +470,7 @@ impl Apply {
                     self.count(change, &done);
                     items.push(AppliedItem { path: change.name.clone(), kind: change.act.kind(), bytes: 0 });
                     writes.extend(self.journal.made_good(change.identity));
+                    writes.extend(self.journal.settled(change, matches!(done, Done::Waits), now));
                     match self.ledger_row(change, done, known.get(&change.identity), Moment(micros(now))) {
                         Some(row) => put.push(row),
                         None => forget.push(change.identity),
@@ -478,6 +483,10 @@ impl Apply {
                     self.tally.stale += u64::from(error.code() == Code::Stale);
                     writes.push(self.journal.log.outcome(self.preview, row.at, error.code()));
                     writes.extend(self.journal.failed(change, &error, now));
+                    if self.journal.waiting.contains(&change.identity) {
+                        let (definition, generation) = (opened.definition, self.journal.generation);
+                        writes.push(conflict::failed(definition, change.identity, &error, generation));
+                    }
                     failures.push(ItemFailure { path: change.name.clone(), error });
                 }
             }

@@ -1,5 +1,7 @@
 //! A change of a row, as a preview keeps it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::delta::Decision;
@@ -31,6 +33,8 @@ pub(crate) enum Act {
         /// Why.
         words: String,
     },
+    /// Both sides get a row of both: these columns of the target as it has them, all others as the source has them.
+    Merge(BTreeSet<String>),
 }
 
 /// A change of a row.
@@ -55,6 +59,8 @@ pub(crate) struct RowChange {
     pub(crate) target: Option<RowHash>,
     /// The version that the target's row had.
     pub(crate) version: Option<String>,
+    /// Both sides changed it, and which one did last could not be told.
+    pub(crate) is_tie: bool,
 }
 
 /// Bytes as they are: as a sequence of numbers a hash would take two bytes for each above 127.
@@ -101,6 +107,7 @@ impl Act {
             Self::Wait | Self::Refuse { .. } => 8,
             Self::Insert(_) => 9,
             Self::Update(_) => 10,
+            Self::Merge(_) => 11,
         }
     }
 
@@ -109,6 +116,7 @@ impl Act {
         match self {
             Self::Insert(_) => "insert",
             Self::Update(_) => "update",
+            Self::Merge(_) => "merge",
             Self::Delete(_) => "delete",
             Self::Record => "record",
             Self::Forget => "forget",
@@ -120,7 +128,7 @@ impl Act {
     pub(crate) fn kind(&self) -> ChangeKind {
         match self {
             Self::Insert(_) => ChangeKind::New,
-            Self::Update(_) => ChangeKind::Updated,
+            Self::Update(_) | Self::Merge(_) => ChangeKind::Updated,
             Self::Delete(_) => ChangeKind::Deleted,
             Self::Record | Self::Forget => ChangeKind::Unchanged,
             Self::Wait => ChangeKind::Conflict,
@@ -128,10 +136,11 @@ impl Act {
         }
     }
 
-    /// The side that it changes.
+    /// The side that it changes; of both the one that it changes first.
     pub(crate) fn changes(&self) -> Option<Side> {
         match self {
             Self::Insert(side) | Self::Update(side) | Self::Delete(side) => Some(*side),
+            Self::Merge(_) => Some(Side::Right),
             Self::Record | Self::Forget | Self::Wait | Self::Refuse { .. } => None,
         }
     }
@@ -143,7 +152,7 @@ impl Act {
             Self::Record | Self::Forget => 0,
             Self::Wait | Self::Refuse { .. } => 1,
             Self::Delete(_) => 2,
-            Self::Update(_) => 3,
+            Self::Update(_) | Self::Merge(_) => 3,
             Self::Insert(_) => 4,
         }
     }
@@ -206,6 +215,7 @@ mod tests {
             source: Some([1; 32]),
             target: None,
             version: Some("\"1\"".into()),
+            is_tie: true,
         };
         let row = change.row(5).unwrap();
         assert_eq!(RowChange::read(&row.path, &row.detail).unwrap(), change);

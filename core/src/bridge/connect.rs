@@ -1,12 +1,14 @@
 //! Two tables become a definition: both are looked at, the inventory learns of them, fields of the same name are mapped unless
 //! told otherwise.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
+use super::clock::{self, RecordClock};
 use super::introspect::one_table;
 use super::inventory::{Recorded, record};
 use super::open::{Brought, field_mapping_defaults, set_overlap};
@@ -40,13 +42,16 @@ pub struct RecordOptions {
     /// The fields that are kept in step; empty: every column that both have by the same name and that the target can be
     /// given.
     pub fields: Vec<RecordField>,
+    /// What tells which side changed a row last, where the last change wins; nothing: it cannot be told, and the source's counts.
+    pub clock: Option<RecordClock>,
 }
 
 impl Default for RecordOptions {
     /// A mirror by the primary key of all columns that both have; the source wins.
     fn default() -> Self {
         let (mode, policy) = (RecordMode::OneWayPush, RecordPolicy::SourceWins);
-        Self { name: None, mode, policy, key: Vec::new(), cursor: RecordCursor::FullScan, fields: Vec::new() }
+        let (cursor, clock) = (RecordCursor::FullScan, None);
+        Self { name: None, mode, policy, key: Vec::new(), cursor, fields: Vec::new(), clock }
     }
 }
 
@@ -150,13 +155,19 @@ pub(crate) async fn connect(
     let found = tables.every::<SyncDefinition>(of_source).await?;
     let found = found.into_iter().find(|found| found.row.target_table_id == row.target_table_id);
     let sights = Sides::new(left.sight(), right.sight());
-    // Whoever names fields or a key knows the tables as they are; fields that are found by their names would be lost unseen.
-    let is_told = !options.fields.is_empty() || !options.key.is_empty();
-    if let (Some(found), false) = (&found, is_told) {
+    // Whoever names other fields or another key than before knows the tables as they are. What is said again says nothing of
+    // them, and fields that are found by their names would be lost unseen.
+    let mut accepts = true;
+    if let Some(found) = &found {
         let uses = snapshot::uses(&tables, found.id, &found.row).await?;
-        snapshot::ensure_open(&found.row.name, &snapshot::drift(&tables, &uses, &sights).await?)?;
+        let has_new_fields =
+            !options.fields.is_empty() && snapshot::declared(&tables, found.id).await? != said(&options.fields);
+        let has_new_key = !options.key.is_empty() && uses.left.key != options.key.iter().cloned().collect();
+        accepts = has_new_fields || has_new_key;
+        if !accepts {
+            snapshot::ensure_open(&found.row.name, &snapshot::drift(&tables, &uses, &sights).await?)?;
+        }
     }
-    let accepts = found.is_none() || is_told;
     let id = match found {
         Some(found) if found.row == row => found.id,
         Some(found) => tables.write_back(&Stored { row, ..found }).await?.id,
@@ -177,6 +188,7 @@ pub(crate) async fn connect(
     // What cannot be carried out is told now, not at the first run.
     let inner = DefinitionInner { book, tenant, user, id, brought };
     inner.ensure_state().await?;
+    clock::set(&inner.book, tenant, id, options.clock.as_ref()).await?;
     if let RecordCursor::Column { overlap, .. } = &options.cursor {
         let overlap_ms = u64::try_from(overlap.as_millis()).unwrap_or(u64::MAX);
         set_overlap(&inner.book, tenant, id, overlap_ms).await?;
@@ -237,6 +249,15 @@ impl Known {
     fn sight(&self) -> Option<Sight> {
         Sight::of(self.recorded.table, Some(self.instance), &self.shape)
     }
+}
+
+/// Fields as they compare with those of the book.
+fn said(fields: &[RecordField]) -> BTreeSet<snapshot::Declared> {
+    let said = |field: &RecordField| {
+        let RecordField { source, target, direction, transform } = field.clone();
+        (source, target, direction.as_str(), transform)
+    };
+    fields.iter().map(said).collect()
 }
 
 fn column(known: &Known, name: &str) -> Result<Id<TableColumn>> {

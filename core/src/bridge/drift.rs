@@ -4,13 +4,16 @@
 //! there is, and by every run that went through; previews and inspections only compare, so that a change is told until a run
 //! has gone over it.
 
+mod seen;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::{ColumnShape, TableShape};
-use crate::model::{ConstraintType, KeyStrategy, RecordMode, Side};
+pub(crate) use self::seen::Seen;
+use self::seen::SeenKey;
+use crate::model::{KeyStrategy, RecordMode, Side};
 
 /// What has changed about a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,151 +106,6 @@ impl fmt::Display for SchemaChange {
                 write!(f, "{what} {name} was {was} and is {is}")
             }
         }
-    }
-}
-
-/// A table as a snapshot keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) columns: Vec<SeenColumn>,
-    pub(crate) constraints: Vec<SeenKey>,
-    pub(crate) indexes: Vec<SeenKey>,
-}
-
-/// A column, as far as it matters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SeenColumn {
-    name: String,
-    data_type: String,
-    /// The kind of its values; nothing where they are not carried.
-    kind: Option<String>,
-    is_nullable: bool,
-    default_value: Option<String>,
-    is_identity: bool,
-    is_computed: bool,
-    max_length: Option<u32>,
-    digits: Option<(u16, u16)>,
-    second_places: Option<u8>,
-    /// The smallest and the largest whole number, in digits: JSON has no numbers of that size.
-    range: Option<[String; 2]>,
-}
-
-/// A key, or an index that keeps rows apart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SeenKey {
-    name: String,
-    #[serde(rename = "type")]
-    kind: String,
-    columns: Vec<String>,
-}
-
-impl Seen {
-    /// A table as it looks now.
-    pub(crate) fn of(shape: &TableShape) -> Self {
-        let constraint = |of: &crate::endpoint::ConstraintShape| SeenKey {
-            name: of.name.clone(),
-            kind: of.constraint_type.as_str().to_owned(),
-            columns: of.columns.clone(),
-        };
-        let index = |of: &crate::endpoint::IndexShape| SeenKey {
-            name: of.name.clone(),
-            kind: if of.is_unique && of.is_plain { "UNIQUE" } else { "INDEX" }.to_owned(),
-            columns: of.columns.clone(),
-        };
-        Self {
-            columns: shape.columns.iter().map(SeenColumn::of).collect(),
-            constraints: shape.constraints.iter().map(constraint).collect(),
-            indexes: shape.indexes.iter().map(index).collect(),
-        }
-    }
-
-    fn column(&self, name: &str) -> Option<&SeenColumn> {
-        self.columns.iter().find(|column| column.name == name)
-    }
-
-    fn primary_key(&self) -> Option<&SeenKey> {
-        self.constraints.iter().find(|key| key.kind == ConstraintType::PrimaryKey.as_str())
-    }
-
-    /// What keeps rows apart: the primary key, and every set of columns that is unique, by its name.
-    fn unique(&self) -> Vec<&SeenKey> {
-        let mut unique: Vec<&SeenKey> =
-            self.constraints.iter().filter(|key| key.kind == ConstraintType::Unique.as_str()).collect();
-        // Most stores have an index for the constraint, by the same name or another.
-        for index in self.indexes.iter().filter(|index| index.kind == "UNIQUE") {
-            let is_known = |key: &&SeenKey| key.columns == index.columns;
-            if !unique.iter().any(is_known) && self.primary_key().is_none_or(|key| key.columns != index.columns) {
-                unique.push(index);
-            }
-        }
-        unique
-    }
-
-    fn is_unique(&self, columns: &BTreeSet<&str>) -> bool {
-        let same = |key: &SeenKey| key.columns.iter().map(String::as_str).collect::<BTreeSet<_>>() == *columns;
-        self.primary_key().is_some_and(same) || self.unique().into_iter().any(same)
-    }
-}
-
-impl SeenColumn {
-    fn of(shape: &ColumnShape) -> Self {
-        Self {
-            name: shape.name.clone(),
-            data_type: shape.data_type.clone(),
-            kind: shape.kind.map(|kind| kind.as_str().to_owned()),
-            is_nullable: shape.is_nullable,
-            default_value: shape.default_value.clone(),
-            is_identity: shape.is_identity,
-            is_computed: shape.is_computed,
-            max_length: shape.max_length,
-            digits: shape.digits,
-            second_places: shape.second_places,
-            range: shape.traits.range.map(|(low, high)| [low.to_string(), high.to_string()]),
-        }
-    }
-
-    fn range(&self) -> Option<(i128, i128)> {
-        let [low, high] = self.range.as_ref()?;
-        Some((low.parse().ok()?, high.parse().ok()?))
-    }
-
-    fn has_type_of(&self, other: &Self) -> bool {
-        let apart = |of: &Self| (of.kind.clone(), of.is_computed, of.max_length, of.digits, of.second_places);
-        self.data_type == other.data_type && apart(self) == apart(other)
-    }
-
-    /// Its type for people, told from another one.
-    fn shown(&self, beside: &Self) -> String {
-        let mut text = self.data_type.clone();
-        if self.data_type == beside.data_type {
-            let kind = self.kind.as_deref().unwrap_or("not carried");
-            text = format!("{text}, {}{kind}", if self.is_computed { "computed " } else { "" });
-            if let (true, Some(length)) = (self.max_length != beside.max_length, self.max_length) {
-                text = format!("{text} of at most {length}");
-            }
-        }
-        text
-    }
-
-    fn nullability(&self) -> &'static str {
-        if self.is_nullable { "null" } else { "not null" }
-    }
-
-    /// A new row has to be given a value for it.
-    fn must_be_given(&self) -> bool {
-        !self.is_nullable && self.default_value.is_none() && !self.is_identity && !self.is_computed
-    }
-
-    /// It holds less than another one of the same kind did.
-    fn is_narrower(&self, before: &Self) -> bool {
-        let less = |now: Option<u32>, was: Option<u32>| now.is_some_and(|now| was.is_none_or(|was| now < was));
-        let places = |(all, after): (u16, u16)| (u32::from(all.saturating_sub(after)), u32::from(after));
-        let (now, was) = (self.digits.map(places), before.digits.map(places));
-        less(self.max_length, before.max_length)
-            || less(now.map(|now| now.0), was.map(|was| was.0))
-            || less(now.map(|now| now.1), was.map(|was| was.1))
-            || less(self.second_places.map(u32::from), before.second_places.map(u32::from))
-            || self.range().is_some_and(|now| before.range().is_none_or(|was| now.0 > was.0 || now.1 < was.1))
     }
 }
 
@@ -378,7 +236,9 @@ fn effect(change: &SchemaChange, before: &Seen, now: &Seen, uses: &Uses) -> (Dri
             () if was.kind != column.kind && is_cursor => (Blocks, "it tells which rows have changed"),
             () if !uses.names(name) => unused,
             () if column.kind.is_none() => (Blocks, "a field uses it, and its type is not carried"),
-            () if column.is_computed && uses.written.contains(name) => (Blocks, "a field goes to it, and it is computed"),
+            () if column.is_computed && uses.written.contains(name) => {
+                (Blocks, "a field goes to it, and it is computed")
+            }
             () if was.kind != column.kind => (NeedsMapping, "its values cross in another way: each is looked at anew"),
             () if uses.written.contains(name) && column.is_narrower(was) => {
                 (NeedsMapping, "rows whose values do not fit any more are refused")

@@ -68,7 +68,13 @@ fn run(
     status: IntrospectionStatus,
     stats: Value,
 ) -> IntrospectionRun {
-    IntrospectionRun { database_instance_id, started_at, ended_at: Some(ended), status: Some(status), stats: Json(stats) }
+    IntrospectionRun {
+        database_instance_id,
+        started_at,
+        ended_at: Some(ended),
+        status: Some(status),
+        stats: Json(stats),
+    }
 }
 
 /// Reads the metadata of every table of a database into the inventory. A table that cannot be described fails alone.
@@ -83,7 +89,9 @@ pub(crate) async fn introspect(book: &Arc<BookInner>, tenant: TenantId, at: Data
     endpoint.shutdown().await;
     let (status, stats) = match &read {
         Ok(stats) => (IntrospectionStatus::Success, stats.json()),
-        Err(error) => (IntrospectionStatus::Failed, json!({ "error": error.to_string(), "code": error.code().as_str() })),
+        Err(error) => {
+            (IntrospectionStatus::Failed, json!({ "error": error.to_string(), "code": error.code().as_str() }))
+        }
     };
     let run = tables.make(run(instance, started, now(), status, stats)).await?.row;
     read.map(|_| run)

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::conflict::FieldValues;
 use super::expression::Expression;
 use super::key::{RowKey, show_key};
 use super::projection::Projection;
@@ -91,7 +92,8 @@ impl Half {
     }
 
     /// Where a column stands in a scanned row.
-    fn place(&self, column: &str) -> Option<usize> {
+    /// Where a column stands in a scanned row.
+    pub(crate) fn place(&self, column: &str) -> Option<usize> {
         self.scanned.iter().position(|name| name == column)
     }
 }
@@ -343,6 +345,44 @@ impl Mapping {
         Ok(encoder.into_bytes())
     }
 
+    /// What both sides have in each field: `rows` are scanned rows, one of each side that has it.
+    ///
+    /// # Errors
+    /// `corrupt` when a row holds no values.
+    pub(crate) fn beside(&self, rows: Sides<Option<&RowBatch>>, now: Tick) -> Result<Vec<FieldValues>> {
+        let value = |side: Side, column: &str| {
+            let place = rows[side].and_then(|row| self.halves[side].place(column).map(|at| row.row(0).datum(at)));
+            place.transpose()
+        };
+        // What cannot cross is not the same as anything.
+        let given = rows.left.and_then(|row| self.carried(Side::Right, row.row(0), None, now).ok());
+        let mut fields = Vec::with_capacity(self.fields.len());
+        for field in &self.fields {
+            let (left, right) = (value(Side::Left, &field.source)?, value(Side::Right, &field.target)?);
+            let pushed = || {
+                let at = self.halves.right.written.binary_search(&field.target).ok()?;
+                given.as_ref().map(|given| given[at].clone())
+            };
+            let is_same = if field.goes_to(Side::Right) {
+                let seen = right.as_ref().and_then(|value| field.projection.seen(value).ok());
+                seen.is_some() && pushed() == seen
+            } else {
+                right.as_ref().and_then(|value| field.projection.pull(value).ok()) == left
+            };
+            let (source, target) = (field.source.clone(), field.target.clone());
+            fields.push(FieldValues { source, target, values: Sides::new(left, right), is_same });
+        }
+        fields.sort_by(|one, other| one.target.cmp(&other.target));
+        Ok(fields)
+    }
+
+    /// Columns of the target whose side a person may choose: those of fields that go both ways, without the key.
+    pub(crate) fn chosen_fields(&self) -> BTreeSet<String> {
+        let both = |field: &&Field| field.goes_to(Side::Left) && field.goes_to(Side::Right);
+        let names = self.fields.iter().filter(both).map(|field| field.target.clone());
+        names.filter(|name| !self.halves.right.key.contains(name)).collect()
+    }
+
     /// Keys that are encoded, as rows.
     pub(crate) fn keys<'k>(&self, keys: impl IntoIterator<Item = &'k [u8]>) -> Result<RowBatch> {
         let mut batch = RowBatch::new(self.key_fields.len());
@@ -372,7 +412,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+/// Reads what [`hex`] writes.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pairs = text.as_bytes().chunks(2);
     pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?)).collect()

@@ -35,10 +35,13 @@
 
 mod apply;
 mod change;
+mod clock;
+mod conflict;
 mod connect;
 mod delta;
 mod drift;
 mod expression;
+mod instance;
 mod introspect;
 mod inventory;
 mod journal;
@@ -60,6 +63,8 @@ mod written;
 
 use std::sync::Arc;
 
+pub use clock::RecordClock;
+pub use conflict::{FieldValues, RowChoice, RowConflict, RowInspection};
 pub use connect::{RecordCursor, RecordField, RecordOptions, parse_fields};
 pub use drift::{Drift, DriftEffect, SchemaChange, SchemaChangeKind};
 pub use expression::Expression;

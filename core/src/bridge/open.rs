@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::clock::RecordClock;
 use super::connect::RecordField;
-use super::expression::Expression;
 use super::drift::Drift;
+use super::expression::Expression;
+use super::instance::{Asked, PassedOver, is_away};
 use super::key::{KeyPart, RowKey, read_key};
 use super::mapping::{Field, Mapping, Parts};
 use super::projection::{Ends, Projection};
@@ -20,8 +22,8 @@ use crate::identity::encode;
 use crate::ledger::RowLedger;
 use crate::model::{
     CursorScope, CursorStrategy, Database, DatabaseInstance, DatabaseTable, DbType, FieldDirection, FieldMapping, Id,
-    InstanceRole, Moment, RecordPolicy, Side, Sides, Stored, SyncCursor, SyncDefinition, SyncKeyColumn, Table as _,
-    TableColumn, TenantId, UseStatus, UserId,
+    Moment, RecordPolicy, Side, Sides, Stored, SyncCursor, SyncDefinition, SyncKeyColumn, Table as _, TableColumn,
+    TenantId, Tick, UseStatus, UserId,
 };
 use crate::operation::clock::micros;
 use crate::store::{Statement, Value, Write};
@@ -48,6 +50,10 @@ pub(crate) struct Opened {
     pub(crate) sights: Sides<Option<Sight>>,
     /// What has changed about them.
     pub(crate) drift: Vec<Drift>,
+    /// What tells which side changed a row last.
+    pub(crate) clock: Option<RecordClock>,
+    /// Instances that did not answer, so that another one serves.
+    pub(crate) passed_over: Vec<PassedOver>,
 }
 
 /// A row of `sync_definition_state`.
@@ -57,9 +63,20 @@ pub(crate) struct State {
     pub(crate) fingerprint: Option<Vec<u8>>,
     pub(crate) generation: i64,
     overlap_ms: u64,
+    clock: Option<RecordClock>,
 }
 
 impl Opened {
+    /// Who wins where the last change does and nobody can tell which one that was.
+    pub(crate) fn tie(&self) -> Side {
+        self.clock.as_ref().map_or(Side::Left, |clock| clock.tie)
+    }
+
+    /// The time that transforms go by.
+    pub(crate) fn now(&self) -> Tick {
+        Tick::from_micros(micros(self.book.clock.now()))
+    }
+
     /// Whether the ledger alone does not tell what the target has.
     pub(crate) async fn must_look_at_target(&self) -> Result<bool> {
         if self.mapping.mode == crate::model::RecordMode::TwoWay || !self.has_hashes_of_this_mapping() {
@@ -82,10 +99,11 @@ impl Opened {
         self.state.fingerprint.as_deref() == Some(&self.mapping.fingerprint)
     }
 
-    /// The keys at the source of rows that failed in runs before.
+    /// The keys at the source of rows that failed in runs before, or that wait: whatever a cursor says, they are looked at.
     pub(crate) async fn failed_keys(&self) -> Result<Vec<Vec<u8>>> {
         let failed = Statement::new(
-            "SELECT source_identity FROM sync_row_failure WHERE sync_def_id = ?1 ORDER BY source_identity_hash",
+            "SELECT source_identity FROM sync_row_failure WHERE sync_def_id = ?1 \
+             UNION SELECT source_identity FROM sync_row_conflict WHERE sync_def_id = ?1 ORDER BY 1",
             vec![Value::Uuid(self.definition)],
         );
         let rows = self.book.store.query(self.tenant, failed).await?;
@@ -166,19 +184,25 @@ pub(crate) async fn ready(
     })?;
     let source = tables.read(definition.source_table_id).await?;
     let target = tables.read(target).await?;
-    let (left, instance) = endpoint(book, &tables, &source, brought.left.as_ref()).await?;
-    let (right, target_instance) = endpoint(book, &tables, &target, brought.right.as_ref()).await?;
+    let mut passed_over = Vec::new();
+    let asked = Asked::of(&tables, id, &definition, Side::Left).await?;
+    let (left, instance) = endpoint(book, &tables, &source, brought.left.as_ref(), &asked, &mut passed_over).await?;
+    let asked = Asked::of(&tables, id, &definition, Side::Right).await?;
+    let (right, target_instance) =
+        endpoint(book, &tables, &target, brought.right.as_ref(), &asked, &mut passed_over).await?;
     let shapes = Sides::new(left.describe(&name_of(&source.row)).await?, right.describe(&name_of(&target.row)).await?);
-    let sights = Sides::new(
-        Sight::of(source.id, instance, &shapes.left),
-        Sight::of(target.id, target_instance, &shapes.right),
-    );
+    let sights =
+        Sides::new(Sight::of(source.id, instance, &shapes.left), Sight::of(target.id, target_instance, &shapes.right));
     let uses = snapshot::uses(&tables, id, &definition).await?;
     let drift = snapshot::drift(&tables, &uses, &sights).await?;
     snapshot::ensure_open(&definition.name, &drift)?;
     let state = state(book, tenant, id).await?;
     let mut mapping = mapping(&tables, tenant, id, &definition, &shapes, right.capabilities().version_column).await?;
     let is_same = state.fingerprint.as_deref() == Some(&mapping.fingerprint);
+    let clock = state.clock.clone();
+    if let Some(clock) = &clock {
+        clock.check(&mapping)?;
+    }
     mapping.version = state.mapping_version + i64::from(!is_same);
     let reading = reading(&tables, id, &definition, &mapping, instance, state.overlap_ms).await?;
     let ledger = RowLedger { store: book.store.clone(), tenant, definition: id };
@@ -196,6 +220,8 @@ pub(crate) async fn ready(
         reading,
         sights,
         drift,
+        clock,
+        passed_over,
     })
 }
 
@@ -212,7 +238,9 @@ pub(crate) async fn drift(
     for (side, table) in [(Side::Left, Some(definition.source_table_id)), (Side::Right, definition.target_table_id)] {
         let Some(table) = table else { continue };
         let table = tables.read(table).await?;
-        let (endpoint, instance) = endpoint(book, &tables, &table, brought[side].as_ref()).await?;
+        let asked = Asked::of(&tables, id, &definition, side).await?;
+        let (endpoint, instance) =
+            endpoint(book, &tables, &table, brought[side].as_ref(), &asked, &mut Vec::new()).await?;
         sights[side] = Sight::of(table.id, instance, &endpoint.describe(&name_of(&table.row)).await?);
     }
     let uses = snapshot::uses(&tables, id, &definition).await?;
@@ -229,8 +257,12 @@ async fn endpoint(
     tables: &Tables,
     table: &Stored<DatabaseTable>,
     brought: Option<&Arc<dyn Endpoint>>,
+    asked: &Asked,
+    passed_over: &mut Vec<PassedOver>,
 ) -> Result<(Arc<dyn Endpoint>, Option<Id<DatabaseInstance>>)> {
-    let instances = instances(tables, table.row.database_id, Moment(micros(book.clock.now()))).await?;
+    let of_database = Filter::all().equal("database_id", &table.row.database_id);
+    let instances = tables.every::<DatabaseInstance>(of_database).await?;
+    let instances = asked.choose(instances, Moment(micros(book.clock.now())));
     if let Some(endpoint) = brought {
         return Ok((endpoint.clone(), instances.first().map(|instance| instance.id)));
     }
@@ -243,28 +275,16 @@ async fn endpoint(
         let endpoint = open(database.db_type, options(tables, &database, instance).await?)?;
         match endpoint.probe().await {
             Ok(_) => return Ok((endpoint, Some(instance.id))),
-            // Another instance may answer; a password that is wrong here is told, not tried elsewhere.
-            Err(error) if error.is_retryable() => failure = Some(error),
+            Err(error) if is_away(&error) => {
+                endpoint.shutdown().await;
+                let (side, label) = (asked.side, instance.row.instance_label.clone());
+                passed_over.push(PassedOver { side, label, error: error.clone() });
+                failure.get_or_insert(error);
+            }
             Err(error) => return Err(error),
         }
     }
-    Err(failure.unwrap_or_else(|| {
-        Error::new(Code::NotFound, "open the database", &database.name)
-            .because("no instance of it may be used now")
-            .advise("add a row to database_instances, or bring an endpoint")
-    }))
-}
-
-/// The instances of a database that may be used now, the first to be asked first.
-async fn instances(tables: &Tables, database: Id<Database>, now: Moment) -> Result<Vec<Stored<DatabaseInstance>>> {
-    let mut instances = tables.every::<DatabaseInstance>(Filter::all().equal("database_id", &database)).await?;
-    instances.retain(|instance| {
-        let DatabaseInstance { status, valid_from, valid_to, .. } = &instance.row;
-        *status == UseStatus::Active && valid_from.is_none_or(|from| from <= now) && valid_to.is_none_or(|to| now < to)
-    });
-    let is_secondary = |instance: &DatabaseInstance| instance.role == InstanceRole::Secondary;
-    instances.sort_by_key(|instance| (is_secondary(&instance.row), instance.row.priority, instance.id));
-    Ok(instances)
+    Err(failure.unwrap_or_else(|| asked.none(&database.name)))
 }
 
 async fn options(tables: &Tables, database: &Database, instance: &Stored<DatabaseInstance>) -> Result<DatabaseOptions> {
@@ -305,8 +325,8 @@ pub(crate) async fn set_overlap(
 pub(crate) async fn state(book: &Arc<BookInner>, tenant: TenantId, id: Id<SyncDefinition>) -> Result<State> {
     let ask = || {
         Statement::new(
-            "SELECT mapping_version, mapping_fingerprint, generation, cursor_overlap_ms FROM sync_definition_state \
-             WHERE tenant_id = ?1 AND sync_def_id = ?2",
+            "SELECT mapping_version, mapping_fingerprint, generation, cursor_overlap_ms, source_clock, target_clock, \
+             clock_skew_ms, clock_tie FROM sync_definition_state WHERE tenant_id = ?1 AND sync_def_id = ?2",
             vec![Value::Uuid(tenant.0), Value::Uuid(id.0)],
         )
     };
@@ -314,7 +334,8 @@ pub(crate) async fn state(book: &Arc<BookInner>, tenant: TenantId, id: Id<SyncDe
     if let Some(row) = rows.first() {
         let fingerprint = if row.is_null(1) { None } else { Some(row.blob(1)?.to_vec()) };
         let overlap_ms = u64::try_from(row.int(3)?).unwrap_or_default();
-        return Ok(State { mapping_version: row.int(0)?, fingerprint, generation: row.int(2)?, overlap_ms });
+        let (generation, clock) = (row.int(2)?, RecordClock::of_row(&row, 4)?);
+        return Ok(State { mapping_version: row.int(0)?, fingerprint, generation, overlap_ms, clock });
     }
     let make = Statement::new(
         "INSERT INTO sync_definition_state (tenant_id, sync_def_id) VALUES (?1, ?2) ON CONFLICT (sync_def_id) DO NOTHING",

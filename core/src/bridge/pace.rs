@@ -29,11 +29,7 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// Counts from now on; `items_before` were done by runs before.
-    pub(crate) async fn begin(
-        endpoints: &Sides<Arc<dyn Endpoint>>,
-        clock: Arc<dyn Clock>,
-        items_before: u64,
-    ) -> Self {
+    pub(crate) async fn begin(endpoints: &Sides<Arc<dyn Endpoint>>, clock: Arc<dyn Clock>, items_before: u64) -> Self {
         let Sides { left, right } = endpoints;
         let before = Sides::new(left.allowance().await, right.allowance().await);
         let before = before.map(|now| now.map_or_else(Default::default, |now| (now.spent(), now.waited())));

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::DefinitionInner;
 use super::change::{Act, RowChange};
+use super::conflict;
 use super::delta::Rules;
 use super::drift::Drift;
 use super::open::Opened;
@@ -79,7 +80,7 @@ pub struct PreviewedRow {
     pub row: String,
     /// How it is counted.
     pub kind: ChangeKind,
-    /// What is done: `insert`, `update`, `delete`, `record`, `forget` or `skip`.
+    /// What is done: `insert`, `update`, `merge`, `delete`, `record`, `forget` or `skip`.
     pub action: &'static str,
     /// The side that is changed; none when none is.
     pub changes: Option<Side>,
@@ -136,7 +137,7 @@ impl RowDelta {
                 self.counts.conflicts += 1;
                 self.waiting += 1;
             }
-            Act::Insert(_) | Act::Update(_) | Act::Delete(_) | Act::Record | Act::Forget => {
+            Act::Insert(_) | Act::Update(_) | Act::Merge(_) | Act::Delete(_) | Act::Record | Act::Forget => {
                 self.counts.add(change.act.kind(), 1);
                 self.items += 1;
             }
@@ -222,13 +223,16 @@ pub(crate) async fn plan(
         Reading::Changes(scan) => scan.since.is_none(),
     };
     let again = if matches!(reading, Reading::Everything) { Vec::new() } else { opened.failed_keys().await? };
+    let decisions = conflict::decisions(opened).await?;
     let survey = Survey {
         reading,
         again,
         mapping: &opened.mapping,
         ledger: &opened.ledger,
         endpoints: &opened.endpoints,
-        rules: Rules { mode: opened.mapping.mode, policy: opened.policy, exact: options.exact },
+        rules: Rules { mode: opened.mapping.mode, policy: opened.policy, exact: options.exact, tie: opened.tie() },
+        decisions: &decisions,
+        clock: opened.clock.as_ref(),
         looks_at_target,
         now: Tick::from_micros(micros(now)),
     };
@@ -349,6 +353,7 @@ pub(crate) async fn list(
             let change = RowChange::read(row.blob(2)?, row.blob(3)?)?;
             let reason = match &change.act {
                 Act::Wait => Some("both sides changed it".to_owned()),
+                Act::Merge(_) => Some("fields of both sides, as decided".to_owned()),
                 Act::Refuse { words, .. } => Some(words.clone()),
                 _ => None,
             };

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use super::DefinitionInner;
 use super::apply::{Applied, Apply};
+use super::conflict;
+use super::instance;
 use super::journal::RowJournal;
 use super::metrics;
 use super::open::Opened;
@@ -101,6 +103,8 @@ impl RowRun {
         let now = self.opened.book.clock.now();
         let mut first = vec![self.lease.fence()];
         first.extend(journal.begin(RunType::Push, now));
+        let served = instance::served(&self.opened).await?;
+        first.extend(journal.served(served.as_deref(), &self.opened, now));
         first.extend(delta.drift.iter().map(|drift| journal.drifted(drift, now)));
         first.extend(journal.log.begin(&extent, now));
         first.push(journal.log.preview_state(preview, "applying", true, now));
@@ -132,7 +136,9 @@ impl RowRun {
             entity: SyncEntityType::Row,
             source_system: "records",
         };
-        Ok(RowJournal { log, definition: Id::new(*definition), run: Id::new(Uuid::now_v7()), generation, had_failures })
+        let waiting = Arc::new(conflict::waiting(&*book.store, *tenant, *definition).await?);
+        let (definition, run) = (Id::new(*definition), Id::new(Uuid::now_v7()));
+        Ok(RowJournal { log, definition, run, generation, had_failures, waiting })
     }
 
     async fn take(&self, id: PreviewId) -> Result<Taken> {
@@ -214,8 +220,12 @@ impl RowRun {
             // Rows that failed keep hashes of before: they are found changed, whichever mapping made them.
             last.push(self.opened.takes_mapping());
             // A row that was ticked out was read and not carried: it is to be read again.
+            let has_exceptions = self.has_exceptions(preview).await?;
+            if !has_exceptions && delta.blind.is_none() {
+                last.push(conflict::forget_unmet(self.opened.definition, journal.generation));
+            }
             if let Some(cursor) = &delta.cursor
-                && !self.has_exceptions(preview).await?
+                && !has_exceptions
             {
                 last.extend(self.opened.moves_cursor(cursor, journal.run.0, Moment(micros(now))));
             }
@@ -225,7 +235,8 @@ impl RowRun {
         }
         book.progress_written.notify_waiters();
         if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
-            metrics::leave(&self.opened, delta, Moment(micros(now))).await?;
+            // The run is done; what is not written down now is by the next one.
+            let _ = metrics::leave(&self.opened, delta, Moment(micros(now))).await;
         }
         match error {
             Some(error) => Err(error),

@@ -64,8 +64,7 @@ impl Sight {
     async fn last(&self, tables: &Tables) -> Result<Option<Seen>> {
         let all = tables.every::<SchemaSnapshot>(Filter::all().equal("table_id", &self.table)).await?;
         let is_here = |snapshot: &SchemaSnapshot| snapshot.database_instance_id == self.instance;
-        let latest =
-            all.into_iter().map(|found| found.row).max_by_key(|found| (is_here(found), found.captured_at));
+        let latest = all.into_iter().map(|found| found.row).max_by_key(|found| (is_here(found), found.captured_at));
         // One that another version took in another form is none.
         Ok(latest.and_then(|snapshot| {
             let SchemaSnapshot { columns, constraints, indexes, .. } = snapshot;
@@ -137,6 +136,19 @@ pub(crate) async fn uses(tables: &Tables, id: Id<SyncDefinition>, definition: &S
     Ok(uses)
 }
 
+/// A field as it was said: source, target, direction, transform.
+pub(crate) type Declared = (String, String, &'static str, Option<String>);
+
+/// The fields of a definition as they were said.
+pub(crate) async fn declared(tables: &Tables, id: Id<SyncDefinition>) -> Result<BTreeSet<Declared>> {
+    let said = |field: FieldMapping| {
+        let FieldMapping { source_column_name, target_column_name, sync_direction, transform_rule, .. } = field;
+        (source_column_name, target_column_name, sync_direction.as_str(), transform_rule)
+    };
+    let fields = tables.every::<FieldMapping>(Filter::all().equal("sync_def_id", &id)).await?;
+    Ok(fields.into_iter().map(|stored| said(stored.row)).collect())
+}
+
 /// The columns of the source that a field is made of.
 fn inputs(field: &FieldMapping) -> Vec<String> {
     let own = || vec![field.source_column_name.clone()];
@@ -148,11 +160,7 @@ fn inputs(field: &FieldMapping) -> Vec<String> {
 }
 
 /// What has changed about the tables of a definition since their last snapshots.
-pub(crate) async fn drift(
-    tables: &Tables,
-    uses: &Sides<Uses>,
-    sights: &Sides<Option<Sight>>,
-) -> Result<Vec<Drift>> {
+pub(crate) async fn drift(tables: &Tables, uses: &Sides<Uses>, sights: &Sides<Option<Sight>>) -> Result<Vec<Drift>> {
     let mut all = Vec::new();
     for side in [Side::Left, Side::Right] {
         if let Some(sight) = &sights[side]

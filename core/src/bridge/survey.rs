@@ -4,6 +4,7 @@
 //! another row than was agreed on. A row that did not come is gone only when the reading was whole: where it could not be
 //! told which row a refused one was, nothing is deleted, and the preview says so.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -15,7 +16,9 @@ use crate::model::{LedgerRow, Side, Sides, Tick};
 use crate::operation::run::Counts;
 
 use super::change::{Act, RowChange};
-use super::delta::{Decision, Rules, Shown, decide};
+use super::clock::RecordClock;
+use super::conflict::Decisions;
+use super::delta::{Decision, Later, Rules, Shown, decide};
 use super::mapping::Mapping;
 
 /// Rows of a page of a scan.
@@ -67,6 +70,10 @@ pub(crate) struct Survey<'a> {
     pub(crate) ledger: &'a RowLedger,
     pub(crate) endpoints: &'a Sides<Arc<dyn Endpoint>>,
     pub(crate) rules: Rules,
+    /// What a person has decided about rows that waited.
+    pub(crate) decisions: &'a Decisions,
+    /// What tells which side changed a row last.
+    pub(crate) clock: Option<&'a RecordClock>,
     pub(crate) reading: Reading,
     /// The keys of rows of the source that failed before: they are read whatever the cursor says.
     pub(crate) again: Vec<Vec<u8>>,
@@ -82,6 +89,8 @@ struct AtTarget {
     key: Vec<u8>,
     version: Option<String>,
     name: String,
+    /// When it was changed, where that is asked.
+    changed: Option<Tick>,
 }
 
 /// What is kept while the rows pass by.
@@ -162,7 +171,8 @@ impl Survey<'_> {
         let half = &mapping.halves[Side::Right];
         let name = mapping.name(Side::Right, row)?;
         let (key, version) = (half.key_of(row).to_vec(), half.version_of(row)?);
-        state.target.insert(identity, AtTarget { hash, key, version, name });
+        let changed = self.clock.and_then(|clock| clock.read(mapping, Side::Right, row));
+        state.target.insert(identity, AtTarget { hash, key, version, name, changed });
         Ok(())
     }
 
@@ -297,8 +307,10 @@ impl Survey<'_> {
                 .as_ref()
                 .is_some_and(|seen| mapping.pushed_hash(row, self.now).is_ok_and(|sent| sent == Some(seen.hash)))
         };
-        let decision = decide(self.rules, known.is_some(), (source, target), equal, || None);
-        let Some(act) = Act::of(decision) else {
+        let is_tie = Cell::new(false);
+        let later = || self.later(row, at_target.as_ref(), &is_tie);
+        let decision = decide(self.rules, known.is_some(), (source, target), equal, later);
+        let Some(act) = self.act(decision, &identity, Some(hash), at_target.as_ref()) else {
             state.surveyed.counts.unchanged += 1;
             return Ok(None);
         };
@@ -312,7 +324,33 @@ impl Survey<'_> {
             target: at_target.as_ref().map(|seen| seen.hash),
             version: at_target.as_ref().and_then(|seen| seen.version.clone()),
             target_key: at_target.map(|seen| seen.key),
+            is_tie: is_tie.get(),
         }))
+    }
+
+    /// Which side changed a row last.
+    fn later(&self, source: RowRef<'_>, target: Option<&AtTarget>, is_tie: &Cell<bool>) -> Later {
+        let at = |clock: &RecordClock| {
+            Sides::new(clock.read(self.mapping, Side::Left, source), target.and_then(|target| target.changed))
+        };
+        let later = self.clock.and_then(|clock| clock.later(at(clock)));
+        is_tie.set(later.is_none());
+        later
+    }
+
+    /// What a decision asks for; where it asks for a person, what that person has said.
+    fn act(
+        &self,
+        decision: Decision,
+        identity: &RowHash,
+        source: Option<RowHash>,
+        target: Option<&AtTarget>,
+    ) -> Option<Act> {
+        let said = || self.decisions.get(identity)?.act(source, target.map(|seen| seen.hash));
+        match decision {
+            Decision::Wait => Some(said().unwrap_or(Act::Wait)),
+            decided => Act::of(decided),
+        }
     }
 
     fn shown_at_target(&self, known: Option<At>, seen: Option<&AtTarget>, state: &State) -> Shown {
@@ -415,7 +453,7 @@ impl Survey<'_> {
         state: &mut State,
         sink: &mut dyn Sink,
     ) -> Result<()> {
-        let Some(act) = Act::of(decision) else {
+        let Some(act) = self.act(decision, &identity, None, seen.as_ref()) else {
             state.surveyed.counts.skipped += u64::from(ledger.is_none());
             state.surveyed.counts.unchanged += u64::from(ledger.is_some());
             return Ok(());
@@ -436,6 +474,7 @@ impl Survey<'_> {
             version: seen.as_ref().and_then(|seen| seen.version.clone()),
             target_key: seen.map(|seen| seen.key).or(from_ledger),
             source: None,
+            is_tie: false,
         })
         .await
     }
@@ -459,5 +498,6 @@ fn refusal(error: &Error, name: String, identity: Option<RowHash>) -> RowChange 
         source: None,
         target: None,
         version: None,
+        is_tie: false,
     }
 }

@@ -98,11 +98,15 @@ async fn state(book: &Arc<BookInner>, tenant: TenantId, account: &UnitAccount) -
     let ask = || {
         let is_it = "tenant_id = ?1 AND authority = ?2 AND entra_tenant = ?3 AND client_id = ?4";
         let row = Statement::new(
-            format!("SELECT id, version, units_per_minute, units_per_day, day, day_units, paused_until FROM unit_budget WHERE {is_it}"),
+            format!(
+                "SELECT id, version, units_per_minute, units_per_day, day, day_units, paused_until FROM unit_budget WHERE {is_it}"
+            ),
             of(),
         );
         let grants = Statement::new(
-            format!("SELECT units, counts_until FROM unit_grant WHERE budget_id = (SELECT id FROM unit_budget WHERE {is_it})"),
+            format!(
+                "SELECT units, counts_until FROM unit_grant WHERE budget_id = (SELECT id FROM unit_budget WHERE {is_it})"
+            ),
             of(),
         );
         vec![row, grants]

@@ -71,13 +71,7 @@ impl Meter {
 
     /// Begins a phase with its totals.
     pub(crate) fn begin(&mut self, phase: RunPhase, items_total: u64, bytes_total: u64, now: Duration) {
-        *self = Self {
-            phase,
-            items: (0, items_total),
-            bytes: (0, bytes_total),
-            marked: (now, 0, 0),
-            ..Self::new()
-        };
+        *self = Self { phase, items: (0, items_total), bytes: (0, bytes_total), marked: (now, 0, 0), ..Self::new() };
     }
 
     /// What was done before the phase began, and tells nothing of its speed.

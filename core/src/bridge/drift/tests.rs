@@ -1,3 +1,4 @@
+use super::seen::SeenColumn;
 use super::*;
 
 fn column(name: &str, kind: &str) -> SeenColumn {
@@ -139,8 +140,7 @@ fn keys_matter_where_rows_are_told_apart_by_them() {
     let plain = |t: &mut Seen| t.indexes.push(key("t_note", "INDEX", &["note"]));
     assert_eq!([one(&source, unique), one(&target, unique)], [Harmless, Harmless]);
     assert_eq!(told(&source, plain), [], "an index that keeps nothing apart is no matter");
-    let by_constraint =
-        Uses { strategy: KeyStrategy::UniqueConstraint, constraint: Some("t_name".into()), ..source };
+    let by_constraint = Uses { strategy: KeyStrategy::UniqueConstraint, constraint: Some("t_name".into()), ..source };
     let mut before = table();
     unique(&mut before);
     assert_eq!(effects(&before, &table(), &by_constraint)[0].effect, Blocks);

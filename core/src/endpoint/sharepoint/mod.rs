@@ -40,8 +40,8 @@ use self::items::{Items, Reading, page_size, with_query};
 pub use self::options::SharepointOptions;
 use self::token::Tokens;
 use super::{
-    Allowance, Capabilities, ChangeScan, ChangeSource, ChangeStream, Endpoint, NewTable, Page, Probe, RowOutcome, RowStream, Scan,
-    TableEntry, TableName, TableShape, WriteBatch,
+    Allowance, Capabilities, ChangeScan, ChangeSource, ChangeStream, Endpoint, NewTable, Page, Probe, RowOutcome,
+    RowStream, Scan, TableEntry, TableName, TableShape, WriteBatch,
 };
 use crate::error::{Code, Error, Result};
 use crate::identity::RowBatch;
@@ -98,9 +98,10 @@ impl SharepointEndpoint {
         let agent = HeaderValue::from_str(&options.user_agent).map_err(|_| {
             Error::new(Code::Invalid, "open a site of SharePoint", "").because("the user agent is none")
         })?;
-        let share = options.share.clone().unwrap_or_else(|| {
-            ProcessShare::of(options.account(), options.budget(), &options.clock)
-        });
+        let share = options
+            .share
+            .clone()
+            .unwrap_or_else(|| ProcessShare::of(options.account(), options.budget(), &options.clock));
         let tokens = Tokens {
             http: http.clone(),
             url: token.into(),
