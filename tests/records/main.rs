@@ -6,6 +6,7 @@ mod faults;
 #[path = "../endpoint/fixture.rs"]
 #[allow(dead_code)] // the contract of endpoints uses the rest
 mod fixture;
+mod logged;
 mod mirror;
 mod odd;
 mod torture;

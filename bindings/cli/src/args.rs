@@ -101,7 +101,8 @@ pub(crate) struct Preview {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) cursor: Option<String>,
 
-    /// Tables: what changed is read from the log of the source, deletions included (PostgreSQL with `wal_level = logical`)
+    /// Tables: what changed is read from the log of the source, deletions included (PostgreSQL, MySQL, MariaDB; SQL Server with
+    /// Change Tracking)
     #[arg(long, conflicts_with = "cursor")]
     pub(crate) log: bool,
 

@@ -62,8 +62,9 @@ pub enum RecordCursor {
         /// under way (all but PostgreSQL).
         overlap: Duration,
     },
-    /// By the log of the database, which tells of deletions, too. PostgreSQL alone: it keeps a replication slot for the definition,
-    /// and `wal_level` has to be `logical`.
+    /// By what the database itself tells, deletions included: the log of PostgreSQL (which keeps a replication slot for the
+    /// definition; `wal_level = logical`), that of MySQL and MariaDB (`binlog_format = ROW`, `binlog_row_image = FULL`), the
+    /// Change Tracking of SQL Server. What is too old to be told is read as a whole.
     Log,
 }
 

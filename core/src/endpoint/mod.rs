@@ -18,6 +18,7 @@
 //! is [`RowOutcome::Gone`].
 
 mod database;
+mod mssql;
 mod mysql;
 mod postgres;
 mod shape;
@@ -31,10 +32,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use database::{DatabaseOptions, open};
+pub use mssql::SqlServerEndpoint;
 pub use mysql::MySqlEndpoint;
 pub use postgres::PostgresEndpoint;
 pub use shape::{
     Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, LengthUnit, TableEntry, TableName, TableShape,
+    TimeSteps,
 };
 pub use sqlite::SqliteEndpoint;
 

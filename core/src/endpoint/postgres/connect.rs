@@ -46,7 +46,7 @@ impl Connections {
             TlsMode::Prefer => SslMode::Prefer,
             TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
         });
-        let tls = MakeRustlsConnect::new(options.tls_config()?);
+        let tls = MakeRustlsConnect::new(options.tls_config(false)?);
         let pool = Pool::new(options.connections);
         Ok(Self { config, tls, options, pool })
     }
