@@ -6,7 +6,10 @@ import kotlinx.coroutines.DelicateCoroutinesApi
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 
-/** Files that a host holds: what each request asks for is said at [HostRequest]. What cannot be written needs the first three. */
+/**
+ * Files that a host holds: what each request asks for is said at [HostRequest]. What cannot be written needs the first three. Its
+ * methods run beside each other, on as many threads as the dispatcher of [serve] has.
+ */
 interface HostFiles {
     /** All items of a directory, or the page of them that begins `after`; null when there is no such directory. */
     suspend fun listDir(path: String, after: String?): HostAnswer.Listing?

@@ -1,5 +1,6 @@
 package dev.portbook
 
+import java.util.concurrent.ConcurrentSkipListMap
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.launch
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -9,8 +10,10 @@ import org.junit.jupiter.api.Test
 private class Panicking : HostFiles {
     enum class At { NOTHING, ROOT, LIST, ITEM }
 
+    // Files arrive beside each other, on the threads of the dispatcher.
+    @Volatile
     var broken = At.NOTHING
-    private val files = sortedMapOf<String, ByteArray>()
+    private val files = ConcurrentSkipListMap<String, ByteArray>()
 
     private fun panic() = HostEntry("panic!", HostKind.DIR)
 
