@@ -40,6 +40,7 @@ mod delta;
 mod expression;
 mod inventory;
 mod journal;
+mod json;
 mod key;
 mod mapping;
 mod open;
@@ -56,6 +57,7 @@ use std::sync::Arc;
 
 pub use connect::{RecordCursor, RecordField, RecordOptions, parse_fields};
 pub use expression::Expression;
+pub use json::{read_value, show_value};
 pub use key::{KeyColumn, KeyPart, RowKey, read_key, show_key};
 pub use place::{DatabaseAt, RecordPlace};
 pub use preview::{PreviewedRow, RowPreview, RowPreviewOptions};
@@ -70,6 +72,7 @@ use crate::model::{Id, PreviewId, SyncDefinition, TenantId, UserId, Value};
 use crate::operation::lease::Leased;
 use crate::operation::preview::ChangeId;
 use crate::operation::run::Run;
+use crate::provider::hosted::cancel;
 
 pub(crate) use connect::{connect, existing, inspect};
 
@@ -209,9 +212,10 @@ impl Definition {
         let (run, reporter, outcome) = Run::new();
         let inner = self.inner.clone();
         let begun = self.inner.book.under_way.begin(run.control());
+        let is_cancelled = run.control().watch();
         self.inner.book.spawn(async move {
             let _begun = begun;
-            let result = run::run(inner, task, options.confirm, reporter).await;
+            let result = cancel::of_run(is_cancelled, run::run(inner, task, options.confirm, reporter)).await;
             // Nobody may be waiting for the outcome any more; the book has it.
             let _ = outcome.send(result);
         });

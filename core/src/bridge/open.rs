@@ -203,6 +203,11 @@ async fn endpoint(
     if database.status == UseStatus::Disabled {
         return Err(Error::new(Code::Invalid, "open the database", &database.name).because("it is disabled"));
     }
+    if database.db_type == DbType::Host {
+        return Err(Error::new(Code::Unsupported, "open the store", &database.name)
+            .because("only the host can bring it")
+            .advise("find the definition by its places"));
+    }
     let mut failure = None;
     for instance in &instances {
         let endpoint = open(database.db_type, options(tables, &database, instance).await?)?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::endpoint::hosted::Cancellable;
 use crate::endpoint::{DatabaseOptions, Endpoint, TableName, open};
 use crate::error::{Code, Error, Result};
 use crate::model::{DbType, SecretBytes};
@@ -112,7 +113,7 @@ impl RecordPlace {
     pub(crate) fn endpoint(&self) -> Result<Arc<dyn Endpoint>> {
         match self {
             Self::Table { database, .. } => open(database.db_type, database.options.clone()),
-            Self::Host { endpoint, .. } => Ok(endpoint.clone()),
+            Self::Host { endpoint, .. } => Ok(Arc::new(Cancellable(endpoint.clone()))),
         }
     }
 }

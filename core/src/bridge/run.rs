@@ -1,8 +1,10 @@
 //! One execution of a definition, from the lease to the last line of its history.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 use super::DefinitionInner;
@@ -42,13 +44,16 @@ pub(crate) async fn run(
     definition.ensure_state().await?;
     let held = Held::take(&definition.leased(), false, reporter.control.stop.clone()).await?;
     let lease = held.lease.clone();
-    let outcome = match definition.ready().await {
-        Ok(opened) => {
-            let (opened, reporter) = (Arc::new(opened), Arc::new(reporter));
-            RowRun { opened, lease, reporter, confirm, begun }.carry_out(task, preview).await
-        }
-        Err(error) => Err(error),
+    let carried_out = async {
+        let (opened, reporter) = (Arc::new(definition.ready().await?), Arc::new(reporter));
+        RowRun { opened, lease, reporter, confirm, begun }.carry_out(task, preview).await
     };
+    // A defect of ours must not keep the definition.
+    let outcome = AssertUnwindSafe(carried_out).catch_unwind().await.unwrap_or_else(|_| {
+        Err(Error::new(Code::Internal, "run the definition", definition.id.0)
+            .because("it panicked")
+            .advise("report it: this is a defect"))
+    });
     held.end().await;
     match outcome {
         // The plan stays incomplete and goes with the others.

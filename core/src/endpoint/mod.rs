@@ -18,6 +18,7 @@
 //! is [`RowOutcome::Gone`].
 
 mod database;
+pub(crate) mod hosted;
 mod mysql;
 mod postgres;
 mod shape;
