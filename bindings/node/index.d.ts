@@ -47,6 +47,11 @@ export interface Conduit {
   eachConflict(call?: Abortable): AsyncGenerator<Conflict, void, undefined>
 }
 
+export interface Definition {
+  /** Every row of a preview, page after page. */
+  eachChange(preview: string, kind?: ChangeKind | null, call?: Abortable): AsyncGenerator<PreviewedRow, void, undefined>
+}
+
 export interface Preview {
   /** Every change of the filter, page after page. */
   eachChange(filter?: ChangeFilter | null, call?: Abortable): AsyncGenerator<Change, void, undefined>
@@ -84,6 +89,16 @@ export interface HostStore {
   serve(files: HostFiles): Promise<void>
 }
 
+export interface HostRecords {
+  /** The requests, to the end of the store. */
+  [Symbol.asyncIterator](): AsyncGenerator<RecordRequest, void, undefined>
+  /**
+   * Answers every request from this source, until the store ends. What a method throws is the answer: with the error's `code` where
+   * that is one of the library's, and `host` otherwise.
+   */
+  serve(source: RecordSource): Promise<void>
+}
+
 export interface HostKeys {
   /** The requests, until they end. */
   [Symbol.asyncIterator](): AsyncGenerator<KeyRequest, void, undefined>
@@ -112,6 +127,30 @@ export interface HostFiles {
   /** Makes what was answered durable. */
   flush?(): Awaitable<void>
 }
+
+/**
+ * Tables that a host holds: what each request asks for is said at `RecordRequest`. A source needs the first two. A row is an object by
+ * the names of its columns; besides what JSON has, a value may be a `bigint`, a `Date`, a `Uint8Array` or a `Set`.
+ */
+export interface RecordSource {
+  /** What a table looks like; null when there is none. */
+  describe(table: string): Awaitable<HostTable | null | undefined>
+  /** All rows; a generator is read as far as it is wanted. */
+  scan(table: string): Awaitable<Rows>
+  /** The rows with these keys; those that are not there are left out. Without it all rows are read instead. */
+  fetch?(table: string, keys: Row[]): Awaitable<Rows>
+  /** What has changed since that cursor, each row in one of both lists; all rows without one. Only asked of a store that `hasChanges`. */
+  changes?(table: string, since?: string): Awaitable<{ rows: Rows; deleted: Rows; cursor: string }>
+  /** Makes rows. Nothing when all are written, else what became of each; one whose key is there already `exists`. */
+  insert?(table: string, rows: Row[]): Awaitable<WrittenRow[] | null | undefined | void>
+  /** Changes rows, found by the columns of the key, in the columns that are given; one that is not there is `gone`. */
+  update?(table: string, key: string[], rows: Row[]): Awaitable<WrittenRow[] | null | undefined | void>
+  /** Takes rows out. */
+  delete?(table: string, keys: Row[]): Awaitable<WrittenRow[] | null | undefined | void>
+}
+
+/** Rows, however they come. */
+export type Rows = Iterable<Row> | AsyncIterable<Row>
 
 /** A service that keeps the key of a book's secrets. */
 export interface KeyService {
@@ -396,6 +435,44 @@ export interface ColumnInfo {
   decimals?: number
 }
 
+/** A column. */
+export interface ColumnShape {
+  /** Its name. */
+  name: string
+  /** Its type, in the words of its store. */
+  dataType: string
+  /** What its values are; none when the type is one that is not carried. */
+  kind?: DatumKind
+  /** What the members are, where its values are lists or sets. */
+  member?: DatumKind
+  /** Whether it may hold nothing. */
+  isNullable: boolean
+  /** Its default, in the words of its store. */
+  defaultValue?: string
+  /** Whether the store numbers it. */
+  isIdentity: boolean
+  /** Whether the store computes it: it is read, never written. */
+  isComputed: boolean
+  /** The most characters that a text may have, or bytes that bytes may have. */
+  maxLength?: number
+  /** The digits of a decimal. */
+  digits?: number
+  /** How many of them are after the point. */
+  decimalPlaces?: number
+  /** How many decimal places of a second its times have. */
+  secondPlaces?: number
+  /** What its texts are equal by, in the words of its store; empty: the usual. */
+  collation: string
+  /** Texts that differ only in case are equal. */
+  ignoresCase: boolean
+  /** Texts that differ only in accents are equal. */
+  ignoresAccents: boolean
+  /** Spaces at the end of a text are no matter. */
+  ignoresTrailingSpaces: boolean
+  /** The texts that it takes; empty: any. */
+  choices: Array<string>
+}
+
 /** What a conduit does. The conduit remembers what it was given last. */
 export interface ConduitOptions {
   /** `mirror` unless told otherwise. */
@@ -458,6 +535,23 @@ export interface Conflict {
 /** Who wins when both sides changed. */
 export type ConflictPolicy = 'source-wins' | 'destination-wins' | 'latest-wins' | 'keep-both'
 
+/** A constraint. */
+export interface ConstraintShape {
+  /** Its name. */
+  name: string
+  /** What it says. */
+  constraintType: ConstraintType
+  /** Its columns, in its order. */
+  columns: Array<string>
+  /** The table that it refers to. */
+  referencedTable?: string
+  /** It in the words of its store. */
+  definition?: string
+}
+
+/** What a constraint says. */
+export type ConstraintType = 'primary_key' | 'foreign_key' | 'unique' | 'check'
+
 /** How far a copy of a book is. */
 export interface CopyProgress {
   /** Rows to write and to compare; 0 until they are counted. */
@@ -495,6 +589,9 @@ export interface Counts {
   /** Items that could not be carried, stale ones included. */
   failed: number
 }
+
+/** What the values of a column are. How each is written in the rows of a host's own store stands beside it. */
+export type DatumKind = 'boolean' | 'integer' | 'decimal' | 'float' | 'text' | 'bytes' | 'uuid' | 'date' | 'time' | 'timestamp' | 'instant' | 'interval' | 'json' | 'list' | 'set'
 
 /** What deleting a row means. */
 export type Deletion = 'gone' | 'marked'
@@ -549,6 +646,9 @@ export interface ErrorPage {
 
 /** What becomes of lines of activity that have outlived their time. */
 export type ExpiredActivity = 'deleted' | 'detached'
+
+/** Which way a field goes. */
+export type FieldDirection = 'bidirectional' | 'push_only' | 'pull_only'
 
 /** A file of a volume, by what is known of it: its id, or its path in the part of the session's user or of an app. */
 export interface FileAt {
@@ -663,6 +763,26 @@ export type HostAnswer =
     entries: Array<HostEntry>; /** What is asked for the next page; none when this was the last. */
   next?: string }
 
+/** A column of a table of the host's. */
+export interface HostColumn {
+  /** Its name. */
+  name: string
+  /** What its values are. */
+  kind: DatumKind
+  /** What the members are, where its values are lists or sets. */
+  member?: DatumKind
+  /** Whether it may hold nothing; all but those of the key may unless told otherwise. */
+  isNullable?: boolean
+  /** Whether the host computes it: it is read, never written. */
+  isComputed?: boolean
+  /** The most characters that a text may have, or bytes that bytes may have. */
+  maxLength?: number
+  /** The digits of a decimal. */
+  digits?: number
+  /** How many of them are after the point. */
+  decimalPlaces?: number
+}
+
 /** An item of the host's files. */
 export interface HostEntry {
   /** Its name in its directory. */
@@ -700,6 +820,24 @@ export interface HostOptions {
   setsModified?: boolean
   /** Nothing can be written. */
   readOnly?: boolean
+  /** How long a request waits for its answer before it fails with `timeout`; 60,000 unless told otherwise. */
+  timeoutMs?: number
+}
+
+/** What the host's tables are like. Nothing calls into the host: it takes requests and answers them. */
+export interface HostRecordOptions {
+  /** How the store is shown to people; the key unless told otherwise. */
+  display?: string
+  /**
+   * Every row has a version, a text in the field `@version`, which changes whenever the row does; the host writes a row only when it
+   * still has the version that is given along. Without, a row is looked at right before it is written, and a change between
+   * the look and the write can be lost.
+   */
+  hasVersions?: boolean
+  /** The host can tell what has changed: it answers `changes`, and definitions can have the cursor `log`. */
+  hasChanges?: boolean
+  /** How many rows are best written at once; 500 unless told otherwise, 1,000 at most. */
+  writeRows?: number
   /** How long a request waits for its answer before it fails with `timeout`; 60,000 unless told otherwise. */
   timeoutMs?: number
 }
@@ -743,6 +881,32 @@ export type HostRequest =
   path: string }
   | { type: 'flush'; /** Names the request. */
   id: number }
+
+/** A table of the host's. */
+export interface HostTable {
+  /** Its columns, in their order. */
+  columns: Array<HostColumn>
+  /** The columns of its primary key; without one, a definition has to name a key. */
+  key?: Array<string>
+  /** How many rows it has, about. */
+  rowEstimate?: number
+}
+
+/** An index. */
+export interface IndexShape {
+  /** Its name. */
+  name: string
+  /** Whether no two rows have the same. */
+  isUnique: boolean
+  /** Whether it covers all rows, and columns only (no expression, no condition). */
+  isPlain: boolean
+  /** How it is built. */
+  method?: string
+  /** Its columns; expressions are left out. */
+  columns: Array<string>
+  /** It in the words of its store. */
+  definition?: string
+}
 
 /** A conflict with what is needed to decide about it. */
 export interface Inspection {
@@ -878,6 +1042,32 @@ export interface PostgresOptions {
   retryForMs?: number
 }
 
+/** A row of a preview. */
+export interface PreviewedRow {
+  /** Names the change within its preview. */
+  id: string
+  /** The row, by its key. */
+  row: string
+  /** How it is counted. */
+  kind: ChangeKind
+  /** What is done. */
+  action: RowAction
+  /** The side that is changed; none when none is. */
+  changes?: Side
+  /** Why it is left alone. */
+  reason?: string
+  /** It is going to be applied. */
+  ticked: boolean
+}
+
+/** A page of the rows of a preview, in the order in which they are applied. */
+export interface PreviewedRowPage {
+  /** 1,000 at most. */
+  rows: Array<PreviewedRow>
+  /** What to give for the next page; none at the end. */
+  next?: string
+}
+
 /** Which stored previews are wanted; every field that is set narrows the list. */
 export interface PreviewFilter {
   /** Of this conduit. */
@@ -947,8 +1137,149 @@ export interface ProgressPage {
   next?: string
 }
 
+/** Whether two tables hold the same. */
+export type ReconcileStatus = 'match' | 'mismatch' | 'unknown'
+
+/** What a host answers. */
+export type RecordAnswer =
+  | { type: 'done' }
+  | { type: 'absent' }
+  | { type: 'described'; /** The table. */
+  table: HostTable }
+  | { type: 'rows'; /** Each a JSON object. */
+    rows: Array<string>; /** What is asked for the next page; none when this was the last. */
+  next?: string }
+  | { type: 'changes'; /** Rows that are new or have changed, as they are now; each a JSON object. */
+    rows: Array<string>; /** The keys of rows that are gone; each a JSON object. */
+    deleted: Array<string>; /** What is asked for the next page; none when this was the last. */
+    next?: string; /** Where the next reading begins; given with the last page. */
+  cursor?: string }
+  | { type: 'written'; /** One for each. */
+  outcomes: Array<WrittenRow> }
+
+/** How changed rows of the source are found. */
+export type RecordCursor =
+  | { type: 'full_scan' }
+  | { type: 'column'; /** The column. */
+    column: string; /**
+     * How far back is read again, where the database cannot tell which transactions are under way (all but PostgreSQL): as
+     * long as one takes to commit; 120,000 unless told otherwise.
+     */
+  overlapMs?: number }
+  | { type: 'log' }
+
+/** A field that is kept in step. */
+export interface RecordField {
+  /** The column of the source. */
+  source: string
+  /** The column of the target. */
+  target: string
+  /** Which way it goes; `bidirectional` unless told otherwise. */
+  direction?: FieldDirection
+  /** What is made of the source's row for it, instead of its column: an expression (docs/expressions.md). */
+  transform?: string
+}
+
+/** Which way rows go. */
+export type RecordMode = 'one_way_push' | 'two_way' | 'archive_only'
+
+/** How two tables are kept in step. The definition remembers what it was given last. */
+export interface RecordOptions {
+  /** What the definition is called; by both places unless told otherwise. */
+  name?: string
+  /** Which way rows go; `one_way_push` unless told otherwise. */
+  mode?: RecordMode
+  /** Who wins when a row changed on both sides; `source_wins` unless told otherwise. */
+  policy?: RecordPolicy
+  /** The columns of the source that make a row's key; its primary key unless told otherwise. */
+  key?: Array<string>
+  /** How changed rows of the source are found; by a full scan unless told otherwise. */
+  cursor?: RecordCursor
+  /**
+   * The fields that are kept in step; every column that both have by the same name, and that the target can be given, unless
+   * told otherwise.
+   */
+  fields?: Array<RecordField>
+}
+
+/** A table at one side of a definition. */
+export type RecordPlace =
+  | { type: 'table'; /** The URL, without a secret. */
+    url: string; /** What lets one in: `user`, `password` and `ca_file` of it. */
+  access?: Access }
+  | { type: 'host'; /** The key that the store was made with. */
+    key: string; /** The table, by the host's name for it. */
+  table: string }
+
+/** Who wins when a row changed on both sides. */
+export type RecordPolicy = 'source_wins' | 'destination_wins' | 'latest_wins' | 'manual'
+
+/**
+ * What the engine asks of the host's tables. Each is answered by `reply` or `fail` with its id, in any order. What the host cannot do it
+ * answers by `fail` with the code `unsupported`.
+ */
+export type RecordRequest =
+  | { type: 'describe'; /** Names the request. */
+    id: number; /** The table. */
+  table: string }
+  | { type: 'scan'; /** Names the request. */
+    id: number; /** The table. */
+    table: string; /** The columns that each row has to have; others are not looked at. */
+    columns: Array<string>; /** Where the page before ended; none for the first page. */
+    after?: string; /** How many rows the page may have. */
+  limit: number }
+  | { type: 'fetch'; /** Names the request. */
+    id: number; /** The table. */
+    table: string; /** The columns that each row has to have. */
+    columns: Array<string>; /** The keys, 1,000 at most, each an object of the columns of the key. */
+  keys: Array<string> }
+  | { type: 'changes'; /** Names the request. */
+    id: number; /** The table. */
+    table: string; /** The columns that each row has to have. */
+    columns: Array<string>; /** The columns of the key, which a deleted row has. */
+    key: Array<string>; /** The cursor with which the last reading ended; none: all rows are wanted, and the cursor that follows them. */
+    since?: string; /** Where the page before ended; none for the first page. */
+    after?: string; /** How many rows the page may have. */
+  limit: number }
+  | { type: 'insert'; /** Names the request. */
+    id: number; /** The table. */
+    table: string; /** The columns of the key. */
+    key: Array<string>; /** The rows, 1,000 at most. */
+  rows: Array<string> }
+  | { type: 'update'; /** Names the request. */
+    id: number; /** The table. */
+    table: string; /** The columns of the key. */
+    key: Array<string>; /** The rows, 1,000 at most. */
+  rows: Array<string> }
+  | { type: 'delete'; /** Names the request. */
+    id: number; /** The table. */
+    table: string; /** Their keys, 1,000 at most, each an object of the columns of the key. */
+  keys: Array<string> }
+
 /** What a person can decide about a conflict, and how it ended. */
 export type Resolution = 'source' | 'destination' | 'both' | 'rename-source' | 'rename-destination' | 'dropped'
+
+/** What is done about a row. */
+export type RowAction = 'insert' | 'update' | 'delete' | 'record' | 'forget' | 'skip'
+
+/** How a preview of rows is applied. */
+export interface RowApplyOptions {
+  /** Guards that a person has seen and confirmed for this plan, by their names. */
+  confirm?: Array<string>
+}
+
+/** A row that is not the same on both sides. */
+export interface RowDifference {
+  /** The row, by its key. */
+  row: string
+  /** What is different. */
+  kind: RowDifferenceKind
+  /** Why it could not be compared. */
+  reason?: string
+}
+
+/** What is different about a row. */
+export type RowDifferenceKind = 'missing' | 'extra' | 'different' | 'unreadable'
 
 /** Which rows a list has, and in which order. */
 export interface RowFilter {
@@ -966,6 +1297,58 @@ export interface RowPage {
   rows: Array<string>
   /** What to give for the next page; none at the end. */
   next?: string
+}
+
+/** What a preview of rows holds in sum. */
+export interface RowPreview {
+  /** The sums that every preview has; items are rows. */
+  summary: PreviewSummary
+  /** Rows of the source. */
+  sourceRows: number
+  /** Rows of the target; none when it was not read. */
+  targetRows?: number
+  /**
+   * Why deletions were not looked for, where they were not: a row that could not be read may be any of those that seem to be
+   * gone.
+   */
+  blind?: string
+}
+
+/** How rows are previewed. */
+export interface RowPreviewOptions {
+  /**
+   * Reads the target, too, instead of believing the ledger: rows that somebody changed there are put right. Two ways, without a
+   * ledger, or when the mapping has changed, it is always read.
+   */
+  lookAtTarget?: boolean
+  /** Reads the whole source although there is a cursor: so it is found out which rows are gone where the cursor does not tell. */
+  fullScan?: boolean
+  /** Deletes rows of the target that the source does not have although they did not come from there. One way only. */
+  exact?: boolean
+  /** Deletions before a guard stops the run: a number, or a share such as `50%`; half unless told otherwise. */
+  maxDelete?: string
+  /** How long the preview can be applied, an hour unless told otherwise. */
+  lifetimeMs?: number
+}
+
+/** What a comparison of both tables showed. */
+export interface RowVerifyReport {
+  /** Whether both hold the same. */
+  status: ReconcileStatus
+  /** Rows of the source. */
+  sourceRows: number
+  /** Rows of the target. */
+  targetRows: number
+  /** Rows that only the source has. */
+  missing: number
+  /** Rows that only the target has. */
+  extra: number
+  /** Rows that both have and that differ. */
+  different: number
+  /** Rows that could not be compared. */
+  unreadable: number
+  /** The first of all these, 100 at most. */
+  differences: Array<RowDifference>
 }
 
 /** What a run reports while it works. */
@@ -1266,6 +1649,18 @@ export type SyncStatus = 'pending' | 'in_progress' | 'completed' | 'completed_wi
 /** What a preview is of. */
 export type SyncType = 'woocommerce' | 'odoo' | 'shopify' | 'custom' | 'files' | 'records'
 
+/** A table as a list of tables shows it. */
+export interface TableEntry {
+  /** Its schema; empty where there are none. */
+  schema: string
+  /** Its name. */
+  name: string
+  /** What it is. */
+  tableType: TableType
+  /** How many rows it has, about; none where the store does not estimate. */
+  rowEstimate?: number
+}
+
 /** A table. */
 export interface TableInfo {
   /** Its name. */
@@ -1277,6 +1672,29 @@ export interface TableInfo {
   /** The lists that its indexes serve. */
   lists: Array<ListInfo>
 }
+
+/** What is known of a table. */
+export interface TableShape {
+  /** Its schema; empty where there are none. */
+  schema: string
+  /** Its name. */
+  name: string
+  /** What it is. */
+  tableType: TableType
+  /** How many rows it has, about. */
+  rowEstimate?: number
+  /** Its columns, in their order. */
+  columns: Array<ColumnShape>
+  /** The columns of its primary key, in the order of that; empty when it has none. */
+  primaryKey: Array<string>
+  /** Its constraints. */
+  constraints: Array<ConstraintShape>
+  /** Its indexes. */
+  indexes: Array<IndexShape>
+}
+
+/** What a table is. */
+export type TableType = 'base' | 'view'
 
 /** Whose everything else is. */
 export interface Tenant {
@@ -1371,6 +1789,21 @@ export type VersioningMode = 'none' | 'source' | 'target'
 
 /** Why an item waits for a person. */
 export type WaitReason = 'name_collision' | 'name_not_allowed' | 'suspect'
+
+/** What became of a row that was to be written. */
+export type WriteOutcome = 'written' | 'exists' | 'gone' | 'changed' | 'refused' | 'unknown'
+
+/** What became of a row that was to be written. */
+export interface WrittenRow {
+  /** What became of it. */
+  outcome: WriteOutcome
+  /** Its version now, where rows have one. */
+  version?: string
+  /** Why it was refused, or why it is not known. */
+  reason?: string
+  /** What kind of failure that was; `host` unless told otherwise. */
+  code?: ErrorCode
+}
 
 /**
  * An opened book. It has its own threads: its operations may be awaited on any executor, and a handle may be shared between
@@ -1584,6 +2017,61 @@ export declare class Conduit {
   resolveConflict(id: number, mark: string, choice: Choice, call?: Abortable): Promise<void>
 }
 
+/** A standing relation between two tables, as one user of one tenant. */
+export declare class Definition {
+  /**
+   * Its id in the book (`sync_definitions`).
+   *
+   * @throws `invalid` after a fork or after the book was shut down.
+   */
+  id(): string
+  /**
+   * Compares both tables with the ledger and stores what would change. Writes nothing to either.
+   *
+   * @throws `not_found`, `offline`, `auth`, `permission`: a table cannot be read. `invalid`: the mapping does not fit the tables as
+   * they are now.
+   */
+  preview(options?: RowPreviewOptions & Abortable | null): Promise<RowPreview>
+  /**
+   * What a preview holds in sum, by its id.
+   *
+   * @throws `not_found` when there is none of this definition, or it has expired.
+   */
+  storedPreview(preview: string, call?: Abortable): Promise<RowPreview>
+  /**
+   * A page of the rows of a preview in the order in which they are applied, after the page that ended there; 1,000 at most. Rows
+   * that are equal and only recorded are listed when the kind `unchanged` is asked for.
+   *
+   * @throws `not_found` as for `storedPreview`; `invalid` when `after` is none of its changes' ids.
+   */
+  changes(preview: string, kind?: ChangeKind | null, after?: string | null, limit?: number | null, call?: Abortable): Promise<PreviewedRowPage>
+  /**
+   * Ticks changes of a preview in or out, by their ids.
+   *
+   * @throws `not_found`; `busy` once it is being applied; `conflict` for a change that it does not have.
+   */
+  tick(preview: string, changes: string[], ticked: boolean, call?: Abortable): Promise<void>
+  /**
+   * Applies a preview as it stands, by its id, or goes on with one that was interrupted. What is wrong with it is the outcome of
+   * the run.
+   *
+   * @throws `invalid` for what is no id.
+   */
+  apply(preview: string, options?: RowApplyOptions & Abortable | null): Run
+  /**
+   * Previews and applies.
+   *
+   * @throws `invalid` when an option cannot be used.
+   */
+  sync(preview?: RowPreviewOptions & Abortable | null, options?: RowApplyOptions & Abortable | null): Run
+  /**
+   * Compares both tables row by row, whatever the ledger says, and writes down what came of it (`sync_metrics`).
+   *
+   * @throws As `preview`.
+   */
+  verify(call?: Abortable): Promise<RowVerifyReport>
+}
+
 /** An open file. Dropping it ends the read. */
 export declare class FileReader {
   /**
@@ -1631,6 +2119,33 @@ export declare class HostKeys {
    */
   fail(id: number, reason: string, code?: ErrorCode | null): void
   /** Ends it: nobody is asked any more. */
+  shutdown(): void
+}
+
+/**
+ * Tables that the host holds: a source or a target of definitions. The host takes requests and answers them, from any thread and
+ * in any order; a request that is not answered in time fails with `timeout`.
+ */
+export declare class HostRecords {
+  /**
+   * The next request; none after the end. A wait that is given up loses none.
+   *
+   * @throws `invalid` after a fork.
+   */
+  nextRequest(call?: Abortable): Promise<RecordRequest | null>
+  /**
+   * Answers a request.
+   *
+   * @throws `not_found` when nobody waits for it: it was answered before, or too late.
+   */
+  reply(id: number, answer: RecordAnswer): void
+  /**
+   * Answers that it failed, in the host's words: with the code `host` unless another is given.
+   *
+   * @throws As `reply`.
+   */
+  fail(id: number, reason: string, code?: ErrorCode | null): void
+  /** Ends it: nobody is asked any more, and who waits for an answer gets `host`. Idempotent. */
   shutdown(): void
 }
 
@@ -1749,6 +2264,47 @@ export declare class Run {
 
 /** A book used by one user of one tenant. Every call goes through one. */
 export declare class Session {
+  /**
+   * The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked at, and the
+   * inventory of the book learns of them.
+   *
+   * @throws `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at, or there is no such host store. `invalid`:
+   * there is no key, a column is not there, a field cannot cross.
+   */
+  connectRecords(source: RecordPlace, target: RecordPlace, options?: RecordOptions & Abortable | null): Promise<Definition>
+  /**
+   * The definition of these two tables as it is: it keeps the attributes that it was given last.
+   *
+   * @throws `not_found` when they were never connected with each other.
+   */
+  records(source: RecordPlace, target: RecordPlace, call?: Abortable): Promise<Definition>
+  /**
+   * The definition of that id (`sync_definitions`), with what its rows in the book say of how its databases are reached. One with a
+   * table of the host's own is found by its places: `records`.
+   *
+   * @throws `not_found`.
+   */
+  definition(id: string, call?: Abortable): Promise<Definition>
+  /**
+   * The tables of a database, without those of its system. The URL is that of a table without the table:
+   * `postgres://user@host/database`, `sqlite:///path/to/file.db/`.
+   *
+   * @throws `invalid` for another URL; `offline`, `auth`, `permission`, `not_found`.
+   */
+  inspectDatabase(url: string, access?: Access | null, call?: Abortable): Promise<Array<TableEntry>>
+  /**
+   * What a table looks like now; the inventory of the book learns it.
+   *
+   * @throws As `inspectDatabase`.
+   */
+  inspectTable(place: RecordPlace, call?: Abortable): Promise<TableShape>
+  /**
+   * Brings tables that only the host knows, under a key that is the same every time; a place of the type `host` names them by it.
+   * It answers until it is shut down.
+   *
+   * @throws `conflict` while there is such a store of this key; `invalid` when an option cannot be used.
+   */
+  hostRecords(key: string, options?: HostRecordOptions | null): HostRecords
   /**
    * Makes a row of the fields given; the others get their defaults.
    *

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::book::BookInner;
-use crate::bridge::{self, DatabaseAt, Definition, DefinitionInner, RecordOptions, RecordPlace};
+use crate::bridge::{self, Brought, DatabaseAt, Definition, DefinitionInner, RecordOptions, RecordPlace, TableDrift};
 use crate::conduit::{self, Conduit, ConduitOptions, Place, Upkeep, VerifyOptions, VerifyReport};
+use crate::endpoint::sharepoint::{UnitAccount, UnitBudget, UnitShare};
 use crate::endpoint::{self, TableEntry, TableShape};
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    Activity, Id, PreviewId, Progress, Sides, SyncDefinition, SyncError, TABLES, Table, TenantId, UserId, ValueKind,
-    VolumeId,
+    Activity, Id, IntrospectionRun, PreviewId, Progress, Sides, SyncDefinition, SyncError, TABLES, Table, TenantId,
+    UserId, ValueKind, VolumeId,
 };
 use crate::operation::preview::Previews;
 use crate::operation::{
@@ -116,6 +117,74 @@ impl Session {
         self.book.run(async move { bridge::inspect(&book, tenant, &place).await }).await
     }
 
+    /// The resource units of an application of SharePoint, shared by all processes that use this book: the share of an endpoint
+    /// ([`SharepointOptions::share`](endpoint::sharepoint::SharepointOptions::share)) that the host opens itself. Another tenant
+    /// of the book that works as the same application has a budget of its own, and is to be given a part of it.
+    #[must_use]
+    pub fn sharepoint_units(&self, account: UnitAccount) -> Arc<dyn UnitShare> {
+        bridge::book_backed_share(&self.book, self.tenant, account)
+    }
+
+    /// How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+    ///
+    /// # Errors
+    /// `storage`, `busy`.
+    pub async fn sharepoint_budget(&self, account: UnitAccount) -> Result<UnitBudget> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::budget(&book, tenant, &account).await }).await
+    }
+
+    /// Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+    ///
+    /// ```
+    /// # fn main() -> portbook::Result<()> {
+    /// use portbook::endpoint::sharepoint::{UnitAccount, UnitBudget};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let book = portbook::wait(portbook::Book::open(portbook::BookOptions::sqlite(dir.path().join("book.db"))))?;
+    /// let session = portbook::wait(book.default_session())?;
+    /// let account = UnitAccount::new("https://login.microsoftonline.com", "contoso.onmicrosoft.com", "the-app's-id");
+    /// portbook::wait(session.set_sharepoint_budget(account, UnitBudget::for_licences(20_000)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `invalid` for a budget of nothing; `storage`, `busy`.
+    pub async fn set_sharepoint_budget(&self, account: UnitAccount, budget: UnitBudget) -> Result<()> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::set_budget(&book, tenant, &account, budget).await }).await
+    }
+
+    /// Reads the metadata of every table of a database into the inventory of the book; what was read is a row of
+    /// `introspection_runs`, and is returned. A table that cannot be described fails alone.
+    ///
+    /// # Errors
+    /// As [`inspect_database`](Self::inspect_database).
+    pub async fn introspect_database(&self, database: DatabaseAt) -> Result<IntrospectionRun> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::introspect(&book, tenant, database).await }).await
+    }
+
+    /// What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing is
+    /// written: it is told until a run has gone over it, or the table is [accepted](Self::accept_table).
+    ///
+    /// # Errors
+    /// As [`inspect_database`](Self::inspect_database).
+    pub async fn table_drift(&self, place: RecordPlace) -> Result<Vec<TableDrift>> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::of_table(&book, tenant, &place).await }).await
+    }
+
+    /// Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another one makes
+    /// every row another one; a mapping over a column that is gone is refused in any case.
+    ///
+    /// # Errors
+    /// `not_found` when the book does not know the table; as [`inspect_database`](Self::inspect_database).
+    pub async fn accept_table(&self, place: RecordPlace) -> Result<()> {
+        let (book, tenant) = (self.book.clone(), self.tenant);
+        self.book.run(async move { bridge::accept(&book, tenant, &place).await }).await
+    }
+
     /// The definition of that id (`sync_definitions`), with the endpoints that its rows name.
     ///
     /// # Errors
@@ -124,7 +193,7 @@ impl Session {
         let (book, tenant, user, tables) = (self.book.clone(), self.tenant, self.user, self.tables());
         let find = async move {
             tables.read(id).await?;
-            let inner = DefinitionInner { book, tenant, user, id, brought: Sides::default() };
+            let inner = DefinitionInner { book, tenant, user, id, brought: Brought::default() };
             Ok(Definition { inner: Arc::new(inner) })
         };
         self.book.run(find).await

@@ -1,9 +1,9 @@
 //! The border of Portbook: what Python, Node, Kotlin, Swift and C are made of.
 //!
-//! Records are flat and owned ([`records`]), handles are few ([`Book`], [`Session`], [`Conduit`], [`Preview`], [`Run`],
-//! [`Volume`] …), errors are one type with stable codes ([`PortbookError`]). Each operation exists once, as an async method
+//! Records are flat and owned ([`records`]), handles are few ([`Book`], [`Session`], [`Conduit`], [`Definition`], [`Preview`],
+//! [`Run`], [`Volume`] …), errors are one type with stable codes ([`PortbookError`]). Each operation exists once, as an async method
 //! that may be awaited on any executor; [`wait`] blocks for it. Nothing calls into a host: events, questions to a host's own
-//! files ([`HostStore`]) and to its key service ([`HostKeys`]) are pulled.
+//! files ([`HostStore`]), its own tables ([`HostRecords`]) and its key service ([`HostKeys`]) are pulled.
 //!
 //! | feature | what it adds |
 //! |---|---|
@@ -21,8 +21,13 @@ mod book;
 pub mod c;
 mod caught;
 mod conduit;
+mod definition;
 mod error;
 mod host;
+mod host_endpoint;
+mod host_records;
+mod host_rows;
+mod host_write;
 mod json;
 mod keys;
 mod life;
@@ -48,8 +53,10 @@ mod waiting;
 pub use book::{Book, BookCopy};
 pub use caught::{caught, caught_later};
 pub use conduit::Conduit;
+pub use definition::Definition;
 pub use error::{CodeInfo, ErrorClass, PortbookError, Result, codes};
 pub use host::HostStore;
+pub use host_records::HostRecords;
 pub use json::read_record;
 pub use keys::HostKeys;
 pub use preview::Preview;

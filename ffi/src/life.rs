@@ -12,6 +12,7 @@ use portbook::{Code, Error};
 
 use crate::error::Result;
 use crate::host::Files;
+use crate::host_records::Records;
 
 /// What the handles of one book share.
 pub(crate) struct Life {
@@ -19,11 +20,18 @@ pub(crate) struct Life {
     has_ended: AtomicBool,
     /// The files that the host brings, by their keys.
     hosts: Mutex<HashMap<String, Arc<Files>>>,
+    /// The tables that the host brings, by their keys.
+    records: Mutex<HashMap<String, Arc<Records>>>,
 }
 
 impl Life {
     pub(crate) fn begin() -> Arc<Self> {
-        Arc::new(Self { process: std::process::id(), has_ended: AtomicBool::new(false), hosts: Mutex::default() })
+        Arc::new(Self {
+            process: std::process::id(),
+            has_ended: AtomicBool::new(false),
+            hosts: Mutex::default(),
+            records: Mutex::default(),
+        })
     }
 
     /// Refuses a call that begins after the end.
@@ -50,10 +58,17 @@ impl Life {
         for (_, files) in self.hosts().drain() {
             files.end();
         }
+        for (_, records) in self.records().drain() {
+            records.end();
+        }
     }
 
     pub(crate) fn hosts(&self) -> MutexGuard<'_, HashMap<String, Arc<Files>>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn records(&self) -> MutexGuard<'_, HashMap<String, Arc<Records>>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

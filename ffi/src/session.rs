@@ -247,6 +247,10 @@ impl Session {
         Arc::new(Self { life: life.clone(), core: Own::new(core) })
     }
 
+    pub(crate) fn life(&self) -> &Arc<Life> {
+        &self.life
+    }
+
     pub(crate) fn core(&self) -> Result<&portbook::Session> {
         self.life.check()?;
         self.core.get()

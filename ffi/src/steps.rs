@@ -6,8 +6,9 @@
 
 use crate::error::Result;
 use crate::host::HostStore;
+use crate::host_records::HostRecords;
 use crate::keys::HostKeys;
-use crate::records::{HostRequest, KeyRequest, RunEvent, StoredProgress};
+use crate::records::{HostRequest, KeyRequest, RecordRequest, RunEvent, StoredProgress};
 use crate::run::{ProgressWatch, Run};
 use crate::volume::FileReader;
 
@@ -87,6 +88,22 @@ impl HostKeys {
 
     /// The request that was waited for; none when another has taken it, or nobody waits for its answer any more.
     pub fn take_request(&self) -> Option<KeyRequest> {
+        self.take()
+    }
+}
+
+#[uniffi::export]
+impl HostRecords {
+    /// Waits until a request can be taken; false after the end.
+    ///
+    /// # Errors
+    /// As for `next_request`.
+    pub async fn has_request(&self) -> Result<bool> {
+        self.is_ready().await
+    }
+
+    /// The request that was waited for; none when another has taken it, or nobody waits for its answer any more.
+    pub fn take_request(&self) -> Option<RecordRequest> {
         self.take()
     }
 }

@@ -18,8 +18,23 @@ fn committed() -> PathBuf {
 
 /// Sources in the order in which a reader wants to meet what they declare.
 const SOURCES: &[&str] = &[
-    "types", "library", "book", "upkeep", "session", "history", "rows", "conduit", "preview", "run", "volumes",
-    "volume", "files", "host",
+    "types",
+    "library",
+    "book",
+    "upkeep",
+    "session",
+    "history",
+    "rows",
+    "conduit",
+    "preview",
+    "run",
+    "records",
+    "definition",
+    "volumes",
+    "volume",
+    "files",
+    "host",
+    "host_records",
 ];
 
 fn generated() -> String {

@@ -31,6 +31,16 @@ impl Store {
         Arc::new(Self { endpoint: open(product, options.clone()).unwrap(), at, options, product })
     }
 
+    /// The same database, reached in another way.
+    pub(crate) fn beside(&self, options: DatabaseOptions) -> Self {
+        let at = match &self.at {
+            At::File(path) => At::File(path.clone()),
+            At::Postgres(url) => At::Postgres(url.clone()),
+            At::MariaDb(url) => At::MariaDb(url.clone()),
+        };
+        Self { endpoint: open(self.product, options.clone()).unwrap(), at, options, product: self.product }
+    }
+
     /// Runs statements.
     pub(crate) async fn run(&self, sql: &str) {
         match &self.at {
@@ -166,10 +176,7 @@ pub(crate) fn on_postgres<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc
     };
     block_on(async {
         let database = format!("e{}", Uuid::now_v7().simple());
-        connect(&admin).await.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
-        let mut url = url::Url::parse(&admin).unwrap();
-        url.set_path(&database);
-        let store = Store::new(DbType::Postgres, At::Postgres(url.to_string()), options_of(&url, &database));
+        let store = postgres_store(&admin, &database).await;
         claim(Arc::clone(&store)).await;
         store.endpoint.shutdown().await;
         connect(&admin).await.batch_execute(&format!("DROP DATABASE {database} WITH (FORCE)")).await.unwrap();
@@ -191,14 +198,27 @@ pub(crate) fn on_mariadb<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc<
     };
     block_on(async {
         let database = format!("e{}", Uuid::now_v7().simple());
-        run_on_mariadb(&admin, &format!("CREATE DATABASE {database} CHARACTER SET utf8mb4")).await;
-        let mut url = url::Url::parse(&admin).unwrap();
-        url.set_path(&database);
-        let store = Store::new(DbType::MySql, At::MariaDb(url.to_string()), options_of(&url, &database));
+        let store = mariadb_store(&admin, &database).await;
         claim(Arc::clone(&store)).await;
         store.endpoint.shutdown().await;
         run_on_mariadb(&admin, &format!("DROP DATABASE {database}")).await;
     });
+}
+
+/// A new database of that name.
+pub(crate) async fn postgres_store(admin: &str, database: &str) -> Arc<Store> {
+    connect(admin).await.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
+    let mut url = url::Url::parse(admin).unwrap();
+    url.set_path(database);
+    Store::new(DbType::Postgres, At::Postgres(url.to_string()), options_of(&url, database))
+}
+
+/// The same of MariaDB.
+pub(crate) async fn mariadb_store(admin: &str, database: &str) -> Arc<Store> {
+    run_on_mariadb(admin, &format!("CREATE DATABASE {database} CHARACTER SET utf8mb4")).await;
+    let mut url = url::Url::parse(admin).unwrap();
+    url.set_path(database);
+    Store::new(DbType::MySql, At::MariaDb(url.to_string()), options_of(&url, database))
 }
 
 fn options_of(url: &url::Url, database: &str) -> DatabaseOptions {

@@ -2,13 +2,24 @@
 //!
 //! PostgreSQL is named by `PORTBOOK_TEST_POSTGRES` (`tests/lib/postgres.sh start DIR` provides one), MariaDB by
 //! `PORTBOOK_TEST_MARIADB` (`tests/lib/mariadb.sh start DIR`): URLs of users who may create databases. Without one its
-//! part says on stdout that it was skipped, and why.
+//! part says on stdout that it was skipped, and why. For SQL Server there is a server of the tests' own ([`tds`]).
 
+mod binlog;
+mod commits;
 mod cursors;
 mod fixture;
+mod mssql;
 mod outage;
+mod own;
 mod scans;
+mod secured;
+#[path = "../servers/service.rs"]
+#[allow(dead_code, reason = "it serves other tests too")]
+mod service;
 mod shapes;
+#[path = "../lib/tds/mod.rs"]
+#[allow(dead_code, reason = "it says more than is asked here")]
+mod tds;
 mod types;
 mod writes;
 
@@ -34,6 +45,15 @@ macro_rules! on_postgres {
     ($($module:ident :: $claim:ident;)*) => {
         mod postgres_only {
             $(#[test] fn $claim() { crate::fixture::on_postgres(stringify!($claim), crate::$module::$claim); })*
+        }
+    };
+}
+
+/// The same.
+macro_rules! on_mariadb {
+    ($($module:ident :: $claim:ident;)*) => {
+        mod mariadb_only {
+            $(#[test] fn $claim() { crate::fixture::on_mariadb(stringify!($claim), crate::$module::$claim); })*
         }
     };
 }
@@ -80,6 +100,7 @@ contract! {
 }
 
 on_servers! {
+    commits::a_commit_without_an_answer_is_unknown;
     outage::a_server_that_stops_in_the_middle_is_an_error;
     outage::the_next_call_connects_again;
     outage::a_wrong_password_is_said_without_showing_it;
@@ -89,5 +110,18 @@ on_postgres! {
     cursors::a_transaction_that_commits_late_is_not_passed_over;
     cursors::the_log_tells_of_every_change;
     scans::readers_of_ranges_share_a_snapshot;
+    secured::postgres_is_trusted_by_its_authority_and_its_name;
     shapes::domains_enums_and_collations_are_seen_through;
+}
+
+on_mariadb! {
+    binlog::a_key_that_was_written_otherwise_is_not_gone;
+    binlog::a_log_that_was_thrown_away_is_stale;
+    binlog::a_server_without_such_a_log_is_told_so;
+    binlog::keys_of_every_legible_type_are_read_from_the_log;
+    binlog::nobody_who_commits_is_passed_over;
+    binlog::the_log_tells_of_every_change;
+    binlog::what_the_log_does_not_say_row_by_row_makes_it_stale;
+    secured::mariadb_is_trusted_by_its_authority_and_its_name;
+    writes::many_rows_are_changed_at_once_and_each_to_its_own;
 }

@@ -129,3 +129,69 @@ pub(crate) async fn versions_are_not_pretended(store: Arc<Store>) {
     let action = update(&[integer(1)], &[text("x")], Expect::Versions(vec![Some("1".into())]));
     assert_eq!(store.endpoint.write(batch(&table, action)).await.unwrap_err().code(), Code::Unsupported);
 }
+
+/// Updates of many rows with values of every kind, by keys of two columns, one of them text.
+pub(crate) async fn many_rows_are_changed_at_once_and_each_to_its_own(store: Arc<Store>) {
+    store
+        .run(
+            "CREATE TABLE t (k VARCHAR(9) COLLATE utf8mb4_general_ci, n BIGINT UNSIGNED, a VARCHAR(20) CHARACTER SET latin1,
+                 b VARBINARY(9), c DECIMAL(20,5), d DATETIME(6), e DOUBLE, f BIGINT UNSIGNED, g JSON NOT NULL DEFAULT '{}',
+                 h TIME(3), PRIMARY KEY (k, n))",
+        )
+        .await;
+    let table = TableName::new("", "t");
+    let insert = "INSERT INTO t (k, n) SELECT concat('key', seq), seq FROM seq_1_to_250";
+    store.run(insert).await;
+    let columns = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let row = |n: i128| -> Vec<Datum> {
+        let nothing = n % 5 == 0;
+        let or = |value| if nothing { Datum::Null } else { value };
+        vec![
+            or(text(&format!("é{n}"))),
+            or(Datum::Bytes(vec![0xff, 0, n as u8])),
+            or(Datum::Decimal(format!("-{n}.5").parse().unwrap())),
+            or(Datum::Timestamp(portbook::model::Tick { seconds: 1_700_000_000 + n as i64, nanos: 5000 })),
+            or(Datum::float(n as f64 / 7.0)),
+            or(integer(i128::from(u64::MAX) - n)),
+            Datum::Json(portbook::identity::canonical_json(&format!("{{\"n\":{n}}}")).unwrap()),
+            or(Datum::Time(n as u64 * 1_000_000_000)),
+        ]
+    };
+    // Each fifth key is written otherwise, which is the same to the server; one is nobody's; one text has no letter there.
+    let key = |n: i128| vec![text(&format!("{}{n}", if n % 5 == 1 { "KEY" } else { "key" })), integer(n)];
+    let mut keys: Vec<_> = (1..=250).map(key).collect();
+    let mut values: Vec<_> = (1..=250).map(row).collect();
+    keys.push(key(251));
+    values.push(row(251));
+    values[9][0] = text("名");
+    let action = RowAction::Update {
+        keys: RowBatch::of(2, &keys).unwrap(),
+        columns: names(&columns),
+        rows: RowBatch::of(8, &values).unwrap(),
+        expect: Expect::Any,
+    };
+    let batch = WriteBatch { table: table.clone(), key: names(&["k", "n"]), action };
+    let outcomes = store.endpoint.write(batch).await.unwrap();
+    let expected = |at: usize| match at {
+        9 => "refused",
+        250 => "gone",
+        _ => "written",
+    };
+    assert_eq!(words(&outcomes), (0..251).map(expected).collect::<Vec<_>>(), "{:?}", outcomes[9]);
+    let all = [&["n"], &columns[..]].concat();
+    let (rows, refused) = store.rows(&table, &all).await;
+    assert_eq!((rows.len(), refused), (250, 0));
+    for found in rows {
+        let Datum::Integer(n) = found[0] else { panic!("{found:?}") };
+        if n != 10 {
+            assert_eq!(found[1..], row(n), "{n}");
+        }
+    }
+    let keys: Vec<_> = (1..=250).step_by(2).chain([999]).map(key).collect();
+    let action = RowAction::Delete { keys: RowBatch::of(2, &keys).unwrap(), expect: Expect::Any };
+    let outcomes =
+        store.endpoint.write(WriteBatch { table: table.clone(), key: names(&["k", "n"]), action }).await.unwrap();
+    assert_eq!(words(&outcomes).iter().filter(|word| **word == "written").count(), 125);
+    assert_eq!(words(&outcomes)[125], "gone");
+    assert_eq!(store.endpoint.count(&table).await.unwrap(), 125);
+}

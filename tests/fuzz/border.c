@@ -188,6 +188,8 @@ static void free_handle(void *handle, enum type type) {
     case T_portbook_volume: portbook_volume_free(handle); break;
     case T_portbook_file_reader: portbook_file_reader_free(handle); break;
     case T_portbook_host_store: portbook_host_store_free(handle); break;
+    case T_portbook_definition: portbook_definition_free(handle); break;
+    case T_portbook_host_records: portbook_host_records_free(handle); break;
     case T_none: break;
     }
 }
@@ -202,6 +204,7 @@ static void end_everything(void) {
             if (!is_last && type == T_portbook_run) portbook_run_cancel(handle);
             if (!is_last && type == T_portbook_book_copy) portbook_book_copy_cancel(handle);
             if (!is_last && type == T_portbook_host_store) portbook_host_store_shutdown(handle);
+            if (!is_last && type == T_portbook_host_records) portbook_host_records_shutdown(handle);
             if (!is_last && type == T_portbook_host_keys) portbook_host_keys_shutdown(handle);
             if (is_last && type == T_portbook_book) portbook_book_shutdown(handle, NULL);
         }

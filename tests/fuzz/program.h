@@ -8,6 +8,7 @@
 enum type {
     T_none, T_portbook_book, T_portbook_book_copy, T_portbook_host_keys, T_portbook_session, T_portbook_conduit, T_portbook_preview,
     T_portbook_run, T_portbook_progress_watch, T_portbook_volume, T_portbook_file_reader, T_portbook_host_store,
+    T_portbook_definition, T_portbook_host_records,
 };
 
 struct taken { void *handle; int at; };

@@ -38,6 +38,19 @@ HOST = """session_host_store @ shelf {"timeout_ms":20}
 session_connect @ {"type":"directory","path":"source"} {"type":"host","key":"shelf"} null
 """
 
+DESCRIBE = """host_records_next_request @
+host_records_reply @ #= {"type":"described","table":{"columns":[{"name":"id","kind":"integer"},{"name":"name","kind":"text"}],"key":["id"]}}
+"""
+RECORDS = """session_host_records @ shop {"timeout_ms":100}
+beside
+""" + 6 * DESCRIBE + """host_records_next_request @
+host_records_reply @ #= {"type":"rows","rows":[]}
+host_records_next_request @
+host_records_reply @ #= {"type":"rows","rows":[{"id":1,"name":"one"},{"id":2,"name":"two"}]}
+
+session_connect_records @ {"type":"host","key":"shop","table":"orders"} {"type":"host","key":"shop","table":"copies"} null
+"""
+
 SEEDS = {
     "library": "codes\ntables\ncode_text #8\ncode_text #255\ncontent_hash %9\nshow_path %3\npath_bytes a/b.txt\nshow_address http://127.0.0.1:1/dav\n",
     "opening": 'book_open {}\nbook_open {"path":"book.db","memory_bytes":65536}\nbook_shutdown @\nbook_free @\nbook_free @-0\nbook_check @-0\n',
@@ -105,6 +118,25 @@ session_delete_row @ local_paths =
 session_restore_row @ local_paths =
 session_reveal @ users = password
 session_save_volume @ name :sftp://u@127.0.0.1:1/ {}
+""",
+    "records": OPEN + RECORDS + """definition_preview @ {"full_scan":true,"look_at_target":true,"max_delete":"1%"}
+definition_stored_preview @ =
+definition_tick @ = [] #1
+definition_apply @ = {"confirm":["max_delete"]}
+run_finish @
+definition_preview @ null
+definition_changes @ = null null #10
+definition_id @
+session_definition @ =
+session_records @ {"type":"host","key":"shop","table":"orders"} {"type":"host","key":"shop","table":"copies"}
+host_records_fail @ #= ~it~broke #8
+host_records_shutdown @
+host_records_next_request @
+""",
+    "records-run": OPEN + RECORDS + "definition_sync @ {} {}\nrun_next_event @\nrun_cancel @\nrun_finish @\ndefinition_verify @\ndefinition_free @\nhost_records_free @\n",
+    "inspected": OPEN + """session_inspect_database @ sqlite:///x.db/ {}
+session_inspect_table @ {"type":"table","url":"sqlite:///x.db/orders"}
+session_connect_records @ {"type":"table","url":"sqlite:///x.db/orders"} {"type":"host","key":"shop","table":"copies"} {"key":["id"],"cursor":{"type":"log"}}
 """,
     "tenants": "book_open {\"path\":\"book.db\"}\nbook_create_tenant @ name\nbook_create_user @ = {\"email\":\"a@example.com\"}\nbook_tenants @ null #10\nbook_rename_tenant @ = store\nbook_session @ = =\nbook_delete_tenant @ =\n",
     "keys": """host_keys_new #20

@@ -57,7 +57,7 @@ bootstrap() {
     printf '%s\n' "DELETE FROM mysql.global_priv WHERE User = '';" "FLUSH PRIVILEGES;" \
         "CREATE USER 'portbook'@'127.0.0.1' IDENTIFIED BY 'portbook';" \
         "GRANT ALL ON *.* TO 'portbook'@'127.0.0.1' WITH GRANT OPTION;" >"$home/users.sql"
-    as_server "$usr/sbin/mariadbd" --no-defaults --bootstrap --basedir="$usr" --datadir="$home/data" \
+    as_server "$usr/sbin/mariadbd" --no-defaults --bootstrap --basedir="$usr" --datadir="$home/data" --tmpdir="$home" \
         --lc-messages-dir="$usr/share/mysql" --log-warnings=0 --enforce-storage-engine= --innodb-flush-log-at-trx-commit=0 \
         <"$home/bootstrap.sql" >"$dir/bootstrap.log" 2>&1 || { tail -n 20 "$dir/bootstrap.log" >&2; exit 1; }
 }
@@ -85,7 +85,7 @@ start() {
     port=$(free_port)
     # No output of ours stays open in the server: a caller that reads our output would wait for it for ever.
     # shellcheck disable=SC2086 # a list of options
-    as_server "$usr/sbin/mariadbd" --no-defaults --basedir="$usr" --datadir="$home/data" --lc-messages-dir="$usr/share/mysql" \
+    as_server "$usr/sbin/mariadbd" --no-defaults --basedir="$usr" --datadir="$home/data" --tmpdir="$home" --lc-messages-dir="$usr/share/mysql" \
         --character-sets-dir="$usr/share/mysql/charsets" --socket="$home/socket" --pid-file="$home/pid" \
         --bind-address=127.0.0.1 --port="$port" --innodb-flush-log-at-trx-commit=0 --skip-name-resolve \
         --log-bin="$home/data/binlog" --binlog-format=ROW --server-id=1 --init-file="$home/users.sql" --sync-binlog=0 --max-connections=200 \

@@ -5,6 +5,7 @@ package dev.portbook.scenario
 import dev.portbook.*
 import java.io.File
 import java.io.PrintStream
+import java.math.BigDecimal
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
@@ -66,6 +67,36 @@ private class Shelf : HostFiles {
         files.remove(path)
     }
 }
+
+/** The host's own tables: rows in memory, each a JSON object. */
+private class Shop : RecordSource {
+    private val orders = sortedMapOf<Int, String>()
+    val copies = sortedMapOf<Int, String>()
+    var isFull = false
+
+    override suspend fun describe(table: String): HostTable {
+        val kinds = listOf("id" to DatumKind.INTEGER, "name" to DatumKind.TEXT, "price" to DatumKind.DECIMAL)
+        return HostTable(kinds.map { (name, kind) -> HostColumn(name, kind) }, key = listOf("id"))
+    }
+
+    override suspend fun scan(table: String, columns: List<String>, after: String?, limit: Long) =
+        RecordAnswer.Rows((if (table == "orders") orders else copies).values.toList(), null)
+
+    override suspend fun insert(table: String, key: List<String>, rows: List<String>): List<WrittenRow>? {
+        if (isFull) throw PortbookException.Quota("the shop is full")
+        for (row in rows) copies[field(row, "id").toInt()] = row
+        return null
+    }
+
+    override suspend fun update(table: String, key: List<String>, rows: List<String>) = insert(table, key, rows)
+
+    fun order(id: Int, name: String, price: Any?) {
+        orders[id] = row("id" to id, "name" to name, "price" to price)
+    }
+}
+
+/** What stands at a field of a row: enough of a parser for what is printed here. */
+private fun field(row: String, name: String) = Regex("\"$name\":\"?([^\",}]*)").find(row)!!.groupValues[1]
 
 fun main(args: Array<String>): Unit = runBlocking {
     System.setOut(PrintStream(System.out, true, Charsets.UTF_8))
@@ -138,9 +169,41 @@ fun main(args: Array<String>): Unit = runBlocking {
     serving.join()
     for ((name, bytes) in shelf.files) println("the host holds $name: ${bytes.decodeToString()}")
 
+    // Rows that the host holds itself.
+    val (orders, copies) = listOf("orders", "copies").map { RecordPlace.Host("shop", it) }
+    val shop = Shop()
+    shop.order(1, "one", BigDecimal("1.50"))
+    shop.order(2, "zwei", (1L shl 53) + 1)
+    shop.order(3, "ö 日本", null)
+    val tables = session.hostRecords("shop")
+    refused("a second store of tables of that key") { session.hostRecords("shop") }
+    val selling = launch { tables.serve(shop) }
+    val definition = session.connectRecords(orders, copies)
+    val previewed = definition.preview()
+    println("preview of rows: new ${previewed.summary.counts.new}, of ${previewed.sourceRows}")
+    val rows = definition.eachChange(previewed).toList()
+    for (row in rows) println("row: ${row.kind.name.lowercase()} ${row.action.name.lowercase()} ${row.row}")
+    definition.tick(previewed.summary.id, listOf(rows[0].id), false)
+    outcome("apply rows", definition.apply(previewed))
+    outcome("sync rows", definition.sync())
+    outcome("sync rows once more", definition.sync())
+    shop.order(2, "two", (1L shl 53) + 1)
+    outcome("sync rows, one changed", definition.sync())
+    shop.order(1, "one", true)
+    outcome("sync rows, one of another kind", definition.sync())
+    shop.order(1, "uno", BigDecimal("1.50"))
+    shop.isFull = true
+    outcome("sync rows to a host that fails", definition.sync())
+    shop.order(1, "one", BigDecimal("1.50"))
+    println("verify rows: ${definition.verify().status.name.lowercase()}")
+    tables.shutdown()
+    selling.join()
+    for ((id, row) in shop.copies) println("the host holds row $id: ${field(row, "name")}, ${field(row, "price")}")
+
     // What is not there, and what has ended.
     refused("a preview that is not there") { session.preview("00000000-0000-0000-0000-000000000000") }
     refused("a store that has ended") { session.connect(SHELF, place("target")) }
+    refused("tables of a store that has ended") { session.connectRecords(orders, copies) }
     book.shutdown()
     book.shutdown()
     println("shutdown, twice: ok")

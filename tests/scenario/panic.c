@@ -36,6 +36,21 @@ static void *serve(void *store) {
     return NULL;
 }
 
+// Describes a table of which a column is named so; what is asked besides is never answered.
+static void *describe(void *store) {
+    char *json = NULL;
+    while (portbook_host_records_next_request(store, &json, NULL) == PORTBOOK_OK) {
+        const char *column = broken ? "panic!" : "id";
+        char answer[256];
+        snprintf(answer, sizeof answer,
+                 "{\"type\":\"described\",\"table\":{\"columns\":[{\"name\":\"%s\",\"kind\":\"integer\"}],\"key\":[\"%s\"]}}", column, column);
+        if (strstr(json, "\"scan\"")) strcpy(answer, "{\"type\":\"rows\",\"rows\":[]}");
+        portbook_host_records_reply(store, atoll(strstr(json, "\"id\":") + 5), answer, NULL);
+        portbook_text_free(json);
+    }
+    return NULL;
+}
+
 int main(int count, char **arguments) {
     if (count != 2) return 2;
     snprintf(dir, sizeof dir, "%s", arguments[1]);
@@ -75,6 +90,33 @@ int main(int count, char **arguments) {
         is("outcome", portbook_run_finish(run, &json, &error), PORTBOOK_INTERNAL, &error);
         portbook_run_free(run);
     }
+
+    // In what a definition reads, and in a run of it, which keeps nothing.
+    static const char ORDERS[] = "{\"type\":\"host\",\"key\":\"shop\",\"table\":\"orders\"}";
+    static const char COPIES[] = "{\"type\":\"host\",\"key\":\"shop\",\"table\":\"copies\"}";
+    portbook_host_records *records = NULL;
+    portbook_definition *definition = NULL;
+    portbook_run *run = NULL;
+    pthread_t describing;
+    is("at once", portbook_session_host_records(session, "panic!", NULL, &records, &error), PORTBOOK_INTERNAL, &error);
+    broken = NOTHING;
+    is("records", portbook_session_host_records(session, "shop", NULL, &records, &error), PORTBOOK_OK, &error);
+    pthread_create(&describing, NULL, describe, records);
+    is("connect", portbook_session_connect_records(session, ORDERS, COPIES, NULL, &definition, &error), PORTBOOK_OK, &error);
+    broken = ROOT;
+    is("preview", portbook_definition_preview(definition, NULL, &json, &error), PORTBOOK_INTERNAL, &error);
+    is("run", portbook_definition_sync(definition, NULL, NULL, &run, &error), PORTBOOK_OK, &error);
+    is("outcome", portbook_run_finish(run, &json, &error), PORTBOOK_INTERNAL, &error);
+    portbook_run_free(run);
+    broken = NOTHING;
+    is("run", portbook_definition_sync(definition, NULL, NULL, &run, &error), PORTBOOK_OK, &error);
+    is("outcome", portbook_run_finish(run, &json, &error), PORTBOOK_OK, &error);
+    portbook_text_free(json);
+    portbook_run_free(run);
+    portbook_host_records_shutdown(records);
+    pthread_join(describing, NULL);
+    portbook_host_records_free(records);
+    portbook_definition_free(definition);
 
     // The book, the conduit and the host are as good as before.
     broken = NOTHING;

@@ -144,6 +144,66 @@ static void *serve(void *argument) {
     return NULL;
 }
 
+// The host's own tables: rows in memory, each a JSON object as it came. It serves until its store ends.
+struct shop {
+    portbook_host_records *store;
+    int is_full;               // refuses to be written to
+    char orders[3][128], copies[3][128];
+};
+
+// Writes the rows of a table that are there as a list.
+static void rows_of(char table[3][128], char *into) {
+    int used = sprintf(into, "{\"type\":\"rows\",\"rows\":[");
+    for (int i = 0; i < 3; i++)
+        if (table[i][0]) used += sprintf(into + used, "%s%s", into[used - 1] == '[' ? "" : ",", table[i]);
+    strcpy(into + used, "]}");
+}
+
+static void *serve_rows(void *argument) {
+    static const char DESCRIBED[] =
+        "{\"type\":\"described\",\"table\":{\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"kind\":\"integer\"},"
+        "{\"name\":\"name\",\"kind\":\"text\"},{\"name\":\"price\",\"kind\":\"decimal\"}]}}";
+    struct shop *shop = argument;
+    char *json = NULL, type[64], number[64], table[64], answer[1024];
+    while (portbook_host_records_next_request(shop->store, &json, NULL) == PORTBOOK_OK) {
+        long long id = atoll(field(json, "id", number, sizeof number));
+        field(json, "type", type, sizeof type);
+        field(json, "table", table, sizeof table);
+        int is_write = !strcmp(type, "insert") || !strcmp(type, "update");
+        if (is_write && shop->is_full) {
+            portbook_host_records_fail(shop->store, id, "the shop is full", PORTBOOK_QUOTA, NULL);
+        } else if (is_write) {
+            for (char *row = strstr(json, "[{") + 1, *end; (end = strchr(row, '}')); row = end + 2) {
+                int place = atoi(field(row, "id", number, sizeof number)) - 1;
+                snprintf(shop->copies[place], sizeof shop->copies[place], "%.*s", (int)(end + 1 - row), row);
+                if (end[1] != ',') break;
+            }
+            portbook_host_records_reply(shop->store, id, "{\"type\":\"done\"}", NULL);
+        } else if (!strcmp(type, "describe")) {
+            portbook_host_records_reply(shop->store, id, DESCRIBED, NULL);
+        } else if (!strcmp(type, "scan")) {
+            rows_of(strcmp(table, "orders") ? shop->copies : shop->orders, answer);
+            portbook_host_records_reply(shop->store, id, answer, NULL);
+        } else {
+            portbook_host_records_fail(shop->store, id, "the shop has no such thing", PORTBOOK_UNSUPPORTED, NULL);
+        }
+        portbook_text_free(json);
+        json = NULL;
+    }
+    return NULL;
+}
+
+static void order(struct shop *shop, int id, const char *name, const char *price) {
+    snprintf(shop->orders[id - 1], sizeof shop->orders[id - 1], "{\"id\":%d,\"name\":\"%s\",\"price\":%s}", id, name, price);
+}
+
+static portbook_run *begun_of_rows(portbook_definition *definition) {
+    char *error = NULL;
+    portbook_run *run = NULL;
+    must(portbook_definition_sync(definition, NULL, NULL, &run, &error), error);
+    return run;
+}
+
 int main(int count, char **arguments) {
     if (count != 2) return 2;
     snprintf(dir, sizeof dir, "%s", arguments[1]);
@@ -256,11 +316,65 @@ int main(int count, char **arguments) {
     portbook_host_store_free(shelf.store);
     portbook_conduit_free(conduit);
 
+    // Rows that the host holds itself.
+    static const char ORDERS[] = "{\"type\":\"host\",\"key\":\"shop\",\"table\":\"orders\"}";
+    static const char COPIES[] = "{\"type\":\"host\",\"key\":\"shop\",\"table\":\"copies\"}";
+    struct shop shop = {0};
+    portbook_definition *definition = NULL;
+    order(&shop, 1, "one", "\"1.50\"");
+    order(&shop, 2, "zwei", "\"9007199254740993\"");
+    order(&shop, 3, "\xc3\xb6 \xe6\x97\xa5\xe6\x9c\xac", "null");
+    must(portbook_session_host_records(session, "shop", NULL, &shop.store, &error), error);
+    code = portbook_session_host_records(session, "shop", NULL, &(portbook_host_records *){NULL}, &error);
+    refused("a second store of tables of that key", code, error);
+    pthread_create(&thread, NULL, serve_rows, &shop);
+    must(portbook_session_connect_records(session, ORDERS, COPIES, NULL, &definition, &error), error);
+    must(portbook_definition_preview(definition, NULL, &json, &error), error);
+    field(json, "id", id, sizeof id);
+    printf("preview of rows: new %s", field(json, "new", name, sizeof name));
+    printf(", of %s\n", field(json, "source_rows", bytes, sizeof bytes));
+    portbook_text_free(json);
+    must(portbook_definition_changes(definition, id, NULL, NULL, 1000, &json, &error), error);
+    first[0] = 0;
+    for (const char *at = json; (at = strstr(at, "{\"id\":")); at++) {
+        char kind[64], action[64];
+        if (!first[0]) snprintf(first, sizeof first, "[\"%s\"]", field(at, "id", bytes, sizeof bytes));
+        printf("row: %s %s %s\n", field(at, "kind", kind, sizeof kind), field(at, "action", action, sizeof action),
+               field(at, "row", name, sizeof name));
+    }
+    portbook_text_free(json);
+    must(portbook_definition_tick(definition, id, first, false, &error), error);
+    must(portbook_definition_apply(definition, id, NULL, &run, &error), error);
+    outcome("apply rows", run);
+    outcome("sync rows", begun_of_rows(definition));
+    outcome("sync rows once more", begun_of_rows(definition));
+    order(&shop, 2, "two", "\"9007199254740993\"");
+    outcome("sync rows, one changed", begun_of_rows(definition));
+    order(&shop, 1, "one", "true");
+    outcome("sync rows, one of another kind", begun_of_rows(definition));
+    order(&shop, 1, "uno", "\"1.50\"");
+    shop.is_full = 1;
+    outcome("sync rows to a host that fails", begun_of_rows(definition));
+    order(&shop, 1, "one", "\"1.50\"");
+    must(portbook_definition_verify(definition, &json, &error), error);
+    printf("verify rows: %s\n", field(json, "status", name, sizeof name));
+    portbook_text_free(json);
+    portbook_host_records_shutdown(shop.store);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 3; i++) {
+        printf("the host holds row %d: %s", i + 1, field(shop.copies[i], "name", name, sizeof name));
+        printf(", %s\n", field(shop.copies[i], "price", bytes, sizeof bytes));
+    }
+    portbook_host_records_free(shop.store);
+    portbook_definition_free(definition);
+
     // What is not there, and what has ended.
     code = portbook_session_preview(session, "00000000-0000-0000-0000-000000000000", &preview, &error);
     refused("a preview that is not there", code, error);
     code = portbook_session_connect(session, SHELF, place("target"), NULL, &conduit, &error);
     refused("a store that has ended", code, error);
+    code = portbook_session_connect_records(session, ORDERS, COPIES, NULL, &definition, &error);
+    refused("tables of a store that has ended", code, error);
     must(portbook_book_shutdown(book, &error), error);
     must(portbook_book_shutdown(book, &error), error);
     printf("shutdown, twice: ok\n");

@@ -65,6 +65,30 @@ class Shelf {
   }
 }
 
+/** The host's own tables: rows in memory. */
+class Shop {
+  tables = { orders: new Map(), copies: new Map() }
+  isFull = false
+
+  describe() {
+    const columns = [['id', 'integer'], ['name', 'text'], ['price', 'decimal']]
+    return { columns: columns.map(([name, kind]) => ({ name, kind })), key: ['id'] }
+  }
+  scan(table) {
+    return this.tables[table].values()
+  }
+  insert(table, rows) {
+    if (this.isFull) throw Object.assign(new Error('the shop is full'), { code: 'quota' })
+    for (const row of rows) this.tables[table].set(row.id, row)
+  }
+  update(table, key, rows) {
+    this.insert(table, rows)
+  }
+  order(id, name, price) {
+    this.tables.orders.set(id, { id, name, price })
+  }
+}
+
 await mkdir(join(dir, 'source'))
 await writeFile(join(dir, 'source/a.txt'), 'one')
 await writeFile(join(dir, 'source/b.txt'), 'three')
@@ -133,9 +157,44 @@ store.shutdown()
 await served
 for (const name of ['a.txt', 'b.txt', 'ö 日本.txt']) console.log(`the host holds ${name}: ${shelf.files.get(name)}`)
 
+// Rows that the host holds itself.
+const [orders, copies] = ['orders', 'copies'].map((table) => ({ type: 'host', key: 'shop', table }))
+const shop = new Shop()
+shop.order(1, 'one', '1.50')
+shop.order(2, 'zwei', 2n ** 53n + 1n)
+shop.order(3, 'ö 日本', null)
+const tables = session.hostRecords('shop')
+await refused('a second store of tables of that key', () => session.hostRecords('shop'))
+const sold = tables.serve(shop)
+const definition = await session.connectRecords(orders, copies)
+const previewed = await definition.preview()
+console.log(`preview of rows: new ${previewed.summary.counts.new}, of ${previewed.sourceRows}`)
+const { rows } = await definition.changes(previewed.summary.id)
+for (const { kind, action, row } of rows) console.log(`row: ${kind} ${action} ${row}`)
+await definition.tick(previewed.summary.id, [rows[0].id], false)
+await outcome('apply rows', definition.apply(previewed.summary.id))
+await outcome('sync rows', definition.sync())
+await outcome('sync rows once more', definition.sync())
+shop.order(2, 'two', 2n ** 53n + 1n)
+await outcome('sync rows, one changed', definition.sync())
+shop.order(1, 'one', true)
+await outcome('sync rows, one of another kind', definition.sync())
+shop.order(1, 'uno', '1.50')
+shop.isFull = true
+await outcome('sync rows to a host that fails', definition.sync())
+shop.order(1, 'one', '1.50')
+console.log(`verify rows: ${(await definition.verify()).status}`)
+tables.shutdown()
+await sold
+for (const id of [1, 2, 3]) {
+  const { name, price } = shop.tables.copies.get(id)
+  console.log(`the host holds row ${id}: ${name}, ${price}`)
+}
+
 // What is not there, and what has ended.
 await refused('a preview that is not there', () => session.preview('00000000-0000-0000-0000-000000000000'))
 await refused('a store that has ended', () => session.connect(SHELF, place('target')))
+await refused('tables of a store that has ended', () => session.connectRecords(orders, copies))
 await book.shutdown()
 await book.shutdown()
 console.log('shutdown, twice: ok')

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from decimal import Decimal
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable, Iterable, Sequence
 
 import portbook
-from portbook import BookOptions, HostEntry, HostKind, Place, RunEvent
+from portbook import BookOptions, DatumKind, HostColumn, HostEntry, HostKind, HostTable, Place, RecordPlace, RunEvent
 
 root = Path(sys.argv[1])
 source, target, shelf_place = root / "source", root / "target", Place.host("shelf")
@@ -66,6 +67,32 @@ class Shelf:
 
     def remove_item(self, path: str) -> None:
         self.files.pop(path, None)
+
+
+class Shop:
+    """The host's own tables: rows in memory."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[int, Any]] = {"orders": {}, "copies": {}}
+        self.is_full = False
+
+    def describe(self, table: str) -> HostTable:
+        kinds = {"id": DatumKind.INTEGER, "name": DatumKind.TEXT, "price": DatumKind.DECIMAL}
+        return HostTable([HostColumn(name, kind) for name, kind in kinds.items()], key=["id"])
+
+    def scan(self, table: str) -> Iterable[dict[str, Any]]:
+        return list(self.tables[table].values())
+
+    def insert(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        if self.is_full:
+            raise portbook.QuotaError("the shop is full")
+        self.tables[table].update((row["id"], row) for row in rows)
+
+    def update(self, table: str, key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+        self.insert(table, rows)
+
+    def order(self, id: int, name: str, price: object) -> None:
+        self.tables["orders"][id] = {"id": id, "name": name, "price": price}
 
 
 source.mkdir()
@@ -130,9 +157,40 @@ with portbook.Book.open(BookOptions(path=book_file, memory_bytes=2**53 - 1)) as 
     for name, content in sorted(shelf.files.items()):
         print(f"the host holds {name}: {content.decode()}")
 
+    # Rows that the host holds itself.
+    shop, orders, copies = Shop(), RecordPlace.host("shop", "orders"), RecordPlace.host("shop", "copies")
+    shop.order(1, "one", Decimal("1.50"))
+    shop.order(2, "zwei", 2**53 + 1)
+    shop.order(3, "ö 日本", None)
+    tables = session.host_records("shop")
+    refused("a second store of tables of that key", lambda: session.host_records("shop"))
+    with portbook.serving_records(tables, shop):
+        definition = session.connect_records(orders, copies)
+        previewed = definition.preview()
+        print(f"preview of rows: new {previewed.summary.counts.new}, of {previewed.source_rows}")
+        rows = list(definition.each_change(previewed))
+        for row in rows:
+            print(f"row: {row.kind} {row.action} {row.row}")
+        definition.tick(previewed, [rows[0].id], False)
+        outcome("apply rows", definition.apply(previewed))
+        outcome("sync rows", definition.sync())
+        outcome("sync rows once more", definition.sync())
+        shop.order(2, "two", 2**53 + 1)
+        outcome("sync rows, one changed", definition.sync())
+        shop.order(1, "one", True)
+        outcome("sync rows, one of another kind", definition.sync())
+        shop.order(1, "uno", Decimal("1.50"))
+        shop.is_full = True
+        outcome("sync rows to a host that fails", definition.sync())
+        shop.order(1, "one", Decimal("1.50"))
+        print(f"verify rows: {definition.verify().status}")
+    for id, copy in sorted(shop.tables["copies"].items()):
+        print(f"the host holds row {id}: {copy['name']}, {copy['price'] or 'null'}")
+
     # What is not there, and what has ended.
     refused("a preview that is not there", lambda: session.preview("00000000-0000-0000-0000-000000000000"))
     refused("a store that has ended", lambda: session.connect(shelf_place, target))
+    refused("tables of a store that has ended", lambda: session.connect_records(orders, copies))
     book.shutdown()
 book.shutdown()
 print("shutdown, twice: ok")

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod budget;
 mod changes;
 mod fixture;
 #[path = "../lib/graph/mod.rs"]

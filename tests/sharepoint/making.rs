@@ -95,3 +95,50 @@ async fn a_type_without_an_equal_is_unsupported_and_nothing_is_made() {
     assert_eq!(site.endpoint.create(table).await.unwrap_err().code(), Code::Unsupported);
     assert_eq!(site.server.list_id("Stock"), None);
 }
+
+#[tokio::test]
+async fn a_list_of_which_nobody_knows_whether_it_was_made_is_looked_for() {
+    for fault in [
+        Fault::LostAfter,
+        Fault::LostBefore,
+        Fault::After { status: 504, retry_after: None },
+        Fault::Before { status: 429, retry_after: Some(1) },
+    ] {
+        let site = Site::start();
+        site.server.fail("POST", "/lists", fault);
+        let shape = site.endpoint.create(stock()).await.unwrap();
+        assert!(shape.column("code").is_some());
+        assert_eq!(site.endpoint.tables().await.unwrap().len(), 1);
+    }
+    // One of its title that has other columns is somebody else's.
+    let site = Site::start();
+    let other = NewTable { columns: vec![new_column("other", DatumKind::Text)], ..stock() };
+    site.endpoint.create(other).await.unwrap();
+    site.server.fail("POST", "/lists", Fault::LostBefore);
+    assert!(site.endpoint.create(stock()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_list_that_is_there_gets_the_marker_once() {
+    let site = Site::start();
+    let table = site.stock().await;
+    site.fill(3);
+    let flags = ["indexed", "enforceUniqueValues", "hidden"];
+    for fault in [None, Some(Fault::LostAfter), Some(Fault::Before { status: 400, retry_after: None })] {
+        site.server.drop_column("Stock", MARKER);
+        if let Some(fault) = fault {
+            site.server.fail("POST", "/columns", fault);
+        }
+        let shape = site.endpoint.prepare(&table).await.unwrap();
+        assert!(shape.column(MARKER).is_some());
+        assert_eq!(flags.map(|flag| column(&site, MARKER)[flag].clone()), [json!(true), json!(true), json!(true)]);
+        let changes = site.server.counters().requests;
+        site.endpoint.prepare(&table).await.unwrap();
+        let asked = site.server.counters().asked.into_iter().skip(usize::try_from(changes).unwrap());
+        assert!(asked.into_iter().all(|(line, _)| line.starts_with("GET")), "it has it already");
+    }
+    let site = Site::start();
+    let name = TableName::new("", "Odd");
+    site.server.add_list("Odd", &json!({ "name": MARKER, "number": {} }));
+    assert_eq!(site.endpoint.prepare(&name).await.unwrap_err().code(), Code::Conflict);
+}

@@ -63,7 +63,10 @@ struct Boundless;
 
 #[async_trait::async_trait]
 impl UnitShare for Boundless {
-    async fn take(&self, _: u32) {}
+    async fn take(&self, _: u32) -> portbook::Result<()> {
+        Ok(())
+    }
+
     async fn pause(&self, _: Duration) {}
     async fn told(&self, _: u64, _: Duration) {}
 }

@@ -6,14 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portbook::bridge::{RecordOptions, RecordPlace, RowApplyOptions, RowPreviewOptions};
+use portbook::bridge::{
+    Definition, RecordOptions, RecordPlace, RowApplyOptions, RowChoice, RowConflict, RowPreviewOptions,
+};
 use portbook::conduit::{
     ApplyOptions, Choice, Conduit, ConduitOptions, Filters, Place, PreviewOptions, SelectionRule, VerifyOptions,
 };
 use portbook::model::{
     AutoPathStrategy, CloudSharedLink, ConduitId, Deletion, Driver, FtpEndpoint, FtpProtocol, FtpsMode, Id, Json,
-    LocalPath, PreviewId, RelPath, Secret, ShareType, SharedResource, SharepointSite, StorageVolume, SyncMode, TABLES,
-    Table, TableInfo, UserId, ValueKind, VersioningMode, VolumeId,
+    LocalPath, PreviewId, RecordMode, RecordPolicy, RelPath, Secret, ShareType, SharedResource, SharepointSite,
+    StorageVolume, SyncMode, TABLES, Table, TableInfo, UserId, ValueKind, VersioningMode, VolumeId,
 };
 use portbook::operation::{ActivityFilter, ChangeFilter, ChangeId, ErrorFilter, PreviewFilter, ProgressFilter};
 use portbook::provider::Bandwidth;
@@ -30,11 +32,12 @@ use crate::schema::fill;
 use crate::tables::{keyed, sample};
 
 /// Where the calls of a host are.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     include_str!("../../core/src/book.rs"),
     include_str!("../../core/src/session.rs"),
     include_str!("../../core/src/conduit/mod.rs"),
     include_str!("../../core/src/bridge/mod.rs"),
+    include_str!("../../core/src/bridge/conflict/mod.rs"),
     include_str!("../../core/src/rows.rs"),
     include_str!("../../core/src/operation/watch.rs"),
     include_str!("../../core/src/volume/mod.rs"),
@@ -72,8 +75,16 @@ const NAME_NOTHING: &[&str] = &[
     // What is looked at is a database, not a row of the book.
     "Session::inspect_database",
     "Session::inspect_table",
+    "Session::introspect_database",
+    "Session::table_drift",
+    // An application of Entra is no row of a tenant: of the same one each tenant has a budget of its own.
+    "Session::sharepoint_units",
+    "Session::sharepoint_budget",
+    "Session::set_sharepoint_budget",
     "Definition::id",
     "Definition::preview",
+    "Definition::drift",
+    "Definition::targets",
     "Definition::sync",
     "Definition::verify",
     "Volume::row",
@@ -191,13 +202,14 @@ pub(crate) async fn a_foreign_id_is_as_one_that_does_not_exist(book: Arc<Book>) 
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().canonicalize().unwrap();
     let (ours, theirs) = (side(&book, &root.join("ours")).await, side(&book, &root.join("theirs")).await);
+    let waits = waiting_row(&theirs, &root).await;
     let before = everything(&theirs).await;
     let mut attack = Attack::default();
     sessions(&book, &mut attack, &ours, &theirs).await;
     places(&mut attack, &ours, &theirs, &root).await;
     previews(&mut attack, &ours, &theirs).await;
     lists(&mut attack, &ours, &theirs).await;
-    records(&mut attack, &ours, &theirs, &root).await;
+    records(&mut attack, &ours, &theirs, &root, &waits).await;
     conflicts(&mut attack, &ours, &theirs).await;
     volumes(&mut attack, &ours, &theirs, &root).await;
     typed_rows(&mut attack, &ours, &theirs).await;
@@ -298,7 +310,7 @@ fn table(root: &Path, name: &str) -> (String, RecordPlace) {
 }
 
 /// Definitions that only they have made are as ones that nobody has.
-async fn records(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
+async fn records(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path, waits: &RowConflict) {
     let (source, target) = (table(root, "records"), table(root, "copies"));
     let made = async |side: &Side| {
         let pair = (source.1.clone(), target.1.clone());
@@ -312,7 +324,12 @@ async fn records(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
     attack.refused(
         "Session::records",
         (session.records(source.1.clone(), target.1.clone()).await.map(drop), &source.0),
-        (session.records(unknown.1, target.1.clone()).await.map(drop), &unknown.0),
+        (session.records(unknown.1.clone(), target.1.clone()).await.map(drop), &unknown.0),
+    );
+    attack.refused(
+        "Session::accept_table",
+        (session.accept_table(source.1.clone()).await, &source.0),
+        (session.accept_table(unknown.1).await, &unknown.0),
     );
     let absent = Uuid::now_v7();
     attack.refused(
@@ -335,6 +352,7 @@ async fn records(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
         (own.changes(preview, None, None, 10).await, preview),
         (own.changes(nothing, None, None, 10).await, nothing),
     );
+    waiting_rows(attack, &own, waits).await;
     let ids: Vec<ChangeId> = changes.iter().map(|change| change.id).collect();
     attack.refused(
         "Definition::tick",
@@ -345,6 +363,38 @@ async fn records(attack: &mut Attack, ours: &Side, theirs: &Side, root: &Path) {
     attack.refused("Definition::apply", (apply(preview).await, preview), (apply(nothing).await, nothing));
     // It is still theirs, and goes as it came: what they see is compared with what they saw before.
     theirs.session.delete_preview(preview).await.unwrap();
+}
+
+/// A row of theirs that waits for a person.
+async fn waiting_row(theirs: &Side, root: &Path) -> RowConflict {
+    let (source, target) = (table(root, "waits"), table(root, "waits_too"));
+    let options = RecordOptions { mode: RecordMode::TwoWay, policy: RecordPolicy::Manual, ..RecordOptions::default() };
+    let definition = theirs.session.connect_records(source.1, target.1, options).await.unwrap();
+    let sync = async || definition.sync(RowPreviewOptions::default(), RowApplyOptions::default()).finish().await;
+    sync().await.unwrap();
+    for (name, value) in [("waits", "b"), ("waits_too", "c")] {
+        let database = rusqlite::Connection::open(root.join(format!("{name}.db"))).unwrap();
+        database.execute("UPDATE t SET x = ?1", [value]).unwrap();
+    }
+    sync().await.unwrap();
+    definition.conflicts(None, 10).await.unwrap().remove(0)
+}
+
+async fn waiting_rows(attack: &mut Attack, own: &Definition, waits: &RowConflict) {
+    let absent = "00".repeat(32);
+    let lists = (own.conflicts(None, 10).await, own.conflicts(Some(absent.clone()), 10).await);
+    attack.finds_nothing("Definition::conflicts", lists.0, lists.1);
+    attack.refused(
+        "Definition::inspect_conflict",
+        (own.inspect_conflict(&waits.id).await, &waits.id),
+        (own.inspect_conflict(&absent).await, &absent),
+    );
+    let choose = async |id: &str| own.resolve_conflict(id, &waits.mark, RowChoice::Source).await;
+    attack.refused(
+        "Definition::resolve_conflict",
+        (choose(&waits.id).await, &waits.id),
+        (choose(&absent).await, &absent),
+    );
 }
 
 fn drop_all<T>(of: Vec<T>) -> Vec<()> {

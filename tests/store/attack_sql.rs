@@ -123,6 +123,20 @@ async fn settled(book: &Arc<Book>, directory: &std::path::Path) -> Side {
              first_failed_at, last_failed_at) VALUES (?1, sha256('x'), 'x', 'stale', 'x', now(), now())",
             vec![Value::Uuid(definition)],
         ),
+        (
+            "INSERT INTO sync_row_conflict (tenant_id, sync_def_id, source_identity_hash, source_identity, generation, created_at, \
+             met_at) VALUES (?1, ?2, sha256('x'), 'x', 1, now(), now())",
+            with(Value::Uuid(definition)),
+        ),
+        (
+            "INSERT INTO unit_budget (id, tenant_id, authority, entra_tenant, client_id, units_per_minute, units_per_day) \
+             VALUES (?1, ?1, 'x', 'x', 'x', 1, 1)",
+            vec![Value::Uuid(tenant.0)],
+        ),
+        (
+            "INSERT INTO unit_grant (budget_id, id, units, counts_until) VALUES (?1, ?1, 1, now())",
+            vec![Value::Uuid(tenant.0)],
+        ),
         // One that upkeep of anybody else must leave alone.
         ("UPDATE sync_preview_cache SET expires_at = computed_at WHERE org_id = ?1 AND conduit_id = ?2", own()),
     ] {

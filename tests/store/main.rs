@@ -29,6 +29,7 @@ mod server;
 mod spec;
 mod tables;
 mod tenants;
+mod units;
 mod upgrade;
 mod upkeep;
 
@@ -177,6 +178,10 @@ contract! {
     tenants::a_deleted_tenant_takes_every_row_along;
     tenants::a_tenant_whose_conduit_runs_is_not_deleted;
     tenants::a_user_goes_with_what_is_deleted_and_stays_for_what_is_not;
+    units::processes_keep_to_one_budget;
+    units::what_is_not_spent_is_given_back_or_runs_out;
+    units::a_day_of_units_and_a_pause_are_for_all;
+    units::what_the_service_counts_besides_is_heeded_by_all;
     listings::activity_is_found_by_every_filter;
     listings::failures_are_found_by_every_owner;
     listings::progress_is_found_by_every_filter;

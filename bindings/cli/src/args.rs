@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use portbook::conduit::MaxDelete;
-use portbook::model::{ConflictPolicy, PreviewId, RecordMode, RecordPolicy, SyncMode, Verify as VerifyMode};
+use portbook::model::{ConflictPolicy, PreviewId, RecordMode, RecordPolicy, Side, SyncMode, Verify as VerifyMode};
 use portbook::provider::Bandwidth;
 
 use crate::place::volume_name;
@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// List past runs
     History(History),
+    /// List the rows of two tables that both sides changed and that wait for a person; show one, or decide about one
+    Conflicts(Conflicts),
     /// Show the tables of a database, or the columns of a table
     Inspect(Inspect),
     /// Save places and what lets one in there under a name: `NAME:path` is then a place
@@ -101,13 +103,30 @@ pub(crate) struct Preview {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) cursor: Option<String>,
 
-    /// Tables: what changed is read from the log of the source, deletions included (PostgreSQL with `wal_level = logical`)
+    /// Tables: what changed is read from the log of the source, deletions included (PostgreSQL, MySQL, MariaDB; SQL Server with
+    /// Change Tracking)
     #[arg(long, conflicts_with = "cursor")]
     pub(crate) log: bool,
 
     /// Tables: a JSON file with the fields that are kept in step [default: every column that both have by one name]
     #[arg(long, value_name = "FILE")]
     pub(crate) map: Option<PathBuf>,
+
+    /// Lists: a JSON file with rules that send rows to lists of their own, [{"if": CONDITION, "target": URL}]; the first that holds
+    /// decides, and what none takes goes to the destination [default: the rules of the last time]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) routes: Option<PathBuf>,
+
+    /// Lists: send all rows to this one in this run, whatever the rules say
+    #[arg(long, value_name = "LIST")]
+    pub(crate) route_to: Option<String>,
+    /// Tables: the columns that say when a row was changed, by which `--conflict latest-wins` goes
+    #[arg(long, value_name = "COLUMN[=TARGET]", value_parser = pair)]
+    pub(crate) clock: Option<(String, String)>,
+
+    /// Tables: changes that are no further apart count as made at once, and the source's counts
+    #[arg(long, value_name = "SECONDS", requires = "clock", default_value_t = 1)]
+    pub(crate) clock_skew: u32,
 
     /// Carry only what matches; may be repeated
     #[arg(long, value_name = "GLOB")]
@@ -130,6 +149,10 @@ pub(crate) struct Preview {
 pub(crate) struct Sync {
     #[command(flatten)]
     pub(crate) plan: Preview,
+
+    /// Tables: make the target like the source where it is not there; a list gets its columns and their indexes at once
+    #[arg(long)]
+    pub(crate) create: bool,
 
     /// Apply exactly this preview; its mode, filters and limits are those it was made with
     #[arg(long, value_name = "ID", value_parser = preview_id)]
@@ -171,9 +194,38 @@ pub(crate) struct Verify {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Conflicts {
+    /// The URL of the source's table
+    pub(crate) src: String,
+
+    /// The URL of the target's table
+    pub(crate) dst: String,
+
+    /// Show what both sides hold of this row now
+    #[arg(long, value_name = "ID", conflicts_with = "resolve")]
+    pub(crate) show: Option<String>,
+
+    /// Decide about this row, by its id as it is listed; the next sync carries it out
+    #[arg(long, value_name = "ID")]
+    pub(crate) resolve: Option<String>,
+
+    /// Whose row counts
+    #[arg(long, value_name = "SIDE", requires = "resolve", value_parser = side)]
+    pub(crate) take: Option<Side>,
+
+    /// Whose value counts in a column of the target; may be repeated, and the source's count in all others
+    #[arg(long, value_name = "COLUMN=SIDE", requires = "resolve", conflicts_with = "take", value_parser = field_side)]
+    pub(crate) field: Vec<(String, Side)>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Inspect {
     /// The URL of a database (with a slash at its end) or of a table
     pub(crate) url: String,
+
+    /// Accept a table that has changed as it is now, so that definitions that it stopped run again
+    #[arg(long)]
+    pub(crate) accept: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -251,6 +303,27 @@ impl Conflict {
 
 fn usage(action: &'static str, reason: &str) -> portbook::Error {
     portbook::Error::new(portbook::Code::Invalid, action, "as the line says").because(reason)
+}
+
+/// A side by its name.
+fn side(text: &str) -> Result<Side, String> {
+    match text {
+        "source" => Ok(Side::Left),
+        "target" => Ok(Side::Right),
+        _ => Err(format!("expected source or target, not '{text}'")),
+    }
+}
+
+fn field_side(text: &str) -> Result<(String, Side), String> {
+    let (column, name) = text.rsplit_once('=').ok_or("expected COLUMN=source or COLUMN=target")?;
+    Ok((column.to_owned(), side(name)?))
+}
+
+/// A column of the source and one of the target, which has the same name where none is named.
+#[allow(clippy::unnecessary_wraps, reason = "clap asks for a result")]
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (source, target) = text.split_once('=').unwrap_or((text, text));
+    Ok((source.to_owned(), target.to_owned()))
 }
 
 /// The limit of the deletion guard: a number of items or a share of them.

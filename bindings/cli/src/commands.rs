@@ -12,6 +12,7 @@ use portbook::{Book, BookOptions, Code, Error, Result, Session};
 use crate::args::{self, Args, Command, Conflict};
 use crate::book_path::{self, BookAt};
 use crate::cancel::{self, Cancel};
+use crate::conflicts;
 use crate::key;
 use crate::place::Place;
 use crate::render::{self, Counts, Progress, Style};
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &Args, cancel: &Cancel) -> Result<u8> {
         Command::Sync(sync) => self::sync(args, sync, cancel),
         Command::Verify(command) => verify(args, command),
         Command::History(command) => history(args, command),
+        Command::Conflicts(command) => with_book(args, |session| conflicts::run(args, session, command)),
         Command::Inspect(command) => with_book(args, |session| rows::inspect(args, session, command)),
         Command::Volume(command) => with_book(args, |session| volumes::run(args, session, command)),
     }
@@ -139,7 +141,7 @@ fn preview(args: &Args, plan: &args::Preview) -> Result<u8> {
                 let conduit = portbook::wait(session.connect(places.0, places.1, options))?;
                 Subject::Files { conduit, preview: asked(plan), apply: ApplyOptions::default() }
             }
-            Words::Tables(tables) => rows::connect(session, tables, plan, None)?,
+            Words::Tables(tables) => rows::connect(session, tables, plan, None, false)?,
         };
         let summary = look(args, &subject)?;
         show_preview(args, session, &subject, &summary, begun.elapsed())?;
@@ -181,6 +183,9 @@ fn show_preview(
     render::write_summary(&mut out, style, &counts, false).map_err(print_failed)?;
     for guard in &summary.guards {
         writeln!(out, "guard {}: {}", guard.name, guard.reason).map_err(print_failed)?;
+    }
+    for line in subject.drift(summary.id)? {
+        writeln!(out, "{line}").map_err(print_failed)?;
     }
     if summary.items > 0 || !summary.guards.is_empty() {
         let yes = if summary.guards.is_empty() { "" } else { " --yes, which confirms these guards for it" };
@@ -227,7 +232,7 @@ fn sync(args: &Args, command: &args::Sync, cancel: &Cancel) -> Result<u8> {
                 };
                 Subject::Files { conduit, preview: asked(plan), apply: for_this_run(command) }
             }
-            Words::Tables(tables) => rows::connect(session, tables, plan, command.max_delete)?,
+            Words::Tables(tables) => rows::connect(session, tables, plan, command.max_delete, command.create)?,
         };
         let can_ask = !args.json && io::stdin().is_terminal() && io::stderr().is_terminal();
         let outcome = match command.preview {

@@ -6,6 +6,7 @@ mod args;
 mod book_path;
 mod cancel;
 mod commands;
+mod conflicts;
 mod key;
 mod place;
 mod render;

@@ -14,8 +14,6 @@ use portbook::{Code, Error, Result, Session, conduit};
 
 use crate::access;
 
-/// Schemes of what cannot be reached yet.
-const OTHER_SCHEMES: &[&str] = &["sharepoint"];
 const CLOUDS: &[&str] = &["onedrive", "gdrive", "dropbox", "box"];
 
 /// What `NAME:path` can be told by: no drive, no cloud, no URL.
@@ -44,7 +42,7 @@ pub(crate) enum Place {
     Table(String),
     /// What cannot be reached yet.
     Other {
-        /// How it is spoken to: `sharepoint`, `onedrive` …
+        /// How it is spoken to: `onedrive`, `gdrive` …
         scheme: &'static str,
     },
 }
@@ -85,9 +83,6 @@ impl Place {
 
     fn of_url(scheme: &str, word: &OsStr) -> Result<Self> {
         let is = |known: &&&str| known.eq_ignore_ascii_case(scheme);
-        if let Some(scheme) = OTHER_SCHEMES.iter().find(is) {
-            return Ok(Self::Other { scheme });
-        }
         let invalid = |reason: &str| {
             Error::new(Code::Invalid, "use the place", format_args!("{}://…", scheme.escape_debug())).because(reason)
         };
@@ -158,11 +153,12 @@ mod tests {
             let word = format!("{scheme}://host/path:x@y");
             assert_eq!(parse(&word), Place::Remote(word.parse().expect("an address")));
         }
-        for scheme in OTHER_SCHEMES {
-            assert_eq!(parse(&format!("{scheme}://user@host:22/path:x@y")), Place::Other { scheme });
-        }
         for scheme in RecordPlace::SCHEMES {
-            let host = if *scheme == "sqlite" { "" } else { "me@host:22" };
+            let host = match *scheme {
+                "sqlite" => "",
+                "sharepoint" => "host",
+                _ => "me@host:22",
+            };
             let word = format!("{scheme}://{host}/shop/orders");
             assert_eq!(parse(&word), Place::Table(word));
         }

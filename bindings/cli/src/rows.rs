@@ -1,14 +1,18 @@
 //! Tables on the command line.
 
 use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
 
 use portbook::bridge::{
-    DatabaseAt, RecordCursor, RecordOptions, RecordPlace, RowPreviewOptions, RowVerifyReport, parse_fields,
+    DatabaseAt, Definition, RecordClock, RecordCursor, RecordOptions, RecordPlace, RecordRoute, RowPreviewOptions,
+    RowVerifyReport, TableDrift, parse_fields,
 };
 use portbook::conduit::MaxDelete;
 use portbook::endpoint::{TableEntry, TableShape};
-use portbook::model::SecretBytes;
+use portbook::model::{Id, SecretBytes, SharepointList};
 use portbook::{Code, Error, Result, Session};
+use serde::Deserialize;
 
 use crate::args::{self, Args, Conflict};
 use crate::commands::print_failed;
@@ -23,6 +27,7 @@ pub(crate) fn connect(
     tables: Pair,
     plan: &args::Preview,
     max_delete: Option<MaxDelete>,
+    create: bool,
 ) -> Result<Subject> {
     if !plan.include.is_empty() || !plan.exclude.is_empty() {
         return Err(Error::new(Code::Invalid, "sync tables", "as the line says")
@@ -46,10 +51,22 @@ pub(crate) fn connect(
             None => RecordCursor::FullScan,
         },
         fields,
+        create,
+        routes: plan.routes.as_deref().map(routes).transpose()?.unwrap_or_default(),
+        clock: plan.clock.as_ref().map(|(source, target)| RecordClock {
+            skew: Duration::from_secs(plan.clock_skew.into()),
+            ..RecordClock::new(source, target)
+        }),
         ..usual
     };
-    let definition = portbook::wait(session.connect_records(place(&tables.0)?, place(&tables.1)?, options))?;
+    let connect = session.connect_records(place(&tables.0)?, place(&tables.1)?, options);
+    let definition = portbook::wait(connect).map_err(|e| match e.code() {
+        Code::NotFound if !create => e.advise("`portbook sync --create` makes a target that is not there"),
+        _ => e,
+    })?;
+    let route_to = plan.route_to.as_deref().map(|title| list(&definition, title)).transpose()?;
     let preview = RowPreviewOptions {
+        route_to,
         look_at_target: plan.checksum,
         full_scan: plan.checksum,
         exact: plan.exact,
@@ -59,11 +76,55 @@ pub(crate) fn connect(
     Ok(Subject::Rows { definition, preview })
 }
 
-/// The table of a URL, with the password of its product's variable.
-fn place(url: &str) -> Result<RecordPlace> {
-    let place: RecordPlace = url.parse()?;
-    Ok(match password(place.scheme()) {
-        Some(password) => place.with_password(password),
+/// A rule as its file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    #[serde(rename = "if")]
+    condition: String,
+    target: String,
+}
+
+fn routes(file: &Path) -> Result<Vec<RecordRoute>> {
+    let text = std::fs::read_to_string(file).map_err(|e| Error::io("read", file.display(), e))?;
+    let rules: Vec<Rule> = serde_json::from_str(&text)
+        .map_err(|e| Error::new(Code::Invalid, "read the rules", file.display()).because(e))?;
+    let route = |rule: Rule| Ok(RecordRoute { condition: rule.condition, target: place(&rule.target)? });
+    rules.into_iter().map(route).collect()
+}
+
+/// The list of that title among those that rows may go to.
+fn list(definition: &Definition, title: &str) -> Result<Id<SharepointList>> {
+    let targets = portbook::wait(definition.targets())?;
+    targets.iter().find(|target| target.title == title).map(|target| target.id).ok_or_else(|| {
+        let titles: Vec<&str> = targets.iter().map(|target| target.title.as_str()).collect();
+        Error::new(Code::NotFound, "send all rows to the list", title)
+            .because(format!("rows may go to these: {}", titles.join(", ")))
+            .advise("name one of them by its title")
+    })
+}
+
+/// The table or list of a URL, with what lets one in by the variables of its product.
+pub(crate) fn place(url: &str) -> Result<RecordPlace> {
+    let mut place: RecordPlace = url.parse()?;
+    let secret = match place {
+        RecordPlace::List { .. } => {
+            let named = |what: &str| {
+                let name = format!("PORTBOOK_SHAREPOINT_{what}");
+                std::env::var_os(&name)
+                    .unwrap_or_default()
+                    .into_string()
+                    .map_err(|_| Error::new(Code::Invalid, "use the variable", name).because("it is not UTF-8"))
+            };
+            place = place.with_application(&named("TENANT")?, &named("CLIENT_ID")?);
+            std::env::var_os("PORTBOOK_SHAREPOINT_CLIENT_SECRET")
+                .filter(|secret| !secret.is_empty())
+                .map(|secret| SecretBytes::from(secret.into_encoded_bytes()))
+        }
+        RecordPlace::Table { .. } | RecordPlace::Host { .. } => password(place.scheme()),
+    };
+    Ok(match secret {
+        Some(secret) => place.with_password(secret),
         None => place,
     })
 }
@@ -128,14 +189,26 @@ fn show_verified(args: &Args, report: &RowVerifyReport, out: &mut impl Write) ->
 
 /// Shows the tables of a database, or the columns of a table.
 pub(crate) fn inspect(args: &Args, session: &Session, command: &args::Inspect) -> Result<u8> {
+    let mut out = io::stdout().lock();
+    if command.url.to_ascii_lowercase().starts_with("sharepoint:") {
+        let list = place(&command.url)?;
+        show_shape(args, &portbook::wait(session.inspect_table(list))?, &[], &mut out).map_err(print_failed)?;
+        return Ok(0);
+    }
     let (mut database, table) = DatabaseAt::parse(&command.url)?;
     database.options.password = password(database.scheme());
-    let mut out = io::stdout().lock();
     match table {
+        None if command.accept => {
+            return Err(Error::new(Code::Invalid, "accept a table", "as the line says").because("it names none"));
+        }
         None => show_tables(args, &portbook::wait(session.inspect_database(database))?, &mut out),
         Some(table) => {
             let place = RecordPlace::Table { database, table };
-            show_shape(args, &portbook::wait(session.inspect_table(place))?, &mut out)
+            let drift = portbook::wait(session.table_drift(place.clone()))?;
+            if command.accept {
+                portbook::wait(session.accept_table(place.clone()))?;
+            }
+            show_shape(args, &portbook::wait(session.inspect_table(place))?, &drift, &mut out)
         }
     }
     .map_err(print_failed)?;
@@ -164,7 +237,29 @@ fn show_tables(args: &Args, tables: &[TableEntry], out: &mut impl Write) -> io::
     Ok(())
 }
 
-fn show_shape(args: &Args, shape: &TableShape, out: &mut impl Write) -> io::Result<()> {
+fn drift_json(drift: &TableDrift) -> serde_json::Value {
+    let definitions: Vec<_> = drift
+        .definitions
+        .iter()
+        .map(|one| {
+            serde_json::json!({
+                "definition": one.definition.0.to_string(),
+                "name": one.name,
+                "effect": one.effect.as_str(),
+                "reason": one.reason,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "kind": drift.change.kind.as_str(),
+        "name": drift.change.name,
+        "was": drift.change.was,
+        "is": drift.change.is,
+        "definitions": definitions,
+    })
+}
+
+fn show_shape(args: &Args, shape: &TableShape, drift: &[TableDrift], out: &mut impl Write) -> io::Result<()> {
     let carried = |kind: Option<portbook::model::DatumKind>| kind.map_or("not carried", |kind| kind.as_str());
     if args.json {
         let columns: Vec<_> = shape
@@ -181,7 +276,13 @@ fn show_shape(args: &Args, shape: &TableShape, out: &mut impl Write) -> io::Resu
                 })
             })
             .collect();
-        let object = serde_json::json!({"table": shape.name.to_string(), "row_estimate": shape.row_estimate, "columns": columns});
+        let drift: Vec<_> = drift.iter().map(drift_json).collect();
+        let object = serde_json::json!({
+            "table": shape.name.to_string(),
+            "row_estimate": shape.row_estimate,
+            "columns": columns,
+            "drift": drift,
+        });
         return writeln!(out, "{object}");
     }
     writeln!(out, "{}", shape.name)?;
@@ -191,6 +292,12 @@ fn show_shape(args: &Args, shape: &TableShape, out: &mut impl Write) -> io::Resu
         notes.extend((!column.is_nullable).then_some("not null"));
         notes.extend(column.is_computed.then_some("computed"));
         writeln!(out, "  {}  {}  ({})", column.name, column.data_type, notes.join(", "))?;
+    }
+    for one in drift {
+        writeln!(out, "since the last run: {}", one.change)?;
+        for of in &one.definitions {
+            writeln!(out, "  {}: {} ({})", of.effect.as_str(), of.name, of.reason)?;
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What `preview` and `sync` are about: folders that a conduit joins, or tables that a definition does. Both are shown,
 //! asked about and watched in the same way.
 
-use portbook::bridge::{Definition, PreviewedRow, RowApplyOptions, RowPreviewOptions};
+use portbook::bridge::{Definition, Drift, PreviewedRow, RowApplyOptions, RowPreviewOptions};
 use portbook::conduit::{ApplyOptions, Conduit, PreviewOptions};
 use portbook::model::{PreviewId, Side};
 use portbook::operation::{ChangeFilter, ChangeId, PreviewChange, PreviewSummary, Run};
@@ -53,6 +53,16 @@ impl Subject {
             Self::Files { conduit, preview, apply } => conduit.sync(preview.clone(), apply.clone()),
             Self::Rows { definition, preview } => definition.sync(preview.clone(), RowApplyOptions::default()),
         }
+    }
+
+    /// What has changed about the tables of a preview, in a line each.
+    pub(crate) fn drift(&self, id: PreviewId) -> Result<Vec<String>> {
+        let Self::Rows { definition, .. } = self else { return Ok(Vec::new()) };
+        let line = |drift: &Drift| {
+            let side = if drift.side == Side::Left { "source" } else { "target" };
+            format!("drift at the {side}: {} ({}: {})", drift.change, drift.effect.as_str(), drift.reason)
+        };
+        Ok(portbook::wait(definition.stored_preview(id))?.drift.iter().map(line).collect())
     }
 
     /// Every change that a preview lists, fetched a page at a time.

@@ -47,6 +47,10 @@ impl World {
         all.commit().unwrap();
     }
 
+    fn fill_timed(&self) {
+        self.open("source").execute_batch("INSERT INTO people VALUES (1, 'x', 1, '2026-01-01 09:00:00')").unwrap();
+    }
+
     fn command(&self, verb: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portbook"));
         command.arg("--book").arg(self.dir.path().join("book.db")).arg(verb);
@@ -173,4 +177,80 @@ fn a_push_that_is_killed_leaves_nothing_twice_and_nothing_out() {
     assert_eq!(world.json("verify", &[], 0)["status"], "MATCH");
     let quiet = world.json("sync", &[], 0);
     assert_eq!((quiet["new"].as_u64(), quiet["updated"].as_u64()), (Some(0), Some(0)));
+}
+
+#[test]
+fn a_row_that_waits_is_listed_shown_and_decided() {
+    let world = World::new();
+    world.fill(3);
+    let manual = ["--mode", "two-way", "--conflict", "manual"];
+    world.json("sync", &manual, 0);
+    world.open("source").execute_batch("UPDATE people SET name = 'left', score = 1 WHERE id = 1").unwrap();
+    world.open("target").execute_batch("UPDATE people SET name = 'right', score = 2 WHERE id = 1").unwrap();
+    world.json("sync", &manual, 1);
+    let listed = text(&world.run("conflicts", &[]).stdout);
+    assert!(
+        listed.contains("1  (both sides changed it)") && listed.contains("1 rows wait, 0 of them decided"),
+        "{listed}"
+    );
+    let waiting = world.json("conflicts", &[], 1);
+    let id = waiting["conflicts"][0]["id"].as_str().unwrap();
+    let shown = text(&world.run("conflicts", &["--show", id]).stdout);
+    assert!(shown.contains(r#"name: "left" at the source, "right" at the target"#), "{shown}");
+    assert_eq!(world.run("conflicts", &["--resolve", id]).status.code(), Some(2), "and whose it is to be");
+    let decided = world.json("conflicts", &["--resolve", id, "--field", "score=target"], 0);
+    assert_eq!(decided["conflicts"][0]["decided"]["score"], "target");
+    world.json("sync", &manual, 0);
+    assert_eq!(world.rows("source")[1], (1, Some("left".into()), Some(2.0)));
+    assert_eq!(world.rows("target"), world.rows("source"));
+    assert_eq!(world.json("conflicts", &[], 0)["conflicts"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn the_last_change_wins_by_a_clock() {
+    let world = World::new();
+    for side in ["source", "target"] {
+        world.open(side).execute_batch("ALTER TABLE people ADD COLUMN at TIMESTAMP").unwrap();
+    }
+    world.fill_timed();
+    let latest = ["--mode", "two-way", "--conflict", "latest-wins", "--clock", "at", "--clock-skew", "5"];
+    world.json("sync", &latest, 0);
+    let set = |side: &str, name: &str, at: &str| {
+        world.open(side).execute("UPDATE people SET name = ?1, at = ?2", (name, at)).unwrap();
+    };
+    set("source", "left", "2026-01-01 10:00:00");
+    set("target", "right", "2026-01-01 10:00:09");
+    world.json("sync", &latest, 0);
+    assert_eq!(world.rows("source")[0].1.as_deref(), Some("right"));
+}
+
+#[test]
+fn a_table_that_changed_is_told_and_accepted() {
+    let world = World::new();
+    world.fill(3);
+    world.json("sync", &[], 0);
+    world.open("source").execute_batch("ALTER TABLE people ADD COLUMN born TEXT").unwrap();
+    let preview = text(&world.run("preview", &[]).stdout);
+    assert!(preview.contains("drift at the source: column born (TEXT) is new (needs_mapping:"), "{preview}");
+    world.json("sync", &[], 0);
+    world.open("source").execute_batch("ALTER TABLE people DROP COLUMN score").unwrap();
+    let stopped = world.run("sync", &[]);
+    assert_eq!(stopped.status.code(), Some(2));
+    assert!(
+        text(&stopped.stderr).contains("column score (REAL) is gone; a field uses it"),
+        "{}",
+        text(&stopped.stderr)
+    );
+    let inspect = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portbook"));
+        command.arg("--book").arg(world.dir.path().join("book.db")).arg("inspect").arg(world.url("source")).args(more);
+        text(&command.output().unwrap().stdout)
+    };
+    let told = inspect(&[]);
+    assert!(told.contains("since the last run: column score (REAL) is gone") && told.contains("blocks: "), "{told}");
+    let json: Value = serde_json::from_str(&inspect(&["--json"])).unwrap();
+    assert_eq!(json["drift"][0]["definitions"][0]["effect"], "blocks");
+    inspect(&["--accept"]);
+    assert!(!inspect(&[]).contains("since the last run"));
+    world.json("sync", &[], 0);
 }

@@ -11,12 +11,14 @@ const { document, given } = require('./given.js')
 const AT_ONCE = {
   Book: ['copyInto'],
   BookCopy: ['progress', 'cancel'],
-  Session: ['tenant', 'watchProgress', 'hostStore'],
+  Session: ['tenant', 'watchProgress', 'hostStore', 'hostRecords'],
   Conduit: ['id', 'options', 'apply', 'sync'],
+  Definition: ['id', 'apply', 'sync'],
   Preview: ['id'],
   Run: ['cancel', 'pause', 'resume'],
   Volume: ['row'],
   HostStore: ['bytes', 'reply', 'replyBytes', 'fail', 'shutdown'],
+  HostRecords: ['reply', 'fail', 'shutdown'],
   HostKeys: ['bytes', 'reply', 'fail', 'shutdown'],
 }
 

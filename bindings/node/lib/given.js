@@ -11,6 +11,9 @@ const HANDLES = Object.values(native).filter((value) => typeof value === 'functi
 /** Deeper than any record; what goes on is a circle. */
 const DEEPEST = 64
 
+/** The rows in an answer of a host, each a JSON text: their values are judged where the columns are known. */
+const ROWS = new Set(['rows', 'deleted'])
+
 /** Records and lists of them go as JSON text in a list of one. */
 function given(value, at) {
   if (value === undefined || value === null) return undefined
@@ -43,6 +46,7 @@ function record(value, at, depth) {
     if (key.includes('_')) throw invalid(where, 'there is no such field')
     const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
     if (name === 'metadata') return [name, json(inner, where)]
+    if (ROWS.has(name) && Array.isArray(inner)) return [name, Array.from(inner, (text, n) => row(text, `${where}[${n}]`))]
     // The columns of a filter have the names that they have in the book.
     return [name, name === 'equal' ? document(inner, where, depth + 1) : record(inner, where, depth + 1)]
   })
@@ -67,6 +71,16 @@ function copied(value, at, depth, isNumber, field) {
     copy[name] = what
   }
   return copy
+}
+
+/** A row that is text in its record. */
+function row(text, at) {
+  if (typeof text !== 'string') throw invalid(at, 'the JSON of a row is wanted')
+  try {
+    return JSON.parse(plain(text, at, Number.isSafeInteger))
+  } catch (error) {
+    throw error instanceof SyntaxError ? invalid(at, 'it is no JSON') : error
+  }
 }
 
 /** A document that is text in its record. */

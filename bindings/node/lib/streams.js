@@ -2,7 +2,9 @@
 
 // What comes one after another, and what comes in pages, for `for await`.
 
-const { Book, Conduit, FileReader, HostKeys, HostStore, Preview, ProgressWatch, Run, Session, Volume } = require('../native.js')
+const {
+  Book, Conduit, Definition, FileReader, HostKeys, HostRecords, HostStore, Preview, ProgressWatch, Run, Session, Volume,
+} = require('../native.js')
 
 /** As many as a page may have. */
 const PAGE = 1000
@@ -12,6 +14,7 @@ for (const [handle, next] of [
   [ProgressWatch, 'nextRow'],
   [FileReader, 'nextPiece'],
   [HostStore, 'nextRequest'],
+  [HostRecords, 'nextRequest'],
   [HostKeys, 'nextRequest'],
 ]) {
   handle.prototype[Symbol.asyncIterator] = async function* () {
@@ -29,6 +32,7 @@ for (const [handle, name, page, before, items] of [
   [Session, 'eachError', 'errors', 1, 'errors'],
   [Session, 'eachRow', 'listRows', 2, 'rows'],
   [Conduit, 'eachConflict', 'conflicts', 0],
+  [Definition, 'eachChange', 'changes', 2, 'rows'],
   [Preview, 'eachChange', 'changes', 1, 'changes'],
   [Volume, 'eachFile', 'list', 1, 'files'],
   [Volume, 'eachDeleted', 'listDeleted', 0, 'files'],

@@ -4,6 +4,7 @@
 mod book;
 mod bridge;
 mod conduit;
+mod definition;
 mod host;
 mod keys;
 mod listing;

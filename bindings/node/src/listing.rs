@@ -3,7 +3,9 @@
 //! where there is nothing.
 
 use napi::bindgen_prelude::{Error, Result};
-use portbook_ffi::records::{Change, ChangeAction, ChangeKind, ChangePage, ItemKind, Side, SkipCause};
+use portbook_ffi::records::{
+    Change, ChangeAction, ChangeKind, ChangePage, ItemKind, PreviewedRow, PreviewedRowPage, RowAction, Side, SkipCause,
+};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -51,6 +53,39 @@ impl From<Change> for Fields {
             id, path, path_on_source, path_on_target, kind, action, changes, item, bytes, moved_from, cause, reason, ticked, follows, decides,
         }
     }
+}
+
+#[derive(Serialize)]
+struct RowsPage {
+    rows: Vec<RowFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RowFields {
+    id: String,
+    row: String,
+    kind: ChangeKind,
+    action: RowAction,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Side>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    ticked: bool,
+}
+
+impl From<PreviewedRow> for RowFields {
+    fn from(previewed: PreviewedRow) -> Self {
+        let PreviewedRow { id, row, kind, action, changes, reason, ticked } = previewed;
+        Self { id, row, kind, action, changes, reason, ticked }
+    }
+}
+
+/// The page of rows as `lib/calls.js` reads it.
+pub(crate) fn rows_text(page: PreviewedRowPage) -> Result<String> {
+    let page = RowsPage { rows: page.rows.into_iter().map(Into::into).collect(), next: page.next };
+    serde_json::to_string(&page).map_err(|e| Error::from_reason(e.to_string()))
 }
 
 /// The page as `lib/calls.js` reads it.

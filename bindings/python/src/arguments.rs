@@ -1,6 +1,6 @@
 //! What Python gives and takes that the border has another form for.
 
-use portbook_ffi::records::{BookOptions, Place};
+use portbook_ffi::records::{BookOptions, Place, RecordPlace};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyNone};
@@ -76,6 +76,28 @@ impl<'py> FromPyObject<'_, 'py> for Where {
             return Ok(Self(place));
         }
         Ok(Self(Place::Directory { path: path(object, "a place or a path")? }))
+    }
+}
+
+/// A table; a text is a URL.
+pub(crate) struct TableAt(pub(crate) RecordPlace);
+
+impl<'py> FromPyObject<'_, 'py> for TableAt {
+    type Error = PyErr;
+
+    #[cfg(feature = "inspect")]
+    const INPUT_TYPE: pyo3::inspect::PyStaticExpr = {
+        use pyo3::{type_hint_identifier, type_hint_union};
+        type_hint_union!(<RecordPlace as pyo3::PyTypeInfo>::TYPE_HINT, type_hint_identifier!("builtins", "str"))
+    };
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(place) = object.extract::<RecordPlace>() {
+            return Ok(Self(place));
+        }
+        let url = object.extract::<String>();
+        let wrong = |_| PyTypeError::new_err("a table or the URL of one is wanted");
+        Ok(Self(RecordPlace::Table { url: url.map_err(wrong)?, access: None }))
     }
 }
 

@@ -141,5 +141,29 @@ macro_rules! handle {
 }
 pub(crate) use handle;
 
+/// What Python reads one after another, made by Python itself; the stubs say of what.
+macro_rules! iterator {
+    ($name:ident is $hint:literal of $item:ty) => {
+        struct $name<'py>(::pyo3::Bound<'py, ::pyo3::PyAny>);
+
+        impl<'py> ::pyo3::IntoPyObject<'py> for $name<'py> {
+            type Target = ::pyo3::PyAny;
+            type Output = ::pyo3::Bound<'py, ::pyo3::PyAny>;
+            type Error = ::std::convert::Infallible;
+
+            #[cfg(feature = "inspect")]
+            const OUTPUT_TYPE: ::pyo3::inspect::PyStaticExpr = ::pyo3::type_hint_subscript!(
+                ::pyo3::type_hint_identifier!("collections.abc", $hint),
+                <$item as ::pyo3::PyTypeInfo>::TYPE_HINT
+            );
+
+            fn into_pyobject(self, _: ::pyo3::Python<'py>) -> Result<Self::Output, Self::Error> {
+                Ok(self.0)
+            }
+        }
+    };
+}
+pub(crate) use iterator;
+
 /// As many rows as a page has at most, unless told otherwise.
 pub(crate) const PAGE: u32 = 1000;

@@ -1,7 +1,7 @@
-//! What a host brings itself: files, and the key of a book's secrets. It takes requests and answers them.
+//! What a host brings itself: files, tables, and the key of a book's secrets. It takes requests and answers them.
 
 use portbook_ffi::python::{Arg, raised};
-use portbook_ffi::records::{ErrorCode, HostAnswer, HostRequest, KeyRequest};
+use portbook_ffi::records::{ErrorCode, HostAnswer, HostRequest, KeyRequest, RecordAnswer, RecordRequest};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -40,6 +40,46 @@ calls! { HostStore {} now {
     ///
     /// Errors: `invalid` after a fork.
     next_request / next_request_async -> HostRequest = |store| store.next_request().await;
+} also {
+    /// Ends it: nobody is asked any more, and who waits for an answer gets `host`. Idempotent.
+    fn shutdown(&self) {
+        self.handle.shutdown();
+    }
+
+    /// The handle itself.
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    /// Ends it.
+    #[pyo3(signature = (*_exception: "object"))]
+    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {
+        self.shutdown();
+    }
+} }
+
+handle! {
+    /// Tables that the host holds: a source or a target of definitions. Requests are read with `for` or `async for` and
+    /// answered from any thread and in any order; `portbook.serve_records` does that for an object that has the rows. One
+    /// that is not answered in time fails with `timeout`. A `with` block ends it.
+    HostRecords keeps RecordRequest
+}
+
+calls! { HostRecords {} now {
+    /// Answers a request.
+    ///
+    /// Errors: `not_found` when nobody waits for it: it was answered before, or too late.
+    reply(id: i64, answer: RecordAnswer;) -> Nothing = |store| store.reply(id, answer);
+
+    /// Answers that it failed, in the host's words: with the code `host` unless another is given.
+    ///
+    /// Errors: As `reply`.
+    fail(id: i64, reason: String; code: ErrorCode) -> Nothing = |store| store.fail(id, reason, code);
+} next {
+    /// The next request; none after the end. A wait that is given up loses none.
+    ///
+    /// Errors: `invalid` after a fork.
+    next_request / next_request_async -> RecordRequest = |store| store.next_request().await;
 } also {
     /// Ends it: nobody is asked any more, and who waits for an answer gets `host`. Idempotent.
     fn shutdown(&self) {

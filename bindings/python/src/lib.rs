@@ -5,6 +5,7 @@ mod arguments;
 mod book;
 mod calls;
 mod conduit;
+mod definition;
 mod host;
 mod later;
 mod preview;
@@ -29,7 +30,9 @@ mod _portbook {
     #[pymodule_export]
     use crate::conduit::Conduit;
     #[pymodule_export]
-    use crate::host::{HostKeys, HostStore};
+    use crate::definition::Definition;
+    #[pymodule_export]
+    use crate::host::{HostKeys, HostRecords, HostStore};
     #[pymodule_export]
     use crate::preview::Preview;
     #[pymodule_export]
@@ -42,16 +45,20 @@ mod _portbook {
     use portbook_ffi::records::{
         Access, Activity, ActivityFilter, ActivityPage, AgreedItem, AppliedItem, ApplyOptions, Argon2Cost,
         AutoPathStrategy, BookOptions, Change, ChangeAction, ChangeFilter, ChangeKind, ChangePage, Choice, ColumnInfo,
-        ConduitOptions, Conflict, ConflictPolicy, CopyProgress, CopyReport, Counts, Deletion, Difference,
-        DifferenceKind, Driver, ErrorCode, ErrorFilter, ErrorPage, ExpiredActivity, FileAt, FileFilter, FileLink,
-        FilePage, Filters, Finding, GenerationSummary, Guard, Holding, HostAnswer, HostEntry, HostKind, HostOptions,
-        HostRequest, Inspection, ItemFailure, ItemKind, KeyAction, KeyOptions, KeyRequest, ListInfo, NameClash,
-        Namespace, NewFile, NewUser, Pin, Place, PostgresOptions, PreviewFilter, PreviewOptions, PreviewPage,
-        PreviewState, PreviewSummary, ProgressFilter, ProgressPage, Resolution, RowFilter, RowPage, RunEvent, RunPhase,
-        RunProgress, RunReport, SavedVolume, SeenItem, SelectionRule, SharedLink, Side, SkipCause, StorageVolume,
-        StoredFile, StoredPreview, StoredProgress, SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncMode,
-        SyncStatus, SyncType, TableInfo, Tenant, TlsMode, Trouble, Upkeep, Usage, User, ValueKind, Verify,
-        VerifyOptions, VerifyReport, VersioningMode, WaitReason,
+        ColumnShape, ConduitOptions, Conflict, ConflictPolicy, ConstraintShape, ConstraintType, CopyProgress,
+        CopyReport, Counts, DatumKind, Deletion, Difference, DifferenceKind, Driver, ErrorCode, ErrorFilter, ErrorPage,
+        ExpiredActivity, FieldDirection, FileAt, FileFilter, FileLink, FilePage, Filters, Finding, GenerationSummary,
+        Guard, Holding, HostAnswer, HostColumn, HostEntry, HostKind, HostOptions, HostRecordOptions, HostRequest,
+        HostTable, IndexShape, Inspection, ItemFailure, ItemKind, KeyAction, KeyOptions, KeyRequest, ListInfo,
+        NameClash, Namespace, NewFile, NewUser, Pin, Place, PostgresOptions, PreviewFilter, PreviewOptions,
+        PreviewPage, PreviewState, PreviewSummary, PreviewedRow, PreviewedRowPage, ProgressFilter, ProgressPage,
+        ReconcileStatus, RecordAnswer, RecordCursor, RecordField, RecordMode, RecordOptions, RecordPlace, RecordPolicy,
+        RecordRequest, Resolution, RowAction, RowApplyOptions, RowDifference, RowDifferenceKind, RowFilter, RowPage,
+        RowPreview, RowPreviewOptions, RowVerifyReport, RunEvent, RunPhase, RunProgress, RunReport, SavedVolume,
+        SeenItem, SelectionRule, SharedLink, Side, SkipCause, StorageVolume, StoredFile, StoredPreview, StoredProgress,
+        SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncMode, SyncStatus, SyncType, TableEntry, TableInfo,
+        TableShape, TableType, Tenant, TlsMode, Trouble, Upkeep, Usage, User, ValueKind, Verify, VerifyOptions,
+        VerifyReport, VersioningMode, WaitReason, WriteOutcome, WrittenRow,
     };
     #[pymodule_export]
     use portbook_ffi::{CodeInfo, ErrorClass};

@@ -4,7 +4,7 @@ use portbook_ffi::records::{ChangeFilter, ChangePage, PreviewSummary};
 use pyo3::prelude::*;
 
 use crate::arguments::Nothing;
-use crate::calls::{PAGE, calls, handle};
+use crate::calls::{PAGE, calls, handle, iterator};
 
 handle! {
     /// A preview that is stored in the book. Iterating over it, with `for` or `async for`, reads its changes.
@@ -31,30 +31,8 @@ impl<'py> FromPyObject<'_, 'py> for Which {
     }
 }
 
-macro_rules! iterator {
-    ($name:ident is $hint:literal) => {
-        struct $name<'py>(Bound<'py, PyAny>);
-
-        impl<'py> IntoPyObject<'py> for $name<'py> {
-            type Target = PyAny;
-            type Output = Bound<'py, PyAny>;
-            type Error = std::convert::Infallible;
-
-            #[cfg(feature = "inspect")]
-            const OUTPUT_TYPE: pyo3::inspect::PyStaticExpr = pyo3::type_hint_subscript!(
-                pyo3::type_hint_identifier!("collections.abc", $hint),
-                <portbook_ffi::records::Change as pyo3::PyTypeInfo>::TYPE_HINT
-            );
-
-            fn into_pyobject(self, _: Python<'py>) -> Result<Self::Output, Self::Error> {
-                Ok(self.0)
-            }
-        }
-    };
-}
-
-iterator!(Changes is "Iterator");
-iterator!(LaterChanges is "AsyncIterator");
+iterator!(Changes is "Iterator" of portbook_ffi::records::Change);
+iterator!(LaterChanges is "AsyncIterator" of portbook_ffi::records::Change);
 
 calls! { Preview {
     /// What it holds in sum.

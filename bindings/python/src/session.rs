@@ -3,16 +3,17 @@
 use portbook_ffi::python::raised;
 use portbook_ffi::records::{
     Access, ActivityFilter, ActivityPage, ConduitOptions, ErrorFilter, ErrorPage, GenerationSummary, HostOptions,
-    PreviewFilter, PreviewPage, ProgressFilter, ProgressPage, RowFilter, RowPage, SavedVolume, SyncError, Upkeep,
-    VerifyOptions, VerifyReport,
+    HostRecordOptions, PreviewFilter, PreviewPage, ProgressFilter, ProgressPage, RecordOptions, RowFilter, RowPage,
+    SavedVolume, SyncError, TableEntry, TableShape, Upkeep, VerifyOptions, VerifyReport,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::arguments::{Nothing, Path, Where};
+use crate::arguments::{Nothing, Path, TableAt, Where};
 use crate::calls::{PAGE, calls, handle};
 use crate::conduit::Conduit;
-use crate::host::HostStore;
+use crate::definition::Definition;
+use crate::host::{HostRecords, HostStore};
 use crate::later::{Later, at_once, later};
 use crate::preview::{Preview, Which};
 use crate::run::ProgressWatch;
@@ -44,6 +45,39 @@ calls! { Session {
     /// places, or goes the other way.
     conduit_of / conduit_of_async(preview: Which, source: Where, target: Where;) -> Conduit
         = |session| session.conduit_of(preview.0, source.0, target.0).await;
+
+    /// The definition that keeps these two tables in step, found or made; its attributes become `options`. Both
+    /// are looked at, and the inventory of the book learns of them.
+    ///
+    /// Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at, or there is no such
+    /// host store. `invalid`: there is no key, a column is not there, a field cannot cross.
+    connect_records / connect_records_async(source: TableAt, target: TableAt; options: RecordOptions) -> Definition
+        = |session| session.connect_records(source.0, target.0, options.unwrap_or_default()).await;
+
+    /// The definition of these two tables as it is: it keeps the attributes that it was given last.
+    ///
+    /// Errors: `not_found` when they were never connected with each other.
+    records / records_async(source: TableAt, target: TableAt;) -> Definition
+        = |session| session.records(source.0, target.0).await;
+
+    /// The definition of that id (`sync_definitions`), with what its rows in the book say of how its databases are
+    /// reached. One with a table of the host's own is found by its places: `records`.
+    ///
+    /// Errors: `not_found`.
+    definition / definition_async(id: String;) -> Definition = |session| session.definition(id).await;
+
+    /// The tables of a database, without those of its system. The URL is that of a table without the table:
+    /// `postgres://user@host/database`, `sqlite:///path/to/file.db/`.
+    ///
+    /// Errors: `invalid` for another URL; `offline`, `auth`, `permission`, `not_found`.
+    inspect_database / inspect_database_async(url: String; access: Access) -> Vec<TableEntry>
+        = |session| session.inspect_database(url, access.unwrap_or_default()).await;
+
+    /// What a table looks like now; the inventory of the book learns it.
+    ///
+    /// Errors: As `inspect_database`.
+    inspect_table / inspect_table_async(place: TableAt;) -> TableShape
+        = |session| session.inspect_table(place.0).await;
 
     /// A preview that is stored, by its id.
     ///
@@ -207,6 +241,13 @@ calls! { Session {
     /// Errors: `conflict` while there is a host store of this key; `invalid` when an option cannot be used.
     host_store(key: String; options: HostOptions) -> HostStore
         = |session| session.host_store(key, options.unwrap_or_default());
+
+    /// Brings tables that only the host knows, under a key that is the same every time; `RecordPlace.Host`
+    /// names them by it. It answers until it is shut down.
+    ///
+    /// Errors: `conflict` while there is such a store of this key; `invalid` when an option cannot be used.
+    host_records(key: String; options: HostRecordOptions) -> HostRecords
+        = |session| session.host_records(key, options.unwrap_or_default());
 } also {
     /// The id of the tenant this session acts for.
     ///

@@ -49,9 +49,9 @@ class Records(unittest.TestCase):
     def test_every_call_has_both_forms(self) -> None:
         at_once = {
             "apply", "sync", "cancel", "pause", "resume", "bytes", "reply", "reply_bytes", "fail", "host_store",
-            "watch_progress", "copy_into", "progress", "to_pandas", "to_arrow",
+            "host_records", "watch_progress", "copy_into", "progress", "to_pandas", "to_arrow",
         }  # fmt: skip
-        for name in ("Book", "BookCopy", "Session", "Conduit", "Preview", "Run", "ProgressWatch", "Volume", "FileReader"):
+        for name in ("Book", "BookCopy", "Session", "Conduit", "Definition", "Preview", "Run", "ProgressWatch", "Volume", "FileReader"):
             kind = getattr(portbook, name)
             for word in vars(kind):
                 if word.startswith("_") or word.endswith("_async") or not callable(getattr(kind, word)):

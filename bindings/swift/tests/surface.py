@@ -19,9 +19,9 @@ FOREIGN = set(
     """
     ArraySlice AsyncIteratorProtocol AsyncSequence Bool CommandLine Data Dictionary Error FileManager Foundation Int Int64 Portbook
     Sendable String Task URL UInt32 UTF8 Void
-    addTask append appendingPathComponent arguments as atomically compactMap count createDirectory decoding default describing dropFirst
+    addTask append appendingPathComponent arguments as atomically compactMap components count createDirectory decoding default describing dropFirst
     fileURLWithPath flatMap forKey init isEmpty joined key keys last map next of path prefix print removeFirst removeValue self
-    separator sorted uniqueKeysWithValues utf8 value withIntermediateDirectories withThrowingTaskGroup write
+    separatedBy separator sorted uniqueKeysWithValues utf8 value withIntermediateDirectories withThrowingTaskGroup write
     """.split()
 )
 

@@ -1,5 +1,7 @@
 //! A change of a row, as a preview keeps it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::delta::Decision;
@@ -31,6 +33,8 @@ pub(crate) enum Act {
         /// Why.
         words: String,
     },
+    /// Both sides get a row of both: these columns of the target as it has them, all others as the source has them.
+    Merge(BTreeSet<String>),
 }
 
 /// A change of a row.
@@ -45,6 +49,8 @@ pub(crate) struct RowChange {
     pub(crate) name: String,
     /// Both sides have it as the ledger says it, or it was not looked at.
     pub(crate) is_known: bool,
+    /// Rows of the target have markers, and this one has none yet.
+    pub(crate) is_unmarked: bool,
     /// Its key at the source, encoded; empty where only the ledger and the target have it.
     pub(crate) source_key: Vec<u8>,
     /// Its key at the target, encoded, where it was seen.
@@ -55,6 +61,8 @@ pub(crate) struct RowChange {
     pub(crate) target: Option<RowHash>,
     /// The version that the target's row had.
     pub(crate) version: Option<String>,
+    /// Both sides changed it, and which one did last could not be told.
+    pub(crate) is_tie: bool,
 }
 
 /// Bytes as they are: as a sequence of numbers a hash would take two bytes for each above 127.
@@ -101,6 +109,7 @@ impl Act {
             Self::Wait | Self::Refuse { .. } => 8,
             Self::Insert(_) => 9,
             Self::Update(_) => 10,
+            Self::Merge(_) => 11,
         }
     }
 
@@ -109,6 +118,7 @@ impl Act {
         match self {
             Self::Insert(_) => "insert",
             Self::Update(_) => "update",
+            Self::Merge(_) => "merge",
             Self::Delete(_) => "delete",
             Self::Record => "record",
             Self::Forget => "forget",
@@ -120,7 +130,7 @@ impl Act {
     pub(crate) fn kind(&self) -> ChangeKind {
         match self {
             Self::Insert(_) => ChangeKind::New,
-            Self::Update(_) => ChangeKind::Updated,
+            Self::Update(_) | Self::Merge(_) => ChangeKind::Updated,
             Self::Delete(_) => ChangeKind::Deleted,
             Self::Record | Self::Forget => ChangeKind::Unchanged,
             Self::Wait => ChangeKind::Conflict,
@@ -128,10 +138,11 @@ impl Act {
         }
     }
 
-    /// The side that it changes.
+    /// The side that it changes; of both the one that it changes first.
     pub(crate) fn changes(&self) -> Option<Side> {
         match self {
             Self::Insert(side) | Self::Update(side) | Self::Delete(side) => Some(*side),
+            Self::Merge(_) => Some(Side::Right),
             Self::Record | Self::Forget | Self::Wait | Self::Refuse { .. } => None,
         }
     }
@@ -143,7 +154,7 @@ impl Act {
             Self::Record | Self::Forget => 0,
             Self::Wait | Self::Refuse { .. } => 1,
             Self::Delete(_) => 2,
-            Self::Update(_) => 3,
+            Self::Update(_) | Self::Merge(_) => 3,
             Self::Insert(_) => 4,
         }
     }
@@ -201,11 +212,13 @@ mod tests {
             identity: [200; 32],
             name: "id=7".into(),
             is_known: true,
+            is_unmarked: false,
             source_key: vec![1, 2],
             target_key: Some(vec![3]),
             source: Some([1; 32]),
             target: None,
             version: Some("\"1\"".into()),
+            is_tie: true,
         };
         let row = change.row(5).unwrap();
         assert_eq!(RowChange::read(&row.path, &row.detail).unwrap(), change);

@@ -1,105 +1,64 @@
 //! Two tables become a definition: both are looked at, the inventory learns of them, fields of the same name are mapped unless
 //! told otherwise.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::json;
-
-use super::inventory::{Recorded, record};
-use super::open::{Brought, field_mapping_defaults, set_overlap};
+use super::clock;
+use super::fields::{RecordField, same_names};
+use super::inventoried::{self, Known, column, known};
+use super::list::{self, KnownList};
+use super::open::{Brought, set_overlap};
+use super::options::{RecordCursor, RecordOptions};
 use super::place::RecordPlace;
+use super::provision;
+use super::routes;
+use super::snapshot::{self, Sight};
 use super::{Definition, DefinitionInner};
 use crate::book::BookInner;
-use crate::endpoint::{Endpoint, TableShape};
+use crate::endpoint::TableShape;
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    Application, ApplicationStatus, CursorStrategy, Database, DatabaseInstance, DatabaseTable, Environment,
-    FieldDirection, FieldMapping, Id, InstanceRole, Json, KeyStrategy, Moment, RecordMode, RecordPolicy, Secret, Sides,
-    Stored, SyncDefinition, SyncKeyColumn, SyncSource, TableColumn, TargetStrategy, TenantId, UseStatus, UserId,
+    CursorStrategy, DatabaseInstance, DatabaseTable, FieldMapping, Id, InstanceRole, KeyStrategy, Moment,
+    SharepointList, Sides, Stored, SyncDefinition, SyncKeyColumn, SyncSource, TenantId, UserId,
 };
 use crate::operation::clock::micros;
 use crate::table::{Filter, Tables};
 
-/// How two tables are kept in step.
-#[derive(Clone, Debug)]
-pub struct RecordOptions {
-    /// What the definition is called; nothing: by both places.
-    pub name: Option<String>,
-    /// Which way rows go.
-    pub mode: RecordMode,
-    /// Who wins when a row changed on both sides.
-    pub policy: RecordPolicy,
-    /// The columns of the source that make a row's key; empty: its primary key.
-    pub key: Vec<String>,
-    /// How changed rows of the source are found.
-    pub cursor: RecordCursor,
-    /// The fields that are kept in step; empty: every column that both have by the same name and that the target can be
-    /// given.
-    pub fields: Vec<RecordField>,
+/// The target of a definition, as the book knows it.
+enum Target {
+    Table(Known),
+    List(KnownList),
 }
 
-impl Default for RecordOptions {
-    /// A mirror by the primary key of all columns that both have; the source wins.
-    fn default() -> Self {
-        let (mode, policy) = (RecordMode::OneWayPush, RecordPolicy::SourceWins);
-        Self { name: None, mode, policy, key: Vec::new(), cursor: RecordCursor::FullScan, fields: Vec::new() }
+impl Target {
+    fn shape(&self) -> &TableShape {
+        match self {
+            Self::Table(known) => &known.shape,
+            Self::List(known) => &known.shape,
+        }
     }
-}
 
-/// How changed rows of the source are found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecordCursor {
-    /// By reading them all.
-    FullScan,
-    /// By a column that every change moves on: only rows after the last one seen are read. Rows that are deleted do not show
-    /// in it; a preview with `full_scan` finds them.
-    Column {
-        /// The column.
-        column: String,
-        /// How far back is read again: at least as long as a transaction takes to commit, where the database cannot tell which ones are
-        /// under way (all but PostgreSQL).
-        overlap: Duration,
-    },
-    /// By the log of the database, which tells of deletions, too. PostgreSQL alone: it keeps a replication slot for the definition,
-    /// and `wal_level` has to be `logical`.
-    Log,
-}
-
-impl RecordCursor {
-    /// By a column, with the usual overlap of two minutes.
-    pub fn column(name: impl Into<String>) -> Self {
-        Self::Column { column: name.into(), overlap: Duration::from_secs(120) }
+    fn sight(&self) -> Option<Sight> {
+        match self {
+            Self::Table(known) => known.sight(),
+            Self::List(_) => None,
+        }
     }
-}
 
-/// A field that is kept in step.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RecordField {
-    /// The column of the source.
-    pub source: String,
-    /// The column of the target.
-    pub target: String,
-    /// Which way it goes; both ways unless told otherwise.
-    #[serde(default = "both_ways")]
-    pub direction: FieldDirection,
-    /// What is made of the source's row for it, instead of its column: an [`Expression`](super::Expression).
-    #[serde(default)]
-    pub transform: Option<String>,
-}
+    fn list(&self) -> Option<&KnownList> {
+        match self {
+            Self::Table(_) => None,
+            Self::List(known) => Some(known),
+        }
+    }
 
-fn both_ways() -> FieldDirection {
-    FieldDirection::Bidirectional
-}
-
-/// Reads fields from JSON: `[{"source": "name", "target": "Title", "direction": "PUSH_ONLY", "transform": "upper(name)"}]`.
-///
-/// # Errors
-/// `invalid`.
-pub fn parse_fields(json: &str) -> Result<Vec<RecordField>> {
-    serde_json::from_str(json).map_err(|e| Error::new(Code::Invalid, "read the fields", "").caused_by(e))
+    fn ids(&self) -> (Option<Id<SharepointList>>, Option<Id<DatabaseTable>>) {
+        match self {
+            Self::Table(known) => (None, Some(known.recorded.table)),
+            Self::List(known) => (Some(known.id), None),
+        }
+    }
 }
 
 /// Finds the definition of two tables, or makes it; its attributes become `options`.
@@ -115,12 +74,35 @@ pub(crate) async fn connect(
     }
     let tables = book.tables(tenant);
     let now = Moment(micros(book.clock.now()));
-    let endpoints = Sides::new(places.left.endpoint()?, places.right.endpoint()?);
-    let left = known(&tables, &places.left, &*endpoints.left, now).await?;
-    let right = known(&tables, &places.right, &*endpoints.right, now).await?;
-    let fields = match options.fields.is_empty() {
-        true => field_mapping_defaults(&left.shape, &right.shape, &options.key),
-        false => options.fields.clone(),
+    let places =
+        Sides::new(list::completed(&tables, places.left).await?, list::completed(&tables, places.right).await?);
+    let endpoints =
+        Sides::new(list::opened(&book, tenant, &places.left).await?, list::opened(&book, tenant, &places.right).await?);
+    let shape = endpoints.left.describe(places.left.table()).await?;
+    let left = known(&tables, &places.left, shape, now).await?;
+    let (shape, made) = match endpoints.right.describe(places.right.table()).await {
+        Err(error) if error.code() == Code::NotFound && options.create => {
+            let (shape, fields) = provision::like(&places.right, &endpoints, &left.shape, &options).await?;
+            (shape, Some(fields))
+        }
+        Err(error) if error.code() == Code::NotFound && endpoints.right.capabilities().creates_tables => {
+            return Err(error.advise("look how it is called; it can be made if that is asked for"));
+        }
+        described => (described?, None),
+    };
+    let right = match &places.right {
+        RecordPlace::List { site, .. } => {
+            let at_sharepoint = endpoints.right.identity(&shape.name).await?;
+            Target::List(list::known(&tables, site, shape, at_sharepoint, made.is_some(), now).await?)
+        }
+        RecordPlace::Table { .. } | RecordPlace::Host { .. } => {
+            Target::Table(known(&tables, &places.right, shape, now).await?)
+        }
+    };
+    let found = definition_of(&tables, left.recorded.table, right.ids()).await?;
+    let fields = match made {
+        Some(fields) => fields,
+        None => fields_of(&tables, found.as_ref(), &left, &right, &options).await?,
     };
     let (cursor_strategy, cursor_column_id) = match &options.cursor {
         RecordCursor::FullScan => (CursorStrategy::FullScan, None),
@@ -128,25 +110,40 @@ pub(crate) async fn connect(
         RecordCursor::Log => (CursorStrategy::Lsn, None),
     };
     let strategy = if options.key.is_empty() { KeyStrategy::PrimaryKey } else { KeyStrategy::CompositeColumns };
+    let (target_list_id, target_table_id) = right.ids();
+    let (lists, others) =
+        routes::lists((&book, tenant), &tables, (&endpoints.left, &left.shape), &options, &fields, now).await?;
+    let (target_strategy, sharding_policy) = routes::strategy(&options, right.list(), &lists, found.as_ref())?;
     let row = SyncDefinition {
         name: options.name.clone().unwrap_or_else(|| format!("{} to {}", places.left, places.right)),
         source_table_id: left.recorded.table,
-        target_list_id: None,
-        target_table_id: Some(right.recorded.table),
+        target_list_id,
+        target_table_id,
         sync_mode: options.mode,
         conflict_policy: options.policy,
         key_strategy: strategy,
         key_constraint_name: None,
-        target_strategy: TargetStrategy::Single,
+        target_strategy,
         cursor_strategy,
         cursor_column_id,
-        sharding_policy: Json(json!({})),
+        sharding_policy,
         schedule_cron: None,
         is_enabled: true,
     };
-    let of_source = Filter::all().equal("source_table_id", &left.recorded.table);
-    let found = tables.every::<SyncDefinition>(of_source).await?;
-    let found = found.into_iter().find(|found| found.row.target_table_id == row.target_table_id);
+    let sights = Sides::new(left.sight(), right.sight());
+    // Whoever names other fields or another key than before knows the tables as they are. What is said again says nothing of
+    // them, and fields that are found by their names would be lost unseen.
+    let mut accepts = true;
+    if let Some(found) = &found {
+        let uses = snapshot::uses(&tables, found.id, &found.row).await?;
+        let has_new_fields =
+            !options.fields.is_empty() && snapshot::declared(&tables, found.id).await? != said(&options.fields);
+        let has_new_key = !options.key.is_empty() && uses.left.key != options.key.iter().cloned().collect();
+        accepts = has_new_fields || has_new_key;
+        if !accepts {
+            snapshot::ensure_open(&found.row.name, &snapshot::drift(&tables, &uses, &sights).await?)?;
+        }
+    }
     let id = match found {
         Some(found) if found.row == row => found.id,
         Some(found) => tables.write_back(&Stored { row, ..found }).await?.id,
@@ -156,18 +153,84 @@ pub(crate) async fn connect(
             id
         }
     };
+    if let Target::List(known) = &right {
+        let all: Vec<&KnownList> = std::iter::once(known).chain(&lists).collect();
+        list::targets(&tables, id, &all).await?;
+    }
     map(&tables, id, &fields, &left, &right).await?;
     key(&tables, id, &options.key, &left).await?;
-    let brought: Brought = endpoints.map(Some);
+    if accepts {
+        for sight in [&sights.left, &sights.right].into_iter().flatten() {
+            sight.take(&tables, now).await?;
+        }
+    }
+    let mut sites: Vec<_> = right.list().map(|list| (list.site, endpoints.right.clone())).into_iter().collect();
+    sites.extend(others);
+    let brought = Brought { sides: endpoints.map(Some), sites };
     // What cannot be carried out is told now, not at the first run.
     let inner = DefinitionInner { book, tenant, user, id, brought };
     inner.ensure_state().await?;
+    clock::set(&inner.book, tenant, id, options.clock.as_ref()).await?;
     if let RecordCursor::Column { overlap, .. } = &options.cursor {
         let overlap_ms = u64::try_from(overlap.as_millis()).unwrap_or(u64::MAX);
         set_overlap(&inner.book, tenant, id, overlap_ms).await?;
     }
     inner.ready().await?;
     Ok(Definition { inner: Arc::new(inner) })
+}
+
+async fn definition_of(
+    tables: &Tables,
+    source: Id<DatabaseTable>,
+    (list, table): (Option<Id<SharepointList>>, Option<Id<DatabaseTable>>),
+) -> Result<Option<Stored<SyncDefinition>>> {
+    let of_source = tables.every::<SyncDefinition>(Filter::all().equal("source_table_id", &source)).await?;
+    let is_it = |found: &Stored<SyncDefinition>| (found.row.target_list_id, found.row.target_table_id) == (list, table);
+    Ok(of_source.into_iter().find(is_it))
+}
+
+/// The fields that are kept in step. The columns of a list that was made from here may have other names than those they were
+/// made for: then those that were mapped stay so.
+async fn fields_of(
+    tables: &Tables,
+    definition: Option<&Stored<SyncDefinition>>,
+    left: &Known,
+    right: &Target,
+    options: &RecordOptions,
+) -> Result<Vec<RecordField>> {
+    let shape = right.shape();
+    let mut fields = match options.fields.is_empty() {
+        true => same_names(&left.shape, shape, &options.key),
+        false => options.fields.clone(),
+    };
+    let (Some(definition), Target::List(_)) = (definition, right) else { return Ok(fields) };
+    for known in tables.every::<FieldMapping>(Filter::all().equal("sync_def_id", &definition.id)).await? {
+        let FieldMapping { source_column_name: source, target_column_name: target, .. } = known.row;
+        if left.shape.column(&source).is_none() || shape.column(&target).is_none() {
+            continue;
+        }
+        match fields.iter_mut().find(|field| field.source == source) {
+            Some(field) if shape.column(&field.target).is_none() => field.target = target,
+            Some(_) => {}
+            None if options.fields.is_empty() => fields.push(RecordField {
+                source,
+                target,
+                direction: known.row.sync_direction,
+                transform: known.row.transform_rule,
+            }),
+            None => {}
+        }
+    }
+    Ok(fields)
+}
+
+/// Fields as they compare with those of the book.
+fn said(fields: &[RecordField]) -> BTreeSet<snapshot::Declared> {
+    let said = |field: &RecordField| {
+        let RecordField { source, target, direction, transform } = field.clone();
+        (source, target, direction.as_str(), transform)
+    };
+    fields.iter().map(said).collect()
 }
 
 /// The definition of two tables, where there is one.
@@ -185,148 +248,32 @@ pub(crate) async fn existing(
         Error::new(Code::NotFound, "find the definition of", format!("{} and {}", places.left, places.right))
             .because("there is none")
     };
-    let left = table(&tables, &places.left).await?.ok_or_else(missing)?;
-    let right = table(&tables, &places.right).await?.ok_or_else(missing)?;
-    let of_source = tables.every::<SyncDefinition>(Filter::all().equal("source_table_id", &left)).await?;
-    let found = of_source.into_iter().find(|found| found.row.target_table_id == Some(right));
-    let id = found.ok_or_else(missing)?.id;
-    let brought = Sides::new(Some(places.left.endpoint()?), Some(places.right.endpoint()?));
+    let left = inventoried::table(&tables, &places.left).await?.ok_or_else(missing)?;
+    let (list, table) = match &places.right {
+        RecordPlace::List { site, list } => {
+            (Some(list::listed(&tables, site, &list.name).await?.ok_or_else(missing)?), None)
+        }
+        place => (None, Some(inventoried::table(&tables, place).await?.ok_or_else(missing)?)),
+    };
+    let id = definition_of(&tables, left, (list, table)).await?.ok_or_else(missing)?.id;
+    let left = list::completed(&tables, places.left.clone()).await?;
+    let right = list::completed(&tables, places.right.clone()).await?;
+    let endpoints = Sides::new(list::opened(&book, tenant, &left).await?, list::opened(&book, tenant, &right).await?);
+    let sites = match list {
+        Some(list) => vec![(tables.read(list).await?.row.site_id, endpoints.right.clone())],
+        None => Vec::new(),
+    };
+    let brought = Brought { sides: endpoints.map(Some), sites };
     Ok(Definition { inner: Arc::new(DefinitionInner { book, tenant, user, id, brought }) })
-}
-
-/// What the inventory calls a place.
-async fn table(tables: &Tables, place: &RecordPlace) -> Result<Option<Id<DatabaseTable>>> {
-    let Some(database) = known_database(tables, &place.database()).await? else { return Ok(None) };
-    let of_name = Filter::all()
-        .equal("database_id", &database)
-        .equal("schema_name", &place.table().schema)
-        .equal("table_name", &place.table().name);
-    Ok(tables.every::<DatabaseTable>(of_name).await?.into_iter().next().map(|found| found.id))
 }
 
 /// Looks at a table, and writes down what it looks like.
 pub(crate) async fn inspect(book: &Arc<BookInner>, tenant: TenantId, place: &RecordPlace) -> Result<TableShape> {
     let tables = book.tables(tenant);
     let now = Moment(micros(book.clock.now()));
-    Ok(known(&tables, place, &*place.endpoint()?, now).await?.shape)
-}
-
-/// A table with what the book knows of it.
-struct Known {
-    shape: TableShape,
-    recorded: Recorded,
-    instance: Id<DatabaseInstance>,
-}
-
-fn column(known: &Known, name: &str) -> Result<Id<TableColumn>> {
-    known.recorded.columns.get(name).copied().ok_or_else(|| {
-        Error::new(Code::Invalid, "use a column of", &known.shape.name)
-            .because(format!("it has no column {}", name.escape_debug()))
-    })
-}
-
-async fn known(tables: &Tables, place: &RecordPlace, endpoint: &dyn Endpoint, now: Moment) -> Result<Known> {
-    let shape = endpoint.describe(place.table()).await?;
-    let database = database(tables, place).await?;
-    let instance = instance(tables, database, place, now).await?;
-    let recorded = record(tables, database, &shape, now).await?;
-    Ok(Known { shape, recorded, instance })
-}
-
-/// The application that databases belong to which were only named by a URL.
-const BY_URL: &str = "by URL";
-
-async fn known_database(tables: &Tables, name: &String) -> Result<Option<Id<Database>>> {
-    let applications = tables.every::<Application>(Filter::all()).await?;
-    let Some(application) = applications.into_iter().find(|application| application.row.name == BY_URL) else {
-        return Ok(None);
-    };
-    let filter = Filter::all()
-        .equal("application_id", &application.id)
-        .equal("database_name", name)
-        .equal("environment", &Environment::Prod);
-    Ok(tables.every::<Database>(filter).await?.into_iter().next().map(|found| found.id))
-}
-
-async fn database(tables: &Tables, place: &RecordPlace) -> Result<Id<Database>> {
-    let name = place.database();
-    if let Some(known) = known_database(tables, &name).await? {
-        return Ok(known);
-    }
-    let applications = tables.every::<Application>(Filter::all()).await?;
-    let application = match applications.into_iter().find(|application| application.row.name == BY_URL) {
-        Some(application) => application.id,
-        None => {
-            let row = Application {
-                name: BY_URL.to_owned(),
-                owner_team: None,
-                description: None,
-                status: ApplicationStatus::Active,
-            };
-            tables.make(row).await?.id
-        }
-    };
-    let row = Database {
-        application_id: application,
-        name: name.clone(),
-        db_type: place.db_type(),
-        environment: Environment::Prod,
-        database_name: name,
-        status: UseStatus::Active,
-    };
-    Ok(tables.make(row).await?.id)
-}
-
-/// The instance at which a place is reached. Its password is not kept: whoever names a place by a URL brings it along; one that
-/// is to be kept is written into `database_instances.db_password`.
-async fn instance(
-    tables: &Tables,
-    database: Id<Database>,
-    place: &RecordPlace,
-    now: Moment,
-) -> Result<Id<DatabaseInstance>> {
-    let known = tables.every::<DatabaseInstance>(Filter::all().equal("database_id", &database)).await?;
-    let row = match place {
-        RecordPlace::Table { database: at, .. } => DatabaseInstance {
-            database_id: database,
-            instance_label: place.database(),
-            host: Some(at.options.host.clone()).filter(|host| !host.is_empty()),
-            port: at.options.port.map(i64::from),
-            db_name: Some(at.options.database.clone()),
-            db_user: Some(at.options.user.clone()).filter(|user| !user.is_empty()),
-            db_password: None::<Secret>,
-            config: Json(json!({})),
-            role: InstanceRole::Primary,
-            priority: 0,
-            status: UseStatus::Active,
-            valid_from: None,
-            valid_to: None,
-            last_verified_at: Some(now),
-        },
-        RecordPlace::Host { name, .. } => DatabaseInstance {
-            database_id: database,
-            instance_label: name.clone(),
-            host: None,
-            port: None,
-            db_name: None,
-            db_user: None,
-            db_password: None,
-            config: Json(json!({})),
-            role: InstanceRole::Primary,
-            priority: 0,
-            status: UseStatus::Active,
-            valid_from: None,
-            valid_to: None,
-            last_verified_at: Some(now),
-        },
-    };
-    let is_it = |known: &&Stored<DatabaseInstance>| {
-        (&known.row.host, known.row.port, &known.row.db_name) == (&row.host, row.port, &row.db_name)
-    };
-    match known.iter().find(is_it) {
-        Some(found) => Ok(found.id),
-        None => Ok(tables.make(row).await?.id),
-    }
+    let place = list::completed(&tables, place.clone()).await?;
+    let shape = list::opened(book, tenant, &place).await?.describe(place.table()).await?;
+    Ok(known(&tables, &place, shape, now).await?.shape)
 }
 
 fn source_of(definition: Id<SyncDefinition>, instance: Id<DatabaseInstance>) -> SyncSource {
@@ -344,18 +291,23 @@ async fn map(
     definition: Id<SyncDefinition>,
     fields: &[RecordField],
     left: &Known,
-    right: &Known,
+    right: &Target,
 ) -> Result<()> {
     let mut rows = Vec::with_capacity(fields.len());
+    let shape = right.shape();
     for field in fields {
+        let (of_list, of_table) = match right {
+            Target::List(known) => (Some(list::column(known, &field.target)?), None),
+            Target::Table(known) => (None, Some(column(known, &field.target)?)),
+        };
         rows.push(FieldMapping {
             sync_def_id: definition,
             source_column_id: column(left, &field.source)?,
             source_column_name: field.source.clone(),
-            target_column_id: None,
-            target_table_column_id: Some(column(right, &field.target)?),
+            target_column_id: of_list,
+            target_table_column_id: of_table,
             target_column_name: field.target.clone(),
-            target_type: right.shape.column(&field.target).map(|column| column.data_type.clone()),
+            target_type: shape.column(&field.target).map(|column| column.data_type.clone()),
             sync_direction: field.direction,
             is_system_field: false,
             transform_rule: field.transform.clone(),

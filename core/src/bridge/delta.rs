@@ -23,6 +23,8 @@ pub(crate) struct Rules {
     pub(crate) policy: RecordPolicy,
     /// Rows of the target that the ledger does not know, and the source does not have, go.
     pub(crate) exact: bool,
+    /// Who wins where the last change does and nobody can tell which one that was.
+    pub(crate) tie: Side,
 }
 
 /// What is to be done about a row.
@@ -65,7 +67,7 @@ pub(crate) fn decide(
         (Shown::Same, Shown::Same) => Decision::Keep,
         (Shown::Changed, Shown::Same) => Decision::Update(Side::Right),
         (Shown::Changed, Shown::Changed) if equal() => Decision::Record,
-        (Shown::Changed, Shown::Changed) if two_way => match winner(rules.policy, later) {
+        (Shown::Changed, Shown::Changed) if two_way => match winner(rules, later) {
             Winner::Side(Side::Left) => Decision::Update(Side::Right),
             Winner::Side(Side::Right) => Decision::Update(Side::Left),
             Winner::Nobody => Decision::Wait,
@@ -116,12 +118,12 @@ enum Winner {
     Nobody,
 }
 
-/// Who wins when both changed a row. Where the clocks do not tell, the source does.
-fn winner(policy: RecordPolicy, later: impl FnOnce() -> Later) -> Winner {
-    match policy {
+/// Who wins when both changed a row.
+fn winner(rules: Rules, later: impl FnOnce() -> Later) -> Winner {
+    match rules.policy {
         RecordPolicy::SourceWins => Winner::Side(Side::Left),
         RecordPolicy::DestinationWins => Winner::Side(Side::Right),
-        RecordPolicy::LatestWins => Winner::Side(later().unwrap_or(Side::Left)),
+        RecordPolicy::LatestWins => Winner::Side(later().unwrap_or(rules.tie)),
         RecordPolicy::Manual => Winner::Nobody,
     }
 }
@@ -179,7 +181,7 @@ mod tests {
         let modes = RecordMode::ALL.iter().copied();
         modes
             .flat_map(|mode| RecordPolicy::ALL.iter().map(move |&policy| (mode, policy)))
-            .flat_map(|(mode, policy)| [false, true].map(|exact| Rules { mode, policy, exact }))
+            .flat_map(|(mode, policy)| [false, true].map(|exact| Rules { mode, policy, exact, tie: Side::Left }))
             .collect()
     }
 
@@ -234,11 +236,12 @@ mod tests {
 
     #[test]
     fn the_last_change_wins_where_clocks_tell() {
-        let rules = Rules { mode: RecordMode::TwoWay, policy: RecordPolicy::LatestWins, exact: false };
+        let rules = |tie| Rules { mode: RecordMode::TwoWay, policy: RecordPolicy::LatestWins, exact: false, tie };
         let both = (Shown::Changed, Shown::Changed);
-        let at = |later| decide(rules, true, both, || false, || later);
+        let at = |later| decide(rules(Side::Left), true, both, || false, || later);
         assert_eq!(at(Some(Side::Right)), Decision::Update(Side::Left));
         assert_eq!(at(Some(Side::Left)), Decision::Update(Side::Right));
         assert_eq!(at(None), Decision::Update(Side::Right));
+        assert_eq!(decide(rules(Side::Right), true, both, || false, || None), Decision::Update(Side::Left));
     }
 }

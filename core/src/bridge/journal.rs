@@ -1,14 +1,21 @@
 //! What a run of a definition writes into the book beside the ledger and what every run writes: `sync_runs`, `sync_events`, the
 //! rows that failed.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::apply::Applied;
 use super::change::RowChange;
+use super::conflict;
+use super::drift::{Drift, DriftEffect};
+use super::instance::PassedOver;
+use super::open::Opened;
 use crate::error::Error;
 use crate::identity::RowHash;
-use crate::model::{EventSeverity, Id, RunStatus, RunType, SyncDefinition, SyncRun};
+use crate::model::{EventSeverity, Id, RunStatus, RunType, Side, SyncDefinition, SyncRun};
 use crate::operation::clock::micros;
 use crate::operation::journal::{Ending, Log, execute, int32};
 use crate::store::{Value, Write};
@@ -22,6 +29,8 @@ pub(crate) struct RowJournal {
     pub(crate) generation: i64,
     /// Rows failed before this run: those it carries are made good.
     pub(crate) had_failures: bool,
+    /// Rows that waited for a person before this run.
+    pub(crate) waiting: Arc<HashSet<RowHash>>,
 }
 
 impl RowJournal {
@@ -83,6 +92,38 @@ impl RowJournal {
         )
     }
 
+    /// Which instance serves the source, and which ones did not answer.
+    pub(crate) fn served(&self, by: Option<&str>, opened: &Opened, now: DateTime<Utc>) -> Vec<Write> {
+        let mut events = Vec::new();
+        for PassedOver { side, label, error } in &opened.passed_over {
+            let side = if *side == Side::Left { "source" } else { "target" };
+            let payload = serde_json::json!({"side": side, "instance": label, "code": error.code().as_str()});
+            let message = format!("the instance {label} of the {side} did not answer: {error}");
+            events.push(self.event(EventSeverity::Warn, "instance_away", message, payload, now));
+        }
+        if let (Some(by), Some(id)) = (by, opened.instance) {
+            let payload = serde_json::json!({"instance": by, "id": id.0.to_string()});
+            events.push(self.event(EventSeverity::Info, "served_by", format!("{by} serves the source"), payload, now));
+        }
+        events
+    }
+
+    /// One of the tables is another one than before.
+    pub(crate) fn drifted(&self, drift: &Drift, now: DateTime<Utc>) -> Write {
+        let severity = match drift.effect {
+            DriftEffect::Harmless => EventSeverity::Info,
+            DriftEffect::NeedsMapping | DriftEffect::Blocks => EventSeverity::Warn,
+        };
+        let side = if drift.side == Side::Left { "source" } else { "target" };
+        let payload = serde_json::json!({
+            "side": side,
+            "kind": drift.change.kind.as_str(),
+            "name": drift.change.name,
+            "effect": drift.effect.as_str(),
+        });
+        self.event(severity, "schema_drift", format!("{side}: {}: {}", drift.change, drift.reason), payload, now)
+    }
+
     /// A row that could not be carried: an event of this run, and a row that is tried again by the next.
     pub(crate) fn failed(&self, change: &RowChange, error: &Error, now: DateTime<Utc>) -> Vec<Write> {
         let payload = serde_json::json!({"row": change.name, "code": error.code().as_str()});
@@ -120,6 +161,23 @@ impl RowJournal {
                 vec![Value::Uuid(self.definition.0), Value::Blob(identity.to_vec())],
             )
         })
+    }
+
+    /// What became of a row, as far as it waited, waits now, or could not be told who changed it last.
+    pub(crate) fn settled(&self, change: &RowChange, waits: bool, now: DateTime<Utc>) -> Vec<Write> {
+        if waits {
+            return vec![conflict::waits(self.log.tenant, self.definition.0, change, self.generation, now)];
+        }
+        let mut writes = Vec::new();
+        if change.is_tie {
+            let payload = serde_json::json!({"row": change.name});
+            let message = format!("both sides changed {}, and which one did last cannot be told", change.name);
+            writes.push(self.event(EventSeverity::Info, "conflict_tie", message, payload, now));
+        }
+        if self.waiting.contains(&change.identity) {
+            writes.push(conflict::carried(self.definition.0, change.identity));
+        }
+        writes
     }
 
     /// The run has ended; the lease is given back.

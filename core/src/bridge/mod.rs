@@ -1,6 +1,6 @@
-//! Record sync: rows of tables, kept in step.
+//! Record sync: rows of tables and items of lists, kept in step.
 //!
-//! A definition is a standing relation between two tables. What a run of it does is always a preview first: both sides are
+//! A definition is a standing relation between two tables, or a table and a SharePoint list. What a run of it does is always a preview first: both sides are
 //! read beside the ledger into the book, and apply reads it back. So what is applied is what could be shown.
 //!
 //! ```
@@ -35,32 +35,57 @@
 
 mod apply;
 mod change;
+mod clock;
+mod conflict;
 mod connect;
+mod cursor;
 mod delta;
+mod drift;
 mod expression;
+mod fields;
+mod instance;
+mod introspect;
+mod inventoried;
 mod inventory;
 mod journal;
+mod json;
 mod key;
+mod list;
 mod mapping;
+mod metrics;
 mod open;
+mod options;
+mod pace;
 mod place;
+mod planned;
 mod preview;
 mod projection;
+mod provision;
+mod routes;
 mod routing;
 mod run;
+mod snapshot;
 mod survey;
+mod units;
 mod verify;
 mod written;
 
 use std::sync::Arc;
 
-pub use connect::{RecordCursor, RecordField, RecordOptions, parse_fields};
+pub use clock::RecordClock;
+pub use conflict::{FieldValues, RowChoice, RowConflict, RowInspection};
+pub use drift::{Drift, DriftEffect, SchemaChange, SchemaChangeKind};
 pub use expression::Expression;
+pub use fields::{RecordField, parse_fields};
+pub use json::{read_value, show_value};
 pub use key::{KeyColumn, KeyPart, RowKey, read_key, show_key};
+pub use list::RecordTarget;
+pub use options::{RecordCursor, RecordOptions, RecordRoute};
 pub use place::{DatabaseAt, RecordPlace};
 pub use preview::{PreviewedRow, RowPreview, RowPreviewOptions};
 pub use projection::{Ends, Projection};
 pub use routing::{Route, Routing};
+pub use snapshot::{DefinitionDrift, TableDrift};
 pub use verify::{RowDifference, RowDifferenceKind, RowVerifyReport};
 
 use crate::book::BookInner;
@@ -70,11 +95,16 @@ use crate::model::{Id, PreviewId, SyncDefinition, TenantId, UserId, Value};
 use crate::operation::lease::Leased;
 use crate::operation::preview::ChangeId;
 use crate::operation::run::Run;
+use crate::provider::hosted::cancel;
 
 pub(crate) use connect::{connect, existing, inspect};
+pub(crate) use introspect::introspect;
+pub(crate) use snapshot::{accept, of_table};
+pub(crate) use units::{book_backed_share, budget, set_budget};
 
-use open::{Brought, Opened};
-use preview::StoredRows;
+pub(crate) use open::Brought;
+use open::Opened;
+use planned::StoredRows;
 use run::Task;
 
 /// A standing relation between two tables, as one user of one tenant.
@@ -97,14 +127,18 @@ impl DefinitionInner {
         open::ready(&self.book, self.tenant, self.user, self.id, &self.brought).await
     }
 
+    async fn drift(&self) -> Result<Vec<Drift>> {
+        open::drift(&self.book, self.tenant, self.id, &self.brought).await
+    }
+
     async fn ensure_state(&self) -> Result<()> {
         open::state(&self.book, self.tenant, self.id).await.map(|_| ())
     }
 
     /// A preview, if it is of this definition.
     async fn own(&self, id: PreviewId) -> Result<StoredRows> {
-        let stored = preview::stored(&self.book, self.tenant, id).await?;
-        if stored.definition == self.id.0.to_string() { Ok(stored) } else { Err(preview::missing(id)) }
+        let stored = planned::stored(&self.book, self.tenant, id).await?;
+        if stored.definition == self.id.0.to_string() { Ok(stored) } else { Err(planned::missing(id)) }
     }
 
     fn leased(&self) -> Leased {
@@ -141,8 +175,34 @@ impl Definition {
     /// they are now.
     pub async fn preview(&self, options: RowPreviewOptions) -> Result<RowPreview> {
         let inner = self.inner.clone();
-        let make = async move { preview::preview(&inner.ready().await?, &options).await };
+        let make = async move {
+            {
+                let mut opened = inner.ready().await?;
+                opened.send_all_to(options.route_to.map(|list| list.0))?;
+                preview::preview(&opened, &options).await
+            }
+        };
         self.inner.book.run(make).await
+    }
+
+    /// The lists that its rows may go to; none where the target is a table.
+    ///
+    /// # Errors
+    /// `not_found` when the definition is gone.
+    pub async fn targets(&self) -> Result<Vec<RecordTarget>> {
+        let inner = self.inner.clone();
+        let find = async move { list::targets_of(&inner.book.tables(inner.tenant), inner.id).await };
+        self.inner.book.run(find).await
+    }
+
+    /// What has changed about both tables since the last run, or since they were accepted as they are, and what that is to this
+    /// definition; also what keeps it from running.
+    ///
+    /// # Errors
+    /// `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+    pub async fn drift(&self) -> Result<Vec<Drift>> {
+        let inner = self.inner.clone();
+        self.inner.book.run(async move { inner.drift().await }).await
     }
 
     /// What a preview holds in sum.
@@ -170,7 +230,7 @@ impl Definition {
         let inner = self.inner.clone();
         let list = async move {
             inner.own(preview).await?;
-            preview::list(&*inner.book.store, inner.tenant, preview, kind, after, limit).await
+            planned::list(&*inner.book.store, inner.tenant, preview, kind, after, limit).await
         };
         self.inner.book.run(list).await
     }
@@ -181,7 +241,7 @@ impl Definition {
     /// `not_found`; `busy` once it is being applied; `conflict` for a change that it does not have.
     pub async fn tick(&self, preview: PreviewId, changes: Vec<ChangeId>, ticked: bool) -> Result<()> {
         let inner = self.inner.clone();
-        self.inner.book.run(async move { preview::tick(&inner, preview, &changes, ticked).await }).await
+        self.inner.book.run(async move { planned::tick(&inner, preview, &changes, ticked).await }).await
     }
 
     /// Applies a preview as it stands, or goes on with one that was interrupted.
@@ -209,9 +269,10 @@ impl Definition {
         let (run, reporter, outcome) = Run::new();
         let inner = self.inner.clone();
         let begun = self.inner.book.under_way.begin(run.control());
+        let is_cancelled = run.control().watch();
         self.inner.book.spawn(async move {
             let _begun = begun;
-            let result = run::run(inner, task, options.confirm, reporter).await;
+            let result = cancel::of_run(is_cancelled, run::run(inner, task, options.confirm, reporter)).await;
             // Nobody may be waiting for the outcome any more; the book has it.
             let _ = outcome.send(result);
         });

@@ -5,28 +5,38 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::connect::RecordField;
+use super::clock::RecordClock;
+use super::cursor::{source_reading, target_reading};
+use super::drift::Drift;
 use super::expression::Expression;
+use super::instance::{Asked, PassedOver, is_away};
 use super::key::{KeyPart, RowKey, read_key};
-use super::mapping::{Field, Mapping, Parts};
+use super::list::{self, OpenedLists};
+use super::mapping::{Field, Mapping, Own, Parts, Routes};
 use super::projection::{Ends, Projection};
-use super::survey::{PAGE_ROWS, Reading};
+use super::snapshot::{self, Sight};
+use super::survey::Reading;
 use crate::book::BookInner;
-use crate::endpoint::{ChangeScan, ChangeSource, Cursor, DatabaseOptions, Endpoint, TableName, TableShape, open};
+use crate::endpoint::{DatabaseOptions, Endpoint, TableName, TableShape, open};
 use crate::error::{Code, Error, Result};
 use crate::identity::encode;
-use crate::ledger::RowLedger;
+use crate::ledger::{Due, RowLedger};
 use crate::model::{
-    CursorScope, CursorStrategy, Database, DatabaseInstance, DatabaseTable, DbType, FieldDirection, FieldMapping, Id,
-    InstanceRole, Moment, RecordPolicy, Sides, Stored, SyncCursor, SyncDefinition, SyncKeyColumn, Table as _,
-    TableColumn, TenantId, UseStatus, UserId,
+    Database, DatabaseInstance, DatabaseTable, DbType, FieldMapping, Id, Moment, RecordMode, RecordPolicy,
+    SharepointList, SharepointSite, Side, Sides, Stored, SyncDefinition, SyncKeyColumn, Table as _, TableColumn,
+    TargetStrategy, TenantId, Tick, UseStatus, UserId,
 };
 use crate::operation::clock::micros;
 use crate::store::{Statement, Value, Write};
 use crate::table::{Filter, Tables};
 
 /// The endpoints that a host has brought for a definition, instead of those that its rows name.
-pub(crate) type Brought = Sides<Option<Arc<dyn Endpoint>>>;
+#[derive(Clone, Default)]
+pub(crate) struct Brought {
+    pub(crate) sides: Sides<Option<Arc<dyn Endpoint>>>,
+    /// Sites of SharePoint, by their rows.
+    pub(crate) sites: Vec<(Id<SharepointSite>, Arc<dyn Endpoint>)>,
+}
 
 /// A definition made ready.
 pub(crate) struct Opened {
@@ -41,7 +51,28 @@ pub(crate) struct Opened {
     /// The instance that serves the source.
     pub(crate) instance: Option<Id<DatabaseInstance>>,
     pub(crate) state: State,
+    /// How the source is read.
     pub(crate) reading: Reading,
+    /// How the target is read, where it is.
+    pub(crate) target_reading: Reading,
+    /// The list, where the target is one.
+    pub(crate) list: Option<TargetList>,
+    /// What both tables look like, as far as the book keeps that.
+    pub(crate) sights: Sides<Option<Sight>>,
+    /// What has changed about them.
+    pub(crate) drift: Vec<Drift>,
+    /// What tells which side changed a row last.
+    pub(crate) clock: Option<RecordClock>,
+    /// Instances that did not answer, so that another one serves.
+    pub(crate) passed_over: Vec<PassedOver>,
+}
+
+/// A list that is the target of a definition.
+#[derive(Clone, Debug)]
+pub(crate) struct TargetList {
+    pub(crate) id: Id<SharepointList>,
+    /// Its id at SharePoint.
+    pub(crate) at_sharepoint: Option<String>,
 }
 
 /// A row of `sync_definition_state`.
@@ -51,12 +82,23 @@ pub(crate) struct State {
     pub(crate) fingerprint: Option<Vec<u8>>,
     pub(crate) generation: i64,
     overlap_ms: u64,
+    clock: Option<RecordClock>,
 }
 
 impl Opened {
+    /// Who wins where the last change does and nobody can tell which one that was.
+    pub(crate) fn tie(&self) -> Side {
+        self.clock.as_ref().map_or(Side::Left, |clock| clock.tie)
+    }
+
+    /// The time that transforms go by.
+    pub(crate) fn now(&self) -> Tick {
+        Tick::from_micros(micros(self.book.clock.now()))
+    }
+
     /// Whether the ledger alone does not tell what the target has.
     pub(crate) async fn must_look_at_target(&self) -> Result<bool> {
-        if self.mapping.mode == crate::model::RecordMode::TwoWay || !self.has_hashes_of_this_mapping() {
+        if self.mapping.mode == RecordMode::TwoWay || !self.has_hashes_of_this_mapping() {
             return Ok(true);
         }
         self.has_no_ledger().await
@@ -76,50 +118,33 @@ impl Opened {
         self.state.fingerprint.as_deref() == Some(&self.mapping.fingerprint)
     }
 
-    /// The keys at the source of rows that failed in runs before.
-    pub(crate) async fn failed_keys(&self) -> Result<Vec<Vec<u8>>> {
+    /// Sends every row to one of the lists of the definition.
+    ///
+    /// # Errors
+    /// `invalid` when it is none of them, or the target is no choice of lists.
+    pub(crate) fn send_all_to(&mut self, list: Option<Uuid>) -> Result<()> {
+        let Some(list) = list else { return Ok(()) };
+        let routes = self.mapping.routes_mut().ok_or_else(|| {
+            Error::new(Code::Invalid, "send all rows to the list", list)
+                .because("the definition has no rules: all rows go to its only target")
+        })?;
+        routes.only_to(list)
+    }
+
+    /// The keys at the source of rows that are read whatever the cursor says: those that failed in runs before, those that wait, and
+    /// those that may go to another list though they stay as they are.
+    pub(crate) async fn keys_to_read_again(&self, due: &Due) -> Result<Vec<Vec<u8>>> {
         let failed = Statement::new(
-            "SELECT source_identity FROM sync_row_failure WHERE sync_def_id = ?1 ORDER BY source_identity_hash",
+            "SELECT source_identity FROM sync_row_failure WHERE sync_def_id = ?1 \
+             UNION SELECT source_identity FROM sync_row_conflict WHERE sync_def_id = ?1 ORDER BY 1",
             vec![Value::Uuid(self.definition)],
         );
         let rows = self.book.store.query(self.tenant, failed).await?;
         // What is no key (a row that has none) cannot be asked for; it comes again when it is changed.
-        let keys = rows.iter().map(|row| row.text(0).map(|name| read_key(name).ok()));
-        let keys = keys.collect::<Result<Vec<_>>>()?;
-        Ok(keys.into_iter().flatten().map(|key| key.iter().flat_map(encode).collect()).collect())
-    }
-
-    /// That the next run may read the source from here on.
-    pub(crate) fn moves_cursor(&self, cursor: &Cursor, run: Uuid, now: Moment) -> Vec<Write> {
-        let instance = self.instance.map_or(Value::Null, |instance| Value::Uuid(instance.0));
-        let (tenant, definition) = (Value::Uuid(self.tenant.0), Value::Uuid(self.definition));
-        vec![
-            Write::Execute(Statement::new(
-                "DELETE FROM sync_cursors WHERE tenant_id = ?1 AND sync_def_id = ?2 AND cursor_scope = 'SOURCE' \
-                 AND (source_instance_id = ?3 OR (source_instance_id IS NULL AND ?4 = 1))",
-                vec![
-                    tenant.clone(),
-                    definition.clone(),
-                    self.instance.map_or(Value::Uuid(Uuid::nil()), |instance| Value::Uuid(instance.0)),
-                    Value::Int(i64::from(self.instance.is_none())),
-                ],
-            )),
-            Write::Execute(Statement::new(
-                "INSERT INTO sync_cursors (id, tenant_id, sync_def_id, cursor_scope, cursor_type, cursor_value, \
-                 source_instance_id, last_run_id, created_at, updated_at) \
-                 VALUES (?1, ?2, ?3, 'SOURCE', ?4, ?5, ?6, ?7, ?8, ?8)",
-                vec![
-                    Value::Uuid(Uuid::now_v7()),
-                    tenant,
-                    definition,
-                    Value::Text(cursor.cursor_type.as_str().to_owned()),
-                    Value::Text(cursor.value.clone()),
-                    instance,
-                    Value::Uuid(run),
-                    Value::Time(now.0),
-                ],
-            )),
-        ]
+        let mut names = rows.iter().map(|row| row.text(0).map(str::to_owned)).collect::<Result<Vec<_>>>()?;
+        names.extend(self.ledger.due(due).await?);
+        let keys = names.iter().filter_map(|name| read_key(name).ok());
+        Ok(keys.map(|key| key.iter().flat_map(encode).collect()).collect())
     }
 
     /// That the ledger's hashes are from now on those of this mapping.
@@ -155,19 +180,39 @@ pub(crate) async fn ready(
         let off = Error::new(Code::Invalid, "run the definition", &definition.name).because("it is not enabled");
         return Err(off.advise("set is_enabled"));
     }
-    let target = definition.target_table_id.ok_or_else(|| {
-        Error::new(Code::Unsupported, "run the definition", &definition.name).because("its target is a list")
-    })?;
     let source = tables.read(definition.source_table_id).await?;
-    let target = tables.read(target).await?;
-    let (left, instance) = endpoint(book, &tables, &source, brought.left.as_ref()).await?;
-    let (right, _) = endpoint(book, &tables, &target, brought.right.as_ref()).await?;
-    let shapes = Sides::new(left.describe(&name_of(&source.row)).await?, right.describe(&name_of(&target.row)).await?);
+    let mut passed_over = Vec::new();
+    let asked = Asked::of(&tables, id, &definition, Side::Left).await?;
+    let (left, instance) =
+        endpoint(book, &tables, &source, brought.sides.left.as_ref(), &asked, &mut passed_over).await?;
+    let left_shape = left.describe(&name_of(&source.row)).await?;
+    let asked = Asked::of(&tables, id, &definition, Side::Right).await?;
+    let Target { endpoint: right, shape: right_shape, zone, list, routes, seen } =
+        target(book, &tables, (id, &definition), brought, &asked, &mut passed_over).await?;
+    if definition.sync_mode == RecordMode::TwoWay && left.capabilities().assigns_keys {
+        return Err(Error::new(Code::Unsupported, "run the definition", &definition.name)
+            .because("its source gives rows their keys itself, so that one could be made twice")
+            .advise("let it be the target; two ways is the same from either side"));
+    }
+    let shapes = Sides::new(left_shape, right_shape);
+    let sights = Sides::new(Sight::of(source.id, instance, &shapes.left), seen);
+    let uses = snapshot::uses(&tables, id, &definition).await?;
+    let drift = snapshot::drift(&tables, &uses, &sights).await?;
+    snapshot::ensure_open(&definition.name, &drift)?;
+    let own = Sides::new(
+        Own::of(Side::Left, &left.capabilities(), &shapes.left),
+        Own::of(Side::Right, &right.capabilities(), &shapes.right),
+    );
     let state = state(book, tenant, id).await?;
-    let mut mapping = mapping(&tables, tenant, id, &definition, &shapes, right.capabilities().version_column).await?;
+    let mut mapping = mapping(&tables, tenant, id, &definition, (&shapes, own, routes), Ends { zone }).await?;
     let is_same = state.fingerprint.as_deref() == Some(&mapping.fingerprint);
+    let clock = state.clock.clone();
+    if let Some(clock) = &clock {
+        clock.check(&mapping)?;
+    }
     mapping.version = state.mapping_version + i64::from(!is_same);
-    let reading = reading(&tables, id, &definition, &mapping, instance, state.overlap_ms).await?;
+    let reading = source_reading(&tables, id, &definition, &mapping, instance, state.overlap_ms).await?;
+    let target_reading = target_reading(&tables, id, &*right, &mapping, list.as_ref()).await?;
     let ledger = RowLedger { store: book.store.clone(), tenant, definition: id };
     Ok(Opened {
         book: book.clone(),
@@ -181,7 +226,82 @@ pub(crate) async fn ready(
         instance,
         state,
         reading,
+        target_reading,
+        list,
+        sights,
+        drift,
+        clock,
+        passed_over,
     })
+}
+
+/// The target of a definition, opened.
+struct Target {
+    endpoint: Arc<dyn Endpoint>,
+    shape: TableShape,
+    /// The zone that times without one are meant in.
+    zone: Option<chrono_tz::Tz>,
+    list: Option<TargetList>,
+    /// The rules, where rows go to several lists.
+    routes: Option<Routes>,
+    /// What a table looks like; of a list no snapshots are kept.
+    seen: Option<Sight>,
+}
+
+async fn target(
+    book: &Arc<BookInner>,
+    tables: &Tables,
+    (id, definition): (Id<SyncDefinition>, &SyncDefinition),
+    brought: &Brought,
+    asked: &Asked,
+    passed_over: &mut Vec<PassedOver>,
+) -> Result<Target> {
+    match (definition.target_table_id, definition.target_list_id) {
+        (Some(table), _) => {
+            let target = tables.read(table).await?;
+            let (endpoint, instance) =
+                endpoint(book, tables, &target, brought.sides.right.as_ref(), asked, passed_over).await?;
+            let shape = endpoint.describe(&name_of(&target.row)).await?;
+            let seen = Sight::of(target.id, instance, &shape);
+            Ok(Target { endpoint, shape, zone: None, list: None, routes: None, seen })
+        }
+        (None, Some(list)) if definition.target_strategy == TargetStrategy::Conditional => {
+            let OpenedLists { endpoint, shape, zone, routes } =
+                list::open_all(book, tables, id, definition, brought).await?;
+            let list = Some(TargetList { id: list, at_sharepoint: None });
+            Ok(Target { endpoint, shape, zone, list, routes: Some(routes), seen: None })
+        }
+        (None, Some(id)) => {
+            let list::Opened { endpoint, shape, zone, at_sharepoint } =
+                list::open(book, tables, id, brought.sides.right.as_ref()).await?;
+            Ok(Target { endpoint, shape, zone, list: Some(TargetList { id, at_sharepoint }), routes: None, seen: None })
+        }
+        (None, None) => {
+            Err(Error::new(Code::Invalid, "run the definition", &definition.name).because("it has no target"))
+        }
+    }
+}
+
+/// What has changed about the tables of a definition since their last snapshots, whether it could run or not.
+pub(crate) async fn drift(
+    book: &Arc<BookInner>,
+    tenant: TenantId,
+    id: Id<SyncDefinition>,
+    brought: &Brought,
+) -> Result<Vec<Drift>> {
+    let tables = book.tables(tenant);
+    let definition = tables.read::<SyncDefinition>(id).await?.row;
+    let mut sights = Sides::new(None, None);
+    for (side, table) in [(Side::Left, Some(definition.source_table_id)), (Side::Right, definition.target_table_id)] {
+        let Some(table) = table else { continue };
+        let table = tables.read(table).await?;
+        let asked = Asked::of(&tables, id, &definition, side).await?;
+        let (endpoint, instance) =
+            endpoint(book, &tables, &table, brought.sides[side].as_ref(), &asked, &mut Vec::new()).await?;
+        sights[side] = Sight::of(table.id, instance, &endpoint.describe(&name_of(&table.row)).await?);
+    }
+    let uses = snapshot::uses(&tables, id, &definition).await?;
+    snapshot::drift(&tables, &uses, &sights).await
 }
 
 fn name_of(table: &DatabaseTable) -> TableName {
@@ -194,8 +314,12 @@ async fn endpoint(
     tables: &Tables,
     table: &Stored<DatabaseTable>,
     brought: Option<&Arc<dyn Endpoint>>,
+    asked: &Asked,
+    passed_over: &mut Vec<PassedOver>,
 ) -> Result<(Arc<dyn Endpoint>, Option<Id<DatabaseInstance>>)> {
-    let instances = instances(tables, table.row.database_id, Moment(micros(book.clock.now()))).await?;
+    let of_database = Filter::all().equal("database_id", &table.row.database_id);
+    let instances = tables.every::<DatabaseInstance>(of_database).await?;
+    let instances = asked.choose(instances, Moment(micros(book.clock.now())));
     if let Some(endpoint) = brought {
         return Ok((endpoint.clone(), instances.first().map(|instance| instance.id)));
     }
@@ -205,31 +329,28 @@ async fn endpoint(
     }
     let mut failure = None;
     for instance in &instances {
-        let endpoint = open(database.db_type, options(tables, &database, instance).await?)?;
+        let endpoint = match list::site_of(&instance.row) {
+            // A site of SharePoint among the databases: its lists are read.
+            Some(site) => list::endpoint(book, tables, site).await?,
+            None if database.db_type == DbType::Host => {
+                return Err(Error::new(Code::Unsupported, "open the store", &database.name)
+                    .because("only the host can bring it")
+                    .advise("find the definition by its places"));
+            }
+            None => open(database.db_type, options(tables, &database, instance).await?)?,
+        };
         match endpoint.probe().await {
             Ok(_) => return Ok((endpoint, Some(instance.id))),
-            // Another instance may answer; a password that is wrong here is told, not tried elsewhere.
-            Err(error) if error.is_retryable() => failure = Some(error),
+            Err(error) if is_away(&error) => {
+                endpoint.shutdown().await;
+                let (side, label) = (asked.side, instance.row.instance_label.clone());
+                passed_over.push(PassedOver { side, label, error: error.clone() });
+                failure.get_or_insert(error);
+            }
             Err(error) => return Err(error),
         }
     }
-    Err(failure.unwrap_or_else(|| {
-        Error::new(Code::NotFound, "open the database", &database.name)
-            .because("no instance of it may be used now")
-            .advise("add a row to database_instances, or bring an endpoint")
-    }))
-}
-
-/// The instances of a database that may be used now, the first to be asked first.
-async fn instances(tables: &Tables, database: Id<Database>, now: Moment) -> Result<Vec<Stored<DatabaseInstance>>> {
-    let mut instances = tables.every::<DatabaseInstance>(Filter::all().equal("database_id", &database)).await?;
-    instances.retain(|instance| {
-        let DatabaseInstance { status, valid_from, valid_to, .. } = &instance.row;
-        *status == UseStatus::Active && valid_from.is_none_or(|from| from <= now) && valid_to.is_none_or(|to| now < to)
-    });
-    let is_secondary = |instance: &DatabaseInstance| instance.role == InstanceRole::Secondary;
-    instances.sort_by_key(|instance| (is_secondary(&instance.row), instance.row.priority, instance.id));
-    Ok(instances)
+    Err(failure.unwrap_or_else(|| asked.none(&database.name)))
 }
 
 async fn options(tables: &Tables, database: &Database, instance: &Stored<DatabaseInstance>) -> Result<DatabaseOptions> {
@@ -248,7 +369,6 @@ async fn options(tables: &Tables, database: &Database, instance: &Stored<Databas
     if row.config.0.as_object().is_some_and(|config| !config.is_empty()) {
         options.configure(&row.config.0.to_string())?;
     }
-    debug_assert!(database.db_type != DbType::Host);
     Ok(options)
 }
 
@@ -266,12 +386,15 @@ pub(crate) async fn set_overlap(
     book.store.write(tenant, vec![Write::Execute(set)]).await.map(|_| ())
 }
 
+/// The usual `cursor_overlap_ms`.
+const OVERLAP_MS: u64 = 120_000;
+
 /// The state of a definition; its row is made when it is absent.
 pub(crate) async fn state(book: &Arc<BookInner>, tenant: TenantId, id: Id<SyncDefinition>) -> Result<State> {
     let ask = || {
         Statement::new(
-            "SELECT mapping_version, mapping_fingerprint, generation, cursor_overlap_ms FROM sync_definition_state \
-             WHERE tenant_id = ?1 AND sync_def_id = ?2",
+            "SELECT mapping_version, mapping_fingerprint, generation, cursor_overlap_ms, source_clock, target_clock, \
+             clock_skew_ms, clock_tie FROM sync_definition_state WHERE tenant_id = ?1 AND sync_def_id = ?2",
             vec![Value::Uuid(tenant.0), Value::Uuid(id.0)],
         )
     };
@@ -279,7 +402,8 @@ pub(crate) async fn state(book: &Arc<BookInner>, tenant: TenantId, id: Id<SyncDe
     if let Some(row) = rows.first() {
         let fingerprint = if row.is_null(1) { None } else { Some(row.blob(1)?.to_vec()) };
         let overlap_ms = u64::try_from(row.int(3)?).unwrap_or_default();
-        return Ok(State { mapping_version: row.int(0)?, fingerprint, generation: row.int(2)?, overlap_ms });
+        let (generation, clock) = (row.int(2)?, RecordClock::of_row(&row, 4)?);
+        return Ok(State { mapping_version: row.int(0)?, fingerprint, generation, overlap_ms, clock });
     }
     let make = Statement::new(
         "INSERT INTO sync_definition_state (tenant_id, sync_def_id) VALUES (?1, ?2) ON CONFLICT (sync_def_id) DO NOTHING",
@@ -294,13 +418,13 @@ async fn mapping(
     tenant: TenantId,
     id: Id<SyncDefinition>,
     definition: &SyncDefinition,
-    shapes: &Sides<TableShape>,
-    version_column: Option<&'static str>,
+    (shapes, own, routes): (&Sides<TableShape>, Sides<Own>, Option<Routes>),
+    ends: Ends,
 ) -> Result<Mapping> {
     let of = || Filter::all().equal("sync_def_id", &id);
     let mut fields = Vec::new();
     for stored in tables.every::<FieldMapping>(of()).await? {
-        fields.push(field(&stored.row, shapes)?);
+        fields.push(field(&stored.row, shapes, ends)?);
     }
     let mut chosen = tables.every::<SyncKeyColumn>(of()).await?;
     chosen.sort_by_key(|column| column.row.ordinal_position);
@@ -319,24 +443,28 @@ async fn mapping(
         key,
         fields,
         shapes: shapes.as_ref(),
-        version_column,
+        own,
+        routes,
     })
 }
 
-fn field(row: &FieldMapping, shapes: &Sides<TableShape>) -> Result<Field> {
+fn field(row: &FieldMapping, shapes: &Sides<TableShape>, ends: Ends) -> Result<Field> {
     let column = |shape: &TableShape, name: &str| {
-        shape.column(name).cloned().ok_or_else(|| {
+        let mut column = shape.column(name).cloned().ok_or_else(|| {
             Error::new(Code::Invalid, "map", &shape.name)
                 .because(format!("it has no column {name} any more"))
                 .advise("change the field mapping, or bring the column back")
-        })
+        })?;
+        // How a value crosses has nothing to do with what people call its column.
+        column.traits.shown_as = None;
+        Ok::<_, Error>(column)
     };
     let source = column(&shapes.left, &row.source_column_name)?;
     let target = column(&shapes.right, &row.target_column_name)?;
     let transform = row.transform_rule.as_deref().map(Expression::parse).transpose()?;
     // What a transform makes is not bound by what the column can hold: it is taken as if a column of the target's own had it.
     let from = if transform.is_some() { &target } else { &source };
-    let projection = Projection::between(from, &target, Ends::default())?;
+    let projection = Projection::between(from, &target, ends)?;
     Ok(Field {
         source: row.source_column_name.clone(),
         target: row.target_column_name.clone(),
@@ -344,76 +472,4 @@ fn field(row: &FieldMapping, shapes: &Sides<TableShape>) -> Result<Field> {
         transform,
         projection,
     })
-}
-
-/// The usual `cursor_overlap_ms`.
-const OVERLAP_MS: u64 = 120_000;
-
-/// How the source is read: what has changed since the cursor, or everything.
-async fn reading(
-    tables: &Tables,
-    id: Id<SyncDefinition>,
-    definition: &SyncDefinition,
-    mapping: &Mapping,
-    instance: Option<Id<DatabaseInstance>>,
-    overlap_ms: u64,
-) -> Result<Reading> {
-    let by = match (definition.cursor_strategy, definition.cursor_column_id) {
-        (CursorStrategy::FullScan, _) => return Ok(Reading::Everything),
-        (CursorStrategy::UpdatedAt, Some(column)) => {
-            let column = tables.read::<TableColumn>(column).await?.row.column_name;
-            ChangeSource::UpdatedAt { column, overlap_ms }
-        }
-        (CursorStrategy::UpdatedAt, None) => {
-            return Err(Error::new(Code::Invalid, "run the definition", &definition.name)
-                .because("it goes by a column that every change moves on, and names none")
-                .advise("set cursor_column_id"));
-        }
-        (CursorStrategy::Lsn, _) => ChangeSource::Log { name: format!("portbook_{}", id.0.simple()) },
-    };
-    let of_source = |cursor: &Stored<SyncCursor>| {
-        cursor.row.cursor_scope == CursorScope::Source && cursor.row.source_instance_id == instance
-    };
-    let cursors = tables.every::<SyncCursor>(Filter::all().equal("sync_def_id", &id)).await?;
-    let since = cursors
-        .into_iter()
-        .find(of_source)
-        .map(|cursor| Cursor { cursor_type: cursor.row.cursor_type, value: cursor.row.cursor_value });
-    let half = &mapping.halves.left;
-    Ok(Reading::Changes(ChangeScan {
-        table: half.table.clone(),
-        columns: half.scanned.clone(),
-        key: half.key.clone(),
-        by,
-        since,
-        page_rows: PAGE_ROWS,
-    }))
-}
-
-/// Every column that both tables have by one name and that the target can be given, and the columns of the key whatever
-/// they are called in upper or lower case.
-pub(crate) fn field_mapping_defaults(left: &TableShape, right: &TableShape, key: &[String]) -> Vec<RecordField> {
-    let is_key = |name: &String| if key.is_empty() { left.primary_key().contains(name) } else { key.contains(name) };
-    let mut fields = Vec::new();
-    for source in left.columns.iter().filter(|column| column.kind.is_some()) {
-        let same = right.columns.iter().find(|column| column.name == source.name);
-        let target =
-            same.or_else(|| right.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&source.name)));
-        let Some(target) = target.filter(|column| column.kind.is_some()) else { continue };
-        // What the store computes cannot be given to it, and what the source computes cannot be given back.
-        if target.is_computed {
-            continue;
-        }
-        let direction = match source.is_computed && !is_key(&source.name) {
-            true => FieldDirection::PushOnly,
-            false => FieldDirection::Bidirectional,
-        };
-        fields.push(RecordField {
-            source: source.name.clone(),
-            target: target.name.clone(),
-            direction,
-            transform: None,
-        });
-    }
-    fields
 }

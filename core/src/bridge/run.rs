@@ -1,15 +1,22 @@
 //! One execution of a definition, from the lease to the last line of its history.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 use super::DefinitionInner;
-use super::apply::{Applied, Apply};
+use super::apply::{Applied, Apply, resolve};
+use super::conflict;
+use super::instance;
 use super::journal::RowJournal;
+use super::metrics;
 use super::open::Opened;
-use super::preview::{Plan, RowDelta, RowPreviewOptions, StoredRows, missing, plan, stored};
+use super::pace::Pace;
+use super::planned::{StoredRows, missing, stored};
+use super::preview::{Plan, RowDelta, RowPreviewOptions, plan};
 use crate::error::{Code, Error, Result};
 use crate::model::{Id, Moment, PreviewId, RunType, SyncEntityType};
 use crate::operation::clock::micros;
@@ -42,13 +49,17 @@ pub(crate) async fn run(
     definition.ensure_state().await?;
     let held = Held::take(&definition.leased(), false, reporter.control.stop.clone()).await?;
     let lease = held.lease.clone();
-    let outcome = match definition.ready().await {
-        Ok(opened) => {
-            let (opened, reporter) = (Arc::new(opened), Arc::new(reporter));
-            RowRun { opened, lease, reporter, confirm, begun }.carry_out(task, preview).await
-        }
-        Err(error) => Err(error),
+    let carried_out = async {
+        let opened = Arc::new(prepared(&definition, &lease, &task).await?);
+        let reporter = Arc::new(reporter);
+        RowRun { opened, lease, reporter, confirm, begun }.carry_out(task, preview).await
     };
+    // A defect of ours must not keep the definition.
+    let outcome = AssertUnwindSafe(carried_out).catch_unwind().await.unwrap_or_else(|_| {
+        Err(Error::new(Code::Internal, "run the definition", definition.id.0)
+            .because("it panicked")
+            .advise("report it: this is a defect"))
+    });
     held.end().await;
     match outcome {
         // The plan stays incomplete and goes with the others.
@@ -58,6 +69,22 @@ pub(crate) async fn run(
         }
         ended => ended,
     }
+}
+
+/// The definition, ready to be carried out: the target has what is needed to be written, and of what an interrupted run has begun
+/// it is known what became.
+async fn prepared(definition: &DefinitionInner, lease: &Lease, task: &Task) -> Result<Opened> {
+    let mut opened = definition.ready().await?;
+    if opened.mapping.halves.right.lacks_marker() {
+        opened.endpoints.right.prepare(&opened.mapping.halves.right.table).await?;
+        opened = definition.ready().await?;
+    }
+    opened.send_all_to(match task {
+        Task::Sync(options) => options.route_to.map(|list| list.0),
+        Task::Apply(preview) => definition.own(*preview).await?.delta.route_to,
+    })?;
+    resolve(&opened, lease).await?;
+    Ok(opened)
 }
 
 struct RowRun {
@@ -99,6 +126,9 @@ impl RowRun {
         let now = self.opened.book.clock.now();
         let mut first = vec![self.lease.fence()];
         first.extend(journal.begin(RunType::Push, now));
+        let served = instance::served(&self.opened).await?;
+        first.extend(journal.served(served.as_deref(), &self.opened, now));
+        first.extend(delta.drift.iter().map(|drift| journal.drifted(drift, now)));
         first.extend(journal.log.begin(&extent, now));
         first.push(journal.log.preview_state(preview, "applying", true, now));
         let begun = match rest {
@@ -129,7 +159,9 @@ impl RowRun {
             entity: SyncEntityType::Row,
             source_system: "records",
         };
-        Ok(RowJournal { log, definition: Id::new(*definition), run: Id::new(Uuid::now_v7()), generation, had_failures })
+        let waiting = Arc::new(conflict::waiting(&*book.store, *tenant, *definition).await?);
+        let (definition, run) = (Id::new(*definition), Id::new(Uuid::now_v7()));
+        Ok(RowJournal { log, definition, run, generation, had_failures, waiting })
     }
 
     async fn take(&self, id: PreviewId) -> Result<Taken> {
@@ -182,6 +214,7 @@ impl RowRun {
             lease: self.lease.clone(),
             journal: journal.clone(),
             meter,
+            pace: Pace::begin(&self.opened.endpoints, book.clock.clone(), extent.items_done).await,
             progress_written: Duration::ZERO,
             failed_before: extent.failed,
             tally: Applied::default(),
@@ -210,16 +243,26 @@ impl RowRun {
             // Rows that failed keep hashes of before: they are found changed, whichever mapping made them.
             last.push(self.opened.takes_mapping());
             // A row that was ticked out was read and not carried: it is to be read again.
-            if let Some(cursor) = &delta.cursor
-                && !self.has_exceptions(preview).await?
-            {
-                last.extend(self.opened.moves_cursor(cursor, journal.run.0, Moment(micros(now))));
+            let has_exceptions = self.has_exceptions(preview).await?;
+            if !has_exceptions && delta.blind.is_none() {
+                last.push(conflict::forget_unmet(self.opened.definition, journal.generation));
+            }
+            if !has_exceptions {
+                let (run, now) = (journal.run.0, Moment(micros(now)));
+                last.extend(delta.cursor.iter().flat_map(|cursor| self.opened.moves_cursor(cursor, run, now)));
+                // So is one of the target that was not carried: nothing else remembers it.
+                let moves = delta.target_cursor.as_ref().filter(|_| ending == Ending::Completed);
+                last.extend(moves.iter().flat_map(|cursor| self.opened.moves_target_cursor(cursor, run, now)));
             }
         }
         if let Err(refused) = book.store.write(self.opened.tenant, last).await {
             return Err(self.lease.why(refused).await);
         }
         book.progress_written.notify_waiters();
+        if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
+            // The run is done; what is not written down now is by the next one.
+            let _ = metrics::leave(&self.opened, delta, Moment(micros(now))).await;
+        }
         match error {
             Some(error) => Err(error),
             None => {

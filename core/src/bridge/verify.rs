@@ -1,6 +1,7 @@
 //! Whether both tables hold the same: a comparison of every row that does not believe the ledger.
 
 use super::change::{Act, RowChange};
+use super::conflict::Decisions;
 use super::delta::Rules;
 use super::open::Opened;
 use super::survey::{Reading, Sink, Survey};
@@ -83,7 +84,9 @@ impl Sink for Differences {
             Act::Insert(Side::Right) => (RowDifferenceKind::Missing, &mut report.missing, None),
             Act::Insert(Side::Left) => (RowDifferenceKind::Extra, &mut report.extra, None),
             Act::Refuse { words, .. } => (RowDifferenceKind::Unreadable, &mut report.unreadable, Some(words)),
-            Act::Update(_) | Act::Delete(_) | Act::Wait => (RowDifferenceKind::Different, &mut report.different, None),
+            Act::Update(_) | Act::Merge(_) | Act::Delete(_) | Act::Wait => {
+                (RowDifferenceKind::Different, &mut report.different, None)
+            }
             Act::Record | Act::Forget => return Ok(()),
         };
         *count += 1;
@@ -103,12 +106,15 @@ pub(crate) async fn verify(opened: &Opened) -> Result<RowVerifyReport> {
     let now = Moment(micros(opened.book.clock.now()));
     let survey = Survey {
         reading: Reading::Everything,
+        target_reading: Reading::Everything,
         again: Vec::new(),
         mapping: &opened.mapping,
         ledger: &opened.ledger,
         endpoints: &opened.endpoints,
         // Without a ledger, two ways and with nobody winning, each row says by itself which side has it.
-        rules: Rules { mode: RecordMode::TwoWay, policy: RecordPolicy::Manual, exact: false },
+        rules: Rules { mode: RecordMode::TwoWay, policy: RecordPolicy::Manual, exact: false, tie: Side::Left },
+        decisions: &Decisions::new(),
+        clock: None,
         looks_at_target: true,
         now: Tick::from_micros(now.0),
     };

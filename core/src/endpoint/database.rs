@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Endpoint;
+use super::mssql::SqlServerEndpoint;
 use super::mysql::MySqlEndpoint;
 use super::postgres::PostgresEndpoint;
 use super::sqlite::SqliteEndpoint;
@@ -36,7 +37,10 @@ pub struct DatabaseOptions {
     /// Their password.
     pub password: Option<SecretBytes>,
     /// How the connection is encrypted. Nothing: [`TlsMode::Prefer`] to this machine, [`TlsMode::VerifyFull`] to any other.
+    /// To MySQL and MariaDB [`TlsMode::VerifyCa`] verifies the name, too; SQL Server is never preferred in plain text.
     pub tls: Option<TlsMode>,
+    /// SQL Server: TLS comes before everything else (TDS 8.0), as a server with `Encryption: Strict` wants it.
+    pub strict_tls: bool,
     /// Trusts these certificates (PEM) instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// How long connecting may take before the server counts as `offline`.
@@ -55,6 +59,7 @@ pub struct DatabaseOptions {
 struct Settings {
     sslmode: Option<Mode>,
     sslrootcert: Option<PathBuf>,
+    encrypt: Option<Encrypt>,
     connect_timeout_ms: Option<u64>,
     statement_timeout_ms: Option<u64>,
     connections: Option<usize>,
@@ -73,6 +78,19 @@ enum Mode {
     VerifyFull,
 }
 
+/// SQL Server's words.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Encrypt {
+    /// Plain text, the password included.
+    Off,
+    /// TLS, and a certificate that is trusted.
+    #[serde(alias = "mandatory")]
+    On,
+    /// The same by TDS 8.0.
+    Strict,
+}
+
 impl DatabaseOptions {
     /// A database of a server; an empty host and the path of its file for SQLite.
     #[must_use]
@@ -84,6 +102,7 @@ impl DatabaseOptions {
             user: String::new(),
             password: None,
             tls: None,
+            strict_tls: false,
             ca_file: None,
             connect_timeout: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(300),
@@ -93,7 +112,8 @@ impl DatabaseOptions {
     }
 
     /// Takes over what a JSON object says: `sslmode` and `sslrootcert` as libpq means them, `connect_timeout_ms`,
-    /// `statement_timeout_ms`, `connections`, `tinyint_is_boolean`.
+    /// `statement_timeout_ms`, `connections`, `tinyint_is_boolean`; for SQL Server also `encrypt`, which is `off`, `on` or
+    /// `strict` (TDS 8.0) and asks for a trusted certificate unless `sslmode` says less.
     ///
     /// # Errors
     /// `invalid` for anything else.
@@ -107,7 +127,12 @@ impl DatabaseOptions {
             Mode::VerifyCa => TlsMode::VerifyCa,
             Mode::VerifyFull => TlsMode::VerifyFull,
         });
-        self.tls = mode.or(self.tls);
+        let by_encrypt = settings.encrypt.map(|encrypt| match encrypt {
+            Encrypt::Off => TlsMode::Disable,
+            Encrypt::On | Encrypt::Strict => TlsMode::VerifyFull,
+        });
+        self.strict_tls = settings.encrypt.map_or(self.strict_tls, |encrypt| matches!(encrypt, Encrypt::Strict));
+        self.tls = mode.or(by_encrypt).or(self.tls);
         self.ca_file = settings.sslrootcert.or_else(|| self.ca_file.take());
         self.connect_timeout = settings.connect_timeout_ms.map_or(self.connect_timeout, Duration::from_millis);
         self.statement_timeout = settings.statement_timeout_ms.map_or(self.statement_timeout, Duration::from_millis);
@@ -130,14 +155,14 @@ impl DatabaseOptions {
 
 impl DatabaseOptions {
     /// TLS as the mode means it. In the modes below `verify-ca` a server only has to hold the key that it shows, as with libpq.
-    pub(super) fn tls_config(&self) -> Result<rustls::ClientConfig> {
+    pub(super) fn tls_config(&self, tls12_only: bool) -> Result<rustls::ClientConfig> {
         let file = self.ca_file.as_deref();
         let asked = match self.tls_mode() {
             TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => Asked::Nothing,
             TlsMode::VerifyCa => Asked::Issuer(file),
             TlsMode::VerifyFull => Asked::Name(file),
         };
-        config(asked, false)
+        config(asked, tls12_only)
     }
 }
 
@@ -150,7 +175,8 @@ pub fn open(db_type: DbType, options: DatabaseOptions) -> Result<Arc<dyn Endpoin
         DbType::Sqlite => Arc::new(SqliteEndpoint::new(options)?),
         DbType::Postgres => Arc::new(PostgresEndpoint::new(options)?),
         DbType::MySql => Arc::new(MySqlEndpoint::new(options)?),
-        DbType::SqlServer | DbType::Host => {
+        DbType::SqlServer => Arc::new(SqlServerEndpoint::new(options)?),
+        DbType::Host => {
             let refused = Error::new(Code::Unsupported, "open a database", options.database);
             return Err(refused.because("there is no endpoint for its product here"));
         }

@@ -17,9 +17,13 @@
 //! A key with a null in it is that of no row, as SQL has it: such a row is read by a scan only, and a write that names it
 //! is [`RowOutcome::Gone`].
 
+mod allowance;
 mod database;
+pub(crate) mod hosted;
+mod mssql;
 mod mysql;
 mod postgres;
+mod routed;
 mod shape;
 pub mod sharepoint;
 mod sql;
@@ -30,17 +34,26 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use allowance::Allowance;
 pub use database::{DatabaseOptions, open};
+pub use mssql::SqlServerEndpoint;
 pub use mysql::MySqlEndpoint;
 pub use postgres::PostgresEndpoint;
+pub(crate) use routed::{LIST, Part, Routed};
 pub use shape::{
     Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, LengthUnit, TableEntry, TableName, TableShape,
+    TimeSteps,
 };
+pub(crate) use sql::cursor::reached_at;
 pub use sqlite::SqliteEndpoint;
 
 use crate::error::{Error, Result};
 use crate::identity::{RowBatch, RowHash};
 use crate::model::{CursorType, Datum, Tick};
+
+/// The column with the engine's marker of a row that it made, in stores that assign keys: 64 hexadecimal digits, indexed,
+/// unique, not shown to people.
+pub const MARKER: &str = "SyncKey";
 
 /// What an endpoint can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +65,8 @@ pub struct Capabilities {
     pub snapshot_scans: usize,
     /// Rows have a version that an update can name ([`Expect::Versions`]), under the name of this column.
     pub version_column: Option<&'static str>,
-    /// The key of a row is given by the store when the row is made, so that making it twice makes two. A marker column of
-    /// the engine's own, unique in the store, then tells whether a row was made.
+    /// The key of a row is given by the store when the row is made, so that making it twice makes two. A column of the
+    /// engine's own ([`MARKER`]), unique in the store, then tells whether a row was made.
     pub assigns_keys: bool,
     /// The cursors that [`changes`](Endpoint::changes) understands. [`scan`](Endpoint::scan) is always there.
     pub cursors: Vec<CursorType>,
@@ -76,6 +89,12 @@ impl Capabilities {
             creates_tables: false,
             writes: false,
         }
+    }
+
+    /// The column that tells whether a row was made, where its key does not.
+    #[must_use]
+    pub fn marker_column(&self) -> Option<&'static str> {
+        self.assigns_keys.then_some(MARKER)
     }
 }
 
@@ -221,6 +240,12 @@ pub trait ChangeStream: Send {
     /// # Errors
     /// `internal` before that.
     fn end(&self) -> Result<ChangesEnd>;
+
+    /// Whether the store said, when it no longer knew the cursor, that it may have lost rows itself. Then a row that it does
+    /// not show was not deleted by anybody.
+    fn may_have_lost(&self) -> bool {
+        false
+    }
 }
 
 /// Rows to write. All of one batch name the same columns.
@@ -373,6 +398,28 @@ pub trait Endpoint: Send + Sync {
     /// `not_found` when there is none, else as [`probe`](Self::probe).
     async fn describe(&self, table: &TableName) -> Result<TableShape>;
 
+    /// What the store itself knows the table by, whatever it is called: another table of its name has another one. Nothing
+    /// where the name is all there is.
+    ///
+    /// # Errors
+    /// As [`describe`](Self::describe).
+    async fn identity(&self, _table: &TableName) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Gives a table that is there what the engine needs to write it: the column [`MARKER`] where keys are assigned.
+    ///
+    /// # Errors
+    /// As [`describe`](Self::describe); `conflict` when there is a column of that name which is no marker.
+    async fn prepare(&self, table: &TableName) -> Result<TableShape> {
+        self.describe(table).await
+    }
+
+    /// Whether counting is cheaper than reading.
+    fn counts_cheaply(&self) -> bool {
+        true
+    }
+
     /// How many rows a table has now, counted.
     ///
     /// # Errors
@@ -410,6 +457,11 @@ pub trait Endpoint: Send + Sync {
     /// # Errors
     /// `conflict` when there is one of that name, `unsupported` where tables are not made or a type has no equal.
     async fn create(&self, table: NewTable) -> Result<TableShape>;
+
+    /// What it lets through from now on, where it has a budget; nothing where its speed alone bounds a run.
+    async fn allowance(&self) -> Option<Allowance> {
+        None
+    }
 
     /// Ends its connections.
     async fn shutdown(&self);

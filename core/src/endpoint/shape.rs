@@ -126,8 +126,24 @@ pub struct ColumnTraits {
     /// It holds days as the point in time at which they begin in this zone (SharePoint's `dateOnly` by the zone of its
     /// site).
     pub day_zone: Option<chrono_tz::Tz>,
+    /// What people see as its name, where programs have another one for it (SharePoint).
+    pub shown_as: Option<String>,
+    /// The steps in which its times go.
+    pub time_steps: TimeSteps,
     /// Numbers in its JSON that are not whole, or have more than 64 bits, are doubles (MySQL).
     pub json_doubles: bool,
+}
+
+/// The steps in which the times of a column go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeSteps {
+    /// As [`second_places`](ColumnShape::second_places) says.
+    #[default]
+    Decimal,
+    /// 300 a second, shown in thousandths: 0, 3, 7, 10 … (SQL Server's `datetime`).
+    ThreeHundredths,
+    /// Whole minutes (`smalldatetime`).
+    Minutes,
 }
 
 /// What the length of a text counts.

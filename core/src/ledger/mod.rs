@@ -16,7 +16,7 @@ mod transfer;
 use std::sync::Arc;
 
 pub use intent::{Intent, IntentKind, NewIntent};
-pub(crate) use rows::{At, RowLedger, RowTable};
+pub(crate) use rows::{At, Due, RowLedger, RowTable, hex, item_at};
 pub use transfer::NewTransfer;
 
 use crate::error::{Code, Error, Result};

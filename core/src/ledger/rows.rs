@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::identity::RowHash;
-use crate::model::{Id, LedgerRow, LedgerState, Record, SyncDefinition, TenantId};
+use crate::error::{Code, Error, Result};
+use crate::identity::{RowHash, decode};
+use crate::model::{Datum, Id, LedgerRow, LedgerState, Moment, Record, SyncDefinition, TenantId};
 use crate::store::{Insert, Statement, Store, Value, Write};
 
 /// Rows that are read at once.
@@ -27,22 +27,39 @@ pub(crate) struct RowLedger {
 
 impl RowLedger {
     /// All of it, in memory.
-    pub(crate) async fn table(&self) -> Result<RowTable> {
+    pub(crate) async fn table(&self, due: &Due) -> Result<RowTable> {
         let mut table = RowTable::default();
         let mut after = Value::Blob(Vec::new());
         loop {
             let statement = Statement::new(
-                "SELECT source_identity_hash, content_hash, remote_content_hash, state FROM sync_ledger \
-                 WHERE sync_def_id = ?1 AND source_identity_hash > ?2 ORDER BY source_identity_hash LIMIT ?3",
-                vec![Value::Uuid(self.definition.0), after, Value::Int(PAGE as i64)],
+                "SELECT source_identity_hash, content_hash, remote_content_hash, state, \
+                 CASE WHEN next_route_at <= ?4 OR (?5 <> '' AND (sp_list_id IS NULL OR sp_list_id <> ?5)) THEN 1 ELSE 0 END \
+                 FROM sync_ledger WHERE sync_def_id = ?1 AND source_identity_hash > ?2 \
+                 ORDER BY source_identity_hash LIMIT ?3",
+                vec![Value::Uuid(self.definition.0), after, Value::Int(PAGE as i64), due.now(), due.list()],
             );
             let rows = self.store.query(self.tenant, statement).await?;
             for row in rows.iter() {
                 table.push(row.blob(0)?, optional(&row, 1)?, optional(&row, 2)?, row.text(3)?)?;
+                if row.int(4)? == 1 {
+                    table.flag_last(DUE);
+                }
             }
             let Some(last) = rows.iter().last().filter(|_| rows.len() == PAGE) else { return Ok(table) };
             after = Value::Blob(last.blob(0)?.to_vec());
         }
+    }
+
+    /// The names of rows that may go to another list though they stay as they are.
+    pub(crate) async fn due(&self, due: &Due) -> Result<Vec<String>> {
+        let statement = Statement::new(
+            "SELECT source_identity FROM sync_ledger WHERE sync_def_id = ?1 \
+             AND (next_route_at <= ?2 OR (?3 <> '' AND (sp_list_id IS NULL OR sp_list_id <> ?3))) \
+             ORDER BY source_identity_hash",
+            vec![Value::Uuid(self.definition.0), due.now(), due.list()],
+        );
+        let rows = self.store.query(self.tenant, statement).await?;
+        rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
     }
 
     /// The rows of these identities, in any order; those that the ledger does not have are left out.
@@ -65,6 +82,42 @@ impl RowLedger {
         Ok(found)
     }
 
+    /// Whose rows the target has at these addresses, which are encoded.
+    pub(crate) async fn at_target<'a>(&self, addresses: impl Iterator<Item = &'a [u8]>) -> Result<Vec<RowHash>> {
+        // Items have their numbers as numbers, other rows their addresses as digits.
+        let (mut items, mut others) = (Vec::new(), Vec::new());
+        for address in addresses {
+            match item_at(address) {
+                Some(item) => items.push(Value::Int(item)),
+                None => others.push(Value::Text(hex(address))),
+            }
+        }
+        let mut found = Vec::new();
+        for (column, values) in [("sp_item_id", items), ("target_key", others)] {
+            for asked in values.chunks(ASKED) {
+                let places: Vec<String> = (0..asked.len()).map(|at| format!("?{}", at + 2)).collect();
+                let sql = format!(
+                    "SELECT source_identity_hash FROM sync_ledger WHERE sync_def_id = ?1 AND {column} IN ({})",
+                    places.join(", ")
+                );
+                let mut params = vec![Value::Uuid(self.definition.0)];
+                params.extend_from_slice(asked);
+                for row in self.store.query(self.tenant, Statement::new(sql, params)).await?.iter() {
+                    found.push(row.blob(0)?.try_into().map_err(|_| corrupt())?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The rows whose write was begun and of which nobody knows whether it arrived.
+    pub(crate) async fn pending(&self) -> Result<Vec<LedgerRow>> {
+        let sql =
+            format!("{} WHERE sync_def_id = ?1 AND state = 'PENDING' ORDER BY source_identity_hash", LedgerRow::SELECT);
+        let rows = self.store.query(self.tenant, Statement::new(sql, vec![Value::Uuid(self.definition.0)])).await?;
+        rows.iter().map(LedgerRow::read).collect()
+    }
+
     /// Writes these rows, in the order in which the table keeps them.
     pub(crate) fn put(&self, mut rows: Vec<LedgerRow>) -> Option<Write> {
         rows.sort_unstable_by_key(|row| row.source_identity_hash);
@@ -83,14 +136,55 @@ impl RowLedger {
     }
 }
 
+/// The item that a target which numbers its rows has at an address.
+pub(crate) fn item_at(address: &[u8]) -> Option<i64> {
+    match decode(address).ok()? {
+        Datum::Integer(item) => i64::try_from(item).ok(),
+        _ => None,
+    }
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn corrupt() -> Error {
+    Error::new(Code::Corrupt, "read the ledger of rows", "").because("an identity has another length")
+}
+
 fn optional<'a>(row: &crate::store::Row<'a>, column: usize) -> Result<Option<&'a [u8]>> {
     if row.is_null(column) { Ok(None) } else { row.blob(column).map(Some) }
 }
 
-/// What the ledger holds of one row, as far as deciding needs it: 64 bytes a row.
+/// Which rows are asked for though they stay as they are: those of several lists whose time has come, and in a run that sends
+/// all to one list those that lie elsewhere.
+#[derive(Clone, Debug)]
+pub(crate) struct Due {
+    pub(crate) now: Moment,
+    pub(crate) list: Option<String>,
+}
+
+impl Due {
+    fn now(&self) -> Value {
+        Value::Time(self.now.0)
+    }
+
+    fn list(&self) -> Value {
+        Value::Text(self.list.clone().unwrap_or_default())
+    }
+}
+
+/// What the ledger holds of one row, as far as deciding needs it, without what [`RowTable::fronts`] has.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    identity: RowHash,
+    /// The identity after its front.
+    rest: [u8; 24],
     /// The fronts of both hashes. 128 bits are enough to tell that a row is another one than it was; that two rows are the same
     /// one is decided by all of the identity.
     source: Front,
@@ -105,10 +199,16 @@ const HAS_SOURCE: u8 = 4;
 const HAS_TARGET: u8 = 8;
 const PENDING: u8 = 16;
 const CONFLICT: u8 = 32;
+const DUE: u8 = 64;
 
-/// The ledger of a definition in memory, sorted by identity. Identities are hashes: where one stands is guessed well.
+/// The ledger of a definition in memory, sorted by identity: 65 bytes a row.
+///
+/// What one begins with lies by itself, eight to a cache line: finding a row is then two waits for memory, not one for every
+/// step of a search.
 #[derive(Debug, Default)]
 pub(crate) struct RowTable {
+    /// The first eight bytes of the identities. These are hashes: where one stands is guessed well.
+    fronts: Vec<u64>,
     entries: Vec<Entry>,
     flags: Vec<u8>,
 }
@@ -127,13 +227,18 @@ impl RowTable {
             LedgerState::Conflict => CONFLICT,
         };
         flags |= if source.is_some() { HAS_SOURCE } else { 0 } | if target.is_some() { HAS_TARGET } else { 0 };
-        let identity = identity.try_into().map_err(|_| {
-            crate::Error::new(crate::Code::Corrupt, "read the ledger of rows", "")
-                .because("an identity has another length")
-        })?;
-        self.entries.push(Entry { identity, source: source.unwrap_or_default(), target: target.unwrap_or_default() });
+        let identity: &RowHash = identity.try_into().map_err(|_| corrupt())?;
+        let (front, rest) = split(identity);
+        self.fronts.push(front);
+        self.entries.push(Entry { rest, source: source.unwrap_or_default(), target: target.unwrap_or_default() });
         self.flags.push(flags);
         Ok(())
+    }
+
+    fn flag_last(&mut self, flag: u8) {
+        if let Some(flags) = self.flags.last_mut() {
+            *flags |= flag;
+        }
     }
 
     /// How many rows it has.
@@ -143,28 +248,41 @@ impl RowTable {
 
     /// Where that row is.
     pub(crate) fn find(&self, identity: &RowHash) -> Option<At> {
-        let (mut low, mut high) = (0, self.entries.len());
-        // Identities are spread evenly, so that the place is proportional to the number that one begins with. A few steps of
-        // this shrink the range to a handful whatever its size; where they do not (a book made by hand), halving ends it.
-        let mut guesses = 0;
-        while low < high {
-            let at =
-                if guesses < 4 && high - low > 16 { self.guess(identity, low, high) } else { low + (high - low) / 2 };
-            guesses += 1;
-            match self.entries[at].identity.cmp(identity) {
-                std::cmp::Ordering::Equal => return Some(At(at)),
-                std::cmp::Ordering::Less => low = at + 1,
-                std::cmp::Ordering::Greater => high = at,
-            }
-        }
-        None
+        let (front, rest) = split(identity);
+        let first = self.first_at_least(front);
+        let alike = self.fronts[first..].iter().take_while(|other| **other == front).count();
+        // Fronts of hashes are hardly ever the same; in a book made by hand they may all be.
+        let found = self.entries[first..first + alike].binary_search_by(|entry| entry.rest.cmp(&rest));
+        found.ok().map(|at| At(first + at))
     }
 
-    fn guess(&self, identity: &RowHash, low: usize, high: usize) -> usize {
-        let (first, last) = (front(&self.entries[low].identity), front(&self.entries[high - 1].identity));
-        let wanted = front(identity).clamp(first, last);
-        let share = u128::from(wanted - first) * (high - 1 - low) as u128 / u128::from((last - first).max(1));
-        low + usize::try_from(share).unwrap_or(0).min(high - 1 - low)
+    /// Where the fronts begin that are not below this one. They are spread evenly, so that it is guessed twice by their share of
+    /// all; from there steps that double find it, however they are spread.
+    fn first_at_least(&self, front: u64) -> usize {
+        let (fronts, len) = (&self.fronts, self.fronts.len());
+        if len == 0 {
+            return 0;
+        }
+        let share = |distance: u64| usize::try_from((u128::from(distance) * len as u128) >> 64).unwrap_or(len - 1);
+        let mut guess = share(front);
+        for _ in 0..2 {
+            let there = fronts[guess];
+            guess = if there < front {
+                (guess + share(front - there)).min(len - 1)
+            } else {
+                guess.saturating_sub(share(there - front))
+            };
+        }
+        let (mut low, mut high, mut step) = (guess, guess, 4);
+        while low > 0 && fronts[low - 1] >= front {
+            low = low.saturating_sub(step);
+            step *= 2;
+        }
+        while high < len && fronts[high] < front {
+            high = (high + step).min(len);
+            step *= 2;
+        }
+        low + fronts[low..high].partition_point(|other| *other < front)
     }
 
     /// Notes that the source has the row; whether it was noted before.
@@ -209,8 +327,16 @@ impl RowTable {
         self.flags[at.0] & CONFLICT != 0
     }
 
+    /// Whether the row may go to another list though it stays as it is.
+    pub(crate) fn is_due(&self, at: At) -> bool {
+        self.flags[at.0] & DUE != 0
+    }
+
     pub(crate) fn identity(&self, at: At) -> RowHash {
-        self.entries[at.0].identity
+        let mut identity = [0; 32];
+        identity[..8].copy_from_slice(&self.fronts[at.0].to_be_bytes());
+        identity[8..].copy_from_slice(&self.entries[at.0].rest);
+        identity
     }
 
     /// Every row, in the order of identities.
@@ -219,10 +345,12 @@ impl RowTable {
     }
 }
 
-fn front(identity: &RowHash) -> u64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&identity[..8]);
-    u64::from_be_bytes(bytes)
+/// The front of an identity, in its order, and what follows.
+fn split(identity: &RowHash) -> (u64, [u8; 24]) {
+    let (mut front, mut rest) = ([0; 8], [0; 24]);
+    front.copy_from_slice(&identity[..8]);
+    rest.copy_from_slice(&identity[8..]);
+    (u64::from_be_bytes(front), rest)
 }
 
 #[cfg(test)]

@@ -44,6 +44,12 @@ pub(crate) struct Meter {
     bytes: (u64, u64),
     rate: (f64, f64),
     marked: (Duration, u64, u64),
+    /// Items per second of the time in which it was not waited for a budget.
+    brisk: f64,
+    /// For how long it was waited, at the mark and now.
+    waited: (Duration, Duration),
+    /// How long the rest takes by its budget.
+    bound: Option<Duration>,
 }
 
 /// Speeds forget with this half-life, so that a stall shows within seconds and a burst does not mislead.
@@ -57,12 +63,15 @@ impl Meter {
             bytes: (0, 0),
             rate: (0.0, 0.0),
             marked: (Duration::ZERO, 0, 0),
+            brisk: 0.0,
+            waited: (Duration::ZERO, Duration::ZERO),
+            bound: None,
         }
     }
 
     /// Begins a phase with its totals.
     pub(crate) fn begin(&mut self, phase: RunPhase, items_total: u64, bytes_total: u64, now: Duration) {
-        *self = Self { phase, items: (0, items_total), bytes: (0, bytes_total), rate: (0.0, 0.0), marked: (now, 0, 0) };
+        *self = Self { phase, items: (0, items_total), bytes: (0, bytes_total), marked: (now, 0, 0), ..Self::new() };
     }
 
     /// What was done before the phase began, and tells nothing of its speed.
@@ -76,6 +85,17 @@ impl Meter {
         self.bytes.0 += bytes;
     }
 
+    /// Items done and to do.
+    pub(crate) fn items(&self) -> (u64, u64) {
+        self.items
+    }
+
+    /// For how long, since the phase began, it was waited for a budget; and how long the rest takes by that budget alone.
+    pub(crate) fn bound(&mut self, waited: Duration, rest: Option<Duration>) {
+        self.waited.1 = waited;
+        self.bound = rest;
+    }
+
     /// The progress at `now`; speeds are measured over the time since the last call.
     pub(crate) fn read(&mut self, now: Duration) -> Progress {
         let seconds = now.saturating_sub(self.marked.0).as_secs_f64();
@@ -84,6 +104,14 @@ impl Meter {
             let blend = |old: f64, speed: f64| if old == 0.0 { speed } else { old + (speed - old) * fresh };
             self.rate.0 = blend(self.rate.0, (self.items.0 - self.marked.1) as f64 / seconds);
             self.rate.1 = blend(self.rate.1, (self.bytes.0 - self.marked.2) as f64 / seconds);
+            let items = (self.items.0 - self.marked.1) as f64;
+            let busy = seconds - self.waited.1.saturating_sub(self.waited.0).as_secs_f64();
+            if busy > 0.0 && items > 0.0 {
+                let fresh = 1.0 - 0.5_f64.powf(busy / HALF_LIFE_SECS);
+                self.brisk =
+                    if self.brisk == 0.0 { items / busy } else { self.brisk + (items / busy - self.brisk) * fresh };
+            }
+            self.waited.0 = self.waited.1;
             self.marked = (now, self.items.0, self.bytes.0);
         }
         Progress {
@@ -99,7 +127,7 @@ impl Meter {
         }
     }
 
-    /// Whichever of items and bytes is going to take longer decides.
+    /// Whichever of items and bytes is going to take longer decides, or the budget that both need.
     fn eta(&self) -> Option<Duration> {
         let left = |(done, total): (u64, u64), rate: f64| {
             let rest = total.saturating_sub(done) as f64;
@@ -107,6 +135,11 @@ impl Meter {
         };
         if self.items.1 == 0 {
             return None;
+        }
+        if let Some(bound) = self.bound {
+            // Waiting is in the budget's time already.
+            let brisk = left(self.items, self.brisk).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            return Some(bound.max(brisk.unwrap_or_default()));
         }
         let seconds = left(self.items, self.rate.0)?.max(left(self.bytes, self.rate.1)?);
         Duration::try_from_secs_f64(seconds).ok()
@@ -145,6 +178,19 @@ mod tests {
         let progress = meter.read(Duration::from_secs(10));
         assert_eq!((progress.items_done, progress.items_per_second), (80, 2.0));
         assert_eq!(progress.eta, Some(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn a_budget_bounds_the_eta_and_waiting_for_it_is_no_slowness() {
+        let mut meter = Meter::new();
+        meter.begin(RunPhase::Applying, 300, 0, Duration::ZERO);
+        meter.add(100, 0);
+        meter.bound(Duration::from_secs(50), Some(Duration::from_secs(40)));
+        let progress = meter.read(Duration::from_secs(60));
+        assert_eq!(progress.eta, Some(Duration::from_secs(40)), "at ten a second in ten seconds it takes 20");
+        assert!(progress.items_per_second < 2.0);
+        meter.bound(Duration::from_secs(50), Some(Duration::from_secs(5)));
+        assert_eq!(meter.read(Duration::from_secs(60)).eta, Some(Duration::from_secs(20)));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     7 "0007_record_bridge" "record_bridge",
     8 "0008_volume_links" "volume_links",
     9 "0009_record_runs" "record_runs",
+    10 "0010_site_config" "site_config",
+    11 "0011_units_and_conflicts" "units_and_conflicts",
 };
 
 /// The number of the newest schema that this version knows.

@@ -55,6 +55,11 @@ impl Tables {
         micros(self.clock.now())
     }
 
+    /// The time, as rows have it.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment(self.now())
+    }
+
     /// Makes rows, all or none, in this order.
     pub(crate) async fn make_all<T: Table>(&self, rows: &[T]) -> Result<Vec<Stored<T>>> {
         let info = const { &T::INFO };

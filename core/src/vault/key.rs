@@ -99,6 +99,11 @@ impl KeySource {
         Self(Source::Host(wrapper))
     }
 
+    /// Whether somebody may have to be asked for it.
+    pub(super) fn may_ask(&self) -> bool {
+        matches!(&self.0, Source::Asked(asked) if !asked.answer.initialized())
+    }
+
     /// What kind it is.
     #[must_use]
     pub fn kind(&self) -> KeyKind {

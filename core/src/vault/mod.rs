@@ -64,6 +64,11 @@ impl Vault {
         Self { store, lock, opened: Mutex::default() }
     }
 
+    /// Whether the book was opened with a key, so that secrets can be kept without anybody being asked.
+    pub(crate) async fn has_key(&self) -> bool {
+        self.lock.lock().await.source.as_ref().is_some_and(|source| !source.may_ask())
+    }
+
     /// Seals a secret for a place; what comes back is to be stored there. The tenant's data key is made when there is
     /// none.
     ///

@@ -107,6 +107,19 @@ pub(super) unsafe fn read_options<T: DeserializeOwned + Default>(name: &'static 
     if json.is_null() { Ok(T::default()) } else { unsafe { read_record(name, json) } }
 }
 
+/// The word that the caller gives as text; null is none.
+///
+/// # Errors
+/// `invalid` when it is none of the words.
+///
+/// # Safety
+/// As for [`read_text`].
+pub(super) unsafe fn read_word<T: DeserializeOwned>(name: &'static str, text: *const c_char) -> Result<Option<T>> {
+    // SAFETY: as this function's.
+    let text = unsafe { read_text_or_none(name, text) }?;
+    text.map(|text| json::read_record(name, &serde_json::Value::String(text).to_string())).transpose()
+}
+
 /// The bytes of the caller.
 ///
 /// # Errors

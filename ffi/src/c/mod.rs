@@ -8,11 +8,14 @@
 mod book;
 mod bridge;
 mod conduit;
+mod definition;
 mod files;
 mod history;
 mod host;
+mod host_records;
 mod library;
 mod preview;
+mod records;
 mod rows;
 mod run;
 mod session;

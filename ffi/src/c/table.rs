@@ -8,7 +8,10 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use portbook::{Code, Error};
 
 use crate::error::Result;
-use crate::{Book, BookCopy, Conduit, FileReader, HostKeys, HostStore, Preview, ProgressWatch, Run, Session, Volume};
+use crate::{
+    Book, BookCopy, Conduit, Definition, FileReader, HostKeys, HostRecords, HostStore, Preview, ProgressWatch, Run,
+    Session, Volume,
+};
 
 /// What a handle stands for.
 pub(super) enum Handle {
@@ -17,12 +20,14 @@ pub(super) enum Handle {
     HostKeys(Arc<HostKeys>),
     Session(Arc<Session>),
     Conduit(Arc<Conduit>),
+    Definition(Arc<Definition>),
     Preview(Arc<Preview>),
     Run(Arc<Run>),
     ProgressWatch(Arc<ProgressWatch>),
     Volume(Arc<Volume>),
     FileReader(Arc<FileReader>),
     HostStore(Arc<HostStore>),
+    HostRecords(Arc<HostRecords>),
 }
 
 /// A type that has handles.
@@ -45,7 +50,9 @@ macro_rules! handled {
     )*};
 }
 
-handled! { Book BookCopy HostKeys Session Conduit Preview Run ProgressWatch Volume FileReader HostStore }
+handled! {
+    Book BookCopy HostKeys Session Conduit Definition Preview Run ProgressWatch Volume FileReader HostStore HostRecords
+}
 
 /// The handles of one process. A lock that another thread held during a fork stays locked in the child for ever: so the child
 /// has a table of its own.

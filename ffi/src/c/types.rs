@@ -20,6 +20,9 @@ pub struct portbook_session(());
 /// A standing relation between two places.
 pub struct portbook_conduit(());
 
+/// A standing relation between two tables.
+pub struct portbook_definition(());
+
 /// A preview that is stored in the book.
 pub struct portbook_preview(());
 
@@ -37,6 +40,9 @@ pub struct portbook_file_reader(());
 
 /// Files that the host holds. Freeing it ends it.
 pub struct portbook_host_store(());
+
+/// Tables that the host holds. Freeing it ends it.
+pub struct portbook_host_records(());
 
 /// What became of a call. Codes are appended and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -61,6 +61,17 @@ by_keyword!(HostOptions: ; display: String, case_insensitive: bool, unicode_inse
     max_name_bytes: i64, time_precision_ns: i64, sets_modified: bool, read_only: bool, timeout_ms: i64);
 by_keyword!(HostEntry: name: String, kind: HostKind; bytes: i64, modified_at: String, version: String, ident: String);
 
+by_keyword!(RecordOptions: ; name: String, mode: RecordMode, policy: RecordPolicy, key: Vec<String>, cursor: RecordCursor,
+    fields: Vec<RecordField>);
+by_keyword!(RecordField: source: String, target: String; direction: FieldDirection, transform: String);
+by_keyword!(RowPreviewOptions: ; look_at_target: bool, full_scan: bool, exact: bool, max_delete: String, lifetime_ms: i64);
+by_keyword!(RowApplyOptions: ; confirm: Vec<String>);
+by_keyword!(HostRecordOptions: ; display: String, has_versions: bool, has_changes: bool, write_rows: i64, timeout_ms: i64);
+by_keyword!(HostTable: columns: Vec<HostColumn>; key: Vec<String>, row_estimate: i64);
+by_keyword!(HostColumn: name: String, kind: DatumKind; member: DatumKind, is_nullable: bool, is_computed: bool,
+    max_length: i64, digits: i64, decimal_places: i64);
+by_keyword!(WrittenRow: outcome: WriteOutcome; version: String, reason: String, code: ErrorCode);
+
 by_keyword!(SelectionRule: pattern: String, is_included: bool;);
 by_keyword!(Pin: path: String, is_held: bool;);
 
@@ -99,11 +110,12 @@ macro_rules! shown {
 }
 
 shown! {
-    Activity ActivityPage AgreedItem AppliedItem Change ChangePage ColumnInfo Conflict CopyProgress CopyReport
-    Counts Difference ErrorPage FileLink FilePage Finding GenerationSummary Guard Holding HostAnswer Inspection
-    ItemFailure KeyRequest ListInfo PreviewPage PreviewSummary ProgressPage RowPage RunEvent RunProgress RunReport
-    SavedVolume SeenItem SharedLink StorageVolume StoredFile StoredPreview StoredProgress SyncError TableInfo Tenant Upkeep
-    Usage User VerifyReport
+    Activity ActivityPage AgreedItem AppliedItem Change ChangePage ColumnInfo ColumnShape Conflict ConstraintShape
+    CopyProgress CopyReport Counts Difference ErrorPage FileLink FilePage Finding GenerationSummary Guard Holding
+    HostAnswer IndexShape Inspection ItemFailure KeyRequest ListInfo PreviewPage PreviewSummary PreviewedRow
+    PreviewedRowPage ProgressPage RecordAnswer RowDifference RowPage RowPreview RowVerifyReport RunEvent RunProgress
+    RunReport SavedVolume SeenItem SharedLink StorageVolume StoredFile StoredPreview StoredProgress SyncError
+    TableEntry TableInfo TableShape Tenant Upkeep Usage User VerifyReport
 }
 
 #[pymethods]
@@ -147,6 +159,66 @@ impl Place {
     #[staticmethod]
     fn host(key: Arg<String>) -> Self {
         Self::Host { key: key.0 }
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        shown(slf, &[])
+    }
+}
+
+#[pymethods]
+impl RecordPlace {
+    /// A table behind a URL: `postgres://user@host/database/schema.table`, `mysql://user@host/database/table`,
+    /// `sqlite:///path/to/file.db/table`, without a secret.
+    #[staticmethod]
+    #[pyo3(signature = (url, access = None))]
+    fn at(url: Arg<String>, access: Option<Arg<Access>>) -> Self {
+        Self::Table { url: url.0, access: access.map(|access| access.0) }
+    }
+
+    /// A table of a store that the host itself holds, by the key that the store was made with.
+    #[staticmethod]
+    fn host(key: Arg<String>, table: Arg<String>) -> Self {
+        Self::Host { key: key.0, table: table.0 }
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        shown(slf, &[])
+    }
+}
+
+#[pymethods]
+impl RecordCursor {
+    /// By reading all rows.
+    #[staticmethod]
+    fn full_scan() -> Self {
+        Self::FullScan {}
+    }
+
+    /// By a column that every change moves on.
+    #[staticmethod]
+    #[pyo3(signature = (column, overlap_ms = None))]
+    fn by_column(column: Arg<String>, overlap_ms: Option<Arg<i64>>) -> Self {
+        Self::Column { column: column.0, overlap_ms: overlap_ms.map(|overlap| overlap.0) }
+    }
+
+    /// By the log of the database, or the `changes` of a host's own store.
+    #[staticmethod]
+    fn log() -> Self {
+        Self::Log {}
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        shown(slf, &[])
+    }
+}
+
+#[pymethods]
+impl RecordRequest {
+    /// Names the request: give it to the answer.
+    #[getter(id)]
+    fn number(&self) -> i64 {
+        self.id()
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -208,8 +280,9 @@ macro_rules! words {
 }
 
 words! {
-    AutoPathStrategy ChangeAction ChangeKind ConflictPolicy Deletion DifferenceKind Driver ErrorClass ErrorCode
-    ExpiredActivity HostKind ItemKind KeyAction NameClash Namespace PreviewState Resolution RunPhase Side SkipCause
-    SyncAction SyncEntityType SyncErrorType SyncMode SyncStatus SyncType TlsMode Trouble ValueKind Verify VersioningMode
-    WaitReason
+    AutoPathStrategy ChangeAction ChangeKind ConflictPolicy ConstraintType DatumKind Deletion DifferenceKind Driver
+    ErrorClass ErrorCode ExpiredActivity FieldDirection HostKind ItemKind KeyAction NameClash Namespace PreviewState
+    ReconcileStatus RecordMode RecordPolicy Resolution RowAction RowDifferenceKind RunPhase Side SkipCause
+    SyncAction SyncEntityType SyncErrorType SyncMode SyncStatus SyncType TableType TlsMode Trouble ValueKind Verify
+    VersioningMode WaitReason WriteOutcome
 }

@@ -212,7 +212,7 @@ same_words!(ConflictPolicy = model::ConflictPolicy { SourceWins, DestinationWins
 same_words!(NameClash = model::NameClash { Skip, Alias });
 same_words!(Verify = model::Verify { None, Size, Checksum });
 
-fn max_delete_of(text: &str) -> Result<MaxDelete> {
+pub(super) fn max_delete_of(text: &str) -> Result<MaxDelete> {
     let read = match text.strip_suffix('%') {
         Some(share) => share.parse().ok().filter(|share| *share <= 100).map(MaxDelete::Percent),
         None => text.parse().ok().map(MaxDelete::Count),

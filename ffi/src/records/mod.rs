@@ -11,13 +11,17 @@ mod book;
 mod book_core;
 mod conduit;
 mod conflict;
+mod definition;
+mod definition_core;
 mod history;
 mod host;
+mod host_records;
 mod operation;
 mod operation_core;
 mod place;
 mod preview;
 mod run;
+mod shape;
 mod table;
 mod verify;
 mod volume;
@@ -32,8 +36,17 @@ pub use conduit::{
     Verify,
 };
 pub use conflict::{AgreedItem, Choice, Conflict, Inspection, Resolution, SeenItem, WaitReason};
+pub use definition::{
+    FieldDirection, PreviewedRow, PreviewedRowPage, ReconcileStatus, RecordCursor, RecordField, RecordMode,
+    RecordOptions, RecordPlace, RecordPolicy, RowAction, RowApplyOptions, RowDifference, RowDifferenceKind, RowPreview,
+    RowPreviewOptions, RowVerifyReport,
+};
+pub(crate) use definition_core::let_in;
 pub use history::{GenerationSummary, PreviewFilter, PreviewPage, PreviewState, StoredPreview, SyncType};
 pub use host::{HostAnswer, HostEntry, HostKind, HostOptions, HostRequest, KeyAction, KeyRequest};
+pub use host_records::{
+    HostColumn, HostRecordOptions, HostTable, RecordAnswer, RecordRequest, WriteOutcome, WrittenRow,
+};
 pub use operation::{
     Activity, ActivityFilter, ActivityPage, ErrorFilter, ErrorPage, ProgressFilter, ProgressPage, StoredProgress,
     SyncAction, SyncEntityType, SyncError, SyncErrorType, SyncStatus,
@@ -46,6 +59,9 @@ pub use preview::{
 };
 pub(crate) use run::events_of;
 pub use run::{AppliedItem, ErrorCode, ItemFailure, RunEvent, RunPhase, RunProgress, RunReport};
+pub use shape::{
+    ColumnShape, ConstraintShape, ConstraintType, DatumKind, IndexShape, TableEntry, TableShape, TableType,
+};
 pub use table::{ColumnInfo, Deletion, ListInfo, RowFilter, RowPage, TableInfo, ValueKind};
 pub use verify::{Difference, DifferenceKind, VerifyOptions, VerifyReport};
 pub use volume::{

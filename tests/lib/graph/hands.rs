@@ -83,6 +83,26 @@ impl Shared {
         self.act(title, |world, at, _| write::remove(world, at, id));
     }
 
+    /// Somebody makes a list on the first site, with this column.
+    pub fn add_list(&self, title: &str, column: &Value) {
+        let now_ms = self.now_ms();
+        let mut world = self.world();
+        let mut list = world.empty_list(0, title, now_ms);
+        let id = world.guid().to_string();
+        list.columns.push(super::column::Column::create(&object(column), id, &list.columns).unwrap());
+        world.lists.push(list);
+    }
+
+    /// Somebody deletes a column of the list.
+    pub fn drop_column(&self, title: &str, name: &str) {
+        self.act(title, |world, at, _| {
+            let list = &mut world.lists[at];
+            list.columns.retain(|column| column.name != name);
+            list.unique.remove(name);
+            list.items.values_mut().for_each(|item| drop(item.fields.remove(name)));
+        });
+    }
+
     /// Somebody deletes the list.
     pub fn delete_list(&self, title: &str) {
         self.act(title, |world, at, _| drop(world.lists.remove(at)));

@@ -1086,6 +1086,100 @@ class ColumnInfo:
         """
 
 @final
+class ColumnShape:
+    """
+    A column.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def choices(self, /) -> builtins.list[str]:
+        """
+        The texts that it takes; empty: any.
+        """
+    @property
+    def collation(self, /) -> str:
+        """
+        What its texts are equal by, in the words of its store; empty: the usual.
+        """
+    @property
+    def data_type(self, /) -> str:
+        """
+        Its type, in the words of its store.
+        """
+    @property
+    def decimal_places(self, /) -> int | None:
+        """
+        How many of them are after the point.
+        """
+    @property
+    def default_value(self, /) -> str | None:
+        """
+        Its default, in the words of its store.
+        """
+    @property
+    def digits(self, /) -> int | None:
+        """
+        The digits of a decimal.
+        """
+    @property
+    def ignores_accents(self, /) -> bool:
+        """
+        Texts that differ only in accents are equal.
+        """
+    @property
+    def ignores_case(self, /) -> bool:
+        """
+        Texts that differ only in case are equal.
+        """
+    @property
+    def ignores_trailing_spaces(self, /) -> bool:
+        """
+        Spaces at the end of a text are no matter.
+        """
+    @property
+    def is_computed(self, /) -> bool:
+        """
+        Whether the store computes it: it is read, never written.
+        """
+    @property
+    def is_identity(self, /) -> bool:
+        """
+        Whether the store numbers it.
+        """
+    @property
+    def is_nullable(self, /) -> bool:
+        """
+        Whether it may hold nothing.
+        """
+    @property
+    def kind(self, /) -> DatumKind | None:
+        """
+        What its values are; none when the type is one that is not carried.
+        """
+    @property
+    def max_length(self, /) -> int | None:
+        """
+        The most characters that a text may have, or bytes that bytes may have.
+        """
+    @property
+    def member(self, /) -> DatumKind | None:
+        """
+        What the members are, where its values are lists or sets.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        Its name.
+        """
+    @property
+    def second_places(self, /) -> int | None:
+        """
+        How many decimal places of a second its times have.
+        """
+
+@final
 class Conduit:
     """
     A standing relation between two directories, as one user of one tenant.
@@ -1422,6 +1516,69 @@ class ConflictPolicy:
     def __str__(self, /) -> str: ...
 
 @final
+class ConstraintShape:
+    """
+    A constraint.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def columns(self, /) -> builtins.list[str]:
+        """
+        Its columns, in its order.
+        """
+    @property
+    def constraint_type(self, /) -> ConstraintType:
+        """
+        What it says.
+        """
+    @property
+    def definition(self, /) -> str | None:
+        """
+        It in the words of its store.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        Its name.
+        """
+    @property
+    def referenced_table(self, /) -> str | None:
+        """
+        The table that it refers to.
+        """
+
+@final
+class ConstraintType:
+    """
+    What a constraint says.
+    """
+    CHECK: Final[ConstraintType]
+    """
+    A condition.
+    """
+    FOREIGN_KEY: Final[ConstraintType]
+    """
+    A reference.
+    """
+    PRIMARY_KEY: Final[ConstraintType]
+    """
+    The key.
+    """
+    UNIQUE: Final[ConstraintType]
+    """
+    No two rows alike.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> ConstraintType: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@final
 class CopyProgress:
     """
     How far a copy of a book is.
@@ -1511,6 +1668,189 @@ class Counts:
     def updated(self, /) -> int:
         """
         Items carried over an older state.
+        """
+
+@final
+class DatumKind:
+    """
+    What the values of a column are. How each is written in the rows of a host's own store stands beside it.
+    """
+    BOOLEAN: Final[DatumKind]
+    """
+    Truth values: `true`, `false`.
+    """
+    BYTES: Final[DatumKind]
+    """
+    Bytes: base64.
+    """
+    DATE: Final[DatumKind]
+    """
+    Days: `2026-11-22`.
+    """
+    DECIMAL: Final[DatumKind]
+    """
+    Exact numbers with a fraction: the text of their digits, or a number of at most 15 digits.
+    """
+    FLOAT: Final[DatumKind]
+    """
+    Floats: numbers; `"NaN"`, `"Infinity"`, `"-Infinity"`.
+    """
+    INSTANT: Final[DatumKind]
+    """
+    Points in time: `2026-11-22T10:11:12.5Z`.
+    """
+    INTEGER: Final[DatumKind]
+    """
+    Whole numbers: below 2^53 as numbers, any as the text of their digits.
+    """
+    INTERVAL: Final[DatumKind]
+    """
+    Spans of time; a host's own store cannot have them.
+    """
+    JSON: Final[DatumKind]
+    """
+    JSON documents: as they are.
+    """
+    LIST: Final[DatumKind]
+    """
+    Lists: lists of their members.
+    """
+    SET: Final[DatumKind]
+    """
+    Sets: lists of their members, in any order.
+    """
+    TEXT: Final[DatumKind]
+    """
+    Text.
+    """
+    TIME: Final[DatumKind]
+    """
+    Times of day: `10:11:12.5`.
+    """
+    TIMESTAMP: Final[DatumKind]
+    """
+    Dates with times and no zone: `2026-11-22T10:11:12.5`.
+    """
+    UUID: Final[DatumKind]
+    """
+    UUIDs: their text.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> DatumKind: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class Definition:
+    """
+    A standing relation between two tables, as one user of one tenant.
+    """
+    def apply(self, /, preview: RowPreview | str, options: RowApplyOptions | None = None) -> Run:
+        """
+        Applies a preview as it stands, by itself or its id, or goes on with one that was interrupted. What is
+        wrong with it is the outcome of the run.
+
+        Errors: `invalid` for what is no id.
+        """
+    def changes(self, /, preview: RowPreview | str, kind: ChangeKind | None = None, after: str | None = None, limit: SupportsIndex | None = None) -> PreviewedRowPage:
+        """
+        A page of the rows of a preview in the order in which they are applied, after the page that ended there;
+        1,000 at most. Rows that are equal and only recorded are listed when the kind `unchanged` is asked for.
+
+        Errors: `not_found` as for `stored_preview`; `invalid` when `after` is none of its changes' ids.
+        """
+    def changes_async(self, /, preview: RowPreview | str, kind: ChangeKind | None = None, after: str | None = None, limit: SupportsIndex | None = None) -> Awaitable[PreviewedRowPage]:
+        """
+        A page of the rows of a preview in the order in which they are applied, after the page that ended there;
+        1,000 at most. Rows that are equal and only recorded are listed when the kind `unchanged` is asked for.
+
+        Errors: `not_found` as for `stored_preview`; `invalid` when `after` is none of its changes' ids.
+
+        To be awaited.
+        """
+    def each_change(self, /, preview: "RowPreview | str", kind: "ChangeKind | None" = None) -> Iterator[PreviewedRow]:
+        """
+        All rows of a preview in the order in which they are applied.
+        """
+    def each_change_async(self, /, preview: "RowPreview | str", kind: "ChangeKind | None" = None) -> AsyncIterator[PreviewedRow]:
+        """
+        All rows of a preview in the order in which they are applied, for `async for`.
+        """
+    @property
+    def id(self, /) -> str:
+        """
+        Its id in the book (`sync_definitions`).
+
+        Errors: `invalid` after a fork or after the book was shut down.
+        """
+    def preview(self, /, options: RowPreviewOptions | None = None) -> RowPreview:
+        """
+        Compares both tables with the ledger and stores what would change. Writes nothing to either.
+
+        Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be read. `invalid`: the mapping does
+        not fit the tables as they are now.
+        """
+    def preview_async(self, /, options: RowPreviewOptions | None = None) -> Awaitable[RowPreview]:
+        """
+        Compares both tables with the ledger and stores what would change. Writes nothing to either.
+
+        Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be read. `invalid`: the mapping does
+        not fit the tables as they are now.
+
+        To be awaited.
+        """
+    def stored_preview(self, /, preview: str) -> RowPreview:
+        """
+        What a preview holds in sum, by its id.
+
+        Errors: `not_found` when there is none of this definition, or it has expired.
+        """
+    def stored_preview_async(self, /, preview: str) -> Awaitable[RowPreview]:
+        """
+        What a preview holds in sum, by its id.
+
+        Errors: `not_found` when there is none of this definition, or it has expired.
+
+        To be awaited.
+        """
+    def sync(self, /, preview: RowPreviewOptions | None = None, options: RowApplyOptions | None = None) -> Run:
+        """
+        Previews and applies.
+
+        Errors: `invalid` when an option cannot be used.
+        """
+    def tick(self, /, preview: RowPreview | str, changes: SupportsGetItem[int, str], ticked: bool) -> None:
+        """
+        Ticks changes of a preview in or out, by their ids.
+
+        Errors: `not_found`; `busy` once it is being applied; `conflict` for a change that it does not have.
+        """
+    def tick_async(self, /, preview: RowPreview | str, changes: SupportsGetItem[int, str], ticked: bool) -> Awaitable[None]:
+        """
+        Ticks changes of a preview in or out, by their ids.
+
+        Errors: `not_found`; `busy` once it is being applied; `conflict` for a change that it does not have.
+
+        To be awaited.
+        """
+    def verify(self, /) -> RowVerifyReport:
+        """
+        Compares both tables row by row, whatever the ledger says, and writes down what came of it
+        (`sync_metrics`).
+
+        Errors: As `preview`.
+        """
+    def verify_async(self, /) -> Awaitable[RowVerifyReport]:
+        """
+        Compares both tables row by row, whatever the ledger says, and writes down what came of it
+        (`sync_metrics`).
+
+        Errors: As `preview`.
+
+        To be awaited.
         """
 
 @final
@@ -1848,6 +2188,31 @@ class ExpiredActivity:
     def __str__(self, /) -> str: ...
 
 @final
+class FieldDirection:
+    """
+    Which way a field goes.
+    """
+    BIDIRECTIONAL: Final[FieldDirection]
+    """
+    Both ways.
+    """
+    PULL_ONLY: Final[FieldDirection]
+    """
+    From the target to the source.
+    """
+    PUSH_ONLY: Final[FieldDirection]
+    """
+    From the source to the target.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> FieldDirection: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@final
 class FileAt:
     """
     A file of a volume, by what is known of it: its id, or its path in the part of the session's user or of an app.
@@ -2169,6 +2534,56 @@ class HostAnswer:
             """
 
 @final
+class HostColumn:
+    """
+    A column of a table of the host's.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, name: str, kind: DatumKind, *, member: DatumKind | None = None, is_nullable: bool | None = None, is_computed: bool | None = None, max_length: SupportsIndex | None = None, digits: SupportsIndex | None = None, decimal_places: SupportsIndex | None = None) -> HostColumn: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def decimal_places(self, /) -> int | None:
+        """
+        How many of them are after the point.
+        """
+    @property
+    def digits(self, /) -> int | None:
+        """
+        The digits of a decimal.
+        """
+    @property
+    def is_computed(self, /) -> bool | None:
+        """
+        Whether the host computes it: it is read, never written.
+        """
+    @property
+    def is_nullable(self, /) -> bool | None:
+        """
+        Whether it may hold nothing; all but those of the key may unless told otherwise.
+        """
+    @property
+    def kind(self, /) -> DatumKind:
+        """
+        What its values are.
+        """
+    @property
+    def max_length(self, /) -> int | None:
+        """
+        The most characters that a text may have, or bytes that bytes may have.
+        """
+    @property
+    def member(self, /) -> DatumKind | None:
+        """
+        What the members are, where its values are lists or sets.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        Its name.
+        """
+
+@final
 class HostEntry:
     """
     An item of the host's files.
@@ -2346,6 +2761,93 @@ class HostOptions:
     def windows_names(self, /) -> bool | None:
         """
         Names that Windows cannot hold cannot be held.
+        """
+
+@final
+class HostRecordOptions:
+    """
+    What the host's tables are like. Nothing calls into the host: it takes requests and answers them.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, *, display: str | None = None, has_versions: bool | None = None, has_changes: bool | None = None, write_rows: SupportsIndex | None = None, timeout_ms: SupportsIndex | None = None) -> HostRecordOptions: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def display(self, /) -> str | None:
+        """
+        How the store is shown to people; the key unless told otherwise.
+        """
+    @property
+    def has_changes(self, /) -> bool | None:
+        """
+        The host can tell what has changed: it answers `changes`, and definitions can have the cursor `log`.
+        """
+    @property
+    def has_versions(self, /) -> bool | None:
+        """
+        Every row has a version, a text in the field `@version`, which changes whenever the row does; the host writes a row only when it
+        still has the version that is given along. Without, a row is looked at right before it is written, and a change between
+        the look and the write can be lost.
+        """
+    @property
+    def timeout_ms(self, /) -> int | None:
+        """
+        How long a request waits for its answer before it fails with `timeout`; 60,000 unless told otherwise.
+        """
+    @property
+    def write_rows(self, /) -> int | None:
+        """
+        How many rows are best written at once; 500 unless told otherwise, 1,000 at most.
+        """
+
+@final
+class HostRecords:
+    """
+    Tables that the host holds: a source or a target of definitions. Requests are read with `for` or `async for` and
+    answered from any thread and in any order; `portbook.serve_records` does that for an object that has the rows. One
+    that is not answered in time fails with `timeout`. A `with` block ends it.
+    """
+    def __aiter__(self, /) -> HostRecords: ...
+    def __anext__(self, /) -> Awaitable[RecordRequest]: ...
+    def __enter__(self, /) -> HostRecords:
+        """
+        The handle itself.
+        """
+    def __exit__(self, /, *_exception: "object") -> None:
+        """
+        Ends it.
+        """
+    def __iter__(self, /) -> HostRecords: ...
+    def __next__(self, /) -> RecordRequest: ...
+    def fail(self, /, id: SupportsIndex, reason: str, code: ErrorCode | None = None) -> None:
+        """
+        Answers that it failed, in the host's words: with the code `host` unless another is given.
+
+        Errors: As `reply`.
+        """
+    def next_request(self, /) -> RecordRequest | None:
+        """
+        The next request; none after the end. A wait that is given up loses none.
+
+        Errors: `invalid` after a fork.
+        """
+    def next_request_async(self, /) -> Awaitable[RecordRequest | None]:
+        """
+        The next request; none after the end. A wait that is given up loses none.
+
+        Errors: `invalid` after a fork.
+
+        To be awaited.
+        """
+    def reply(self, /, id: SupportsIndex, answer: RecordAnswer) -> None:
+        """
+        Answers a request.
+
+        Errors: `not_found` when nobody waits for it: it was answered before, or too late.
+        """
+    def shutdown(self, /) -> None:
+        """
+        Ends it: nobody is asked any more, and who waits for an answer gets `host`. Idempotent.
         """
 
 @disjoint_base
@@ -2613,6 +3115,70 @@ class HostStore:
     def shutdown(self, /) -> None:
         """
         Ends it: nobody is asked any more, and who waits for an answer gets `host`. Idempotent.
+        """
+
+@final
+class HostTable:
+    """
+    A table of the host's.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, columns: SupportsGetItem[int, HostColumn], *, key: SupportsGetItem[int, str] | None = None, row_estimate: SupportsIndex | None = None) -> HostTable: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def columns(self, /) -> builtins.list[HostColumn]:
+        """
+        Its columns, in their order.
+        """
+    @property
+    def key(self, /) -> builtins.list[str] | None:
+        """
+        The columns of its primary key; without one, a definition has to name a key.
+        """
+    @property
+    def row_estimate(self, /) -> int | None:
+        """
+        How many rows it has, about.
+        """
+
+@final
+class IndexShape:
+    """
+    An index.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def columns(self, /) -> builtins.list[str]:
+        """
+        Its columns; expressions are left out.
+        """
+    @property
+    def definition(self, /) -> str | None:
+        """
+        It in the words of its store.
+        """
+    @property
+    def is_plain(self, /) -> bool:
+        """
+        Whether it covers all rows, and columns only (no expression, no condition).
+        """
+    @property
+    def is_unique(self, /) -> bool:
+        """
+        Whether no two rows have the same.
+        """
+    @property
+    def method(self, /) -> str | None:
+        """
+        How it is built.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        Its name.
         """
 
 @final
@@ -3300,6 +3866,69 @@ class PreviewSummary:
         """
 
 @final
+class PreviewedRow:
+    """
+    A row of a preview.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def action(self, /) -> RowAction:
+        """
+        What is done.
+        """
+    @property
+    def changes(self, /) -> Side | None:
+        """
+        The side that is changed; none when none is.
+        """
+    @property
+    def id(self, /) -> str:
+        """
+        Names the change within its preview.
+        """
+    @property
+    def kind(self, /) -> ChangeKind:
+        """
+        How it is counted.
+        """
+    @property
+    def reason(self, /) -> str | None:
+        """
+        Why it is left alone.
+        """
+    @property
+    def row(self, /) -> str:
+        """
+        The row, by its key.
+        """
+    @property
+    def ticked(self, /) -> bool:
+        """
+        It is going to be applied.
+        """
+
+@final
+class PreviewedRowPage:
+    """
+    A page of the rows of a preview, in the order in which they are applied.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def next(self, /) -> str | None:
+        """
+        What to give for the next page; none at the end.
+        """
+    @property
+    def rows(self, /) -> builtins.list[PreviewedRow]:
+        """
+        1,000 at most.
+        """
+
+@final
 class ProgressFilter:
     """
     Which progress is wanted; every field that is set narrows the list.
@@ -3381,6 +4010,574 @@ class ProgressWatch:
         """
 
 @final
+class ReconcileStatus:
+    """
+    Whether two tables hold the same.
+    """
+    MATCH: Final[ReconcileStatus]
+    """
+    They do.
+    """
+    MISMATCH: Final[ReconcileStatus]
+    """
+    They do not.
+    """
+    UNKNOWN: Final[ReconcileStatus]
+    """
+    Rows could not be read.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> ReconcileStatus: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@disjoint_base
+class RecordAnswer:
+    """
+    What a host answers.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @final
+    class Absent(RecordAnswer):
+        """
+        There is no such table.
+        """
+        __match_args__: Final = ()
+        def __new__(cls, /) -> RecordAnswer.Absent: ...
+    @final
+    class Changes(RecordAnswer):
+        """
+        What has changed. Of a row that comes several times, what the last page says of it counts.
+        """
+        __match_args__: Final = ("rows", "deleted", "next", "cursor")
+        def __new__(cls, /, rows: SupportsGetItem[int, str], deleted: SupportsGetItem[int, str], next: str | None, cursor: str | None) -> RecordAnswer.Changes: ...
+        @property
+        def cursor(self, /) -> str | None:
+            """
+            Where the next reading begins; given with the last page.
+            """
+        @property
+        def deleted(self, /) -> builtins.list[str]:
+            """
+            The keys of rows that are gone; each a JSON object.
+            """
+        @property
+        def next(self, /) -> str | None:
+            """
+            What is asked for the next page; none when this was the last.
+            """
+        @property
+        def rows(self, /) -> builtins.list[str]:
+            """
+            Rows that are new or have changed, as they are now; each a JSON object.
+            """
+    @final
+    class Described(RecordAnswer):
+        """
+        What a table looks like.
+        """
+        __match_args__: Final = ("table",)
+        def __new__(cls, /, table: HostTable) -> RecordAnswer.Described: ...
+        @property
+        def table(self, /) -> HostTable:
+            """
+            The table.
+            """
+    @final
+    class Done(RecordAnswer):
+        """
+        All of it was done.
+        """
+        __match_args__: Final = ()
+        def __new__(cls, /) -> RecordAnswer.Done: ...
+    @final
+    class Rows(RecordAnswer):
+        """
+        Rows.
+        """
+        __match_args__: Final = ("rows", "next")
+        def __new__(cls, /, rows: SupportsGetItem[int, str], next: str | None) -> RecordAnswer.Rows: ...
+        @property
+        def next(self, /) -> str | None:
+            """
+            What is asked for the next page; none when this was the last.
+            """
+        @property
+        def rows(self, /) -> builtins.list[str]:
+            """
+            Each a JSON object.
+            """
+    @final
+    class Written(RecordAnswer):
+        """
+        What became of each row, in their order.
+        """
+        __match_args__: Final = ("outcomes",)
+        def __new__(cls, /, outcomes: SupportsGetItem[int, WrittenRow]) -> RecordAnswer.Written: ...
+        @property
+        def outcomes(self, /) -> builtins.list[WrittenRow]:
+            """
+            One for each.
+            """
+
+@disjoint_base
+class RecordCursor:
+    """
+    How changed rows of the source are found.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @staticmethod
+    def by_column(column: str, overlap_ms: SupportsIndex | None = None) -> RecordCursor:
+        """
+        By a column that every change moves on.
+        """
+    @staticmethod
+    def full_scan() -> RecordCursor:
+        """
+        By reading all rows.
+        """
+    @staticmethod
+    def log() -> RecordCursor:
+        """
+        By the log of the database, or the `changes` of a host's own store.
+        """
+    @final
+    class Column(RecordCursor):
+        """
+        By a column that every change moves on: only rows after the last one seen are read. Rows that are deleted do not show in
+        it; a preview with `full_scan` finds them.
+        """
+        __match_args__: Final = ("column", "overlap_ms")
+        def __new__(cls, /, column: str, overlap_ms: SupportsIndex | None) -> RecordCursor.Column: ...
+        @property
+        def column(self, /) -> str:
+            """
+            The column.
+            """
+        @property
+        def overlap_ms(self, /) -> int | None:
+            """
+            How far back is read again, where the database cannot tell which transactions are under way (all but PostgreSQL): as
+            long as one takes to commit; 120,000 unless told otherwise.
+            """
+    @final
+    class FullScan(RecordCursor):
+        """
+        By reading them all.
+        """
+        __match_args__: Final = ()
+        def __new__(cls, /) -> RecordCursor.FullScan: ...
+    @final
+    class Log(RecordCursor):
+        """
+        By the log of the database, which tells of deletions, too: PostgreSQL with `wal_level = logical`, or the `changes` of a host's
+        own store.
+        """
+        __match_args__: Final = ()
+        def __new__(cls, /) -> RecordCursor.Log: ...
+
+@final
+class RecordField:
+    """
+    A field that is kept in step.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, source: str, target: str, *, direction: FieldDirection | None = None, transform: str | None = None) -> RecordField: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def direction(self, /) -> FieldDirection | None:
+        """
+        Which way it goes; `bidirectional` unless told otherwise.
+        """
+    @property
+    def source(self, /) -> str:
+        """
+        The column of the source.
+        """
+    @property
+    def target(self, /) -> str:
+        """
+        The column of the target.
+        """
+    @property
+    def transform(self, /) -> str | None:
+        """
+        What is made of the source's row for it, instead of its column: an expression (docs/expressions.md).
+        """
+
+@final
+class RecordMode:
+    """
+    Which way rows go.
+    """
+    ARCHIVE_ONLY: Final[RecordMode]
+    """
+    To the target, where nothing is deleted.
+    """
+    ONE_WAY_PUSH: Final[RecordMode]
+    """
+    From the source to the target, deletions included.
+    """
+    TWO_WAY: Final[RecordMode]
+    """
+    Both ways.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> RecordMode: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class RecordOptions:
+    """
+    How two tables are kept in step. The definition remembers what it was given last.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, *, name: str | None = None, mode: RecordMode | None = None, policy: RecordPolicy | None = None, key: SupportsGetItem[int, str] | None = None, cursor: RecordCursor | None = None, fields: SupportsGetItem[int, RecordField] | None = None) -> RecordOptions: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def cursor(self, /) -> RecordCursor | None:
+        """
+        How changed rows of the source are found; by a full scan unless told otherwise.
+        """
+    @property
+    def fields(self, /) -> builtins.list[RecordField] | None:
+        """
+        The fields that are kept in step; every column that both have by the same name, and that the target can be given, unless
+        told otherwise.
+        """
+    @property
+    def key(self, /) -> builtins.list[str] | None:
+        """
+        The columns of the source that make a row's key; its primary key unless told otherwise.
+        """
+    @property
+    def mode(self, /) -> RecordMode | None:
+        """
+        Which way rows go; `one_way_push` unless told otherwise.
+        """
+    @property
+    def name(self, /) -> str | None:
+        """
+        What the definition is called; by both places unless told otherwise.
+        """
+    @property
+    def policy(self, /) -> RecordPolicy | None:
+        """
+        Who wins when a row changed on both sides; `source_wins` unless told otherwise.
+        """
+
+@disjoint_base
+class RecordPlace:
+    """
+    A table at one side of a definition.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @staticmethod
+    def at(url: str, access: Access | None = None) -> RecordPlace:
+        """
+        A table behind a URL: `postgres://user@host/database/schema.table`, `mysql://user@host/database/table`,
+        `sqlite:///path/to/file.db/table`, without a secret.
+        """
+    @staticmethod
+    def host(key: str, table: str) -> RecordPlace:
+        """
+        A table of a store that the host itself holds, by the key that the store was made with.
+        """
+    @final
+    class Host(RecordPlace):
+        """
+        A table of a store that the host itself holds: see `HostRecords`.
+        """
+        __match_args__: Final = ("key", "table")
+        def __new__(cls, /, key: str, table: str) -> RecordPlace.Host: ...
+        @property
+        def key(self, /) -> str:
+            """
+            The key that the store was made with.
+            """
+        @property
+        def table(self, /) -> str:
+            """
+            The table, by the host's name for it.
+            """
+    @final
+    class Table(RecordPlace):
+        """
+        A table behind a URL: `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table` or
+        `sqlite:///path/to/file.db/table`. What is special in a URL is percent-encoded; a dot of a name as `%2E`.
+        """
+        __match_args__: Final = ("url", "access")
+        def __new__(cls, /, url: str, access: Access | None) -> RecordPlace.Table: ...
+        @property
+        def access(self, /) -> Access | None:
+            """
+            What lets one in: `user`, `password` and `ca_file` of it.
+            """
+        @property
+        def url(self, /) -> str:
+            """
+            The URL, without a secret.
+            """
+
+@final
+class RecordPolicy:
+    """
+    Who wins when a row changed on both sides.
+    """
+    DESTINATION_WINS: Final[RecordPolicy]
+    """
+    The target.
+    """
+    LATEST_WINS: Final[RecordPolicy]
+    """
+    The side that changed it last, by the clocks of both.
+    """
+    MANUAL: Final[RecordPolicy]
+    """
+    Nobody: the row waits for a person.
+    """
+    SOURCE_WINS: Final[RecordPolicy]
+    """
+    The source.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> RecordPolicy: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@disjoint_base
+class RecordRequest:
+    """
+    What the engine asks of the host's tables. Each is answered by `reply` or `fail` with its id, in any order. What the host cannot do it
+    answers by `fail` with the code `unsupported`.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def id(self, /) -> int:
+        """
+        Names the request: give it to the answer.
+        """
+    @final
+    class Changes(RecordRequest):
+        """
+        A page of what has changed: `RecordAnswer::Changes`. Only asked of a store that `has_changes`. A host that no longer knows what
+        happened since then fails it with `stale`, and everything is read.
+        """
+        __match_args__: Final = ("id", "table", "columns", "key", "since", "after", "limit")
+        def __new__(cls, /, id: SupportsIndex, table: str, columns: SupportsGetItem[int, str], key: SupportsGetItem[int, str], since: str | None, after: str | None, limit: SupportsIndex) -> RecordRequest.Changes: ...
+        @property
+        def after(self, /) -> str | None:
+            """
+            Where the page before ended; none for the first page.
+            """
+        @property
+        def columns(self, /) -> builtins.list[str]:
+            """
+            The columns that each row has to have.
+            """
+        @property
+        def id(self, /) -> int:
+            """
+            Names the request.
+            """
+        @property
+        def key(self, /) -> builtins.list[str]:
+            """
+            The columns of the key, which a deleted row has.
+            """
+        @property
+        def limit(self, /) -> int:
+            """
+            How many rows the page may have.
+            """
+        @property
+        def since(self, /) -> str | None:
+            """
+            The cursor with which the last reading ended; none: all rows are wanted, and the cursor that follows them.
+            """
+        @property
+        def table(self, /) -> str:
+            """
+            The table.
+            """
+    @final
+    class Delete(RecordRequest):
+        """
+        Rows are taken out; one that is not there is `gone`: `RecordAnswer::Written`, or `Done` when all of them were. Versions as for
+        `Update`.
+        """
+        __match_args__: Final = ("id", "table", "keys")
+        def __new__(cls, /, id: SupportsIndex, table: str, keys: SupportsGetItem[int, str]) -> RecordRequest.Delete: ...
+        @property
+        def id(self, /) -> int:
+            """
+            Names the request.
+            """
+        @property
+        def keys(self, /) -> builtins.list[str]:
+            """
+            Their keys, 1,000 at most, each an object of the columns of the key.
+            """
+        @property
+        def table(self, /) -> str:
+            """
+            The table.
+            """
+    @final
+    class Describe(RecordRequest):
+        """
+        What a table looks like: `RecordAnswer::Described`, or `Absent` when there is none.
+        """
+        __match_args__: Final = ("id", "table")
+        def __new__(cls, /, id: SupportsIndex, table: str) -> RecordRequest.Describe: ...
+        @property
+        def id(self, /) -> int:
+            """
+            Names the request.
+            """
+        @property
+        def table(self, /) -> str:
+            """
+            The table.
+            """
+    @final
+    class Fetch(RecordRequest):
+        """
+        The rows with these keys; those that are not there are left out: `RecordAnswer::Rows` without `next`. A host that fails it with
+        `unsupported` is asked for all rows instead, each time.
+        """
+        __match_args__: Final = ("id", "table", "columns", "keys")
+        def __new__(cls, /, id: SupportsIndex, table: str, columns: SupportsGetItem[int, str], keys: SupportsGetItem[int, str]) -> RecordRequest.Fetch: ...
+        @property
+        def columns(self, /) -> builtins.list[str]:
+            """
+            The columns that each row has to have.
+            """
+        @property
+        def id(self, /) -> int:
+            """
+            Names the request.
+            """
+        @property
+        def keys(self, /) -> builtins.list[str]:
+            """
+            The keys, 1,000 at most, each an object of the columns of the key.
+            """
+        @property
+        def table(self, /) -> str:
+            """
+            The table.
+            """
+    @final
+    class Insert(RecordRequest):
+        """
+        Rows are made; one whose key is there already is `exists`: `RecordAnswer::Written`, or `Done` when all of them were.
+        """
+        __match_args__: Final = ("id", "table", "key", "rows")
+        def __new__(cls, /, id: SupportsIndex, table: str, key: SupportsGetItem[int, str], rows: SupportsGetItem[int, str]) -> RecordRequest.Insert: ...
+        @property
+        def id(self, /) -> int:
+            """
+            Names the request.
+            """
+        @property
+        def key(self, /) -> builtins.list[str]:
+            """
+            The columns of the key.
+            """
+        @property
+        def rows(self, /) -> builtins.list[str]:
+            """
+            The rows, 1,000 at most.
+            """
+        @property
+        def table(self, /) -> str:
+            """
+            The table.
+            """
+    @final
+    class Scan(RecordRequest):
+        """
+        A page of all rows, in an order that stays: `RecordAnswer::Rows`.
+        """
+        __match_args__: Final = ("id", "table", "columns", "after", "limit")
+        def __new__(cls, /, id: SupportsIndex, table: str, columns: SupportsGetItem[int, str], after: str | None, limit: SupportsIndex) -> RecordRequest.Scan: ...
+        @property
+        def after(self, /) -> str | None:
+            """
+            Where the page before ended; none for the first page.
+            """
+        @property
+        def columns(self, /) -> builtins.list[str]:
+            """
+            The columns that each row has to have; others are not looked at.
+            """
+        @property
+        def id(self, /) -> int:
+            """
+            Names the request.
+            """
+        @property
+        def limit(self, /) -> int:
+            """
+            How many rows the page may have.
+            """
+        @property
+        def table(self, /) -> str:
+            """
+            The table.
+            """
+    @final
+    class Update(RecordRequest):
+        """
+        Rows are changed in the columns that are given, besides those of the key, by which they are found; one that is not there is
+        `gone`: `RecordAnswer::Written`, or `Done` when all of them were. Where rows have versions, one with another `@version` than
+        is given is `changed`.
+        """
+        __match_args__: Final = ("id", "table", "key", "rows")
+        def __new__(cls, /, id: SupportsIndex, table: str, key: SupportsGetItem[int, str], rows: SupportsGetItem[int, str]) -> RecordRequest.Update: ...
+        @property
+        def id(self, /) -> int:
+            """
+            Names the request.
+            """
+        @property
+        def key(self, /) -> builtins.list[str]:
+            """
+            The columns of the key.
+            """
+        @property
+        def rows(self, /) -> builtins.list[str]:
+            """
+            The rows, 1,000 at most.
+            """
+        @property
+        def table(self, /) -> str:
+            """
+            The table.
+            """
+
+@final
 class Resolution:
     """
     What a person can decide about a conflict, and how it ended.
@@ -3414,6 +4611,111 @@ class Resolution:
     def __int__(self, /) -> int: ...
     def __ne__(self, value: object, /) -> bool: ...
     def __new__(cls, /, text: str) -> Resolution: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class RowAction:
+    """
+    What is done about a row.
+    """
+    DELETE: Final[RowAction]
+    """
+    It is taken out.
+    """
+    FORGET: Final[RowAction]
+    """
+    The ledger lets go of it.
+    """
+    INSERT: Final[RowAction]
+    """
+    It is made.
+    """
+    RECORD: Final[RowAction]
+    """
+    The ledger learns that both sides agree.
+    """
+    SKIP: Final[RowAction]
+    """
+    Nothing.
+    """
+    UPDATE: Final[RowAction]
+    """
+    It is changed.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> RowAction: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class RowApplyOptions:
+    """
+    How a preview of rows is applied.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, *, confirm: SupportsGetItem[int, str] | None = None) -> RowApplyOptions: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def confirm(self, /) -> builtins.list[str] | None:
+        """
+        Guards that a person has seen and confirmed for this plan, by their names.
+        """
+
+@final
+class RowDifference:
+    """
+    A row that is not the same on both sides.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def kind(self, /) -> RowDifferenceKind:
+        """
+        What is different.
+        """
+    @property
+    def reason(self, /) -> str | None:
+        """
+        Why it could not be compared.
+        """
+    @property
+    def row(self, /) -> str:
+        """
+        The row, by its key.
+        """
+
+@final
+class RowDifferenceKind:
+    """
+    What is different about a row.
+    """
+    DIFFERENT: Final[RowDifferenceKind]
+    """
+    Both have it, and it is not the same.
+    """
+    EXTRA: Final[RowDifferenceKind]
+    """
+    Only the target has it.
+    """
+    MISSING: Final[RowDifferenceKind]
+    """
+    Only the source has it.
+    """
+    UNREADABLE: Final[RowDifferenceKind]
+    """
+    It could not be compared.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> RowDifferenceKind: ...
     def __repr__(self, /) -> str: ...
     def __str__(self, /) -> str: ...
 
@@ -3459,6 +4761,121 @@ class RowPage:
     def rows(self, /) -> builtins.list[str]:
         """
         The rows in order, 1,000 at most; each is a JSON object.
+        """
+
+@final
+class RowPreview:
+    """
+    What a preview of rows holds in sum.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def blind(self, /) -> str | None:
+        """
+        Why deletions were not looked for, where they were not: a row that could not be read may be any of those that seem to be
+        gone.
+        """
+    @property
+    def source_rows(self, /) -> int:
+        """
+        Rows of the source.
+        """
+    @property
+    def summary(self, /) -> PreviewSummary:
+        """
+        The sums that every preview has; items are rows.
+        """
+    @property
+    def target_rows(self, /) -> int | None:
+        """
+        Rows of the target; none when it was not read.
+        """
+
+@final
+class RowPreviewOptions:
+    """
+    How rows are previewed.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, *, look_at_target: bool | None = None, full_scan: bool | None = None, exact: bool | None = None, max_delete: str | None = None, lifetime_ms: SupportsIndex | None = None) -> RowPreviewOptions: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def exact(self, /) -> bool | None:
+        """
+        Deletes rows of the target that the source does not have although they did not come from there. One way only.
+        """
+    @property
+    def full_scan(self, /) -> bool | None:
+        """
+        Reads the whole source although there is a cursor: so it is found out which rows are gone where the cursor does not tell.
+        """
+    @property
+    def lifetime_ms(self, /) -> int | None:
+        """
+        How long the preview can be applied, an hour unless told otherwise.
+        """
+    @property
+    def look_at_target(self, /) -> bool | None:
+        """
+        Reads the target, too, instead of believing the ledger: rows that somebody changed there are put right. Two ways, without a
+        ledger, or when the mapping has changed, it is always read.
+        """
+    @property
+    def max_delete(self, /) -> str | None:
+        """
+        Deletions before a guard stops the run: a number, or a share such as `50%`; half unless told otherwise.
+        """
+
+@final
+class RowVerifyReport:
+    """
+    What a comparison of both tables showed.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def differences(self, /) -> builtins.list[RowDifference]:
+        """
+        The first of all these, 100 at most.
+        """
+    @property
+    def different(self, /) -> int:
+        """
+        Rows that both have and that differ.
+        """
+    @property
+    def extra(self, /) -> int:
+        """
+        Rows that only the target has.
+        """
+    @property
+    def missing(self, /) -> int:
+        """
+        Rows that only the source has.
+        """
+    @property
+    def source_rows(self, /) -> int:
+        """
+        Rows of the source.
+        """
+    @property
+    def status(self, /) -> ReconcileStatus:
+        """
+        Whether both hold the same.
+        """
+    @property
+    def target_rows(self, /) -> int:
+        """
+        Rows of the target.
+        """
+    @property
+    def unreadable(self, /) -> int:
+        """
+        Rows that could not be compared.
         """
 
 @final
@@ -3894,6 +5311,24 @@ class Session:
 
         To be awaited.
         """
+    def connect_records(self, /, source: RecordPlace | str, target: RecordPlace | str, options: RecordOptions | None = None) -> Definition:
+        """
+        The definition that keeps these two tables in step, found or made; its attributes become `options`. Both
+        are looked at, and the inventory of the book learns of them.
+
+        Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at, or there is no such
+        host store. `invalid`: there is no key, a column is not there, a field cannot cross.
+        """
+    def connect_records_async(self, /, source: RecordPlace | str, target: RecordPlace | str, options: RecordOptions | None = None) -> Awaitable[Definition]:
+        """
+        The definition that keeps these two tables in step, found or made; its attributes become `options`. Both
+        are looked at, and the inventory of the book learns of them.
+
+        Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at, or there is no such
+        host store. `invalid`: there is no key, a column is not there, a field cannot cross.
+
+        To be awaited.
+        """
     def create_row(self, /, table: str, row: str) -> str:
         """
         Makes a row of the fields given; the others get their defaults.
@@ -3907,6 +5342,22 @@ class Session:
 
         Errors: `not_found` when there is no such table, or the row names a row that is not there; `invalid`
         when a value breaks a rule of its column; `conflict` when it repeats what has to be unique.
+
+        To be awaited.
+        """
+    def definition(self, /, id: str) -> Definition:
+        """
+        The definition of that id (`sync_definitions`), with what its rows in the book say of how its databases are
+        reached. One with a table of the host's own is found by its places: `records`.
+
+        Errors: `not_found`.
+        """
+    def definition_async(self, /, id: str) -> Awaitable[Definition]:
+        """
+        The definition of that id (`sync_definitions`), with what its rows in the book say of how its databases are
+        reached. One with a table of the host's own is found by its places: `records`.
+
+        Errors: `not_found`.
 
         To be awaited.
         """
@@ -3982,12 +5433,49 @@ class Session:
 
         To be awaited.
         """
+    def host_records(self, /, key: str, options: HostRecordOptions | None = None) -> HostRecords:
+        """
+        Brings tables that only the host knows, under a key that is the same every time; `RecordPlace.Host`
+        names them by it. It answers until it is shut down.
+
+        Errors: `conflict` while there is such a store of this key; `invalid` when an option cannot be used.
+        """
     def host_store(self, /, key: str, options: HostOptions | None = None) -> HostStore:
         """
         Brings files that the host itself holds, under a key that is the same every time; `Place.Host` names
         them by it. It answers until it is shut down.
 
         Errors: `conflict` while there is a host store of this key; `invalid` when an option cannot be used.
+        """
+    def inspect_database(self, /, url: str, access: Access | None = None) -> builtins.list[TableEntry]:
+        """
+        The tables of a database, without those of its system. The URL is that of a table without the table:
+        `postgres://user@host/database`, `sqlite:///path/to/file.db/`.
+
+        Errors: `invalid` for another URL; `offline`, `auth`, `permission`, `not_found`.
+        """
+    def inspect_database_async(self, /, url: str, access: Access | None = None) -> Awaitable[builtins.list[TableEntry]]:
+        """
+        The tables of a database, without those of its system. The URL is that of a table without the table:
+        `postgres://user@host/database`, `sqlite:///path/to/file.db/`.
+
+        Errors: `invalid` for another URL; `offline`, `auth`, `permission`, `not_found`.
+
+        To be awaited.
+        """
+    def inspect_table(self, /, place: RecordPlace | str) -> TableShape:
+        """
+        What a table looks like now; the inventory of the book learns it.
+
+        Errors: As `inspect_database`.
+        """
+    def inspect_table_async(self, /, place: RecordPlace | str) -> Awaitable[TableShape]:
+        """
+        What a table looks like now; the inventory of the book learns it.
+
+        Errors: As `inspect_database`.
+
+        To be awaited.
         """
     def limit_volume(self, /, name: str, bandwidth: str | None = None) -> None:
         """
@@ -4070,6 +5558,20 @@ class Session:
         How far the runs of the tenant are or came, the last begun first; pages of 1,000 at most.
 
         Errors: `invalid` when `after` is of another list; `storage`, `busy`.
+
+        To be awaited.
+        """
+    def records(self, /, source: RecordPlace | str, target: RecordPlace | str) -> Definition:
+        """
+        The definition of these two tables as it is: it keeps the attributes that it was given last.
+
+        Errors: `not_found` when they were never connected with each other.
+        """
+    def records_async(self, /, source: RecordPlace | str, target: RecordPlace | str) -> Awaitable[Definition]:
+        """
+        The definition of these two tables as it is: it keeps the attributes that it was given last.
+
+        Errors: `not_found` when they were never connected with each other.
 
         To be awaited.
         """
@@ -5023,6 +6525,35 @@ class SyncType:
     def __str__(self, /) -> str: ...
 
 @final
+class TableEntry:
+    """
+    A table as a list of tables shows it.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def name(self, /) -> str:
+        """
+        Its name.
+        """
+    @property
+    def row_estimate(self, /) -> int | None:
+        """
+        How many rows it has, about; none where the store does not estimate.
+        """
+    @property
+    def schema(self, /) -> str:
+        """
+        Its schema; empty where there are none.
+        """
+    @property
+    def table_type(self, /) -> TableType:
+        """
+        What it is.
+        """
+
+@final
 class TableInfo:
     """
     A table.
@@ -5050,6 +6581,76 @@ class TableInfo:
         """
         Its name.
         """
+
+@final
+class TableShape:
+    """
+    What is known of a table.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def columns(self, /) -> builtins.list[ColumnShape]:
+        """
+        Its columns, in their order.
+        """
+    @property
+    def constraints(self, /) -> builtins.list[ConstraintShape]:
+        """
+        Its constraints.
+        """
+    @property
+    def indexes(self, /) -> builtins.list[IndexShape]:
+        """
+        Its indexes.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        Its name.
+        """
+    @property
+    def primary_key(self, /) -> builtins.list[str]:
+        """
+        The columns of its primary key, in the order of that; empty when it has none.
+        """
+    @property
+    def row_estimate(self, /) -> int | None:
+        """
+        How many rows it has, about.
+        """
+    @property
+    def schema(self, /) -> str:
+        """
+        Its schema; empty where there are none.
+        """
+    @property
+    def table_type(self, /) -> TableType:
+        """
+        What it is.
+        """
+
+@final
+class TableType:
+    """
+    What a table is.
+    """
+    BASE: Final[TableType]
+    """
+    A table.
+    """
+    VIEW: Final[TableType]
+    """
+    A view.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> TableType: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
 
 @final
 class Tenant:
@@ -5674,6 +7275,73 @@ class WaitReason:
     def __new__(cls, /, text: str) -> WaitReason: ...
     def __repr__(self, /) -> str: ...
     def __str__(self, /) -> str: ...
+
+@final
+class WriteOutcome:
+    """
+    What became of a row that was to be written.
+    """
+    CHANGED: Final[WriteOutcome]
+    """
+    It is no longer the row that was given; nothing was written.
+    """
+    EXISTS: Final[WriteOutcome]
+    """
+    One with that key is there already; nothing was written.
+    """
+    GONE: Final[WriteOutcome]
+    """
+    There is none with that key; nothing was written.
+    """
+    REFUSED: Final[WriteOutcome]
+    """
+    It is not taken; nothing was written.
+    """
+    UNKNOWN: Final[WriteOutcome]
+    """
+    It may be written or not.
+    """
+    WRITTEN: Final[WriteOutcome]
+    """
+    It is written.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> WriteOutcome: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class WrittenRow:
+    """
+    What became of a row that was to be written.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, outcome: WriteOutcome, *, version: str | None = None, reason: str | None = None, code: ErrorCode | None = None) -> WrittenRow: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def code(self, /) -> ErrorCode | None:
+        """
+        What kind of failure that was; `host` unless told otherwise.
+        """
+    @property
+    def outcome(self, /) -> WriteOutcome:
+        """
+        What became of it.
+        """
+    @property
+    def reason(self, /) -> str | None:
+        """
+        Why it was refused, or why it is not known.
+        """
+    @property
+    def version(self, /) -> str | None:
+        """
+        Its version now, where rows have one.
+        """
 
 def codes() -> builtins.list[CodeInfo]:
     """

@@ -12,6 +12,7 @@ from ._portbook import (
     HostEntry,
     HostKeys,
     HostKind,
+    HostRecords,
     HostRequest,
     HostStore,
     KeyAction,
@@ -101,7 +102,7 @@ def answer(store: HostStore, files: Union[HostFiles, HostFilesWithTimes], reques
     try:
         _answer(store, files, request)
     except Exception as error:
-        _fail(store, request.id, error)
+        fail(store, request.id, error)
 
 
 def _answer(store: HostStore, files: Union[HostFiles, HostFilesWithTimes], request: HostRequest) -> None:
@@ -147,7 +148,7 @@ def serve_keys(keys: HostKeys, key: HostKey) -> None:
         try:
             _answer_key(keys, key, request)
         except Exception as error:
-            _fail(keys, request.id, error)
+            fail(keys, request.id, error)
 
 
 def _answer_key(keys: HostKeys, key: HostKey, request: KeyRequest) -> None:
@@ -159,7 +160,8 @@ def _answer_key(keys: HostKeys, key: HostKey, request: KeyRequest) -> None:
         keys.reply(request.id, "", key.unwrap(request.key_id or "", content, context))
 
 
-def _fail(store: Union[HostStore, HostKeys], number: int, error: Exception) -> None:
+def fail(store: Union[HostStore, HostRecords, HostKeys], number: int, error: Exception) -> None:
+    """Answers that it failed; an answer that came too late is dropped."""
     try:
         store.fail(number, str(error) or type(error).__name__, _code_of(error))
     except NotFoundError:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterator, Optional
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterator, Optional, Union
 
-from ._portbook import Change, ChangeFilter, Preview, Run, RunEvent, RunProgress, RunReport
+from ._portbook import (
+    Change,
+    ChangeFilter,
+    ChangeKind,
+    Definition,
+    Preview,
+    PreviewedRow,
+    RowPreview,
+    Run,
+    RunEvent,
+    RunProgress,
+    RunReport,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -38,6 +50,31 @@ async def changes_async(preview: Preview, filter: Optional[ChangeFilter] = None)
         page = await preview.changes_async(filter, after)
         for change in page.changes:
             yield change
+        after = page.next
+        if after is None:
+            return
+
+
+def rows(definition: Definition, preview: Union[RowPreview, str], kind: Optional[ChangeKind] = None) -> Iterator[PreviewedRow]:
+    """All rows of a preview, a page at a time."""
+    after: Optional[str] = None
+    while True:
+        page = definition.changes(preview, kind, after)
+        yield from page.rows
+        after = page.next
+        if after is None:
+            return
+
+
+async def rows_async(
+    definition: Definition, preview: Union[RowPreview, str], kind: Optional[ChangeKind] = None
+) -> AsyncIterator[PreviewedRow]:
+    """All rows of a preview, a page at a time."""
+    after: Optional[str] = None
+    while True:
+        page = await definition.changes_async(preview, kind, after)
+        for row in page.rows:
+            yield row
         after = page.next
         if after is None:
             return

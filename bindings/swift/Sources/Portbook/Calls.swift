@@ -15,6 +15,40 @@ extension Session {
     }
 }
 
+extension Session {
+    /// `connectRecords` with the options that a definition has when none are given.
+    public func connectRecords(source: RecordPlace, target: RecordPlace) async throws -> Definition {
+        try await connectRecords(source: source, target: target, options: RecordOptions())
+    }
+
+    /// `inspectDatabase` of one that lets everybody in, or whom the URL names.
+    public func inspectDatabase(url: String) async throws -> [TableEntry] {
+        try await inspectDatabase(url: url, access: Access())
+    }
+
+    /// `hostRecords` of tables without versions.
+    public func hostRecords(key: String) throws -> HostRecords {
+        try hostRecords(key: key, options: HostRecordOptions())
+    }
+}
+
+extension Definition {
+    /// `preview` by what the ledger says of the target.
+    public func preview() async throws -> RowPreview {
+        try await preview(options: RowPreviewOptions())
+    }
+
+    /// `apply` of a preview as it stands.
+    public func apply(_ preview: RowPreview, options: RowApplyOptions = RowApplyOptions()) throws -> Run {
+        try apply(preview: preview.summary.id, options: options)
+    }
+
+    /// `sync` by what the ledger says of the target.
+    public func sync() throws -> Run {
+        try sync(preview: RowPreviewOptions(), options: RowApplyOptions())
+    }
+}
+
 extension Conduit {
     /// `preview` of everything.
     public func preview() async throws -> Preview {

@@ -42,7 +42,7 @@ public protocol KeyService: Sendable {
 }
 
 /// As many requests are answered beside each other.
-private let atOnce = 64
+let atOnce = 64
 
 extension HostStore {
     /// Answers every request from these files, beside each other, until the store ends. What a method throws is the answer: with the
@@ -138,6 +138,6 @@ extension HostRequest {
     }
 }
 
-private func reason(_ error: Error) -> String {
+func reason(_ error: Error) -> String {
     (error as? PortbookError)?.text ?? String(describing: error)
 }

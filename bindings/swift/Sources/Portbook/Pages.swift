@@ -106,6 +106,16 @@ extension Preview {
     }
 }
 
+extension Definition {
+    /// Every row of a preview, in the order in which they are applied, page after page.
+    public func eachChange(preview: RowPreview, kind: ChangeKind? = nil) -> Pages<PreviewedRow> {
+        Pages { after in
+            let got = try await self.changes(preview: preview.summary.id, kind: kind, after: after, limit: page)
+            return (got.rows, got.next)
+        }
+    }
+}
+
 extension Volume {
     /// Every file of the filter, page after page.
     public func eachFile(filter: FileFilter = FileFilter()) -> Pages<StoredFile> {

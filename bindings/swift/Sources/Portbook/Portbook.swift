@@ -1867,6 +1867,347 @@ public func FfiConverterTypeConduit_lower(_ value: Conduit) -> UInt64 {
 
 
 /**
+ * A standing relation between two tables, as one user of one tenant.
+ */
+public protocol DefinitionProtocol: AnyObject, Sendable {
+    
+    /**
+     * Applies a preview as it stands, by its id, or goes on with one that was interrupted. What is wrong with it is the outcome of
+     * the run.
+     *
+     * # Errors
+     * `invalid` after a fork or after the book was shut down, and for what is no id.
+     */
+    func apply(preview: String, options: RowApplyOptions) throws  -> Run
+    
+    /**
+     * A page of the rows of a preview in the order in which they are applied, after the page that ended there; 1,000 at most. Rows
+     * that are equal and only recorded are listed when the kind `unchanged` is asked for.
+     *
+     * # Errors
+     * `not_found` as for [`stored_preview`](Self::stored_preview); `invalid` when `after` is none of its changes' ids.
+     */
+    func changes(preview: String, kind: ChangeKind?, after: String?, limit: UInt32) async throws  -> PreviewedRowPage
+    
+    /**
+     * Its id in the book (`sync_definitions`).
+     *
+     * # Errors
+     * `invalid` after a fork or after the book was shut down.
+     */
+    func id() throws  -> String
+    
+    /**
+     * Compares both tables with the ledger and stores what would change. Writes nothing to either.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be read. `invalid`: the mapping does not fit the tables as they
+     * are now.
+     */
+    func preview(options: RowPreviewOptions) async throws  -> RowPreview
+    
+    /**
+     * What a preview holds in sum, by its id.
+     *
+     * # Errors
+     * `not_found` when there is none of this definition, or it has expired.
+     */
+    func storedPreview(preview: String) async throws  -> RowPreview
+    
+    /**
+     * Previews and applies.
+     *
+     * # Errors
+     * `invalid` when an option cannot be used.
+     */
+    func sync(preview: RowPreviewOptions, options: RowApplyOptions) throws  -> Run
+    
+    /**
+     * Ticks changes of a preview in or out, by their ids.
+     *
+     * # Errors
+     * `not_found`; `busy` once it is being applied; `conflict` for a change that it does not have.
+     */
+    func tick(preview: String, changes: [String], ticked: Bool) async throws 
+    
+    /**
+     * Compares both tables row by row, whatever the ledger says, and writes down what came of it (`sync_metrics`).
+     *
+     * # Errors
+     * As [`preview`](Self::preview).
+     */
+    func verify() async throws  -> RowVerifyReport
+    
+}
+/**
+ * A standing relation between two tables, as one user of one tenant.
+ */
+open class Definition: DefinitionProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_portbook_ffi_fn_clone_definition(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_portbook_ffi_fn_free_definition(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Applies a preview as it stands, by its id, or goes on with one that was interrupted. What is wrong with it is the outcome of
+     * the run.
+     *
+     * # Errors
+     * `invalid` after a fork or after the book was shut down, and for what is no id.
+     */
+open func apply(preview: String, options: RowApplyOptions)throws  -> Run  {
+    return try  FfiConverterTypeRun_lift(try rustCallWithError(FfiConverterTypePortbookError_lift) {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_method_definition_apply(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(preview),
+        FfiConverterTypeRowApplyOptions_lower(options),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * A page of the rows of a preview in the order in which they are applied, after the page that ended there; 1,000 at most. Rows
+     * that are equal and only recorded are listed when the kind `unchanged` is asked for.
+     *
+     * # Errors
+     * `not_found` as for [`stored_preview`](Self::stored_preview); `invalid` when `after` is none of its changes' ids.
+     */
+open func changes(preview: String, kind: ChangeKind?, after: String?, limit: UInt32)async throws  -> PreviewedRowPage  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_definition_changes(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(preview),FfiConverterOptionTypeChangeKind.lower(kind),FfiConverterOptionString.lower(after),FfiConverterUInt32.lower(limit)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypePreviewedRowPage_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * Its id in the book (`sync_definitions`).
+     *
+     * # Errors
+     * `invalid` after a fork or after the book was shut down.
+     */
+open func id()throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypePortbookError_lift) {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_method_definition_id(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * Compares both tables with the ledger and stores what would change. Writes nothing to either.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be read. `invalid`: the mapping does not fit the tables as they
+     * are now.
+     */
+open func preview(options: RowPreviewOptions)async throws  -> RowPreview  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_definition_preview(
+                        self.uniffiCloneHandle(),FfiConverterTypeRowPreviewOptions_lower(options)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeRowPreview_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * What a preview holds in sum, by its id.
+     *
+     * # Errors
+     * `not_found` when there is none of this definition, or it has expired.
+     */
+open func storedPreview(preview: String)async throws  -> RowPreview  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_definition_stored_preview(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(preview)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeRowPreview_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * Previews and applies.
+     *
+     * # Errors
+     * `invalid` when an option cannot be used.
+     */
+open func sync(preview: RowPreviewOptions, options: RowApplyOptions)throws  -> Run  {
+    return try  FfiConverterTypeRun_lift(try rustCallWithError(FfiConverterTypePortbookError_lift) {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_method_definition_sync(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeRowPreviewOptions_lower(preview),
+        FfiConverterTypeRowApplyOptions_lower(options),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * Ticks changes of a preview in or out, by their ids.
+     *
+     * # Errors
+     * `not_found`; `busy` once it is being applied; `conflict` for a change that it does not have.
+     */
+open func tick(preview: String, changes: [String], ticked: Bool)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_definition_tick(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(preview),FfiConverterSequenceString.lower(changes),FfiConverterBool.lower(ticked)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_void,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_void,
+            freeFunc: ffi_portbook_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * Compares both tables row by row, whatever the ledger says, and writes down what came of it (`sync_metrics`).
+     *
+     * # Errors
+     * As [`preview`](Self::preview).
+     */
+open func verify()async throws  -> RowVerifyReport  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_definition_verify(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeRowVerifyReport_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+
+    
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDefinition: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Definition
+
+    public static func lift(_ handle: UInt64) throws -> Definition {
+        return Definition(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Definition) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Definition {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Definition, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDefinition_lift(_ handle: UInt64) throws -> Definition {
+    return try FfiConverterTypeDefinition.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDefinition_lower(_ value: Definition) -> UInt64 {
+    return FfiConverterTypeDefinition.lower(value)
+}
+
+
+
+
+
+
+/**
  * An open file. Dropping it ends the read.
  */
 public protocol FileReaderProtocol: AnyObject, Sendable {
@@ -2252,6 +2593,215 @@ public func FfiConverterTypeHostKeys_lift(_ handle: UInt64) throws -> HostKeys {
 #endif
 public func FfiConverterTypeHostKeys_lower(_ value: HostKeys) -> UInt64 {
     return FfiConverterTypeHostKeys.lower(value)
+}
+
+
+
+
+
+
+/**
+ * Tables that the host holds: a source or a target of definitions. The host takes requests and answers them, from any thread and in
+ * any order; a request that is not answered in time fails with `timeout`.
+ */
+public protocol HostRecordsProtocol: AnyObject, Sendable {
+    
+    /**
+     * Answers that it failed, in the host's words: with the code `host` unless another is given.
+     *
+     * # Errors
+     * As [`reply`](Self::reply).
+     */
+    func fail(id: Int64, reason: String, code: ErrorCode?) throws 
+    
+    /**
+     * The next request; none after the end. A wait that is given up loses none.
+     *
+     * # Errors
+     * `invalid` after a fork.
+     */
+    func nextRequest() async throws  -> RecordRequest?
+    
+    /**
+     * Answers a request.
+     *
+     * # Errors
+     * `not_found` when nobody waits for it: it was answered before, or too late.
+     */
+    func reply(id: Int64, answer: RecordAnswer) throws 
+    
+    /**
+     * Ends it: nobody is asked any more, and who waits for an answer gets `host`. Idempotent.
+     */
+    func shutdown() 
+    
+}
+/**
+ * Tables that the host holds: a source or a target of definitions. The host takes requests and answers them, from any thread and in
+ * any order; a request that is not answered in time fails with `timeout`.
+ */
+open class HostRecords: HostRecordsProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_portbook_ffi_fn_clone_hostrecords(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_portbook_ffi_fn_free_hostrecords(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Answers that it failed, in the host's words: with the code `host` unless another is given.
+     *
+     * # Errors
+     * As [`reply`](Self::reply).
+     */
+open func fail(id: Int64, reason: String, code: ErrorCode?)throws   {try rustCallWithError(FfiConverterTypePortbookError_lift) {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_method_hostrecords_fail(
+            self.uniffiCloneHandle(),
+        FfiConverterInt64.lower(id),
+        FfiConverterString.lower(reason),
+        FfiConverterOptionTypeErrorCode.lower(code),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * The next request; none after the end. A wait that is given up loses none.
+     *
+     * # Errors
+     * `invalid` after a fork.
+     */
+open func nextRequest()async throws  -> RecordRequest?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_hostrecords_next_request(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypeRecordRequest.lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * Answers a request.
+     *
+     * # Errors
+     * `not_found` when nobody waits for it: it was answered before, or too late.
+     */
+open func reply(id: Int64, answer: RecordAnswer)throws   {try rustCallWithError(FfiConverterTypePortbookError_lift) {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_method_hostrecords_reply(
+            self.uniffiCloneHandle(),
+        FfiConverterInt64.lower(id),
+        FfiConverterTypeRecordAnswer_lower(answer),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Ends it: nobody is asked any more, and who waits for an answer gets `host`. Idempotent.
+     */
+open func shutdown()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_method_hostrecords_shutdown(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+    
+
+    
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHostRecords: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = HostRecords
+
+    public static func lift(_ handle: UInt64) throws -> HostRecords {
+        return HostRecords(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: HostRecords) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HostRecords {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: HostRecords, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostRecords_lift(_ handle: UInt64) throws -> HostRecords {
+    return try FfiConverterTypeHostRecords.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostRecords_lower(_ value: HostRecords) -> UInt64 {
+    return FfiConverterTypeHostRecords.lower(value)
 }
 
 
@@ -3171,6 +3721,59 @@ public func FfiConverterTypeRun_lower(_ value: Run) -> UInt64 {
 public protocol SessionProtocol: AnyObject, Sendable {
     
     /**
+     * The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked at, and the
+     * inventory of the book learns of them.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at, or there is no such host store. `invalid`: there is
+     * no key, a column is not there, a field cannot cross.
+     */
+    func connectRecords(source: RecordPlace, target: RecordPlace, options: RecordOptions) async throws  -> Definition
+    
+    /**
+     * The definition of that id (`sync_definitions`), with what its rows in the book say of how its databases are reached. One with a
+     * table of the host's own is found by its places: [`records`](Self::records).
+     *
+     * # Errors
+     * `not_found`.
+     */
+    func definition(id: String) async throws  -> Definition
+    
+    /**
+     * Brings tables that only the host knows, under a key that is the same every time; `RecordPlace::Host` names them by it. It
+     * answers until it is shut down.
+     *
+     * # Errors
+     * `conflict` while there is such a store of this key; `invalid` when an option cannot be used.
+     */
+    func hostRecords(key: String, options: HostRecordOptions) throws  -> HostRecords
+    
+    /**
+     * The tables of a database, without those of its system. The URL is that of a table without the table:
+     * `postgres://user@host/database`, `sqlite:///path/to/file.db/`.
+     *
+     * # Errors
+     * `invalid` for another URL; `offline`, `auth`, `permission`, `not_found`.
+     */
+    func inspectDatabase(url: String, access: Access) async throws  -> [TableEntry]
+    
+    /**
+     * What a table looks like now; the inventory of the book learns it.
+     *
+     * # Errors
+     * As [`inspect_database`](Self::inspect_database).
+     */
+    func inspectTable(place: RecordPlace) async throws  -> TableShape
+    
+    /**
+     * The definition of these two tables as it is: it keeps the attributes that it was given last.
+     *
+     * # Errors
+     * `not_found` when they were never connected with each other.
+     */
+    func records(source: RecordPlace, target: RecordPlace) async throws  -> Definition
+    
+    /**
      * Makes a row of the fields given; the others get their defaults.
      *
      * # Errors
@@ -3481,6 +4084,138 @@ open class Session: SessionProtocol, @unchecked Sendable {
 
     
 
+    
+    /**
+     * The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked at, and the
+     * inventory of the book learns of them.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at, or there is no such host store. `invalid`: there is
+     * no key, a column is not there, a field cannot cross.
+     */
+open func connectRecords(source: RecordPlace, target: RecordPlace, options: RecordOptions)async throws  -> Definition  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_session_connect_records(
+                        self.uniffiCloneHandle(),FfiConverterTypeRecordPlace_lower(source),FfiConverterTypeRecordPlace_lower(target),FfiConverterTypeRecordOptions_lower(options)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_u64,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_u64,
+            freeFunc: ffi_portbook_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeDefinition_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * The definition of that id (`sync_definitions`), with what its rows in the book say of how its databases are reached. One with a
+     * table of the host's own is found by its places: [`records`](Self::records).
+     *
+     * # Errors
+     * `not_found`.
+     */
+open func definition(id: String)async throws  -> Definition  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_session_definition(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(id)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_u64,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_u64,
+            freeFunc: ffi_portbook_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeDefinition_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * Brings tables that only the host knows, under a key that is the same every time; `RecordPlace::Host` names them by it. It
+     * answers until it is shut down.
+     *
+     * # Errors
+     * `conflict` while there is such a store of this key; `invalid` when an option cannot be used.
+     */
+open func hostRecords(key: String, options: HostRecordOptions)throws  -> HostRecords  {
+    return try  FfiConverterTypeHostRecords_lift(try rustCallWithError(FfiConverterTypePortbookError_lift) {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_method_session_host_records(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(key),
+        FfiConverterTypeHostRecordOptions_lower(options),uniffiCallStatus
+    )
+})
+}
+    
+    /**
+     * The tables of a database, without those of its system. The URL is that of a table without the table:
+     * `postgres://user@host/database`, `sqlite:///path/to/file.db/`.
+     *
+     * # Errors
+     * `invalid` for another URL; `offline`, `auth`, `permission`, `not_found`.
+     */
+open func inspectDatabase(url: String, access: Access)async throws  -> [TableEntry]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_session_inspect_database(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(url),FfiConverterTypeAccess_lower(access)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeTableEntry.lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * What a table looks like now; the inventory of the book learns it.
+     *
+     * # Errors
+     * As [`inspect_database`](Self::inspect_database).
+     */
+open func inspectTable(place: RecordPlace)async throws  -> TableShape  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_session_inspect_table(
+                        self.uniffiCloneHandle(),FfiConverterTypeRecordPlace_lower(place)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeTableShape_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * The definition of these two tables as it is: it keeps the attributes that it was given last.
+     *
+     * # Errors
+     * `not_found` when they were never connected with each other.
+     */
+open func records(source: RecordPlace, target: RecordPlace)async throws  -> Definition  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_session_records(
+                        self.uniffiCloneHandle(),FfiConverterTypeRecordPlace_lower(source),FfiConverterTypeRecordPlace_lower(target)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_u64,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_u64,
+            freeFunc: ffi_portbook_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeDefinition_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
     
     /**
      * Makes a row of the fields given; the others get their defaults.
@@ -6511,6 +7246,225 @@ public func FfiConverterTypeColumnInfo_lower(_ value: ColumnInfo) -> RustBuffer 
 
 
 /**
+ * A column.
+ */
+public struct ColumnShape: Equatable, Hashable {
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * Its type, in the words of its store.
+     */
+    public let dataType: String
+    /**
+     * What its values are; none when the type is one that is not carried.
+     */
+    public let kind: DatumKind?
+    /**
+     * What the members are, where its values are lists or sets.
+     */
+    public let member: DatumKind?
+    /**
+     * Whether it may hold nothing.
+     */
+    public let isNullable: Bool
+    /**
+     * Its default, in the words of its store.
+     */
+    public let defaultValue: String?
+    /**
+     * Whether the store numbers it.
+     */
+    public let isIdentity: Bool
+    /**
+     * Whether the store computes it: it is read, never written.
+     */
+    public let isComputed: Bool
+    /**
+     * The most characters that a text may have, or bytes that bytes may have.
+     */
+    public let maxLength: Int64?
+    /**
+     * The digits of a decimal.
+     */
+    public let digits: Int64?
+    /**
+     * How many of them are after the point.
+     */
+    public let decimalPlaces: Int64?
+    /**
+     * How many decimal places of a second its times have.
+     */
+    public let secondPlaces: Int64?
+    /**
+     * What its texts are equal by, in the words of its store; empty: the usual.
+     */
+    public let collation: String
+    /**
+     * Texts that differ only in case are equal.
+     */
+    public let ignoresCase: Bool
+    /**
+     * Texts that differ only in accents are equal.
+     */
+    public let ignoresAccents: Bool
+    /**
+     * Spaces at the end of a text are no matter.
+     */
+    public let ignoresTrailingSpaces: Bool
+    /**
+     * The texts that it takes; empty: any.
+     */
+    public let choices: [String]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name.
+         */name: String, 
+        /**
+         * Its type, in the words of its store.
+         */dataType: String, 
+        /**
+         * What its values are; none when the type is one that is not carried.
+         */kind: DatumKind?, 
+        /**
+         * What the members are, where its values are lists or sets.
+         */member: DatumKind?, 
+        /**
+         * Whether it may hold nothing.
+         */isNullable: Bool, 
+        /**
+         * Its default, in the words of its store.
+         */defaultValue: String?, 
+        /**
+         * Whether the store numbers it.
+         */isIdentity: Bool, 
+        /**
+         * Whether the store computes it: it is read, never written.
+         */isComputed: Bool, 
+        /**
+         * The most characters that a text may have, or bytes that bytes may have.
+         */maxLength: Int64?, 
+        /**
+         * The digits of a decimal.
+         */digits: Int64?, 
+        /**
+         * How many of them are after the point.
+         */decimalPlaces: Int64?, 
+        /**
+         * How many decimal places of a second its times have.
+         */secondPlaces: Int64?, 
+        /**
+         * What its texts are equal by, in the words of its store; empty: the usual.
+         */collation: String, 
+        /**
+         * Texts that differ only in case are equal.
+         */ignoresCase: Bool, 
+        /**
+         * Texts that differ only in accents are equal.
+         */ignoresAccents: Bool, 
+        /**
+         * Spaces at the end of a text are no matter.
+         */ignoresTrailingSpaces: Bool, 
+        /**
+         * The texts that it takes; empty: any.
+         */choices: [String]) {
+        self.name = name
+        self.dataType = dataType
+        self.kind = kind
+        self.member = member
+        self.isNullable = isNullable
+        self.defaultValue = defaultValue
+        self.isIdentity = isIdentity
+        self.isComputed = isComputed
+        self.maxLength = maxLength
+        self.digits = digits
+        self.decimalPlaces = decimalPlaces
+        self.secondPlaces = secondPlaces
+        self.collation = collation
+        self.ignoresCase = ignoresCase
+        self.ignoresAccents = ignoresAccents
+        self.ignoresTrailingSpaces = ignoresTrailingSpaces
+        self.choices = choices
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension ColumnShape: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeColumnShape: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ColumnShape {
+        return
+            try ColumnShape(
+                name: FfiConverterString.read(from: &buf), 
+                dataType: FfiConverterString.read(from: &buf), 
+                kind: FfiConverterOptionTypeDatumKind.read(from: &buf), 
+                member: FfiConverterOptionTypeDatumKind.read(from: &buf), 
+                isNullable: FfiConverterBool.read(from: &buf), 
+                defaultValue: FfiConverterOptionString.read(from: &buf), 
+                isIdentity: FfiConverterBool.read(from: &buf), 
+                isComputed: FfiConverterBool.read(from: &buf), 
+                maxLength: FfiConverterOptionInt64.read(from: &buf), 
+                digits: FfiConverterOptionInt64.read(from: &buf), 
+                decimalPlaces: FfiConverterOptionInt64.read(from: &buf), 
+                secondPlaces: FfiConverterOptionInt64.read(from: &buf), 
+                collation: FfiConverterString.read(from: &buf), 
+                ignoresCase: FfiConverterBool.read(from: &buf), 
+                ignoresAccents: FfiConverterBool.read(from: &buf), 
+                ignoresTrailingSpaces: FfiConverterBool.read(from: &buf), 
+                choices: FfiConverterSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ColumnShape, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.dataType, into: &buf)
+        FfiConverterOptionTypeDatumKind.write(value.kind, into: &buf)
+        FfiConverterOptionTypeDatumKind.write(value.member, into: &buf)
+        FfiConverterBool.write(value.isNullable, into: &buf)
+        FfiConverterOptionString.write(value.defaultValue, into: &buf)
+        FfiConverterBool.write(value.isIdentity, into: &buf)
+        FfiConverterBool.write(value.isComputed, into: &buf)
+        FfiConverterOptionInt64.write(value.maxLength, into: &buf)
+        FfiConverterOptionInt64.write(value.digits, into: &buf)
+        FfiConverterOptionInt64.write(value.decimalPlaces, into: &buf)
+        FfiConverterOptionInt64.write(value.secondPlaces, into: &buf)
+        FfiConverterString.write(value.collation, into: &buf)
+        FfiConverterBool.write(value.ignoresCase, into: &buf)
+        FfiConverterBool.write(value.ignoresAccents, into: &buf)
+        FfiConverterBool.write(value.ignoresTrailingSpaces, into: &buf)
+        FfiConverterSequenceString.write(value.choices, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeColumnShape_lift(_ buf: RustBuffer) throws -> ColumnShape {
+    return try FfiConverterTypeColumnShape.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeColumnShape_lower(_ value: ColumnShape) -> RustBuffer {
+    return FfiConverterTypeColumnShape.lower(value)
+}
+
+
+/**
  * What a conduit does. The conduit remembers what it was given last.
  */
 public struct ConduitOptions: Equatable, Hashable {
@@ -6847,6 +7801,105 @@ public func FfiConverterTypeConflict_lift(_ buf: RustBuffer) throws -> Conflict 
 #endif
 public func FfiConverterTypeConflict_lower(_ value: Conflict) -> RustBuffer {
     return FfiConverterTypeConflict.lower(value)
+}
+
+
+/**
+ * A constraint.
+ */
+public struct ConstraintShape: Equatable, Hashable {
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * What it says.
+     */
+    public let constraintType: ConstraintType
+    /**
+     * Its columns, in its order.
+     */
+    public let columns: [String]
+    /**
+     * The table that it refers to.
+     */
+    public let referencedTable: String?
+    /**
+     * It in the words of its store.
+     */
+    public let definition: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name.
+         */name: String, 
+        /**
+         * What it says.
+         */constraintType: ConstraintType, 
+        /**
+         * Its columns, in its order.
+         */columns: [String], 
+        /**
+         * The table that it refers to.
+         */referencedTable: String?, 
+        /**
+         * It in the words of its store.
+         */definition: String?) {
+        self.name = name
+        self.constraintType = constraintType
+        self.columns = columns
+        self.referencedTable = referencedTable
+        self.definition = definition
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension ConstraintShape: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeConstraintShape: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ConstraintShape {
+        return
+            try ConstraintShape(
+                name: FfiConverterString.read(from: &buf), 
+                constraintType: FfiConverterTypeConstraintType.read(from: &buf), 
+                columns: FfiConverterSequenceString.read(from: &buf), 
+                referencedTable: FfiConverterOptionString.read(from: &buf), 
+                definition: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ConstraintShape, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterTypeConstraintType.write(value.constraintType, into: &buf)
+        FfiConverterSequenceString.write(value.columns, into: &buf)
+        FfiConverterOptionString.write(value.referencedTable, into: &buf)
+        FfiConverterOptionString.write(value.definition, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeConstraintShape_lift(_ buf: RustBuffer) throws -> ConstraintShape {
+    return try FfiConverterTypeConstraintShape.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeConstraintShape_lower(_ value: ConstraintShape) -> RustBuffer {
+    return FfiConverterTypeConstraintShape.lower(value)
 }
 
 
@@ -8168,6 +9221,135 @@ public func FfiConverterTypeHolding_lower(_ value: Holding) -> RustBuffer {
 
 
 /**
+ * A column of a table of the host's.
+ */
+public struct HostColumn: Equatable, Hashable {
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * What its values are.
+     */
+    public let kind: DatumKind
+    /**
+     * What the members are, where its values are lists or sets.
+     */
+    public let member: DatumKind?
+    /**
+     * Whether it may hold nothing; all but those of the key may unless told otherwise.
+     */
+    public let isNullable: Bool?
+    /**
+     * Whether the host computes it: it is read, never written.
+     */
+    public let isComputed: Bool?
+    /**
+     * The most characters that a text may have, or bytes that bytes may have.
+     */
+    public let maxLength: Int64?
+    /**
+     * The digits of a decimal.
+     */
+    public let digits: Int64?
+    /**
+     * How many of them are after the point.
+     */
+    public let decimalPlaces: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name.
+         */name: String, 
+        /**
+         * What its values are.
+         */kind: DatumKind, 
+        /**
+         * What the members are, where its values are lists or sets.
+         */member: DatumKind? = nil, 
+        /**
+         * Whether it may hold nothing; all but those of the key may unless told otherwise.
+         */isNullable: Bool? = nil, 
+        /**
+         * Whether the host computes it: it is read, never written.
+         */isComputed: Bool? = nil, 
+        /**
+         * The most characters that a text may have, or bytes that bytes may have.
+         */maxLength: Int64? = nil, 
+        /**
+         * The digits of a decimal.
+         */digits: Int64? = nil, 
+        /**
+         * How many of them are after the point.
+         */decimalPlaces: Int64? = nil) {
+        self.name = name
+        self.kind = kind
+        self.member = member
+        self.isNullable = isNullable
+        self.isComputed = isComputed
+        self.maxLength = maxLength
+        self.digits = digits
+        self.decimalPlaces = decimalPlaces
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension HostColumn: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHostColumn: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HostColumn {
+        return
+            try HostColumn(
+                name: FfiConverterString.read(from: &buf), 
+                kind: FfiConverterTypeDatumKind.read(from: &buf), 
+                member: FfiConverterOptionTypeDatumKind.read(from: &buf), 
+                isNullable: FfiConverterOptionBool.read(from: &buf), 
+                isComputed: FfiConverterOptionBool.read(from: &buf), 
+                maxLength: FfiConverterOptionInt64.read(from: &buf), 
+                digits: FfiConverterOptionInt64.read(from: &buf), 
+                decimalPlaces: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HostColumn, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterTypeDatumKind.write(value.kind, into: &buf)
+        FfiConverterOptionTypeDatumKind.write(value.member, into: &buf)
+        FfiConverterOptionBool.write(value.isNullable, into: &buf)
+        FfiConverterOptionBool.write(value.isComputed, into: &buf)
+        FfiConverterOptionInt64.write(value.maxLength, into: &buf)
+        FfiConverterOptionInt64.write(value.digits, into: &buf)
+        FfiConverterOptionInt64.write(value.decimalPlaces, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostColumn_lift(_ buf: RustBuffer) throws -> HostColumn {
+    return try FfiConverterTypeHostColumn.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostColumn_lower(_ value: HostColumn) -> RustBuffer {
+    return FfiConverterTypeHostColumn.lower(value)
+}
+
+
+/**
  * An item of the host's files.
  */
 public struct HostEntry: Equatable, Hashable {
@@ -8412,6 +9594,297 @@ public func FfiConverterTypeHostOptions_lift(_ buf: RustBuffer) throws -> HostOp
 #endif
 public func FfiConverterTypeHostOptions_lower(_ value: HostOptions) -> RustBuffer {
     return FfiConverterTypeHostOptions.lower(value)
+}
+
+
+/**
+ * What the host's tables are like. Nothing calls into the host: it takes requests and answers them.
+ */
+public struct HostRecordOptions: Equatable, Hashable {
+    /**
+     * How the store is shown to people; the key unless told otherwise.
+     */
+    public let display: String?
+    /**
+     * Every row has a version, a text in the field `@version`, which changes whenever the row does; the host writes a row only when it
+     * still has the version that is given along. Without, a row is looked at right before it is written, and a change between
+     * the look and the write can be lost.
+     */
+    public let hasVersions: Bool?
+    /**
+     * The host can tell what has changed: it answers `changes`, and definitions can have the cursor `log`.
+     */
+    public let hasChanges: Bool?
+    /**
+     * How many rows are best written at once; 500 unless told otherwise, 1,000 at most.
+     */
+    public let writeRows: Int64?
+    /**
+     * How long a request waits for its answer before it fails with `timeout`; 60,000 unless told otherwise.
+     */
+    public let timeoutMs: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * How the store is shown to people; the key unless told otherwise.
+         */display: String? = nil, 
+        /**
+         * Every row has a version, a text in the field `@version`, which changes whenever the row does; the host writes a row only when it
+         * still has the version that is given along. Without, a row is looked at right before it is written, and a change between
+         * the look and the write can be lost.
+         */hasVersions: Bool? = nil, 
+        /**
+         * The host can tell what has changed: it answers `changes`, and definitions can have the cursor `log`.
+         */hasChanges: Bool? = nil, 
+        /**
+         * How many rows are best written at once; 500 unless told otherwise, 1,000 at most.
+         */writeRows: Int64? = nil, 
+        /**
+         * How long a request waits for its answer before it fails with `timeout`; 60,000 unless told otherwise.
+         */timeoutMs: Int64? = nil) {
+        self.display = display
+        self.hasVersions = hasVersions
+        self.hasChanges = hasChanges
+        self.writeRows = writeRows
+        self.timeoutMs = timeoutMs
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension HostRecordOptions: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHostRecordOptions: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HostRecordOptions {
+        return
+            try HostRecordOptions(
+                display: FfiConverterOptionString.read(from: &buf), 
+                hasVersions: FfiConverterOptionBool.read(from: &buf), 
+                hasChanges: FfiConverterOptionBool.read(from: &buf), 
+                writeRows: FfiConverterOptionInt64.read(from: &buf), 
+                timeoutMs: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HostRecordOptions, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.display, into: &buf)
+        FfiConverterOptionBool.write(value.hasVersions, into: &buf)
+        FfiConverterOptionBool.write(value.hasChanges, into: &buf)
+        FfiConverterOptionInt64.write(value.writeRows, into: &buf)
+        FfiConverterOptionInt64.write(value.timeoutMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostRecordOptions_lift(_ buf: RustBuffer) throws -> HostRecordOptions {
+    return try FfiConverterTypeHostRecordOptions.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostRecordOptions_lower(_ value: HostRecordOptions) -> RustBuffer {
+    return FfiConverterTypeHostRecordOptions.lower(value)
+}
+
+
+/**
+ * A table of the host's.
+ */
+public struct HostTable: Equatable, Hashable {
+    /**
+     * Its columns, in their order.
+     */
+    public let columns: [HostColumn]
+    /**
+     * The columns of its primary key; without one, a definition has to name a key.
+     */
+    public let key: [String]?
+    /**
+     * How many rows it has, about.
+     */
+    public let rowEstimate: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its columns, in their order.
+         */columns: [HostColumn], 
+        /**
+         * The columns of its primary key; without one, a definition has to name a key.
+         */key: [String]? = nil, 
+        /**
+         * How many rows it has, about.
+         */rowEstimate: Int64? = nil) {
+        self.columns = columns
+        self.key = key
+        self.rowEstimate = rowEstimate
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension HostTable: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHostTable: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HostTable {
+        return
+            try HostTable(
+                columns: FfiConverterSequenceTypeHostColumn.read(from: &buf), 
+                key: FfiConverterOptionSequenceString.read(from: &buf), 
+                rowEstimate: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HostTable, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeHostColumn.write(value.columns, into: &buf)
+        FfiConverterOptionSequenceString.write(value.key, into: &buf)
+        FfiConverterOptionInt64.write(value.rowEstimate, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostTable_lift(_ buf: RustBuffer) throws -> HostTable {
+    return try FfiConverterTypeHostTable.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHostTable_lower(_ value: HostTable) -> RustBuffer {
+    return FfiConverterTypeHostTable.lower(value)
+}
+
+
+/**
+ * An index.
+ */
+public struct IndexShape: Equatable, Hashable {
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * Whether no two rows have the same.
+     */
+    public let isUnique: Bool
+    /**
+     * Whether it covers all rows, and columns only (no expression, no condition).
+     */
+    public let isPlain: Bool
+    /**
+     * How it is built.
+     */
+    public let method: String?
+    /**
+     * Its columns; expressions are left out.
+     */
+    public let columns: [String]
+    /**
+     * It in the words of its store.
+     */
+    public let definition: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name.
+         */name: String, 
+        /**
+         * Whether no two rows have the same.
+         */isUnique: Bool, 
+        /**
+         * Whether it covers all rows, and columns only (no expression, no condition).
+         */isPlain: Bool, 
+        /**
+         * How it is built.
+         */method: String?, 
+        /**
+         * Its columns; expressions are left out.
+         */columns: [String], 
+        /**
+         * It in the words of its store.
+         */definition: String?) {
+        self.name = name
+        self.isUnique = isUnique
+        self.isPlain = isPlain
+        self.method = method
+        self.columns = columns
+        self.definition = definition
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension IndexShape: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeIndexShape: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> IndexShape {
+        return
+            try IndexShape(
+                name: FfiConverterString.read(from: &buf), 
+                isUnique: FfiConverterBool.read(from: &buf), 
+                isPlain: FfiConverterBool.read(from: &buf), 
+                method: FfiConverterOptionString.read(from: &buf), 
+                columns: FfiConverterSequenceString.read(from: &buf), 
+                definition: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: IndexShape, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterBool.write(value.isUnique, into: &buf)
+        FfiConverterBool.write(value.isPlain, into: &buf)
+        FfiConverterOptionString.write(value.method, into: &buf)
+        FfiConverterSequenceString.write(value.columns, into: &buf)
+        FfiConverterOptionString.write(value.definition, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIndexShape_lift(_ buf: RustBuffer) throws -> IndexShape {
+    return try FfiConverterTypeIndexShape.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIndexShape_lower(_ value: IndexShape) -> RustBuffer {
+    return FfiConverterTypeIndexShape.lower(value)
 }
 
 
@@ -9555,6 +11028,194 @@ public func FfiConverterTypePreviewSummary_lower(_ value: PreviewSummary) -> Rus
 
 
 /**
+ * A row of a preview.
+ */
+public struct PreviewedRow: Equatable, Hashable {
+    /**
+     * Names the change within its preview.
+     */
+    public let id: String
+    /**
+     * The row, by its key.
+     */
+    public let row: String
+    /**
+     * How it is counted.
+     */
+    public let kind: ChangeKind
+    /**
+     * What is done.
+     */
+    public let action: RowAction
+    /**
+     * The side that is changed; none when none is.
+     */
+    public let changes: Side?
+    /**
+     * Why it is left alone.
+     */
+    public let reason: String?
+    /**
+     * It is going to be applied.
+     */
+    public let ticked: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Names the change within its preview.
+         */id: String, 
+        /**
+         * The row, by its key.
+         */row: String, 
+        /**
+         * How it is counted.
+         */kind: ChangeKind, 
+        /**
+         * What is done.
+         */action: RowAction, 
+        /**
+         * The side that is changed; none when none is.
+         */changes: Side?, 
+        /**
+         * Why it is left alone.
+         */reason: String?, 
+        /**
+         * It is going to be applied.
+         */ticked: Bool) {
+        self.id = id
+        self.row = row
+        self.kind = kind
+        self.action = action
+        self.changes = changes
+        self.reason = reason
+        self.ticked = ticked
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension PreviewedRow: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePreviewedRow: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PreviewedRow {
+        return
+            try PreviewedRow(
+                id: FfiConverterString.read(from: &buf), 
+                row: FfiConverterString.read(from: &buf), 
+                kind: FfiConverterTypeChangeKind.read(from: &buf), 
+                action: FfiConverterTypeRowAction.read(from: &buf), 
+                changes: FfiConverterOptionTypeSide.read(from: &buf), 
+                reason: FfiConverterOptionString.read(from: &buf), 
+                ticked: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PreviewedRow, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.row, into: &buf)
+        FfiConverterTypeChangeKind.write(value.kind, into: &buf)
+        FfiConverterTypeRowAction.write(value.action, into: &buf)
+        FfiConverterOptionTypeSide.write(value.changes, into: &buf)
+        FfiConverterOptionString.write(value.reason, into: &buf)
+        FfiConverterBool.write(value.ticked, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePreviewedRow_lift(_ buf: RustBuffer) throws -> PreviewedRow {
+    return try FfiConverterTypePreviewedRow.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePreviewedRow_lower(_ value: PreviewedRow) -> RustBuffer {
+    return FfiConverterTypePreviewedRow.lower(value)
+}
+
+
+/**
+ * A page of the rows of a preview, in the order in which they are applied.
+ */
+public struct PreviewedRowPage: Equatable, Hashable {
+    /**
+     * 1,000 at most.
+     */
+    public let rows: [PreviewedRow]
+    /**
+     * What to give for the next page; none at the end.
+     */
+    public let next: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * 1,000 at most.
+         */rows: [PreviewedRow], 
+        /**
+         * What to give for the next page; none at the end.
+         */next: String?) {
+        self.rows = rows
+        self.next = next
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension PreviewedRowPage: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePreviewedRowPage: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PreviewedRowPage {
+        return
+            try PreviewedRowPage(
+                rows: FfiConverterSequenceTypePreviewedRow.read(from: &buf), 
+                next: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: PreviewedRowPage, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypePreviewedRow.write(value.rows, into: &buf)
+        FfiConverterOptionString.write(value.next, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePreviewedRowPage_lift(_ buf: RustBuffer) throws -> PreviewedRowPage {
+    return try FfiConverterTypePreviewedRowPage.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePreviewedRowPage_lower(_ value: PreviewedRowPage) -> RustBuffer {
+    return FfiConverterTypePreviewedRowPage.lower(value)
+}
+
+
+/**
  * Which progress is wanted; every field that is set narrows the list.
  */
 public struct ProgressFilter: Equatable, Hashable {
@@ -9723,6 +11384,344 @@ public func FfiConverterTypeProgressPage_lower(_ value: ProgressPage) -> RustBuf
 
 
 /**
+ * A field that is kept in step.
+ */
+public struct RecordField: Equatable, Hashable {
+    /**
+     * The column of the source.
+     */
+    public let source: String
+    /**
+     * The column of the target.
+     */
+    public let target: String
+    /**
+     * Which way it goes; `bidirectional` unless told otherwise.
+     */
+    public let direction: FieldDirection?
+    /**
+     * What is made of the source's row for it, instead of its column: an expression (docs/expressions.md).
+     */
+    public let transform: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The column of the source.
+         */source: String, 
+        /**
+         * The column of the target.
+         */target: String, 
+        /**
+         * Which way it goes; `bidirectional` unless told otherwise.
+         */direction: FieldDirection? = nil, 
+        /**
+         * What is made of the source's row for it, instead of its column: an expression (docs/expressions.md).
+         */transform: String? = nil) {
+        self.source = source
+        self.target = target
+        self.direction = direction
+        self.transform = transform
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RecordField: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordField: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordField {
+        return
+            try RecordField(
+                source: FfiConverterString.read(from: &buf), 
+                target: FfiConverterString.read(from: &buf), 
+                direction: FfiConverterOptionTypeFieldDirection.read(from: &buf), 
+                transform: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RecordField, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.source, into: &buf)
+        FfiConverterString.write(value.target, into: &buf)
+        FfiConverterOptionTypeFieldDirection.write(value.direction, into: &buf)
+        FfiConverterOptionString.write(value.transform, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordField_lift(_ buf: RustBuffer) throws -> RecordField {
+    return try FfiConverterTypeRecordField.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordField_lower(_ value: RecordField) -> RustBuffer {
+    return FfiConverterTypeRecordField.lower(value)
+}
+
+
+/**
+ * How two tables are kept in step. The definition remembers what it was given last.
+ */
+public struct RecordOptions: Equatable, Hashable {
+    /**
+     * What the definition is called; by both places unless told otherwise.
+     */
+    public let name: String?
+    /**
+     * Which way rows go; `one_way_push` unless told otherwise.
+     */
+    public let mode: RecordMode?
+    /**
+     * Who wins when a row changed on both sides; `source_wins` unless told otherwise.
+     */
+    public let policy: RecordPolicy?
+    /**
+     * The columns of the source that make a row's key; its primary key unless told otherwise.
+     */
+    public let key: [String]?
+    /**
+     * How changed rows of the source are found; by a full scan unless told otherwise.
+     */
+    public let cursor: RecordCursor?
+    /**
+     * The fields that are kept in step; every column that both have by the same name, and that the target can be given, unless
+     * told otherwise.
+     */
+    public let fields: [RecordField]?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What the definition is called; by both places unless told otherwise.
+         */name: String? = nil, 
+        /**
+         * Which way rows go; `one_way_push` unless told otherwise.
+         */mode: RecordMode? = nil, 
+        /**
+         * Who wins when a row changed on both sides; `source_wins` unless told otherwise.
+         */policy: RecordPolicy? = nil, 
+        /**
+         * The columns of the source that make a row's key; its primary key unless told otherwise.
+         */key: [String]? = nil, 
+        /**
+         * How changed rows of the source are found; by a full scan unless told otherwise.
+         */cursor: RecordCursor? = nil, 
+        /**
+         * The fields that are kept in step; every column that both have by the same name, and that the target can be given, unless
+         * told otherwise.
+         */fields: [RecordField]? = nil) {
+        self.name = name
+        self.mode = mode
+        self.policy = policy
+        self.key = key
+        self.cursor = cursor
+        self.fields = fields
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RecordOptions: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordOptions: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordOptions {
+        return
+            try RecordOptions(
+                name: FfiConverterOptionString.read(from: &buf), 
+                mode: FfiConverterOptionTypeRecordMode.read(from: &buf), 
+                policy: FfiConverterOptionTypeRecordPolicy.read(from: &buf), 
+                key: FfiConverterOptionSequenceString.read(from: &buf), 
+                cursor: FfiConverterOptionTypeRecordCursor.read(from: &buf), 
+                fields: FfiConverterOptionSequenceTypeRecordField.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RecordOptions, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.name, into: &buf)
+        FfiConverterOptionTypeRecordMode.write(value.mode, into: &buf)
+        FfiConverterOptionTypeRecordPolicy.write(value.policy, into: &buf)
+        FfiConverterOptionSequenceString.write(value.key, into: &buf)
+        FfiConverterOptionTypeRecordCursor.write(value.cursor, into: &buf)
+        FfiConverterOptionSequenceTypeRecordField.write(value.fields, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordOptions_lift(_ buf: RustBuffer) throws -> RecordOptions {
+    return try FfiConverterTypeRecordOptions.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordOptions_lower(_ value: RecordOptions) -> RustBuffer {
+    return FfiConverterTypeRecordOptions.lower(value)
+}
+
+
+/**
+ * How a preview of rows is applied.
+ */
+public struct RowApplyOptions: Equatable, Hashable {
+    /**
+     * Guards that a person has seen and confirmed for this plan, by their names.
+     */
+    public let confirm: [String]?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Guards that a person has seen and confirmed for this plan, by their names.
+         */confirm: [String]? = nil) {
+        self.confirm = confirm
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RowApplyOptions: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowApplyOptions: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowApplyOptions {
+        return
+            try RowApplyOptions(
+                confirm: FfiConverterOptionSequenceString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RowApplyOptions, into buf: inout [UInt8]) {
+        FfiConverterOptionSequenceString.write(value.confirm, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowApplyOptions_lift(_ buf: RustBuffer) throws -> RowApplyOptions {
+    return try FfiConverterTypeRowApplyOptions.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowApplyOptions_lower(_ value: RowApplyOptions) -> RustBuffer {
+    return FfiConverterTypeRowApplyOptions.lower(value)
+}
+
+
+/**
+ * A row that is not the same on both sides.
+ */
+public struct RowDifference: Equatable, Hashable {
+    /**
+     * The row, by its key.
+     */
+    public let row: String
+    /**
+     * What is different.
+     */
+    public let kind: RowDifferenceKind
+    /**
+     * Why it could not be compared.
+     */
+    public let reason: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The row, by its key.
+         */row: String, 
+        /**
+         * What is different.
+         */kind: RowDifferenceKind, 
+        /**
+         * Why it could not be compared.
+         */reason: String?) {
+        self.row = row
+        self.kind = kind
+        self.reason = reason
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RowDifference: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowDifference: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowDifference {
+        return
+            try RowDifference(
+                row: FfiConverterString.read(from: &buf), 
+                kind: FfiConverterTypeRowDifferenceKind.read(from: &buf), 
+                reason: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RowDifference, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.row, into: &buf)
+        FfiConverterTypeRowDifferenceKind.write(value.kind, into: &buf)
+        FfiConverterOptionString.write(value.reason, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowDifference_lift(_ buf: RustBuffer) throws -> RowDifference {
+    return try FfiConverterTypeRowDifference.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowDifference_lower(_ value: RowDifference) -> RustBuffer {
+    return FfiConverterTypeRowDifference.lower(value)
+}
+
+
+/**
  * Which rows a list has, and in which order.
  */
 public struct RowFilter: Equatable, Hashable {
@@ -9867,6 +11866,327 @@ public func FfiConverterTypeRowPage_lift(_ buf: RustBuffer) throws -> RowPage {
 #endif
 public func FfiConverterTypeRowPage_lower(_ value: RowPage) -> RustBuffer {
     return FfiConverterTypeRowPage.lower(value)
+}
+
+
+/**
+ * What a preview of rows holds in sum.
+ */
+public struct RowPreview: Equatable, Hashable {
+    /**
+     * The sums that every preview has; items are rows.
+     */
+    public let summary: PreviewSummary
+    /**
+     * Rows of the source.
+     */
+    public let sourceRows: Int64
+    /**
+     * Rows of the target; none when it was not read.
+     */
+    public let targetRows: Int64?
+    /**
+     * Why deletions were not looked for, where they were not: a row that could not be read may be any of those that seem to be
+     * gone.
+     */
+    public let blind: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The sums that every preview has; items are rows.
+         */summary: PreviewSummary, 
+        /**
+         * Rows of the source.
+         */sourceRows: Int64, 
+        /**
+         * Rows of the target; none when it was not read.
+         */targetRows: Int64?, 
+        /**
+         * Why deletions were not looked for, where they were not: a row that could not be read may be any of those that seem to be
+         * gone.
+         */blind: String?) {
+        self.summary = summary
+        self.sourceRows = sourceRows
+        self.targetRows = targetRows
+        self.blind = blind
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RowPreview: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowPreview: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowPreview {
+        return
+            try RowPreview(
+                summary: FfiConverterTypePreviewSummary.read(from: &buf), 
+                sourceRows: FfiConverterInt64.read(from: &buf), 
+                targetRows: FfiConverterOptionInt64.read(from: &buf), 
+                blind: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RowPreview, into buf: inout [UInt8]) {
+        FfiConverterTypePreviewSummary.write(value.summary, into: &buf)
+        FfiConverterInt64.write(value.sourceRows, into: &buf)
+        FfiConverterOptionInt64.write(value.targetRows, into: &buf)
+        FfiConverterOptionString.write(value.blind, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowPreview_lift(_ buf: RustBuffer) throws -> RowPreview {
+    return try FfiConverterTypeRowPreview.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowPreview_lower(_ value: RowPreview) -> RustBuffer {
+    return FfiConverterTypeRowPreview.lower(value)
+}
+
+
+/**
+ * How rows are previewed.
+ */
+public struct RowPreviewOptions: Equatable, Hashable {
+    /**
+     * Reads the target, too, instead of believing the ledger: rows that somebody changed there are put right. Two ways, without a
+     * ledger, or when the mapping has changed, it is always read.
+     */
+    public let lookAtTarget: Bool?
+    /**
+     * Reads the whole source although there is a cursor: so it is found out which rows are gone where the cursor does not tell.
+     */
+    public let fullScan: Bool?
+    /**
+     * Deletes rows of the target that the source does not have although they did not come from there. One way only.
+     */
+    public let exact: Bool?
+    /**
+     * Deletions before a guard stops the run: a number, or a share such as `50%`; half unless told otherwise.
+     */
+    public let maxDelete: String?
+    /**
+     * How long the preview can be applied, an hour unless told otherwise.
+     */
+    public let lifetimeMs: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Reads the target, too, instead of believing the ledger: rows that somebody changed there are put right. Two ways, without a
+         * ledger, or when the mapping has changed, it is always read.
+         */lookAtTarget: Bool? = nil, 
+        /**
+         * Reads the whole source although there is a cursor: so it is found out which rows are gone where the cursor does not tell.
+         */fullScan: Bool? = nil, 
+        /**
+         * Deletes rows of the target that the source does not have although they did not come from there. One way only.
+         */exact: Bool? = nil, 
+        /**
+         * Deletions before a guard stops the run: a number, or a share such as `50%`; half unless told otherwise.
+         */maxDelete: String? = nil, 
+        /**
+         * How long the preview can be applied, an hour unless told otherwise.
+         */lifetimeMs: Int64? = nil) {
+        self.lookAtTarget = lookAtTarget
+        self.fullScan = fullScan
+        self.exact = exact
+        self.maxDelete = maxDelete
+        self.lifetimeMs = lifetimeMs
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RowPreviewOptions: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowPreviewOptions: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowPreviewOptions {
+        return
+            try RowPreviewOptions(
+                lookAtTarget: FfiConverterOptionBool.read(from: &buf), 
+                fullScan: FfiConverterOptionBool.read(from: &buf), 
+                exact: FfiConverterOptionBool.read(from: &buf), 
+                maxDelete: FfiConverterOptionString.read(from: &buf), 
+                lifetimeMs: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RowPreviewOptions, into buf: inout [UInt8]) {
+        FfiConverterOptionBool.write(value.lookAtTarget, into: &buf)
+        FfiConverterOptionBool.write(value.fullScan, into: &buf)
+        FfiConverterOptionBool.write(value.exact, into: &buf)
+        FfiConverterOptionString.write(value.maxDelete, into: &buf)
+        FfiConverterOptionInt64.write(value.lifetimeMs, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowPreviewOptions_lift(_ buf: RustBuffer) throws -> RowPreviewOptions {
+    return try FfiConverterTypeRowPreviewOptions.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowPreviewOptions_lower(_ value: RowPreviewOptions) -> RustBuffer {
+    return FfiConverterTypeRowPreviewOptions.lower(value)
+}
+
+
+/**
+ * What a comparison of both tables showed.
+ */
+public struct RowVerifyReport: Equatable, Hashable {
+    /**
+     * Whether both hold the same.
+     */
+    public let status: ReconcileStatus
+    /**
+     * Rows of the source.
+     */
+    public let sourceRows: Int64
+    /**
+     * Rows of the target.
+     */
+    public let targetRows: Int64
+    /**
+     * Rows that only the source has.
+     */
+    public let missing: Int64
+    /**
+     * Rows that only the target has.
+     */
+    public let extra: Int64
+    /**
+     * Rows that both have and that differ.
+     */
+    public let different: Int64
+    /**
+     * Rows that could not be compared.
+     */
+    public let unreadable: Int64
+    /**
+     * The first of all these, 100 at most.
+     */
+    public let differences: [RowDifference]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Whether both hold the same.
+         */status: ReconcileStatus, 
+        /**
+         * Rows of the source.
+         */sourceRows: Int64, 
+        /**
+         * Rows of the target.
+         */targetRows: Int64, 
+        /**
+         * Rows that only the source has.
+         */missing: Int64, 
+        /**
+         * Rows that only the target has.
+         */extra: Int64, 
+        /**
+         * Rows that both have and that differ.
+         */different: Int64, 
+        /**
+         * Rows that could not be compared.
+         */unreadable: Int64, 
+        /**
+         * The first of all these, 100 at most.
+         */differences: [RowDifference]) {
+        self.status = status
+        self.sourceRows = sourceRows
+        self.targetRows = targetRows
+        self.missing = missing
+        self.extra = extra
+        self.different = different
+        self.unreadable = unreadable
+        self.differences = differences
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RowVerifyReport: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowVerifyReport: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowVerifyReport {
+        return
+            try RowVerifyReport(
+                status: FfiConverterTypeReconcileStatus.read(from: &buf), 
+                sourceRows: FfiConverterInt64.read(from: &buf), 
+                targetRows: FfiConverterInt64.read(from: &buf), 
+                missing: FfiConverterInt64.read(from: &buf), 
+                extra: FfiConverterInt64.read(from: &buf), 
+                different: FfiConverterInt64.read(from: &buf), 
+                unreadable: FfiConverterInt64.read(from: &buf), 
+                differences: FfiConverterSequenceTypeRowDifference.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RowVerifyReport, into buf: inout [UInt8]) {
+        FfiConverterTypeReconcileStatus.write(value.status, into: &buf)
+        FfiConverterInt64.write(value.sourceRows, into: &buf)
+        FfiConverterInt64.write(value.targetRows, into: &buf)
+        FfiConverterInt64.write(value.missing, into: &buf)
+        FfiConverterInt64.write(value.extra, into: &buf)
+        FfiConverterInt64.write(value.different, into: &buf)
+        FfiConverterInt64.write(value.unreadable, into: &buf)
+        FfiConverterSequenceTypeRowDifference.write(value.differences, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowVerifyReport_lift(_ buf: RustBuffer) throws -> RowVerifyReport {
+    return try FfiConverterTypeRowVerifyReport.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowVerifyReport_lower(_ value: RowVerifyReport) -> RustBuffer {
+    return FfiConverterTypeRowVerifyReport.lower(value)
 }
 
 
@@ -11480,6 +13800,95 @@ public func FfiConverterTypeSyncError_lower(_ value: SyncError) -> RustBuffer {
 
 
 /**
+ * A table as a list of tables shows it.
+ */
+public struct TableEntry: Equatable, Hashable {
+    /**
+     * Its schema; empty where there are none.
+     */
+    public let schema: String
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * What it is.
+     */
+    public let tableType: TableType
+    /**
+     * How many rows it has, about; none where the store does not estimate.
+     */
+    public let rowEstimate: Int64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its schema; empty where there are none.
+         */schema: String, 
+        /**
+         * Its name.
+         */name: String, 
+        /**
+         * What it is.
+         */tableType: TableType, 
+        /**
+         * How many rows it has, about; none where the store does not estimate.
+         */rowEstimate: Int64?) {
+        self.schema = schema
+        self.name = name
+        self.tableType = tableType
+        self.rowEstimate = rowEstimate
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension TableEntry: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTableEntry: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TableEntry {
+        return
+            try TableEntry(
+                schema: FfiConverterString.read(from: &buf), 
+                name: FfiConverterString.read(from: &buf), 
+                tableType: FfiConverterTypeTableType.read(from: &buf), 
+                rowEstimate: FfiConverterOptionInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: TableEntry, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.schema, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterTypeTableType.write(value.tableType, into: &buf)
+        FfiConverterOptionInt64.write(value.rowEstimate, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTableEntry_lift(_ buf: RustBuffer) throws -> TableEntry {
+    return try FfiConverterTypeTableEntry.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTableEntry_lower(_ value: TableEntry) -> RustBuffer {
+    return FfiConverterTypeTableEntry.lower(value)
+}
+
+
+/**
  * A table.
  */
 public struct TableInfo: Equatable, Hashable {
@@ -11565,6 +13974,135 @@ public func FfiConverterTypeTableInfo_lift(_ buf: RustBuffer) throws -> TableInf
 #endif
 public func FfiConverterTypeTableInfo_lower(_ value: TableInfo) -> RustBuffer {
     return FfiConverterTypeTableInfo.lower(value)
+}
+
+
+/**
+ * What is known of a table.
+ */
+public struct TableShape: Equatable, Hashable {
+    /**
+     * Its schema; empty where there are none.
+     */
+    public let schema: String
+    /**
+     * Its name.
+     */
+    public let name: String
+    /**
+     * What it is.
+     */
+    public let tableType: TableType
+    /**
+     * How many rows it has, about.
+     */
+    public let rowEstimate: Int64?
+    /**
+     * Its columns, in their order.
+     */
+    public let columns: [ColumnShape]
+    /**
+     * The columns of its primary key, in the order of that; empty when it has none.
+     */
+    public let primaryKey: [String]
+    /**
+     * Its constraints.
+     */
+    public let constraints: [ConstraintShape]
+    /**
+     * Its indexes.
+     */
+    public let indexes: [IndexShape]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its schema; empty where there are none.
+         */schema: String, 
+        /**
+         * Its name.
+         */name: String, 
+        /**
+         * What it is.
+         */tableType: TableType, 
+        /**
+         * How many rows it has, about.
+         */rowEstimate: Int64?, 
+        /**
+         * Its columns, in their order.
+         */columns: [ColumnShape], 
+        /**
+         * The columns of its primary key, in the order of that; empty when it has none.
+         */primaryKey: [String], 
+        /**
+         * Its constraints.
+         */constraints: [ConstraintShape], 
+        /**
+         * Its indexes.
+         */indexes: [IndexShape]) {
+        self.schema = schema
+        self.name = name
+        self.tableType = tableType
+        self.rowEstimate = rowEstimate
+        self.columns = columns
+        self.primaryKey = primaryKey
+        self.constraints = constraints
+        self.indexes = indexes
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension TableShape: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTableShape: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TableShape {
+        return
+            try TableShape(
+                schema: FfiConverterString.read(from: &buf), 
+                name: FfiConverterString.read(from: &buf), 
+                tableType: FfiConverterTypeTableType.read(from: &buf), 
+                rowEstimate: FfiConverterOptionInt64.read(from: &buf), 
+                columns: FfiConverterSequenceTypeColumnShape.read(from: &buf), 
+                primaryKey: FfiConverterSequenceString.read(from: &buf), 
+                constraints: FfiConverterSequenceTypeConstraintShape.read(from: &buf), 
+                indexes: FfiConverterSequenceTypeIndexShape.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: TableShape, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.schema, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterTypeTableType.write(value.tableType, into: &buf)
+        FfiConverterOptionInt64.write(value.rowEstimate, into: &buf)
+        FfiConverterSequenceTypeColumnShape.write(value.columns, into: &buf)
+        FfiConverterSequenceString.write(value.primaryKey, into: &buf)
+        FfiConverterSequenceTypeConstraintShape.write(value.constraints, into: &buf)
+        FfiConverterSequenceTypeIndexShape.write(value.indexes, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTableShape_lift(_ buf: RustBuffer) throws -> TableShape {
+    return try FfiConverterTypeTableShape.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTableShape_lower(_ value: TableShape) -> RustBuffer {
+    return FfiConverterTypeTableShape.lower(value)
 }
 
 
@@ -12123,6 +14661,95 @@ public func FfiConverterTypeVerifyReport_lower(_ value: VerifyReport) -> RustBuf
 
 
 /**
+ * What became of a row that was to be written.
+ */
+public struct WrittenRow: Equatable, Hashable {
+    /**
+     * What became of it.
+     */
+    public let outcome: WriteOutcome
+    /**
+     * Its version now, where rows have one.
+     */
+    public let version: String?
+    /**
+     * Why it was refused, or why it is not known.
+     */
+    public let reason: String?
+    /**
+     * What kind of failure that was; `host` unless told otherwise.
+     */
+    public let code: ErrorCode?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What became of it.
+         */outcome: WriteOutcome, 
+        /**
+         * Its version now, where rows have one.
+         */version: String? = nil, 
+        /**
+         * Why it was refused, or why it is not known.
+         */reason: String? = nil, 
+        /**
+         * What kind of failure that was; `host` unless told otherwise.
+         */code: ErrorCode? = nil) {
+        self.outcome = outcome
+        self.version = version
+        self.reason = reason
+        self.code = code
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension WrittenRow: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeWrittenRow: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> WrittenRow {
+        return
+            try WrittenRow(
+                outcome: FfiConverterTypeWriteOutcome.read(from: &buf), 
+                version: FfiConverterOptionString.read(from: &buf), 
+                reason: FfiConverterOptionString.read(from: &buf), 
+                code: FfiConverterOptionTypeErrorCode.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: WrittenRow, into buf: inout [UInt8]) {
+        FfiConverterTypeWriteOutcome.write(value.outcome, into: &buf)
+        FfiConverterOptionString.write(value.version, into: &buf)
+        FfiConverterOptionString.write(value.reason, into: &buf)
+        FfiConverterOptionTypeErrorCode.write(value.code, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWrittenRow_lift(_ buf: RustBuffer) throws -> WrittenRow {
+    return try FfiConverterTypeWrittenRow.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWrittenRow_lower(_ value: WrittenRow) -> RustBuffer {
+    return FfiConverterTypeWrittenRow.lower(value)
+}
+
+
+/**
  * How a file without a given path gets one.
  */
 
@@ -12663,6 +15290,306 @@ public func FfiConverterTypeConflictPolicy_lift(_ buf: RustBuffer) throws -> Con
 #endif
 public func FfiConverterTypeConflictPolicy_lower(_ value: ConflictPolicy) -> RustBuffer {
     return FfiConverterTypeConflictPolicy.lower(value)
+}
+
+
+
+/**
+ * What a constraint says.
+ */
+
+public enum ConstraintType: Equatable, Hashable {
+    
+    /**
+     * The key.
+     */
+    case primaryKey
+    /**
+     * A reference.
+     */
+    case foreignKey
+    /**
+     * No two rows alike.
+     */
+    case unique
+    /**
+     * A condition.
+     */
+    case check
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ConstraintType: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeConstraintType: FfiConverterRustBuffer {
+    typealias SwiftType = ConstraintType
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ConstraintType {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .primaryKey
+        
+        case 2: return .foreignKey
+        
+        case 3: return .unique
+        
+        case 4: return .check
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: ConstraintType, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .primaryKey:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .foreignKey:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .unique:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .check:
+            writeInt(&buf, Int32(4))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeConstraintType_lift(_ buf: RustBuffer) throws -> ConstraintType {
+    return try FfiConverterTypeConstraintType.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeConstraintType_lower(_ value: ConstraintType) -> RustBuffer {
+    return FfiConverterTypeConstraintType.lower(value)
+}
+
+
+
+/**
+ * What the values of a column are. How each is written in the rows of a host's own store stands beside it.
+ */
+
+public enum DatumKind: Equatable, Hashable {
+    
+    /**
+     * Truth values: `true`, `false`.
+     */
+    case boolean
+    /**
+     * Whole numbers: below 2^53 as numbers, any as the text of their digits.
+     */
+    case integer
+    /**
+     * Exact numbers with a fraction: the text of their digits, or a number of at most 15 digits.
+     */
+    case decimal
+    /**
+     * Floats: numbers; `"NaN"`, `"Infinity"`, `"-Infinity"`.
+     */
+    case float
+    /**
+     * Text.
+     */
+    case text
+    /**
+     * Bytes: base64.
+     */
+    case bytes
+    /**
+     * UUIDs: their text.
+     */
+    case uuid
+    /**
+     * Days: `2026-11-22`.
+     */
+    case date
+    /**
+     * Times of day: `10:11:12.5`.
+     */
+    case time
+    /**
+     * Dates with times and no zone: `2026-11-22T10:11:12.5`.
+     */
+    case timestamp
+    /**
+     * Points in time: `2026-11-22T10:11:12.5Z`.
+     */
+    case instant
+    /**
+     * Spans of time; a host's own store cannot have them.
+     */
+    case interval
+    /**
+     * JSON documents: as they are.
+     */
+    case json
+    /**
+     * Lists: lists of their members.
+     */
+    case list
+    /**
+     * Sets: lists of their members, in any order.
+     */
+    case set
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DatumKind: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDatumKind: FfiConverterRustBuffer {
+    typealias SwiftType = DatumKind
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DatumKind {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .boolean
+        
+        case 2: return .integer
+        
+        case 3: return .decimal
+        
+        case 4: return .float
+        
+        case 5: return .text
+        
+        case 6: return .bytes
+        
+        case 7: return .uuid
+        
+        case 8: return .date
+        
+        case 9: return .time
+        
+        case 10: return .timestamp
+        
+        case 11: return .instant
+        
+        case 12: return .interval
+        
+        case 13: return .json
+        
+        case 14: return .list
+        
+        case 15: return .set
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: DatumKind, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .boolean:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .integer:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .decimal:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .float:
+            writeInt(&buf, Int32(4))
+        
+        
+        case .text:
+            writeInt(&buf, Int32(5))
+        
+        
+        case .bytes:
+            writeInt(&buf, Int32(6))
+        
+        
+        case .uuid:
+            writeInt(&buf, Int32(7))
+        
+        
+        case .date:
+            writeInt(&buf, Int32(8))
+        
+        
+        case .time:
+            writeInt(&buf, Int32(9))
+        
+        
+        case .timestamp:
+            writeInt(&buf, Int32(10))
+        
+        
+        case .instant:
+            writeInt(&buf, Int32(11))
+        
+        
+        case .interval:
+            writeInt(&buf, Int32(12))
+        
+        
+        case .json:
+            writeInt(&buf, Int32(13))
+        
+        
+        case .list:
+            writeInt(&buf, Int32(14))
+        
+        
+        case .set:
+            writeInt(&buf, Int32(15))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDatumKind_lift(_ buf: RustBuffer) throws -> DatumKind {
+    return try FfiConverterTypeDatumKind.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDatumKind_lower(_ value: DatumKind) -> RustBuffer {
+    return FfiConverterTypeDatumKind.lower(value)
 }
 
 
@@ -13413,6 +16340,91 @@ public func FfiConverterTypeExpiredActivity_lift(_ buf: RustBuffer) throws -> Ex
 #endif
 public func FfiConverterTypeExpiredActivity_lower(_ value: ExpiredActivity) -> RustBuffer {
     return FfiConverterTypeExpiredActivity.lower(value)
+}
+
+
+
+/**
+ * Which way a field goes.
+ */
+
+public enum FieldDirection: Equatable, Hashable {
+    
+    /**
+     * Both ways.
+     */
+    case bidirectional
+    /**
+     * From the source to the target.
+     */
+    case pushOnly
+    /**
+     * From the target to the source.
+     */
+    case pullOnly
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension FieldDirection: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeFieldDirection: FfiConverterRustBuffer {
+    typealias SwiftType = FieldDirection
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> FieldDirection {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .bidirectional
+        
+        case 2: return .pushOnly
+        
+        case 3: return .pullOnly
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: FieldDirection, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .bidirectional:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .pushOnly:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .pullOnly:
+            writeInt(&buf, Int32(3))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFieldDirection_lift(_ buf: RustBuffer) throws -> FieldDirection {
+    return try FfiConverterTypeFieldDirection.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFieldDirection_lower(_ value: FieldDirection) -> RustBuffer {
+    return FfiConverterTypeFieldDirection.lower(value)
 }
 
 
@@ -14712,6 +17724,881 @@ public func FfiConverterTypePreviewState_lower(_ value: PreviewState) -> RustBuf
 
 
 /**
+ * Whether two tables hold the same.
+ */
+
+public enum ReconcileStatus: Equatable, Hashable {
+    
+    /**
+     * They do.
+     */
+    case match
+    /**
+     * They do not.
+     */
+    case mismatch
+    /**
+     * Rows could not be read.
+     */
+    case unknown
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ReconcileStatus: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeReconcileStatus: FfiConverterRustBuffer {
+    typealias SwiftType = ReconcileStatus
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ReconcileStatus {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .match
+        
+        case 2: return .mismatch
+        
+        case 3: return .unknown
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: ReconcileStatus, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .match:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .mismatch:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .unknown:
+            writeInt(&buf, Int32(3))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReconcileStatus_lift(_ buf: RustBuffer) throws -> ReconcileStatus {
+    return try FfiConverterTypeReconcileStatus.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeReconcileStatus_lower(_ value: ReconcileStatus) -> RustBuffer {
+    return FfiConverterTypeReconcileStatus.lower(value)
+}
+
+
+
+/**
+ * What a host answers.
+ */
+
+public enum RecordAnswer: Equatable, Hashable {
+    
+    /**
+     * All of it was done.
+     */
+    case done
+    /**
+     * There is no such table.
+     */
+    case absent
+    /**
+     * What a table looks like.
+     */
+    case described(
+        /**
+         * The table.
+         */table: HostTable
+    )
+    /**
+     * Rows.
+     */
+    case rows(
+        /**
+         * Each a JSON object.
+         */rows: [String], 
+        /**
+         * What is asked for the next page; none when this was the last.
+         */next: String?
+    )
+    /**
+     * What has changed. Of a row that comes several times, what the last page says of it counts.
+     */
+    case changes(
+        /**
+         * Rows that are new or have changed, as they are now; each a JSON object.
+         */rows: [String], 
+        /**
+         * The keys of rows that are gone; each a JSON object.
+         */deleted: [String], 
+        /**
+         * What is asked for the next page; none when this was the last.
+         */next: String?, 
+        /**
+         * Where the next reading begins; given with the last page.
+         */cursor: String?
+    )
+    /**
+     * What became of each row, in their order.
+     */
+    case written(
+        /**
+         * One for each.
+         */outcomes: [WrittenRow]
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RecordAnswer: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordAnswer: FfiConverterRustBuffer {
+    typealias SwiftType = RecordAnswer
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordAnswer {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .done
+        
+        case 2: return .absent
+        
+        case 3: return .described(table: try FfiConverterTypeHostTable.read(from: &buf)
+        )
+        
+        case 4: return .rows(rows: try FfiConverterSequenceString.read(from: &buf), next: try FfiConverterOptionString.read(from: &buf)
+        )
+        
+        case 5: return .changes(rows: try FfiConverterSequenceString.read(from: &buf), deleted: try FfiConverterSequenceString.read(from: &buf), next: try FfiConverterOptionString.read(from: &buf), cursor: try FfiConverterOptionString.read(from: &buf)
+        )
+        
+        case 6: return .written(outcomes: try FfiConverterSequenceTypeWrittenRow.read(from: &buf)
+        )
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RecordAnswer, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .done:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .absent:
+            writeInt(&buf, Int32(2))
+        
+        
+        case let .described(table):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeHostTable.write(table, into: &buf)
+            
+        
+        case let .rows(rows,next):
+            writeInt(&buf, Int32(4))
+            FfiConverterSequenceString.write(rows, into: &buf)
+            FfiConverterOptionString.write(next, into: &buf)
+            
+        
+        case let .changes(rows,deleted,next,cursor):
+            writeInt(&buf, Int32(5))
+            FfiConverterSequenceString.write(rows, into: &buf)
+            FfiConverterSequenceString.write(deleted, into: &buf)
+            FfiConverterOptionString.write(next, into: &buf)
+            FfiConverterOptionString.write(cursor, into: &buf)
+            
+        
+        case let .written(outcomes):
+            writeInt(&buf, Int32(6))
+            FfiConverterSequenceTypeWrittenRow.write(outcomes, into: &buf)
+            
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordAnswer_lift(_ buf: RustBuffer) throws -> RecordAnswer {
+    return try FfiConverterTypeRecordAnswer.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordAnswer_lower(_ value: RecordAnswer) -> RustBuffer {
+    return FfiConverterTypeRecordAnswer.lower(value)
+}
+
+
+
+/**
+ * How changed rows of the source are found.
+ */
+
+public enum RecordCursor: Equatable, Hashable {
+    
+    /**
+     * By reading them all.
+     */
+    case fullScan
+    /**
+     * By a column that every change moves on: only rows after the last one seen are read. Rows that are deleted do not show in
+     * it; a preview with `full_scan` finds them.
+     */
+    case column(
+        /**
+         * The column.
+         */column: String, 
+        /**
+         * How far back is read again, where the database cannot tell which transactions are under way (all but PostgreSQL): as
+         * long as one takes to commit; 120,000 unless told otherwise.
+         */overlapMs: Int64?
+    )
+    /**
+     * By the log of the database, which tells of deletions, too: PostgreSQL with `wal_level = logical`, or the `changes` of a host's
+     * own store.
+     */
+    case log
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RecordCursor: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordCursor: FfiConverterRustBuffer {
+    typealias SwiftType = RecordCursor
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordCursor {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .fullScan
+        
+        case 2: return .column(column: try FfiConverterString.read(from: &buf), overlapMs: try FfiConverterOptionInt64.read(from: &buf)
+        )
+        
+        case 3: return .log
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RecordCursor, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .fullScan:
+            writeInt(&buf, Int32(1))
+        
+        
+        case let .column(column,overlapMs):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(column, into: &buf)
+            FfiConverterOptionInt64.write(overlapMs, into: &buf)
+            
+        
+        case .log:
+            writeInt(&buf, Int32(3))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordCursor_lift(_ buf: RustBuffer) throws -> RecordCursor {
+    return try FfiConverterTypeRecordCursor.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordCursor_lower(_ value: RecordCursor) -> RustBuffer {
+    return FfiConverterTypeRecordCursor.lower(value)
+}
+
+
+
+/**
+ * Which way rows go.
+ */
+
+public enum RecordMode: Equatable, Hashable {
+    
+    /**
+     * From the source to the target, deletions included.
+     */
+    case oneWayPush
+    /**
+     * Both ways.
+     */
+    case twoWay
+    /**
+     * To the target, where nothing is deleted.
+     */
+    case archiveOnly
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RecordMode: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordMode: FfiConverterRustBuffer {
+    typealias SwiftType = RecordMode
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordMode {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .oneWayPush
+        
+        case 2: return .twoWay
+        
+        case 3: return .archiveOnly
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RecordMode, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .oneWayPush:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .twoWay:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .archiveOnly:
+            writeInt(&buf, Int32(3))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordMode_lift(_ buf: RustBuffer) throws -> RecordMode {
+    return try FfiConverterTypeRecordMode.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordMode_lower(_ value: RecordMode) -> RustBuffer {
+    return FfiConverterTypeRecordMode.lower(value)
+}
+
+
+
+/**
+ * A table at one side of a definition.
+ */
+
+public enum RecordPlace: Equatable, Hashable {
+    
+    /**
+     * A table behind a URL: `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table` or
+     * `sqlite:///path/to/file.db/table`. What is special in a URL is percent-encoded; a dot of a name as `%2E`.
+     */
+    case table(
+        /**
+         * The URL, without a secret.
+         */url: String, 
+        /**
+         * What lets one in: `user`, `password` and `ca_file` of it.
+         */access: Access?
+    )
+    /**
+     * A table of a store that the host itself holds: see `HostRecords`.
+     */
+    case host(
+        /**
+         * The key that the store was made with.
+         */key: String, 
+        /**
+         * The table, by the host's name for it.
+         */table: String
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RecordPlace: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordPlace: FfiConverterRustBuffer {
+    typealias SwiftType = RecordPlace
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordPlace {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .table(url: try FfiConverterString.read(from: &buf), access: try FfiConverterOptionTypeAccess.read(from: &buf)
+        )
+        
+        case 2: return .host(key: try FfiConverterString.read(from: &buf), table: try FfiConverterString.read(from: &buf)
+        )
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RecordPlace, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case let .table(url,access):
+            writeInt(&buf, Int32(1))
+            FfiConverterString.write(url, into: &buf)
+            FfiConverterOptionTypeAccess.write(access, into: &buf)
+            
+        
+        case let .host(key,table):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(key, into: &buf)
+            FfiConverterString.write(table, into: &buf)
+            
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordPlace_lift(_ buf: RustBuffer) throws -> RecordPlace {
+    return try FfiConverterTypeRecordPlace.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordPlace_lower(_ value: RecordPlace) -> RustBuffer {
+    return FfiConverterTypeRecordPlace.lower(value)
+}
+
+
+
+/**
+ * Who wins when a row changed on both sides.
+ */
+
+public enum RecordPolicy: Equatable, Hashable {
+    
+    /**
+     * The source.
+     */
+    case sourceWins
+    /**
+     * The target.
+     */
+    case destinationWins
+    /**
+     * The side that changed it last, by the clocks of both.
+     */
+    case latestWins
+    /**
+     * Nobody: the row waits for a person.
+     */
+    case manual
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RecordPolicy: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordPolicy: FfiConverterRustBuffer {
+    typealias SwiftType = RecordPolicy
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordPolicy {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .sourceWins
+        
+        case 2: return .destinationWins
+        
+        case 3: return .latestWins
+        
+        case 4: return .manual
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RecordPolicy, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .sourceWins:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .destinationWins:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .latestWins:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .manual:
+            writeInt(&buf, Int32(4))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordPolicy_lift(_ buf: RustBuffer) throws -> RecordPolicy {
+    return try FfiConverterTypeRecordPolicy.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordPolicy_lower(_ value: RecordPolicy) -> RustBuffer {
+    return FfiConverterTypeRecordPolicy.lower(value)
+}
+
+
+
+/**
+ * What the engine asks of the host's tables. Each is answered by `reply` or `fail` with its id, in any order. What the host cannot do it
+ * answers by `fail` with the code `unsupported`.
+ */
+
+public enum RecordRequest: Equatable, Hashable {
+    
+    /**
+     * What a table looks like: `RecordAnswer::Described`, or `Absent` when there is none.
+     */
+    case describe(
+        /**
+         * Names the request.
+         */id: Int64, 
+        /**
+         * The table.
+         */table: String
+    )
+    /**
+     * A page of all rows, in an order that stays: `RecordAnswer::Rows`.
+     */
+    case scan(
+        /**
+         * Names the request.
+         */id: Int64, 
+        /**
+         * The table.
+         */table: String, 
+        /**
+         * The columns that each row has to have; others are not looked at.
+         */columns: [String], 
+        /**
+         * Where the page before ended; none for the first page.
+         */after: String?, 
+        /**
+         * How many rows the page may have.
+         */limit: Int64
+    )
+    /**
+     * The rows with these keys; those that are not there are left out: `RecordAnswer::Rows` without `next`. A host that fails it with
+     * `unsupported` is asked for all rows instead, each time.
+     */
+    case fetch(
+        /**
+         * Names the request.
+         */id: Int64, 
+        /**
+         * The table.
+         */table: String, 
+        /**
+         * The columns that each row has to have.
+         */columns: [String], 
+        /**
+         * The keys, 1,000 at most, each an object of the columns of the key.
+         */keys: [String]
+    )
+    /**
+     * A page of what has changed: `RecordAnswer::Changes`. Only asked of a store that `has_changes`. A host that no longer knows what
+     * happened since then fails it with `stale`, and everything is read.
+     */
+    case changes(
+        /**
+         * Names the request.
+         */id: Int64, 
+        /**
+         * The table.
+         */table: String, 
+        /**
+         * The columns that each row has to have.
+         */columns: [String], 
+        /**
+         * The columns of the key, which a deleted row has.
+         */key: [String], 
+        /**
+         * The cursor with which the last reading ended; none: all rows are wanted, and the cursor that follows them.
+         */since: String?, 
+        /**
+         * Where the page before ended; none for the first page.
+         */after: String?, 
+        /**
+         * How many rows the page may have.
+         */limit: Int64
+    )
+    /**
+     * Rows are made; one whose key is there already is `exists`: `RecordAnswer::Written`, or `Done` when all of them were.
+     */
+    case insert(
+        /**
+         * Names the request.
+         */id: Int64, 
+        /**
+         * The table.
+         */table: String, 
+        /**
+         * The columns of the key.
+         */key: [String], 
+        /**
+         * The rows, 1,000 at most.
+         */rows: [String]
+    )
+    /**
+     * Rows are changed in the columns that are given, besides those of the key, by which they are found; one that is not there is
+     * `gone`: `RecordAnswer::Written`, or `Done` when all of them were. Where rows have versions, one with another `@version` than
+     * is given is `changed`.
+     */
+    case update(
+        /**
+         * Names the request.
+         */id: Int64, 
+        /**
+         * The table.
+         */table: String, 
+        /**
+         * The columns of the key.
+         */key: [String], 
+        /**
+         * The rows, 1,000 at most.
+         */rows: [String]
+    )
+    /**
+     * Rows are taken out; one that is not there is `gone`: `RecordAnswer::Written`, or `Done` when all of them were. Versions as for
+     * `Update`.
+     */
+    case delete(
+        /**
+         * Names the request.
+         */id: Int64, 
+        /**
+         * The table.
+         */table: String, 
+        /**
+         * Their keys, 1,000 at most, each an object of the columns of the key.
+         */keys: [String]
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RecordRequest: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordRequest: FfiConverterRustBuffer {
+    typealias SwiftType = RecordRequest
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordRequest {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .describe(id: try FfiConverterInt64.read(from: &buf), table: try FfiConverterString.read(from: &buf)
+        )
+        
+        case 2: return .scan(id: try FfiConverterInt64.read(from: &buf), table: try FfiConverterString.read(from: &buf), columns: try FfiConverterSequenceString.read(from: &buf), after: try FfiConverterOptionString.read(from: &buf), limit: try FfiConverterInt64.read(from: &buf)
+        )
+        
+        case 3: return .fetch(id: try FfiConverterInt64.read(from: &buf), table: try FfiConverterString.read(from: &buf), columns: try FfiConverterSequenceString.read(from: &buf), keys: try FfiConverterSequenceString.read(from: &buf)
+        )
+        
+        case 4: return .changes(id: try FfiConverterInt64.read(from: &buf), table: try FfiConverterString.read(from: &buf), columns: try FfiConverterSequenceString.read(from: &buf), key: try FfiConverterSequenceString.read(from: &buf), since: try FfiConverterOptionString.read(from: &buf), after: try FfiConverterOptionString.read(from: &buf), limit: try FfiConverterInt64.read(from: &buf)
+        )
+        
+        case 5: return .insert(id: try FfiConverterInt64.read(from: &buf), table: try FfiConverterString.read(from: &buf), key: try FfiConverterSequenceString.read(from: &buf), rows: try FfiConverterSequenceString.read(from: &buf)
+        )
+        
+        case 6: return .update(id: try FfiConverterInt64.read(from: &buf), table: try FfiConverterString.read(from: &buf), key: try FfiConverterSequenceString.read(from: &buf), rows: try FfiConverterSequenceString.read(from: &buf)
+        )
+        
+        case 7: return .delete(id: try FfiConverterInt64.read(from: &buf), table: try FfiConverterString.read(from: &buf), keys: try FfiConverterSequenceString.read(from: &buf)
+        )
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RecordRequest, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case let .describe(id,table):
+            writeInt(&buf, Int32(1))
+            FfiConverterInt64.write(id, into: &buf)
+            FfiConverterString.write(table, into: &buf)
+            
+        
+        case let .scan(id,table,columns,after,limit):
+            writeInt(&buf, Int32(2))
+            FfiConverterInt64.write(id, into: &buf)
+            FfiConverterString.write(table, into: &buf)
+            FfiConverterSequenceString.write(columns, into: &buf)
+            FfiConverterOptionString.write(after, into: &buf)
+            FfiConverterInt64.write(limit, into: &buf)
+            
+        
+        case let .fetch(id,table,columns,keys):
+            writeInt(&buf, Int32(3))
+            FfiConverterInt64.write(id, into: &buf)
+            FfiConverterString.write(table, into: &buf)
+            FfiConverterSequenceString.write(columns, into: &buf)
+            FfiConverterSequenceString.write(keys, into: &buf)
+            
+        
+        case let .changes(id,table,columns,key,since,after,limit):
+            writeInt(&buf, Int32(4))
+            FfiConverterInt64.write(id, into: &buf)
+            FfiConverterString.write(table, into: &buf)
+            FfiConverterSequenceString.write(columns, into: &buf)
+            FfiConverterSequenceString.write(key, into: &buf)
+            FfiConverterOptionString.write(since, into: &buf)
+            FfiConverterOptionString.write(after, into: &buf)
+            FfiConverterInt64.write(limit, into: &buf)
+            
+        
+        case let .insert(id,table,key,rows):
+            writeInt(&buf, Int32(5))
+            FfiConverterInt64.write(id, into: &buf)
+            FfiConverterString.write(table, into: &buf)
+            FfiConverterSequenceString.write(key, into: &buf)
+            FfiConverterSequenceString.write(rows, into: &buf)
+            
+        
+        case let .update(id,table,key,rows):
+            writeInt(&buf, Int32(6))
+            FfiConverterInt64.write(id, into: &buf)
+            FfiConverterString.write(table, into: &buf)
+            FfiConverterSequenceString.write(key, into: &buf)
+            FfiConverterSequenceString.write(rows, into: &buf)
+            
+        
+        case let .delete(id,table,keys):
+            writeInt(&buf, Int32(7))
+            FfiConverterInt64.write(id, into: &buf)
+            FfiConverterString.write(table, into: &buf)
+            FfiConverterSequenceString.write(keys, into: &buf)
+            
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordRequest_lift(_ buf: RustBuffer) throws -> RecordRequest {
+    return try FfiConverterTypeRecordRequest.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordRequest_lower(_ value: RecordRequest) -> RustBuffer {
+    return FfiConverterTypeRecordRequest.lower(value)
+}
+
+
+
+/**
  * What a person can decide about a conflict, and how it ended.
  */
 
@@ -14822,6 +18709,216 @@ public func FfiConverterTypeResolution_lift(_ buf: RustBuffer) throws -> Resolut
 #endif
 public func FfiConverterTypeResolution_lower(_ value: Resolution) -> RustBuffer {
     return FfiConverterTypeResolution.lower(value)
+}
+
+
+
+/**
+ * What is done about a row.
+ */
+
+public enum RowAction: Equatable, Hashable {
+    
+    /**
+     * It is made.
+     */
+    case insert
+    /**
+     * It is changed.
+     */
+    case update
+    /**
+     * It is taken out.
+     */
+    case delete
+    /**
+     * The ledger learns that both sides agree.
+     */
+    case record
+    /**
+     * The ledger lets go of it.
+     */
+    case forget
+    /**
+     * Nothing.
+     */
+    case skip
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RowAction: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowAction: FfiConverterRustBuffer {
+    typealias SwiftType = RowAction
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowAction {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .insert
+        
+        case 2: return .update
+        
+        case 3: return .delete
+        
+        case 4: return .record
+        
+        case 5: return .forget
+        
+        case 6: return .skip
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RowAction, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .insert:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .update:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .delete:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .record:
+            writeInt(&buf, Int32(4))
+        
+        
+        case .forget:
+            writeInt(&buf, Int32(5))
+        
+        
+        case .skip:
+            writeInt(&buf, Int32(6))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowAction_lift(_ buf: RustBuffer) throws -> RowAction {
+    return try FfiConverterTypeRowAction.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowAction_lower(_ value: RowAction) -> RustBuffer {
+    return FfiConverterTypeRowAction.lower(value)
+}
+
+
+
+/**
+ * What is different about a row.
+ */
+
+public enum RowDifferenceKind: Equatable, Hashable {
+    
+    /**
+     * Only the source has it.
+     */
+    case missing
+    /**
+     * Only the target has it.
+     */
+    case extra
+    /**
+     * Both have it, and it is not the same.
+     */
+    case different
+    /**
+     * It could not be compared.
+     */
+    case unreadable
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RowDifferenceKind: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowDifferenceKind: FfiConverterRustBuffer {
+    typealias SwiftType = RowDifferenceKind
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowDifferenceKind {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .missing
+        
+        case 2: return .extra
+        
+        case 3: return .different
+        
+        case 4: return .unreadable
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RowDifferenceKind, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .missing:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .extra:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .different:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .unreadable:
+            writeInt(&buf, Int32(4))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowDifferenceKind_lift(_ buf: RustBuffer) throws -> RowDifferenceKind {
+    return try FfiConverterTypeRowDifferenceKind.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowDifferenceKind_lower(_ value: RowDifferenceKind) -> RustBuffer {
+    return FfiConverterTypeRowDifferenceKind.lower(value)
 }
 
 
@@ -16021,6 +20118,81 @@ public func FfiConverterTypeSyncType_lower(_ value: SyncType) -> RustBuffer {
 
 
 /**
+ * What a table is.
+ */
+
+public enum TableType: Equatable, Hashable {
+    
+    /**
+     * A table.
+     */
+    case base
+    /**
+     * A view.
+     */
+    case view
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TableType: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTableType: FfiConverterRustBuffer {
+    typealias SwiftType = TableType
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TableType {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .base
+        
+        case 2: return .view
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: TableType, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .base:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .view:
+            writeInt(&buf, Int32(2))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTableType_lift(_ buf: RustBuffer) throws -> TableType {
+    return try FfiConverterTypeTableType.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTableType_lower(_ value: TableType) -> RustBuffer {
+    return FfiConverterTypeTableType.lower(value)
+}
+
+
+
+/**
  * How a connection is encrypted and whom it trusts: libpq's `sslmode`.
  */
 
@@ -16619,6 +20791,121 @@ public func FfiConverterTypeWaitReason_lower(_ value: WaitReason) -> RustBuffer 
 }
 
 
+
+/**
+ * What became of a row that was to be written.
+ */
+
+public enum WriteOutcome: Equatable, Hashable {
+    
+    /**
+     * It is written.
+     */
+    case written
+    /**
+     * One with that key is there already; nothing was written.
+     */
+    case exists
+    /**
+     * There is none with that key; nothing was written.
+     */
+    case gone
+    /**
+     * It is no longer the row that was given; nothing was written.
+     */
+    case changed
+    /**
+     * It is not taken; nothing was written.
+     */
+    case refused
+    /**
+     * It may be written or not.
+     */
+    case unknown
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension WriteOutcome: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeWriteOutcome: FfiConverterRustBuffer {
+    typealias SwiftType = WriteOutcome
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> WriteOutcome {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .written
+        
+        case 2: return .exists
+        
+        case 3: return .gone
+        
+        case 4: return .changed
+        
+        case 5: return .refused
+        
+        case 6: return .unknown
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: WriteOutcome, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .written:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .exists:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .gone:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .changed:
+            writeInt(&buf, Int32(4))
+        
+        
+        case .refused:
+            writeInt(&buf, Int32(5))
+        
+        
+        case .unknown:
+            writeInt(&buf, Int32(6))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWriteOutcome_lift(_ buf: RustBuffer) throws -> WriteOutcome {
+    return try FfiConverterTypeWriteOutcome.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWriteOutcome_lower(_ value: WriteOutcome) -> RustBuffer {
+    return FfiConverterTypeWriteOutcome.lower(value)
+}
+
+
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
@@ -17030,6 +21317,30 @@ fileprivate struct FfiConverterOptionTypeConflictPolicy: FfiConverterRustBuffer 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeDatumKind: FfiConverterRustBuffer {
+    typealias SwiftType = DatumKind?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeDatumKind.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeDatumKind.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeErrorCode: FfiConverterRustBuffer {
     typealias SwiftType = ErrorCode?
 
@@ -17078,6 +21389,30 @@ fileprivate struct FfiConverterOptionTypeExpiredActivity: FfiConverterRustBuffer
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeFieldDirection: FfiConverterRustBuffer {
+    typealias SwiftType = FieldDirection?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeFieldDirection.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeFieldDirection.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeHostRequest: FfiConverterRustBuffer {
     typealias SwiftType = HostRequest?
 
@@ -17118,6 +21453,102 @@ fileprivate struct FfiConverterOptionTypeNameClash: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeNameClash.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeRecordCursor: FfiConverterRustBuffer {
+    typealias SwiftType = RecordCursor?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeRecordCursor.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeRecordCursor.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeRecordMode: FfiConverterRustBuffer {
+    typealias SwiftType = RecordMode?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeRecordMode.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeRecordMode.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeRecordPolicy: FfiConverterRustBuffer {
+    typealias SwiftType = RecordPolicy?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeRecordPolicy.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeRecordPolicy.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeRecordRequest: FfiConverterRustBuffer {
+    typealias SwiftType = RecordRequest?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeRecordRequest.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeRecordRequest.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -17438,6 +21869,30 @@ fileprivate struct FfiConverterOptionSequenceString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionSequenceTypeRecordField: FfiConverterRustBuffer {
+    typealias SwiftType = [RecordField]?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceTypeRecordField.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceTypeRecordField.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]
 
@@ -17588,6 +22043,31 @@ fileprivate struct FfiConverterSequenceTypeColumnInfo: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeColumnShape: FfiConverterRustBuffer {
+    typealias SwiftType = [ColumnShape]
+
+    public static func write(_ value: [ColumnShape], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeColumnShape.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ColumnShape] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ColumnShape]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeColumnShape.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeConflict: FfiConverterRustBuffer {
     typealias SwiftType = [Conflict]
 
@@ -17605,6 +22085,31 @@ fileprivate struct FfiConverterSequenceTypeConflict: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeConflict.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeConstraintShape: FfiConverterRustBuffer {
+    typealias SwiftType = [ConstraintShape]
+
+    public static func write(_ value: [ConstraintShape], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeConstraintShape.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [ConstraintShape] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [ConstraintShape]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeConstraintShape.read(from: &buf))
         }
         return seq
     }
@@ -17738,6 +22243,31 @@ fileprivate struct FfiConverterSequenceTypeHolding: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeHostColumn: FfiConverterRustBuffer {
+    typealias SwiftType = [HostColumn]
+
+    public static func write(_ value: [HostColumn], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeHostColumn.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [HostColumn] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [HostColumn]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeHostColumn.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeHostEntry: FfiConverterRustBuffer {
     typealias SwiftType = [HostEntry]
 
@@ -17755,6 +22285,31 @@ fileprivate struct FfiConverterSequenceTypeHostEntry: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeHostEntry.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeIndexShape: FfiConverterRustBuffer {
+    typealias SwiftType = [IndexShape]
+
+    public static func write(_ value: [IndexShape], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeIndexShape.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [IndexShape] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [IndexShape]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeIndexShape.read(from: &buf))
         }
         return seq
     }
@@ -17830,6 +22385,81 @@ fileprivate struct FfiConverterSequenceTypePin: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypePin.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypePreviewedRow: FfiConverterRustBuffer {
+    typealias SwiftType = [PreviewedRow]
+
+    public static func write(_ value: [PreviewedRow], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypePreviewedRow.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [PreviewedRow] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [PreviewedRow]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypePreviewedRow.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeRecordField: FfiConverterRustBuffer {
+    typealias SwiftType = [RecordField]
+
+    public static func write(_ value: [RecordField], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRecordField.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RecordField] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RecordField]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRecordField.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeRowDifference: FfiConverterRustBuffer {
+    typealias SwiftType = [RowDifference]
+
+    public static func write(_ value: [RowDifference], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRowDifference.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RowDifference] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RowDifference]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRowDifference.read(from: &buf))
         }
         return seq
     }
@@ -18013,6 +22643,31 @@ fileprivate struct FfiConverterSequenceTypeSyncError: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeTableEntry: FfiConverterRustBuffer {
+    typealias SwiftType = [TableEntry]
+
+    public static func write(_ value: [TableEntry], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTableEntry.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TableEntry] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TableEntry]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTableEntry.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeTableInfo: FfiConverterRustBuffer {
     typealias SwiftType = [TableInfo]
 
@@ -18055,6 +22710,31 @@ fileprivate struct FfiConverterSequenceTypeTenant: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeTenant.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeWrittenRow: FfiConverterRustBuffer {
+    typealias SwiftType = [WrittenRow]
+
+    public static func write(_ value: [WrittenRow], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeWrittenRow.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [WrittenRow] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [WrittenRow]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeWrittenRow.read(from: &buf))
         }
         return seq
     }
@@ -18346,6 +23026,30 @@ private let initializationResult: InitializationResult = {
     if (uniffi_portbook_ffi_checksum_method_conduit_unpin() != 53465) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_portbook_ffi_checksum_method_definition_apply() != 3578) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_definition_changes() != 42864) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_definition_id() != 20096) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_definition_preview() != 39908) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_definition_stored_preview() != 23177) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_definition_sync() != 3220) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_definition_tick() != 58037) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_definition_verify() != 31611) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_portbook_ffi_checksum_method_hoststore_bytes() != 20102) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -18362,6 +23066,18 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_method_hoststore_shutdown() != 21070) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_hostrecords_fail() != 62210) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_hostrecords_next_request() != 13757) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_hostrecords_reply() != 15957) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_hostrecords_shutdown() != 62050) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_method_hostkeys_bytes() != 37567) {
@@ -18413,6 +23129,24 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_method_run_resume() != 50091) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_connect_records() != 32014) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_definition() != 39629) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_host_records() != 64067) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_inspect_database() != 14165) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_inspect_table() != 63372) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_records() != 62481) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_method_session_create_row() != 63942) {

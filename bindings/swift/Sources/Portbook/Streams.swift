@@ -26,6 +26,11 @@ extension HostStore {
     public var requests: Each<HostRequest> { Each { try await self.nextRequest() } }
 }
 
+extension HostRecords {
+    /// The requests, to the end of the store.
+    public var requests: Each<RecordRequest> { Each { try await self.nextRequest() } }
+}
+
 extension HostKeys {
     /// The requests, until they end.
     public var requests: Each<KeyRequest> { Each { try await self.nextRequest() } }

@@ -438,6 +438,56 @@ uint64_t uniffi_portbook_ffi_fn_method_conduit_sync(uint64_t ptr, RustBuffer pre
 uint64_t uniffi_portbook_ffi_fn_method_conduit_unpin(uint64_t ptr, RustBuffer path
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_CLONE_DEFINITION
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_CLONE_DEFINITION
+uint64_t uniffi_portbook_ffi_fn_clone_definition(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FREE_DEFINITION
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FREE_DEFINITION
+void uniffi_portbook_ffi_fn_free_definition(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_APPLY
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_APPLY
+uint64_t uniffi_portbook_ffi_fn_method_definition_apply(uint64_t ptr, RustBuffer preview, RustBuffer options, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_CHANGES
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_CHANGES
+uint64_t uniffi_portbook_ffi_fn_method_definition_changes(uint64_t ptr, RustBuffer preview, RustBuffer kind, RustBuffer after, uint32_t limit
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_ID
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_ID
+RustBuffer uniffi_portbook_ffi_fn_method_definition_id(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_PREVIEW
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_PREVIEW
+uint64_t uniffi_portbook_ffi_fn_method_definition_preview(uint64_t ptr, RustBuffer options
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_STORED_PREVIEW
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_STORED_PREVIEW
+uint64_t uniffi_portbook_ffi_fn_method_definition_stored_preview(uint64_t ptr, RustBuffer preview
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_SYNC
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_SYNC
+uint64_t uniffi_portbook_ffi_fn_method_definition_sync(uint64_t ptr, RustBuffer preview, RustBuffer options, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_TICK
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_TICK
+uint64_t uniffi_portbook_ffi_fn_method_definition_tick(uint64_t ptr, RustBuffer preview, RustBuffer changes, int8_t ticked
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_VERIFY
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_VERIFY
+uint64_t uniffi_portbook_ffi_fn_method_definition_verify(uint64_t ptr
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_CLONE_HOSTSTORE
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_CLONE_HOSTSTORE
 uint64_t uniffi_portbook_ffi_fn_clone_hoststore(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -476,6 +526,36 @@ void uniffi_portbook_ffi_fn_method_hoststore_reply_bytes(uint64_t ptr, int64_t i
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_HOSTSTORE_SHUTDOWN
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_HOSTSTORE_SHUTDOWN
 void uniffi_portbook_ffi_fn_method_hoststore_shutdown(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_CLONE_HOSTRECORDS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_CLONE_HOSTRECORDS
+uint64_t uniffi_portbook_ffi_fn_clone_hostrecords(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FREE_HOSTRECORDS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FREE_HOSTRECORDS
+void uniffi_portbook_ffi_fn_free_hostrecords(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_HOSTRECORDS_FAIL
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_HOSTRECORDS_FAIL
+void uniffi_portbook_ffi_fn_method_hostrecords_fail(uint64_t ptr, int64_t id, RustBuffer reason, RustBuffer code, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_HOSTRECORDS_NEXT_REQUEST
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_HOSTRECORDS_NEXT_REQUEST
+uint64_t uniffi_portbook_ffi_fn_method_hostrecords_next_request(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_HOSTRECORDS_REPLY
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_HOSTRECORDS_REPLY
+void uniffi_portbook_ffi_fn_method_hostrecords_reply(uint64_t ptr, int64_t id, RustBuffer answer, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_HOSTRECORDS_SHUTDOWN
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_HOSTRECORDS_SHUTDOWN
+void uniffi_portbook_ffi_fn_method_hostrecords_shutdown(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_CLONE_HOSTKEYS
@@ -616,6 +696,36 @@ uint64_t uniffi_portbook_ffi_fn_clone_session(uint64_t handle, RustCallStatus *_
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FREE_SESSION
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_FREE_SESSION
 void uniffi_portbook_ffi_fn_free_session(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_CONNECT_RECORDS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_CONNECT_RECORDS
+uint64_t uniffi_portbook_ffi_fn_method_session_connect_records(uint64_t ptr, RustBuffer source, RustBuffer target, RustBuffer options
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_DEFINITION
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_DEFINITION
+uint64_t uniffi_portbook_ffi_fn_method_session_definition(uint64_t ptr, RustBuffer id
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_HOST_RECORDS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_HOST_RECORDS
+uint64_t uniffi_portbook_ffi_fn_method_session_host_records(uint64_t ptr, RustBuffer key, RustBuffer options, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_INSPECT_DATABASE
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_INSPECT_DATABASE
+uint64_t uniffi_portbook_ffi_fn_method_session_inspect_database(uint64_t ptr, RustBuffer url, RustBuffer access
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_INSPECT_TABLE
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_INSPECT_TABLE
+uint64_t uniffi_portbook_ffi_fn_method_session_inspect_table(uint64_t ptr, RustBuffer place
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_RECORDS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_RECORDS
+uint64_t uniffi_portbook_ffi_fn_method_session_records(uint64_t ptr, RustBuffer source, RustBuffer target
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_CREATE_ROW
@@ -1429,6 +1539,54 @@ uint16_t uniffi_portbook_ffi_checksum_method_conduit_unpin(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_APPLY
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_APPLY
+uint16_t uniffi_portbook_ffi_checksum_method_definition_apply(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_CHANGES
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_CHANGES
+uint16_t uniffi_portbook_ffi_checksum_method_definition_changes(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_ID
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_ID
+uint16_t uniffi_portbook_ffi_checksum_method_definition_id(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_PREVIEW
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_PREVIEW
+uint16_t uniffi_portbook_ffi_checksum_method_definition_preview(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_STORED_PREVIEW
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_STORED_PREVIEW
+uint16_t uniffi_portbook_ffi_checksum_method_definition_stored_preview(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_SYNC
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_SYNC
+uint16_t uniffi_portbook_ffi_checksum_method_definition_sync(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_TICK
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_TICK
+uint16_t uniffi_portbook_ffi_checksum_method_definition_tick(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_VERIFY
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_VERIFY
+uint16_t uniffi_portbook_ffi_checksum_method_definition_verify(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTSTORE_BYTES
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTSTORE_BYTES
 uint16_t uniffi_portbook_ffi_checksum_method_hoststore_bytes(void
@@ -1462,6 +1620,30 @@ uint16_t uniffi_portbook_ffi_checksum_method_hoststore_reply_bytes(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTSTORE_SHUTDOWN
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTSTORE_SHUTDOWN
 uint16_t uniffi_portbook_ffi_checksum_method_hoststore_shutdown(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTRECORDS_FAIL
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTRECORDS_FAIL
+uint16_t uniffi_portbook_ffi_checksum_method_hostrecords_fail(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTRECORDS_NEXT_REQUEST
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTRECORDS_NEXT_REQUEST
+uint16_t uniffi_portbook_ffi_checksum_method_hostrecords_next_request(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTRECORDS_REPLY
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTRECORDS_REPLY
+uint16_t uniffi_portbook_ffi_checksum_method_hostrecords_reply(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTRECORDS_SHUTDOWN
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_HOSTRECORDS_SHUTDOWN
+uint16_t uniffi_portbook_ffi_checksum_method_hostrecords_shutdown(void
     
 );
 #endif
@@ -1564,6 +1746,42 @@ uint16_t uniffi_portbook_ffi_checksum_method_run_pause(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_RUN_RESUME
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_RUN_RESUME
 uint16_t uniffi_portbook_ffi_checksum_method_run_resume(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_CONNECT_RECORDS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_CONNECT_RECORDS
+uint16_t uniffi_portbook_ffi_checksum_method_session_connect_records(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_DEFINITION
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_DEFINITION
+uint16_t uniffi_portbook_ffi_checksum_method_session_definition(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_HOST_RECORDS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_HOST_RECORDS
+uint16_t uniffi_portbook_ffi_checksum_method_session_host_records(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_INSPECT_DATABASE
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_INSPECT_DATABASE
+uint16_t uniffi_portbook_ffi_checksum_method_session_inspect_database(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_INSPECT_TABLE
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_INSPECT_TABLE
+uint16_t uniffi_portbook_ffi_checksum_method_session_inspect_table(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_RECORDS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_RECORDS
+uint16_t uniffi_portbook_ffi_checksum_method_session_records(void
     
 );
 #endif

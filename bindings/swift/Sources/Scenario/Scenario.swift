@@ -73,6 +73,47 @@ private actor Shelf: HostFiles {
     }
 }
 
+/// The host's own tables: rows in memory, each a JSON object.
+private actor Shop: RecordSource {
+    private var orders: [Int: String] = [:]
+    private(set) var copies: [Int: String] = [:]
+    private var isFull = false
+
+    func set(isFull: Bool) { self.isFull = isFull }
+
+    func order(_ id: Int, _ name: String, _ price: String) {
+        orders[id] = "{\"id\":\(id),\"name\":\"\(name)\",\"price\":\(price)}"
+    }
+
+    func describe(table: String) -> HostTable? {
+        let columns = [
+            HostColumn(name: "id", kind: .integer), HostColumn(name: "name", kind: .text), HostColumn(name: "price", kind: .decimal),
+        ]
+        return HostTable(columns: columns, key: ["id"])
+    }
+
+    func scan(table: String, columns: [String], after: String?, limit: Int64) -> RecordAnswer {
+        let rows = table == "orders" ? orders : copies
+        return .rows(rows: rows.sorted { $0.key < $1.key }.map { $0.value }, next: nil)
+    }
+
+    func insert(table: String, key: [String], rows: [String]) throws -> [WrittenRow]? {
+        if isFull { throw PortbookError.Quota(message: "the shop is full") }
+        for row in rows { copies[Int(field(row, "id")) ?? 0] = row }
+        return nil
+    }
+
+    func update(table: String, key: [String], rows: [String]) throws -> [WrittenRow]? {
+        try insert(table: table, key: key, rows: rows)
+    }
+}
+
+/// What stands at a field of a row: enough of a parser for what is printed here.
+private func field(_ row: String, _ name: String) -> String {
+    let from = row.components(separatedBy: "\"\(name)\":")[1]
+    return from.components(separatedBy: ["," , "}"])[0].components(separatedBy: "\"").joined()
+}
+
 @main
 struct Scenario {
     static func main() async throws {
@@ -152,12 +193,52 @@ struct Scenario {
             print("the host holds \(name): \(String(decoding: bytes, as: UTF8.self))")
         }
 
+        // Rows that the host holds itself.
+        let orders = RecordPlace.host(key: "shop", table: "orders")
+        let copies = RecordPlace.host(key: "shop", table: "copies")
+        let shop = Shop()
+        await shop.order(1, "one", "\"1.50\"")
+        await shop.order(2, "zwei", "\"9007199254740993\"")
+        await shop.order(3, "ö 日本", "null")
+        let tables = try session.hostRecords(key: "shop")
+        try await refused("a second store of tables of that key") { _ = try session.hostRecords(key: "shop") }
+        let selling = Task { try await tables.serve(shop) }
+        let definition = try await session.connectRecords(source: orders, target: copies)
+        let previewed = try await definition.preview()
+        print("preview of rows: new \(previewed.summary.counts.new), of \(previewed.sourceRows)")
+        var rows: [PreviewedRow] = []
+        for try await row in definition.eachChange(preview: previewed) {
+            print("row: \(row.kind) \(row.action) \(row.row)")
+            rows.append(row)
+        }
+        try await definition.tick(preview: previewed.summary.id, changes: [rows[0].id], ticked: false)
+        try await outcome("apply rows", try definition.apply(previewed))
+        try await outcome("sync rows", try definition.sync())
+        try await outcome("sync rows once more", try definition.sync())
+        await shop.order(2, "two", "\"9007199254740993\"")
+        try await outcome("sync rows, one changed", try definition.sync())
+        await shop.order(1, "one", "true")
+        try await outcome("sync rows, one of another kind", try definition.sync())
+        await shop.order(1, "uno", "\"1.50\"")
+        await shop.set(isFull: true)
+        try await outcome("sync rows to a host that fails", try definition.sync())
+        await shop.order(1, "one", "\"1.50\"")
+        print("verify rows: \(try await definition.verify().status)")
+        tables.shutdown()
+        try await selling.value
+        for (id, row) in await shop.copies.sorted(by: { $0.key < $1.key }) {
+            print("the host holds row \(id): \(field(row, "name")), \(field(row, "price"))")
+        }
+
         // What is not there, and what has ended.
         try await refused("a preview that is not there") {
             _ = try await session.preview(id: "00000000-0000-0000-0000-000000000000")
         }
         try await refused("a store that has ended") {
             _ = try await session.connect(source: shelfPlace, target: place("target"))
+        }
+        try await refused("tables of a store that has ended") {
+            _ = try await session.connectRecords(source: orders, target: copies)
         }
         try await book.shutdown()
         try await book.shutdown()

@@ -1,6 +1,6 @@
 //! When every value of one column is one of another.
 
-use crate::endpoint::ColumnShape;
+use crate::endpoint::{ColumnShape, TimeSteps};
 use crate::model::DatumKind;
 
 /// Whether every value of the source is in the form of the target and has room there. A no costs time, a wrong yes a row that
@@ -17,6 +17,7 @@ pub(super) fn holds(source: &ColumnShape, target: &ColumnShape) -> bool {
         && (from.empty_is_null || !to.empty_is_null)
         && (!source.traits.empty_is_null || to.empty_is_null)
         && from.day_zone == to.day_zone
+        && (to.time_steps == TimeSteps::Decimal || from.time_steps == to.time_steps)
         && !from.json_doubles
         && !to.json_doubles
         && (from.is_single || !to.is_single);

@@ -34,8 +34,8 @@ use crate::endpoint::ColumnShape;
 use crate::error::{Code, Error, Result};
 use crate::model::{Datum, DatumKind};
 
-pub(crate) use convert::read_moment;
 use convert::{Members, Rules};
+pub(crate) use convert::{read_moment, text};
 
 /// A value as one of another kind, where the kinds alone say how.
 pub(crate) fn cast(value: Datum, kind: DatumKind) -> std::result::Result<Datum, Fault> {

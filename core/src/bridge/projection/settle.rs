@@ -2,7 +2,7 @@
 
 use super::convert::set;
 use super::{Fault, zone};
-use crate::endpoint::{ColumnShape, LengthUnit};
+use crate::endpoint::{ColumnShape, LengthUnit, TimeSteps};
 use crate::identity::Json;
 use crate::model::{Datum, DatumKind, Decimal, Tick, Unreal, widened};
 
@@ -35,6 +35,7 @@ pub(super) fn form(value: Datum, column: &ColumnShape) -> Result<Datum, Fault> {
             Some(zone) => Datum::Instant(day(at, zone).ok_or("it lies in a year that has no calendar")?),
             None => Datum::Instant(at),
         },
+        Datum::Timestamp(at) => Datum::Timestamp(stepped(at, traits.time_steps)),
         Datum::Json(text) if traits.json_doubles => Datum::Json(with_doubles(&text)?),
         Datum::Set(values) => set(values),
         other => other,
@@ -45,6 +46,21 @@ pub(super) fn form(value: Datum, column: &ColumnShape) -> Result<Datum, Fault> {
         _ => false,
     };
     Ok(if is_empty && traits.empty_is_null { Datum::Null } else { value })
+}
+
+/// The last step that is not after a time, as its store shows it.
+fn stepped(at: Tick, steps: TimeSteps) -> Tick {
+    match steps {
+        TimeSteps::Decimal => at,
+        TimeSteps::Minutes => Tick { seconds: at.seconds.div_euclid(60) * 60, nanos: 0 },
+        TimeSteps::ThreeHundredths => {
+            let millis = at.nanos / 1_000_000;
+            let nearest = (millis * 3 + 5) / 10;
+            let shown = |step: u32| (step * 10 + 1) / 3;
+            let step = if shown(nearest) > millis { nearest - 1 } else { nearest };
+            Tick { nanos: shown(step) * 1_000_000, ..at }
+        }
+    }
 }
 
 fn day(at: Tick, zone: chrono_tz::Tz) -> Option<Tick> {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bridge::written::{read_date, read_instant, read_tick};
-use crate::endpoint::{Collation, ColumnTraits, LengthUnit};
+use crate::endpoint::{Collation, ColumnTraits, LengthUnit, TimeSteps};
 use crate::identity::any_datum;
 use crate::model::{Decimal, Unreal};
 
@@ -106,6 +106,8 @@ fn what_the_target_cannot_tell_apart_is_one_value() {
         c.traits.empty_is_null = true;
     });
     let cut = |places| move |c: &mut ColumnShape| c.second_places = Some(places);
+    let steps = |steps| with(K::Timestamp, move |c| c.traits.time_steps = steps);
+    let at = |seconds: &str| format!("2026-11-22T23:59:{seconds}");
     for (source, target, value, want) in [
         (column(K::Text), sharepoint.clone(), text("a\r\nb\rc\n"), text("a\nb\nc\n")),
         (column(K::Text), sharepoint, text(""), Datum::Null),
@@ -120,6 +122,16 @@ fn what_the_target_cannot_tell_apart_is_one_value() {
             instant("1969-12-31T23:59:59Z"),
         ),
         (with(K::Time, cut(3)), with(K::Time, cut(6)), Datum::Time(1_234_567), Datum::Time(1_000_000)),
+        (
+            column(K::Timestamp),
+            steps(TimeSteps::ThreeHundredths),
+            timestamp(&at("59.999999")),
+            timestamp(&at("59.997")),
+        ),
+        (column(K::Timestamp), steps(TimeSteps::ThreeHundredths), timestamp(&at("59.002")), timestamp(&at("59"))),
+        (column(K::Timestamp), steps(TimeSteps::ThreeHundredths), timestamp(&at("59.123")), timestamp(&at("59.123"))),
+        (steps(TimeSteps::ThreeHundredths), column(K::Timestamp), timestamp(&at("59.003")), timestamp(&at("59.003"))),
+        (column(K::Timestamp), steps(TimeSteps::Minutes), timestamp(&at("59.999")), timestamp(&at("00"))),
         (column(K::Timestamp), column(K::Date), timestamp("2026-11-22T23:59:59"), date("2026-11-22")),
         (column(K::Instant), column(K::Date), instant("2026-11-22T23:30:00Z"), date("2026-11-23")),
         (
@@ -268,9 +280,10 @@ fn any_column() -> impl Strategy<Value = ColumnShape> {
         prop_oneof![Just(None), Just(Some((-32_768_i128, 32_767_i128)))],
     );
     let flags = any::<[bool; 7]>();
+    let steps = prop_oneof![Just(TimeSteps::Decimal), Just(TimeSteps::ThreeHundredths), Just(TimeSteps::Minutes)];
     let unit = prop_oneof![Just(LengthUnit::Characters), Just(LengthUnit::Utf16), Just(LengthUnit::Bytes)];
-    (sizes, precisions, flags, unit).prop_map(
-        |((kind, is_nullable, max_length), (digits, places, range), flags, length_unit)| {
+    (sizes, precisions, flags, unit, steps).prop_map(
+        |((kind, is_nullable, max_length), (digits, places, range), flags, length_unit, time_steps)| {
             let [single, non_finite, pads, rewrites, empty, in_days, doubles] = flags;
             with(KINDS[kind], |column| {
                 column.is_nullable = is_nullable;
@@ -289,6 +302,8 @@ fn any_column() -> impl Strategy<Value = ColumnShape> {
                     rewrites_line_ends: rewrites,
                     empty_is_null: empty,
                     day_zone: in_days.then(|| "America/Sao_Paulo".parse().unwrap()),
+                    time_steps,
+                    shown_as: None,
                     json_doubles: doubles,
                 };
             })

@@ -5,6 +5,8 @@ use mysql_async::{DriverError, Error as MyError};
 use crate::endpoint::sql::write::Fault;
 use crate::error::{Code, Error};
 
+const CERTIFICATE: &str = "name the certificates to trust with sslrootcert, and the host by the name in its own";
+
 const SERVER: &str = "see that the server runs and can be reached from here";
 
 /// Our error for what came back: the server's own sentence with its number and SQLSTATE. The sentence of a duplicate key
@@ -12,8 +14,10 @@ const SERVER: &str = "see that the server runs and can be reached from here";
 pub(super) fn error_of(action: &'static str, subject: impl std::fmt::Display, source: MyError) -> Error {
     let (code, advice) = match &source {
         MyError::Server(said) => code_of(said.code, &said.state),
-        MyError::Io(mysql_async::IoError::Tls(_)) => {
-            (Code::Auth, "name the certificates to trust with sslrootcert, and the host by the name in its own")
+        MyError::Io(mysql_async::IoError::Tls(_)) => (Code::Auth, CERTIFICATE),
+        // What TLS finds wrong comes as data that is invalid.
+        MyError::Io(mysql_async::IoError::Io(e)) if e.kind() == std::io::ErrorKind::InvalidData => {
+            (Code::Auth, CERTIFICATE)
         }
         MyError::Io(_) | MyError::Driver(DriverError::ConnectionClosed | DriverError::PoolDisconnected) => {
             (Code::Offline, SERVER)

@@ -5,13 +5,17 @@
 //! `TIMESTAMP` is an instant; a `DATETIME` is what the wall clock of whoever wrote it said. The session is strict: a value
 //! that does not fit is refused and not made to fit.
 //!
-//! Changes by a column have no bound but the overlap: neither product tells when the transactions of others began.
+//! Changes by a column have no bound but the overlap: neither product tells when the transactions of others began. Changes
+//! by the binary log are exact ([`log`]).
 //!
-//! The tests run on MariaDB. What only MySQL has (its `JSON` type, collations named `_0900_`) is written by its manual.
+//! The tests run on MariaDB. What only MySQL has (its `JSON` type, collations named `_0900_`, where its log stands when a
+//! table is read for the first time) is written by its manual.
 
+mod binlog;
 mod connect;
 mod describe;
 mod fault;
+mod log;
 mod read;
 mod value;
 mod write;
@@ -26,8 +30,8 @@ use self::connect::Connections;
 use self::fault::error_of;
 use super::sql::Dialect;
 use super::{
-    Capabilities, ChangeScan, ChangeStream, DatabaseOptions, Endpoint, NewTable, Page, Probe, RowOutcome, RowStream,
-    Scan, TableEntry, TableName, TableShape, WriteBatch,
+    Capabilities, ChangeScan, ChangeSource, ChangeStream, DatabaseOptions, Endpoint, NewTable, Page, Probe, RowOutcome,
+    RowStream, Scan, TableEntry, TableName, TableShape, WriteBatch,
 };
 use crate::error::{Code, Error, Result};
 use crate::identity::RowBatch;
@@ -58,7 +62,7 @@ impl Endpoint for MySqlEndpoint {
             snapshot_scans: 1,
             version_column: None,
             assigns_keys: false,
-            cursors: vec![CursorType::Timestamp],
+            cursors: vec![CursorType::Timestamp, CursorType::Lsn],
             creates_tables: true,
             writes: true,
         }
@@ -107,12 +111,15 @@ impl Endpoint for MySqlEndpoint {
     }
 
     async fn changes(&self, scan: ChangeScan) -> Result<Box<dyn ChangeStream>> {
-        read::changes(&self.connections, scan).await
+        match &scan.by {
+            ChangeSource::Log { .. } => log::changes(&self.connections, scan).await,
+            ChangeSource::UpdatedAt { .. } | ChangeSource::Feed => read::changes(&self.connections, scan).await,
+        }
     }
 
     async fn write(&self, batch: WriteBatch) -> Result<Vec<RowOutcome>> {
-        let tinyint = self.connections.tinyint_is_boolean();
-        self.connections.with(async |conn| write::write(conn, &batch, tinyint).await).await
+        let (tinyint, patience) = (self.connections.tinyint_is_boolean(), self.connections.patience());
+        self.connections.lend(async |conn| write::write(conn, &batch, tinyint, patience).await).await
     }
 
     async fn create(&self, table: NewTable) -> Result<TableShape> {

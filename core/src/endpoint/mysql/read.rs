@@ -69,14 +69,14 @@ impl Reading {
     }
 }
 
-async fn begin(conn: &mut Conn, table: &TableName) -> Result<()> {
+pub(super) async fn begin(conn: &mut Conn, table: &TableName) -> Result<()> {
     let fail = |e| error_of("read", table, e);
     conn.query_drop("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.map_err(fail)?;
     conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await.map_err(fail)
 }
 
 /// Gives on all rows of a query; false when nobody takes them any more.
-async fn stream<P, E>(
+pub(super) async fn stream<P, E>(
     conn: &mut Conn,
     (sql, params): (String, Params),
     reading: &Reading,
@@ -125,11 +125,24 @@ pub(super) async fn fetch(
     keys: &RowBatch,
     tinyint_is_boolean: bool,
 ) -> Result<Page> {
-    let fail = |e| error_of("read", table, e);
     begin(conn, table).await?;
     let shape = describe(conn, table, tinyint_is_boolean).await?;
     let reading = Reading::of(&shape, columns)?;
     key.iter().try_for_each(|name| column(&shape, name).map(drop))?;
+    let page = select(conn, &reading, columns, key, keys, "").await?;
+    conn.query_drop("COMMIT").await.map_err(|e| error_of("read", table, e))?;
+    Ok(page)
+}
+
+/// Reads the rows with these keys, with that behind each statement.
+pub(super) async fn select(
+    conn: &mut Conn,
+    reading: &Reading,
+    columns: &[String],
+    key: &[String],
+    keys: &RowBatch,
+    lock: &str,
+) -> Result<Page> {
     let mut wanted = Vec::new();
     for row in keys.iter() {
         // A key that MySQL does not have is that of no row.
@@ -140,15 +153,15 @@ pub(super) async fn fetch(
     let mut page = reading.page();
     for some in wanted.chunks(KEYS) {
         let sql = format!(
-            "{} WHERE ({}) IN ({})",
-            DIALECT.select(table, columns),
+            "{} WHERE ({}) IN ({}){lock}",
+            DIALECT.select(&reading.table, columns),
             DIALECT.list(key),
             DIALECT.rows(some.len(), key.len(), 1)
         );
-        let rows: Vec<Row> = conn.exec(sql, Params::Positional(some.concat())).await.map_err(fail)?;
+        let rows: Vec<Row> =
+            conn.exec(sql, Params::Positional(some.concat())).await.map_err(|e| error_of("read", &reading.table, e))?;
         rows.into_iter().for_each(|row| reading.take(&mut page, row));
     }
-    conn.query_drop("COMMIT").await.map_err(fail)?;
     Ok(page)
 }
 

@@ -46,7 +46,7 @@ impl Connections {
             TlsMode::Prefer => SslMode::Prefer,
             TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
         });
-        let tls = MakeRustlsConnect::new(options.tls_config()?);
+        let tls = MakeRustlsConnect::new(options.tls_config(false)?);
         let pool = Pool::new(options.connections);
         Ok(Self { config, tls, options, pool })
     }
@@ -91,8 +91,10 @@ impl Connections {
             Some(_) | None => self.connect().await?,
         };
         let done = work(&mut client).await;
-        // What was left open is rolled back before the next statement: the order to was given when it was dropped.
-        if !client.is_closed() {
+        // What was left open is rolled back before the next statement: the order to was given when it was dropped. That its
+        // server is gone may not have been noticed by all of it yet.
+        let is_lost = done.as_ref().is_err_and(|error| error.code() == Code::Offline);
+        if !client.is_closed() && !is_lost {
             self.pool.keep(client);
         }
         done

@@ -22,11 +22,12 @@ use super::budget::cost;
 use super::describe::LINE;
 use super::graph::{Ask, Graph};
 use super::{ID, MARKER};
-use crate::endpoint::{ColumnShape, NewColumn, NewTable};
+use crate::endpoint::{ColumnShape, NewColumn, NewTable, TableName};
 use crate::error::{Code, Error, Result};
 use crate::model::DatumKind;
 
 const ACTION: &str = "make the list";
+const MARK: &str = "give its marker to the list";
 /// The longest internal name that is not cut.
 const NAME: usize = 32;
 /// The whole numbers that a double holds, each.
@@ -62,15 +63,19 @@ pub(super) struct Definition {
 /// `unsupported` for a type that has no equal.
 pub(super) fn definitions(table: &NewTable) -> Result<Vec<Definition>> {
     let mut definitions: Vec<Definition> = Vec::new();
-    for column in table.columns.iter().filter(|column| column.name != ID && column.name != MARKER) {
+    for column in &table.columns {
         let name = internal_name(&column.name, &definitions);
         definitions.push(definition(table, column, name)?);
     }
+    definitions.push(marker());
+    Ok(definitions)
+}
+
+fn marker() -> Definition {
     let line = json!({ "allowMultipleLines": false, "maxLength": 64 });
     let plain = json!({ "name": MARKER, "displayName": MARKER, "hidden": true, "text": line });
     let flags = json!({ "indexed": true, "enforceUniqueValues": true });
-    definitions.push(Definition { name: MARKER.to_owned(), plain, flags });
-    Ok(definitions)
+    Definition { name: MARKER.to_owned(), plain, flags }
 }
 
 fn definition(table: &NewTable, column: &NewColumn, name: String) -> Result<Definition> {
@@ -141,13 +146,7 @@ fn facet(like: &ColumnShape, is_key: bool) -> Option<(&'static str, Value)> {
 /// # Errors
 /// `conflict` when there is one of that name.
 pub(super) async fn list(graph: &Graph, site: &str, table: &NewTable, definitions: &[Definition]) -> Result<String> {
-    let with_flags = |definition: &Definition| {
-        let mut whole = definition.plain.clone();
-        let flags = definition.flags.as_object().into_iter().flatten();
-        flags.for_each(|(key, value)| whole[key] = value.clone());
-        whole
-    };
-    let all: Vec<Value> = definitions.iter().map(with_flags).collect();
+    let all: Vec<Value> = definitions.iter().map(whole).collect();
     match post(graph, site, table, all).await {
         // A service that sets these afterwards only.
         Err(error) if error.code() == Code::Invalid => {
@@ -156,6 +155,14 @@ pub(super) async fn list(graph: &Graph, site: &str, table: &NewTable, definition
         }
         made => made,
     }
+}
+
+/// A definition with index and uniqueness.
+fn whole(definition: &Definition) -> Value {
+    let mut whole = definition.plain.clone();
+    let flags = definition.flags.as_object().into_iter().flatten();
+    flags.for_each(|(key, value)| whole[key] = value.clone());
+    whole
 }
 
 async fn post(graph: &Graph, site: &str, table: &NewTable, columns: Vec<Value>) -> Result<String> {
@@ -173,6 +180,56 @@ async fn post(graph: &Graph, site: &str, table: &NewTable, columns: Vec<Value>) 
     id.ok_or_else(|| Error::new(Code::Storage, ACTION, &table.name).because("it was made, and its id is not told"))
 }
 
+/// Whether a list has all these columns.
+pub(super) fn has_all(columns: &Value, definitions: &[Definition]) -> bool {
+    let columns = columns.as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_there = |definition: &Definition| columns.iter().any(|column| column["name"] == definition.name.as_str());
+    definitions.iter().all(is_there)
+}
+
+/// Gives a list that is there the column of the marker, or what that lacks of index and uniqueness.
+///
+/// # Errors
+/// `conflict` when a column of its name is no single line of text; else as the service refuses it.
+pub(super) async fn mark(graph: &Graph, site: &str, list: &str, table: &TableName, columns: &Value) -> Result<()> {
+    let known = |columns: &Value| {
+        let mut columns = columns.as_array().into_iter().flatten();
+        columns.find(|column| column["name"] == MARKER).cloned()
+    };
+    let url = graph.url(&["sites", site, "lists", list, "columns"]);
+    let column = match known(columns) {
+        Some(column) => column,
+        None => {
+            let post = async |body: Value| {
+                let get = Graph::get(MARK, table, url.clone(), cost::SEVERAL);
+                let ask = Ask { method: Method::POST, body: Some(body), ..get };
+                graph.once(&ask).await.map_err(|lost| lost.error)?.success(&ask)
+            };
+            let made = match post(whole(&marker())).await {
+                // A service that sets index and uniqueness afterwards only.
+                Err(error) if error.code() == Code::Invalid => post(marker().plain).await.map_err(|_| error),
+                made => made,
+            };
+            match made {
+                Ok(answer) => answer.body,
+                // Somebody else may have made it, or this request although it was not answered.
+                Err(error) => {
+                    let ask = Graph::get(MARK, table, url.clone(), cost::SEVERAL);
+                    let there = graph.ask(&ask).await?.success(&ask)?;
+                    known(&there.body["value"]).ok_or(error)?
+                }
+            }
+        }
+    };
+    if !column["text"].is_object() || column["text"]["allowMultipleLines"] == true {
+        let other = Error::new(Code::Conflict, MARK, table);
+        return Err(other
+            .because(format!("its column {MARKER} is no single line of text"))
+            .advise("rename that column, or take another list"));
+    }
+    complete(graph, site, list, table, &[marker()], &[column]).await.map(|_| ())
+}
+
 /// Sets what the columns of a list lack of index and uniqueness, one after the other.
 ///
 /// # Errors
@@ -181,7 +238,7 @@ pub(super) async fn complete(
     graph: &Graph,
     site: &str,
     list: &str,
-    table: &NewTable,
+    table: &TableName,
     definitions: &[Definition],
     columns: &[Value],
 ) -> Result<bool> {
@@ -194,12 +251,12 @@ pub(super) async fn complete(
         };
         let Some(column) = column else {
             let why = format!("it was made without its column {}", definition.name);
-            return Err(Error::new(Code::Storage, ACTION, &table.name).because(why));
+            return Err(Error::new(Code::Storage, ACTION, table).because(why));
         };
         let Some(id) = column["id"].as_str().filter(|_| lacks(column)) else { continue };
         was_complete = false;
         let url = graph.url(&["sites", site, "lists", list, "columns", id]);
-        let get = Graph::get(ACTION, &table.name, url, cost::SEVERAL);
+        let get = Graph::get(ACTION, table, url, cost::SEVERAL);
         let ask = Ask { method: Method::PATCH, body: Some(definition.flags.clone()), ..get };
         graph.ask(&ask).await?.success(&ask)?;
     }

@@ -137,6 +137,7 @@ fn of_column(column: &Value, zone: Option<Tz>) -> Option<(ColumnShape, Form)> {
     let (mut shape, form) = typed(name, column, zone);
     shape.is_computed |= is(column, "readOnly");
     shape.default_value = column["defaultValue"]["value"].as_str().map(str::to_owned);
+    shape.traits.shown_as = column["displayName"].as_str().filter(|shown| *shown != shape.name).map(str::to_owned);
     Some((shape, form))
 }
 

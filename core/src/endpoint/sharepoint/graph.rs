@@ -9,7 +9,7 @@ use reqwest::{Client, Method};
 use serde_json::Value;
 use url::Url;
 
-use super::budget::UnitShare;
+use super::budget::Purse;
 use super::fault::Fault;
 use super::token::Tokens;
 use crate::error::{Code, Error, Result};
@@ -31,7 +31,7 @@ pub(super) struct Graph {
     pub(super) base: Url,
     pub(super) agent: HeaderValue,
     pub(super) tokens: Tokens,
-    pub(super) share: Arc<dyn UnitShare>,
+    pub(super) purse: Purse,
     pub(super) clock: Arc<dyn Clock>,
     /// How many requests a batch has now.
     pub(super) batch: AtomicUsize,
@@ -164,7 +164,7 @@ impl Graph {
         let mut renewed = false;
         loop {
             let bearer = self.tokens.bearer().await.map_err(unsent)?;
-            self.share.take(ask.units).await;
+            self.purse.take(ask.units).await.map_err(unsent)?;
             let answer = self.send(ask, bearer.header.clone()).await?;
             self.heed(answer.status, &answer.headers, answer.fault().as_ref()).await;
             if answer.status != 401 || renewed {
@@ -179,10 +179,10 @@ impl Graph {
     pub(super) async fn heed(&self, status: u16, headers: &HeaderMap, fault: Option<&Fault>) {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
         if let (Some(remaining), Some(reset)) = (number("ratelimit-remaining"), number("ratelimit-reset")) {
-            self.share.told(remaining, Duration::from_secs(reset)).await;
+            self.purse.told(remaining, Duration::from_secs(reset)).await;
         }
         if let (429 | 503, Some(wait)) = (status, fault.and_then(|fault| fault.retry_after)) {
-            self.share.pause(wait).await;
+            self.purse.pause(wait).await;
         }
     }
 

@@ -17,6 +17,7 @@ mod items;
 mod options;
 mod token;
 mod value;
+pub(crate) mod window;
 mod write;
 
 use std::collections::HashMap;
@@ -30,17 +31,19 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
 
-pub use self::budget::UnitShare;
-use self::budget::{ProcessShare, cost};
-use self::changes::Changes;
+use self::budget::{ProcessShare, Purse, cost};
+pub use self::budget::{UnitAccount, UnitBudget, UnitShare};
+use self::changes::{Changes, Everything};
+use self::create::Definition;
 use self::describe::List;
 use self::graph::Graph;
 use self::items::{Items, Reading, page_size, with_query};
 pub use self::options::SharepointOptions;
 use self::token::Tokens;
+pub use super::MARKER;
 use super::{
-    Capabilities, ChangeScan, ChangeSource, ChangeStream, Endpoint, NewTable, Page, Probe, RowOutcome, RowStream, Scan,
-    TableEntry, TableName, TableShape, WriteBatch,
+    Allowance, Capabilities, ChangeScan, ChangeSource, ChangeStream, Endpoint, NewTable, Page, Probe, RowOutcome,
+    RowStream, Scan, TableEntry, TableName, TableShape, WriteBatch,
 };
 use crate::error::{Code, Error, Result};
 use crate::identity::RowBatch;
@@ -51,13 +54,21 @@ use crate::provider::web;
 pub const ID: &str = "ID";
 /// The column with the version of an item.
 pub const VERSION: &str = "@odata.etag";
-/// The column with the engine's marker of a row that it made: 64 hexadecimal digits, indexed, unique, not shown to people.
-pub const MARKER: &str = "SyncKey";
 
 /// For how long writes go by the columns of a list as they were last seen.
 const KNOWN: Duration = Duration::from_secs(300);
+/// How often making a list is tried.
+const MAKES: u32 = 4;
 /// How many rows one write is best called with: some batches, several of them on their way at once.
 const WRITE_ROWS: usize = 400;
+
+/// A site in the words of the service.
+pub(crate) struct Whereabouts {
+    /// Its id.
+    pub(crate) id: String,
+    /// Where a browser finds it.
+    pub(crate) web_url: Option<String>,
+}
 
 /// Lists of a SharePoint site.
 pub struct SharepointEndpoint {
@@ -97,10 +108,10 @@ impl SharepointEndpoint {
         let agent = HeaderValue::from_str(&options.user_agent).map_err(|_| {
             Error::new(Code::Invalid, "open a site of SharePoint", "").because("the user agent is none")
         })?;
-        let share = options.share.clone().unwrap_or_else(|| {
-            let of = [options.authority.clone(), options.tenant.to_lowercase(), options.client_id.to_lowercase()];
-            ProcessShare::of(of, options.units_per_minute, &options.clock)
-        });
+        let share = options
+            .share
+            .clone()
+            .unwrap_or_else(|| ProcessShare::of(options.account(), options.budget(), &options.clock));
         let tokens = Tokens {
             http: http.clone(),
             url: token.into(),
@@ -111,7 +122,8 @@ impl SharepointEndpoint {
             current: tokio::sync::Mutex::default(),
         };
         let (clock, batch) = (Arc::clone(&options.clock), AtomicUsize::new(batch::MOST));
-        let graph = Arc::new(Graph { http, base, agent, tokens, share, clock, batch });
+        let purse = Purse::new(share, Arc::clone(&clock));
+        let graph = Arc::new(Graph { http, base, agent, tokens, purse, clock, batch });
         Ok(Self { graph, options, site: OnceCell::new(), lists: Mutex::default() })
     }
 
@@ -127,7 +139,12 @@ impl SharepointEndpoint {
         self.graph.url(&parts)
     }
 
-    async fn look_up(&self) -> Result<(String, Probe)> {
+    /// What the service calls the site.
+    pub(crate) async fn whereabouts(&self) -> Result<Whereabouts> {
+        Ok(self.look_up().await?.0)
+    }
+
+    async fn look_up(&self) -> Result<(Whereabouts, Probe)> {
         let subject = format!("{}{}", self.options.hostname, self.options.site_path);
         let ask = Graph::get("find the site", subject.escape_debug(), self.site_url(), cost::ONE);
         let answer = self.graph.ask(&ask).await?.success(&ask)?;
@@ -137,11 +154,12 @@ impl SharepointEndpoint {
         let seconds = date.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let clock = Tick { seconds: i64::try_from(seconds).unwrap_or(0), nanos: 0 };
         let title = answer.body["displayName"].as_str().unwrap_or_default().escape_debug().to_string();
-        Ok((id, Probe { product: format!("SharePoint by Microsoft Graph: {title}"), clock }))
+        let web_url = answer.body["webUrl"].as_str().map(str::to_owned);
+        Ok((Whereabouts { id, web_url }, Probe { product: format!("SharePoint by Microsoft Graph: {title}"), clock }))
     }
 
     async fn site(&self) -> Result<&str> {
-        let id = self.site.get_or_try_init(async || Ok(self.look_up().await?.0)).await?;
+        let id = self.site.get_or_try_init(async || Ok(self.look_up().await?.0.id)).await?;
         Ok(id)
     }
 
@@ -178,6 +196,32 @@ impl SharepointEndpoint {
         let url = with_query(url, &[("$select", "id,displayName".to_owned()), ("$expand", "columns".to_owned())]);
         let ask = Graph::get("find the list", table, url, cost::ONE);
         Ok(self.graph.ask(&ask).await?.success(&ask)?.body)
+    }
+
+    /// Makes a list. Where nobody knows whether it was made it is looked for, and is this one if it has the very columns; one
+    /// that is not there is asked for again, as there are no two of one title.
+    async fn made(&self, table: &NewTable, definitions: &[Definition]) -> Result<(String, Value)> {
+        let mut unclear: Option<Error> = None;
+        for attempt in 1.. {
+            let error = match create::list(&self.graph, self.site().await?, table, definitions).await {
+                Ok(id) => {
+                    let body = self.list_body(&table.name, &id).await?;
+                    return Ok((id, body));
+                }
+                Err(error) if error.is_retryable() || (unclear.is_some() && error.code() == Code::Conflict) => error,
+                Err(error) => return Err(error),
+            };
+            match self.list_body(&table.name, &table.name.name).await {
+                Ok(body) => {
+                    let id = body["id"].as_str().filter(|_| create::has_all(&body["columns"], definitions));
+                    return Ok((id.ok_or(error)?.to_owned(), body));
+                }
+                Err(absent) if absent.code() == Code::NotFound && attempt < MAKES => unclear = Some(error),
+                Err(_) => return Err(error),
+            }
+            self.graph.clock.sleep(self.graph.backoff(attempt)).await;
+        }
+        Err(unclear.unwrap_or_else(|| Error::new(Code::Internal, "make the list", &table.name)))
     }
 
     async fn items_url(&self, list: &List) -> Result<Url> {
@@ -244,6 +288,17 @@ impl Endpoint for SharepointEndpoint {
         Ok(self.list(table).await?.shape.clone())
     }
 
+    async fn identity(&self, table: &TableName) -> Result<Option<String>> {
+        Ok(Some(self.known(table).await?.id.clone()))
+    }
+
+    async fn prepare(&self, table: &TableName) -> Result<TableShape> {
+        let body = self.list_body(table, &table.name).await?;
+        let id = body["id"].as_str().unwrap_or_default();
+        create::mark(&self.graph, self.site().await?, id, table, &body["columns"]).await?;
+        self.describe(table).await
+    }
+
     async fn count(&self, table: &TableName) -> Result<u64> {
         let list = self.list(table).await?;
         let mut items = self.items(list, &[ID.to_owned()], usize::MAX).await?;
@@ -285,8 +340,14 @@ impl Endpoint for SharepointEndpoint {
         }
         let list = self.list(&scan.table).await?;
         let url = self.items_url(&list).await?;
-        let reading = Reading::of(list, &scan.columns)?;
-        Ok(Box::new(Changes::new(Arc::clone(&self.graph), reading, &url, &scan)?))
+        let reading = Reading::of(Arc::clone(&list), &scan.columns)?;
+        if let Some(since) = &scan.since {
+            return Ok(Box::new(Changes::new(Arc::clone(&self.graph), reading, &scan.table, since)?));
+        }
+        // What changes while everything is read comes once more by the cursor, which is taken before.
+        let cursor = changes::latest(&self.graph, &reading, &url).await?;
+        let items = self.items(list, &scan.columns, scan.page_rows).await?;
+        Ok(Box::new(Everything::new(items, cursor)))
     }
 
     async fn write(&self, batch: WriteBatch) -> Result<Vec<RowOutcome>> {
@@ -303,10 +364,9 @@ impl Endpoint for SharepointEndpoint {
     async fn create(&self, table: NewTable) -> Result<TableShape> {
         let definitions = create::definitions(&table)?;
         let site = self.site().await?;
-        let id = create::list(&self.graph, site, &table, &definitions).await?;
-        let mut body = self.list_body(&table.name, &id).await?;
+        let (id, mut body) = self.made(&table, &definitions).await?;
         let columns = body["columns"].as_array().cloned().unwrap_or_default();
-        if !create::complete(&self.graph, site, &id, &table, &definitions, &columns).await? {
+        if !create::complete(&self.graph, site, &id, &table.name, &definitions, &columns).await? {
             body = self.list_body(&table.name, &id).await?;
         }
         let mut shape = List::read(table.name.clone(), &body, self.options.zone)?.shape;
@@ -315,6 +375,10 @@ impl Endpoint for SharepointEndpoint {
         shape.columns.sort_by_key(|column| place(column).unwrap_or(usize::MAX));
         self.lists().remove(&table.name);
         Ok(shape)
+    }
+
+    async fn allowance(&self) -> Option<Allowance> {
+        self.graph.purse.allowance().await
     }
 
     async fn shutdown(&self) {

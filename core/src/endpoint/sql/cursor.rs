@@ -82,6 +82,15 @@ fn read(cursor: &Cursor, column: &str, scan: &ChangeScan) -> Result<(Datum, Vec<
     Ok((value(&text.at)?, text.key.iter().map(value).collect::<Result<_>>()?))
 }
 
+/// When the last row that a cursor has seen was changed, where it tells.
+pub(crate) fn reached_at(cursor: &Cursor) -> Option<Tick> {
+    let text: Text = serde_json::from_str(&cursor.value).ok()?;
+    match datum(&text.at)? {
+        Datum::Instant(at) | Datum::Timestamp(at) => Some(at),
+        _ => None,
+    }
+}
+
 /// The cursor that stands at a value, behind the row with that key.
 pub(in crate::endpoint) fn cursor(column: &str, at: &Datum, key: &[Datum]) -> Result<Cursor> {
     let text = Text { v: 1, column: column.into(), at: digits(at), key: key.iter().map(digits).collect() };

@@ -51,6 +51,8 @@ table! {
         web_url: Option<String>,
         /// Whether it is in use.
         status: UseStatus,
+        /// How it is reached, beside its address: its zone, another Graph than the usual one.
+        config: Json,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{Entry, Node, RelPath, Timestamp};
 
 /// How long a host has for its answer after a cancel.
-const MOMENT: Duration = Duration::from_secs(1);
+pub(crate) const MOMENT: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
     /// Whether the run that this task belongs to was cancelled.
@@ -39,7 +39,7 @@ pub(crate) fn spawn<F: Future<Output: Send> + Send + 'static>(part: F) -> JoinHa
 }
 
 /// The answer, unless the run of the calling task is cancelled and it does not come within `patience`.
-async fn unless_cancelled<T>(patience: Duration, answer: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn unless_cancelled<T>(patience: Duration, answer: impl Future<Output = Result<T>>) -> Result<T> {
     let Ok(mut is_cancelled) = IS_CANCELLED.try_with(Clone::clone) else { return answer.await };
     let patience = if *is_cancelled.borrow() { MOMENT } else { patience };
     let given_up = async {

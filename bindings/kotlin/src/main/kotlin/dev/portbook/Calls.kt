@@ -13,6 +13,25 @@ suspend fun Session.verify(source: Place, target: Place): VerifyReport = verify(
 /** [Session.hostStore] of files that are like those of a disk. */
 fun Session.hostStore(key: String): HostStore = hostStore(key, HostOptions())
 
+/** [Session.connectRecords] with the options that a definition has when none are given. */
+suspend fun Session.connectRecords(source: RecordPlace, target: RecordPlace): Definition =
+    connectRecords(source, target, RecordOptions())
+
+/** [Session.inspectDatabase] of one that lets everybody in, or whom the URL names. */
+suspend fun Session.inspectDatabase(url: String): List<TableEntry> = inspectDatabase(url, Access())
+
+/** [Session.hostRecords] of tables without versions. */
+fun Session.hostRecords(key: String): HostRecords = hostRecords(key, HostRecordOptions())
+
+/** [Definition.preview] by what the ledger says of the target. */
+suspend fun Definition.preview(): RowPreview = preview(RowPreviewOptions())
+
+/** [Definition.apply] of a preview as it stands. */
+fun Definition.apply(preview: RowPreview, options: RowApplyOptions = RowApplyOptions()): Run = apply(preview.summary.id, options)
+
+/** [Definition.sync] by what the ledger says of the target. */
+fun Definition.sync(): Run = sync(RowPreviewOptions(), RowApplyOptions())
+
 /** [Conduit.preview] of everything. */
 suspend fun Conduit.preview(): Preview = preview(PreviewOptions())
 

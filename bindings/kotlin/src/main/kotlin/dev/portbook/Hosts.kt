@@ -114,7 +114,7 @@ private suspend fun HostKeys.answer(request: KeyRequest, service: KeyService) {
 
 /** A request is answered whatever happens to the host's code, its coroutine being cancelled before it began included. */
 @OptIn(DelicateCoroutinesApi::class)
-private fun CoroutineScope.answering(fail: (String, ErrorCode?) -> Unit, answer: suspend () -> Unit) {
+internal fun CoroutineScope.answering(fail: (String, ErrorCode?) -> Unit, answer: suspend () -> Unit) {
     launch(start = CoroutineStart.ATOMIC) {
         try {
             answer()
@@ -130,4 +130,4 @@ private fun CoroutineScope.answering(fail: (String, ErrorCode?) -> Unit, answer:
     }
 }
 
-private fun cannot(what: String): Nothing = throw PortbookException.Unsupported("the host does not $what")
+internal fun cannot(what: String): Nothing = throw PortbookException.Unsupported("the host does not $what")

@@ -35,6 +35,13 @@ suspend fun HostStore.nextRequest(): HostRequest? {
     return null
 }
 
+/** The next request; none after the end. A wait that is given up loses none. */
+@Throws(PortbookException::class)
+suspend fun HostRecords.nextRequest(): RecordRequest? {
+    while (hasRequest()) takeRequest()?.let { return it }
+    return null
+}
+
 /** The next request; none after [HostKeys.shutdown]. A wait that is given up loses none. */
 @Throws(PortbookException::class)
 suspend fun HostKeys.nextRequest(): KeyRequest? {
@@ -97,6 +104,10 @@ fun Conduit.eachConflict(): Flow<Conflict> = flow {
 /** Every change of the filter, in the order in which they are applied, page after page. */
 fun Preview.eachChange(filter: ChangeFilter = ChangeFilter()): Flow<Change> =
     pages({ changes(filter, it, PAGE) }, { it.changes }, { it.next })
+
+/** Every row of a preview, in the order in which they are applied, page after page. */
+fun Definition.eachChange(preview: RowPreview, kind: ChangeKind? = null): Flow<PreviewedRow> =
+    pages({ changes(preview.summary.id, kind, it, PAGE) }, { it.rows }, { it.next })
 
 /** Every file of the filter, page after page. */
 fun Volume.eachFile(filter: FileFilter = FileFilter()): Flow<StoredFile> =

@@ -760,6 +760,22 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_conduit_unpin(
     ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_apply(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_changes(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_id(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_preview(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_stored_preview(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_sync(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_tick(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_verify(
+    ): Int
     external fun uniffi_portbook_ffi_checksum_method_hoststore_bytes(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_hoststore_fail(
@@ -773,6 +789,16 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_portbook_ffi_checksum_method_hoststore_has_request(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_hoststore_take_request(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_hostrecords_fail(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_hostrecords_reply(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_hostrecords_shutdown(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_hostrecords_has_request(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_hostrecords_take_request(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_hostkeys_bytes(
     ): Int
@@ -813,6 +839,18 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_portbook_ffi_checksum_method_run_has_event(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_run_take_event(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_connect_records(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_definition(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_host_records(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_inspect_database(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_inspect_table(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_records(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_session_create_row(
     ): Int
@@ -1018,6 +1056,26 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_portbook_ffi_fn_method_conduit_unpin(`ptr`: Long,`path`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_portbook_ffi_fn_clone_definition(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_portbook_ffi_fn_free_definition(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_portbook_ffi_fn_method_definition_apply(`ptr`: Long,`preview`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_definition_changes(`ptr`: Long,`preview`: RustBuffer.ByValue,`kind`: RustBuffer.ByValue,`after`: RustBuffer.ByValue,`limit`: Int,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_definition_id(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_portbook_ffi_fn_method_definition_preview(`ptr`: Long,`options`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_definition_stored_preview(`ptr`: Long,`preview`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_definition_sync(`ptr`: Long,`preview`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_definition_tick(`ptr`: Long,`preview`: RustBuffer.ByValue,`changes`: RustBuffer.ByValue,`ticked`: Byte,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_definition_verify(`ptr`: Long,
+    ): Long
     external fun uniffi_portbook_ffi_fn_clone_hoststore(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
     external fun uniffi_portbook_ffi_fn_free_hoststore(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -1035,6 +1093,20 @@ internal object UniffiLib {
     external fun uniffi_portbook_ffi_fn_method_hoststore_has_request(`ptr`: Long,
     ): Long
     external fun uniffi_portbook_ffi_fn_method_hoststore_take_request(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_portbook_ffi_fn_clone_hostrecords(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_portbook_ffi_fn_free_hostrecords(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_portbook_ffi_fn_method_hostrecords_fail(`ptr`: Long,`id`: Long,`reason`: RustBuffer.ByValue,`code`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_portbook_ffi_fn_method_hostrecords_reply(`ptr`: Long,`id`: Long,`answer`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_portbook_ffi_fn_method_hostrecords_shutdown(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_portbook_ffi_fn_method_hostrecords_has_request(`ptr`: Long,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_hostrecords_take_request(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_portbook_ffi_fn_clone_hostkeys(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Long
@@ -1098,6 +1170,18 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_portbook_ffi_fn_free_session(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
+    external fun uniffi_portbook_ffi_fn_method_session_connect_records(`ptr`: Long,`source`: RustBuffer.ByValue,`target`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_session_definition(`ptr`: Long,`id`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_session_host_records(`ptr`: Long,`key`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_session_inspect_database(`ptr`: Long,`url`: RustBuffer.ByValue,`access`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_session_inspect_table(`ptr`: Long,`place`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_session_records(`ptr`: Long,`source`: RustBuffer.ByValue,`target`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_portbook_ffi_fn_method_session_create_row(`ptr`: Long,`table`: RustBuffer.ByValue,`row`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_portbook_ffi_fn_method_session_delete_row(`ptr`: Long,`table`: RustBuffer.ByValue,`id`: RustBuffer.ByValue,
@@ -1461,6 +1545,30 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_portbook_ffi_checksum_method_conduit_unpin() and 0xFFFF) != 53465) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_apply() and 0xFFFF) != 3578) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_changes() and 0xFFFF) != 42864) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_id() and 0xFFFF) != 20096) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_preview() and 0xFFFF) != 39908) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_stored_preview() and 0xFFFF) != 23177) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_sync() and 0xFFFF) != 3220) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_tick() and 0xFFFF) != 58037) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_verify() and 0xFFFF) != 31611) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_portbook_ffi_checksum_method_hoststore_bytes() and 0xFFFF) != 20102) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1480,6 +1588,21 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_method_hoststore_take_request() and 0xFFFF) != 60212) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_hostrecords_fail() and 0xFFFF) != 62210) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_hostrecords_reply() and 0xFFFF) != 15957) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_hostrecords_shutdown() and 0xFFFF) != 62050) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_hostrecords_has_request() and 0xFFFF) != 33754) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_hostrecords_take_request() and 0xFFFF) != 16567) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_method_hostkeys_bytes() and 0xFFFF) != 37567) {
@@ -1540,6 +1663,24 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_method_run_take_event() and 0xFFFF) != 25457) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_connect_records() and 0xFFFF) != 32014) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_definition() and 0xFFFF) != 39629) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_host_records() and 0xFFFF) != 64067) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_inspect_database() and 0xFFFF) != 14165) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_inspect_table() and 0xFFFF) != 63372) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_records() and 0xFFFF) != 62481) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_method_session_create_row() and 0xFFFF) != 63942) {
@@ -4055,6 +4196,540 @@ public object FfiConverterTypeConduit: FfiConverter<Conduit, Long> {
 
 
 /**
+ * A standing relation between two tables, as one user of one tenant.
+ */
+public interface DefinitionInterface {
+    
+    /**
+     * Applies a preview as it stands, by its id, or goes on with one that was interrupted. What is wrong with it is the outcome of
+     * the run.
+     *
+     * # Errors
+     * `invalid` after a fork or after the book was shut down, and for what is no id.
+     */
+    fun `apply`(`preview`: kotlin.String, `options`: RowApplyOptions): Run
+    
+    /**
+     * A page of the rows of a preview in the order in which they are applied, after the page that ended there; 1,000 at most. Rows
+     * that are equal and only recorded are listed when the kind `unchanged` is asked for.
+     *
+     * # Errors
+     * `not_found` as for [`stored_preview`](Self::stored_preview); `invalid` when `after` is none of its changes' ids.
+     */
+    suspend fun `changes`(`preview`: kotlin.String, `kind`: ChangeKind?, `after`: kotlin.String?, `limit`: kotlin.UInt): PreviewedRowPage
+    
+    /**
+     * Its id in the book (`sync_definitions`).
+     *
+     * # Errors
+     * `invalid` after a fork or after the book was shut down.
+     */
+    fun `id`(): kotlin.String
+    
+    /**
+     * Compares both tables with the ledger and stores what would change. Writes nothing to either.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be read. `invalid`: the mapping does not fit the tables as they
+     * are now.
+     */
+    suspend fun `preview`(`options`: RowPreviewOptions): RowPreview
+    
+    /**
+     * What a preview holds in sum, by its id.
+     *
+     * # Errors
+     * `not_found` when there is none of this definition, or it has expired.
+     */
+    suspend fun `storedPreview`(`preview`: kotlin.String): RowPreview
+    
+    /**
+     * Previews and applies.
+     *
+     * # Errors
+     * `invalid` when an option cannot be used.
+     */
+    fun `sync`(`preview`: RowPreviewOptions, `options`: RowApplyOptions): Run
+    
+    /**
+     * Ticks changes of a preview in or out, by their ids.
+     *
+     * # Errors
+     * `not_found`; `busy` once it is being applied; `conflict` for a change that it does not have.
+     */
+    suspend fun `tick`(`preview`: kotlin.String, `changes`: List<kotlin.String>, `ticked`: kotlin.Boolean)
+    
+    /**
+     * Compares both tables row by row, whatever the ledger says, and writes down what came of it (`sync_metrics`).
+     *
+     * # Errors
+     * As [`preview`](Self::preview).
+     */
+    suspend fun `verify`(): RowVerifyReport
+    
+    companion object
+}
+
+/**
+ * A standing relation between two tables, as one user of one tenant.
+ */
+open class Definition: Disposable, AutoCloseable, DefinitionInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                val name = this.javaClass.simpleName
+                throw refused("use the $name", "it was closed", IllegalStateException(name))
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        val lowering = Lowering.begin()
+        try {
+            val clone = this.uniffiCloneHandle()
+            try {
+                return block(clone)
+            } catch (e: PortbookException) {
+                if (lowering.giveBack(e)) UniffiCleanAction(clone).run()
+                throw e
+            }
+        } finally {
+            lowering.end()
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    internal class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_portbook_ffi_fn_free_definition(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_portbook_ffi_fn_clone_definition(handle, status)
+        }
+    }
+
+    
+    /**
+     * Applies a preview as it stands, by its id, or goes on with one that was interrupted. What is wrong with it is the outcome of
+     * the run.
+     *
+     * # Errors
+     * `invalid` after a fork or after the book was shut down, and for what is no id.
+     */
+    @Throws(PortbookException::class)override fun `apply`(`preview`: kotlin.String, `options`: RowApplyOptions): Run {
+            return FfiConverterTypeRun.lift(
+    callWithHandle {
+    uniffiRustCallWithError(PortbookException) { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_method_definition_apply(
+        it,
+        
+        FfiConverterString.lower(`preview`),
+        FfiConverterTypeRowApplyOptions.lower(`options`),_status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * A page of the rows of a preview in the order in which they are applied, after the page that ended there; 1,000 at most. Rows
+     * that are equal and only recorded are listed when the kind `unchanged` is asked for.
+     *
+     * # Errors
+     * `not_found` as for [`stored_preview`](Self::stored_preview); `invalid` when `after` is none of its changes' ids.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `changes`(`preview`: kotlin.String, `kind`: ChangeKind?, `after`: kotlin.String?, `limit`: kotlin.UInt) : PreviewedRowPage {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_definition_changes(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`preview`),
+        FfiConverterOptionalTypeChangeKind.lower(`kind`),
+        FfiConverterOptionalString.lower(`after`),
+        FfiConverterUInt.lower(`limit`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypePreviewedRowPage.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Its id in the book (`sync_definitions`).
+     *
+     * # Errors
+     * `invalid` after a fork or after the book was shut down.
+     */
+    @Throws(PortbookException::class)override fun `id`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(PortbookException) { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_method_definition_id(
+        it,
+        _status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * Compares both tables with the ledger and stores what would change. Writes nothing to either.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be read. `invalid`: the mapping does not fit the tables as they
+     * are now.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `preview`(`options`: RowPreviewOptions) : RowPreview {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_definition_preview(
+                uniffiHandle,
+                
+        FfiConverterTypeRowPreviewOptions.lower(`options`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeRowPreview.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * What a preview holds in sum, by its id.
+     *
+     * # Errors
+     * `not_found` when there is none of this definition, or it has expired.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `storedPreview`(`preview`: kotlin.String) : RowPreview {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_definition_stored_preview(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`preview`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeRowPreview.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Previews and applies.
+     *
+     * # Errors
+     * `invalid` when an option cannot be used.
+     */
+    @Throws(PortbookException::class)override fun `sync`(`preview`: RowPreviewOptions, `options`: RowApplyOptions): Run {
+            return FfiConverterTypeRun.lift(
+    callWithHandle {
+    uniffiRustCallWithError(PortbookException) { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_method_definition_sync(
+        it,
+        
+        FfiConverterTypeRowPreviewOptions.lower(`preview`),
+        FfiConverterTypeRowApplyOptions.lower(`options`),_status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * Ticks changes of a preview in or out, by their ids.
+     *
+     * # Errors
+     * `not_found`; `busy` once it is being applied; `conflict` for a change that it does not have.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `tick`(`preview`: kotlin.String, `changes`: List<kotlin.String>, `ticked`: kotlin.Boolean) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_definition_tick(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`preview`),
+        FfiConverterSequenceString.lower(`changes`),
+        FfiConverterBoolean.lower(`ticked`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Compares both tables row by row, whatever the ledger says, and writes down what came of it (`sync_metrics`).
+     *
+     * # Errors
+     * As [`preview`](Self::preview).
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `verify`() : RowVerifyReport {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_definition_verify(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeRowVerifyReport.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDefinition: FfiConverter<Definition, Long> {
+    override fun lower(value: Definition): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): Definition {
+        return Definition(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Definition {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Definition) = 8UL
+
+    override fun write(value: Definition, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
  * An open file. Dropping it ends the read.
  */
 public interface FileReaderInterface {
@@ -4704,6 +5379,398 @@ public object FfiConverterTypeHostKeys: FfiConverter<HostKeys, Long> {
     override fun allocationSize(value: HostKeys) = 8UL
 
     override fun write(value: HostKeys, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * Tables that the host holds: a source or a target of definitions. The host takes requests and answers them, from any thread and in
+ * any order; a request that is not answered in time fails with `timeout`.
+ */
+public interface HostRecordsInterface {
+    
+    /**
+     * Answers that it failed, in the host's words: with the code `host` unless another is given.
+     *
+     * # Errors
+     * As [`reply`](Self::reply).
+     */
+    fun `fail`(`id`: kotlin.Long, `reason`: kotlin.String, `code`: ErrorCode?)
+    
+    /**
+     * Answers a request.
+     *
+     * # Errors
+     * `not_found` when nobody waits for it: it was answered before, or too late.
+     */
+    fun `reply`(`id`: kotlin.Long, `answer`: RecordAnswer)
+    
+    /**
+     * Ends it: nobody is asked any more, and who waits for an answer gets `host`. Idempotent.
+     */
+    fun `shutdown`()
+    
+    /**
+     * Waits until a request can be taken; false after the end.
+     *
+     * # Errors
+     * As for `next_request`.
+     */
+    suspend fun `hasRequest`(): kotlin.Boolean
+    
+    /**
+     * The request that was waited for; none when another has taken it, or nobody waits for its answer any more.
+     */
+    fun `takeRequest`(): RecordRequest?
+    
+    companion object
+}
+
+/**
+ * Tables that the host holds: a source or a target of definitions. The host takes requests and answers them, from any thread and in
+ * any order; a request that is not answered in time fails with `timeout`.
+ */
+open class HostRecords: Disposable, AutoCloseable, HostRecordsInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                val name = this.javaClass.simpleName
+                throw refused("use the $name", "it was closed", IllegalStateException(name))
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        val lowering = Lowering.begin()
+        try {
+            val clone = this.uniffiCloneHandle()
+            try {
+                return block(clone)
+            } catch (e: PortbookException) {
+                if (lowering.giveBack(e)) UniffiCleanAction(clone).run()
+                throw e
+            }
+        } finally {
+            lowering.end()
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    internal class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_portbook_ffi_fn_free_hostrecords(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_portbook_ffi_fn_clone_hostrecords(handle, status)
+        }
+    }
+
+    
+    /**
+     * Answers that it failed, in the host's words: with the code `host` unless another is given.
+     *
+     * # Errors
+     * As [`reply`](Self::reply).
+     */
+    @Throws(PortbookException::class)override fun `fail`(`id`: kotlin.Long, `reason`: kotlin.String, `code`: ErrorCode?)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(PortbookException) { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_method_hostrecords_fail(
+        it,
+        
+        FfiConverterLong.lower(`id`),
+        FfiConverterString.lower(`reason`),
+        FfiConverterOptionalTypeErrorCode.lower(`code`),_status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Answers a request.
+     *
+     * # Errors
+     * `not_found` when nobody waits for it: it was answered before, or too late.
+     */
+    @Throws(PortbookException::class)override fun `reply`(`id`: kotlin.Long, `answer`: RecordAnswer)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(PortbookException) { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_method_hostrecords_reply(
+        it,
+        
+        FfiConverterLong.lower(`id`),
+        FfiConverterTypeRecordAnswer.lower(`answer`),_status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Ends it: nobody is asked any more, and who waits for an answer gets `host`. Idempotent.
+     */override fun `shutdown`()
+        = 
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_method_hostrecords_shutdown(
+        it,
+        _status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Waits until a request can be taken; false after the end.
+     *
+     * # Errors
+     * As for `next_request`.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `hasRequest`() : kotlin.Boolean {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_hostrecords_has_request(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_i8(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_i8(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_i8(future) },
+        // lift function
+        { FfiConverterBoolean.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * The request that was waited for; none when another has taken it, or nobody waits for its answer any more.
+     */override fun `takeRequest`(): RecordRequest? {
+            return FfiConverterOptionalTypeRecordRequest.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_method_hostrecords_take_request(
+        it,
+        _status)
+}
+    }
+    )
+    }
+    
+
+    
+
+    
+
+
+    
+    
+    /**
+     * @suppress
+     */
+    companion object
+    
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHostRecords: FfiConverter<HostRecords, Long> {
+    override fun lower(value: HostRecords): Long {
+        return value.callWithHandle { it }
+    }
+
+    override fun lift(value: Long): HostRecords {
+        return HostRecords(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): HostRecords {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: HostRecords) = 8UL
+
+    override fun write(value: HostRecords, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -6442,6 +7509,59 @@ public object FfiConverterTypeRun: FfiConverter<Run, Long> {
 public interface SessionInterface {
     
     /**
+     * The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked at, and the
+     * inventory of the book learns of them.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at, or there is no such host store. `invalid`: there is
+     * no key, a column is not there, a field cannot cross.
+     */
+    suspend fun `connectRecords`(`source`: RecordPlace, `target`: RecordPlace, `options`: RecordOptions): Definition
+    
+    /**
+     * The definition of that id (`sync_definitions`), with what its rows in the book say of how its databases are reached. One with a
+     * table of the host's own is found by its places: [`records`](Self::records).
+     *
+     * # Errors
+     * `not_found`.
+     */
+    suspend fun `definition`(`id`: kotlin.String): Definition
+    
+    /**
+     * Brings tables that only the host knows, under a key that is the same every time; `RecordPlace::Host` names them by it. It
+     * answers until it is shut down.
+     *
+     * # Errors
+     * `conflict` while there is such a store of this key; `invalid` when an option cannot be used.
+     */
+    fun `hostRecords`(`key`: kotlin.String, `options`: HostRecordOptions): HostRecords
+    
+    /**
+     * The tables of a database, without those of its system. The URL is that of a table without the table:
+     * `postgres://user@host/database`, `sqlite:///path/to/file.db/`.
+     *
+     * # Errors
+     * `invalid` for another URL; `offline`, `auth`, `permission`, `not_found`.
+     */
+    suspend fun `inspectDatabase`(`url`: kotlin.String, `access`: Access): List<TableEntry>
+    
+    /**
+     * What a table looks like now; the inventory of the book learns it.
+     *
+     * # Errors
+     * As [`inspect_database`](Self::inspect_database).
+     */
+    suspend fun `inspectTable`(`place`: RecordPlace): TableShape
+    
+    /**
+     * The definition of these two tables as it is: it keeps the attributes that it was given last.
+     *
+     * # Errors
+     * `not_found` when they were never connected with each other.
+     */
+    suspend fun `records`(`source`: RecordPlace, `target`: RecordPlace): Definition
+    
+    /**
      * Makes a row of the fields given; the others get their defaults.
      *
      * # Errors
@@ -6810,6 +7930,177 @@ open class Session: Disposable, AutoCloseable, SessionInterface
         return uniffiRustCall() { status ->
             UniffiLib.uniffi_portbook_ffi_fn_clone_session(handle, status)
         }
+    }
+
+    
+    /**
+     * The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked at, and the
+     * inventory of the book learns of them.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at, or there is no such host store. `invalid`: there is
+     * no key, a column is not there, a field cannot cross.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `connectRecords`(`source`: RecordPlace, `target`: RecordPlace, `options`: RecordOptions) : Definition {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_session_connect_records(
+                uniffiHandle,
+                
+        FfiConverterTypeRecordPlace.lower(`source`),
+        FfiConverterTypeRecordPlace.lower(`target`),
+        FfiConverterTypeRecordOptions.lower(`options`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeDefinition.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * The definition of that id (`sync_definitions`), with what its rows in the book say of how its databases are reached. One with a
+     * table of the host's own is found by its places: [`records`](Self::records).
+     *
+     * # Errors
+     * `not_found`.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `definition`(`id`: kotlin.String) : Definition {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_session_definition(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`id`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeDefinition.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Brings tables that only the host knows, under a key that is the same every time; `RecordPlace::Host` names them by it. It
+     * answers until it is shut down.
+     *
+     * # Errors
+     * `conflict` while there is such a store of this key; `invalid` when an option cannot be used.
+     */
+    @Throws(PortbookException::class)override fun `hostRecords`(`key`: kotlin.String, `options`: HostRecordOptions): HostRecords {
+            return FfiConverterTypeHostRecords.lift(
+    callWithHandle {
+    uniffiRustCallWithError(PortbookException) { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_method_session_host_records(
+        it,
+        
+        FfiConverterString.lower(`key`),
+        FfiConverterTypeHostRecordOptions.lower(`options`),_status)
+}
+    }
+    )
+    }
+    
+
+    
+    /**
+     * The tables of a database, without those of its system. The URL is that of a table without the table:
+     * `postgres://user@host/database`, `sqlite:///path/to/file.db/`.
+     *
+     * # Errors
+     * `invalid` for another URL; `offline`, `auth`, `permission`, `not_found`.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `inspectDatabase`(`url`: kotlin.String, `access`: Access) : List<TableEntry> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_session_inspect_database(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`url`),
+        FfiConverterTypeAccess.lower(`access`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeTableEntry.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * What a table looks like now; the inventory of the book learns it.
+     *
+     * # Errors
+     * As [`inspect_database`](Self::inspect_database).
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `inspectTable`(`place`: RecordPlace) : TableShape {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_session_inspect_table(
+                uniffiHandle,
+                
+        FfiConverterTypeRecordPlace.lower(`place`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeTableShape.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * The definition of these two tables as it is: it keeps the attributes that it was given last.
+     *
+     * # Errors
+     * `not_found` when they were never connected with each other.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `records`(`source`: RecordPlace, `target`: RecordPlace) : Definition {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_session_records(
+                uniffiHandle,
+                
+        FfiConverterTypeRecordPlace.lower(`source`),
+        FfiConverterTypeRecordPlace.lower(`target`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeDefinition.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
     }
 
     
@@ -9850,6 +11141,173 @@ public object FfiConverterTypeColumnInfo: FfiConverterRustBuffer<ColumnInfo> {
 
 
 /**
+ * A column.
+ */
+data class ColumnShape (
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    , 
+    /**
+     * Its type, in the words of its store.
+     */
+    val `dataType`: kotlin.String
+    , 
+    /**
+     * What its values are; none when the type is one that is not carried.
+     */
+    val `kind`: DatumKind?
+    , 
+    /**
+     * What the members are, where its values are lists or sets.
+     */
+    val `member`: DatumKind?
+    , 
+    /**
+     * Whether it may hold nothing.
+     */
+    val `isNullable`: kotlin.Boolean
+    , 
+    /**
+     * Its default, in the words of its store.
+     */
+    val `defaultValue`: kotlin.String?
+    , 
+    /**
+     * Whether the store numbers it.
+     */
+    val `isIdentity`: kotlin.Boolean
+    , 
+    /**
+     * Whether the store computes it: it is read, never written.
+     */
+    val `isComputed`: kotlin.Boolean
+    , 
+    /**
+     * The most characters that a text may have, or bytes that bytes may have.
+     */
+    val `maxLength`: kotlin.Long?
+    , 
+    /**
+     * The digits of a decimal.
+     */
+    val `digits`: kotlin.Long?
+    , 
+    /**
+     * How many of them are after the point.
+     */
+    val `decimalPlaces`: kotlin.Long?
+    , 
+    /**
+     * How many decimal places of a second its times have.
+     */
+    val `secondPlaces`: kotlin.Long?
+    , 
+    /**
+     * What its texts are equal by, in the words of its store; empty: the usual.
+     */
+    val `collation`: kotlin.String
+    , 
+    /**
+     * Texts that differ only in case are equal.
+     */
+    val `ignoresCase`: kotlin.Boolean
+    , 
+    /**
+     * Texts that differ only in accents are equal.
+     */
+    val `ignoresAccents`: kotlin.Boolean
+    , 
+    /**
+     * Spaces at the end of a text are no matter.
+     */
+    val `ignoresTrailingSpaces`: kotlin.Boolean
+    , 
+    /**
+     * The texts that it takes; empty: any.
+     */
+    val `choices`: List<kotlin.String>
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeColumnShape: FfiConverterRustBuffer<ColumnShape> {
+    override fun read(buf: ByteBuffer): ColumnShape {
+        return ColumnShape(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalTypeDatumKind.read(buf),
+            FfiConverterOptionalTypeDatumKind.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ColumnShape) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`dataType`) +
+            FfiConverterOptionalTypeDatumKind.allocationSize(value.`kind`) +
+            FfiConverterOptionalTypeDatumKind.allocationSize(value.`member`) +
+            FfiConverterBoolean.allocationSize(value.`isNullable`) +
+            FfiConverterOptionalString.allocationSize(value.`defaultValue`) +
+            FfiConverterBoolean.allocationSize(value.`isIdentity`) +
+            FfiConverterBoolean.allocationSize(value.`isComputed`) +
+            FfiConverterOptionalLong.allocationSize(value.`maxLength`) +
+            FfiConverterOptionalLong.allocationSize(value.`digits`) +
+            FfiConverterOptionalLong.allocationSize(value.`decimalPlaces`) +
+            FfiConverterOptionalLong.allocationSize(value.`secondPlaces`) +
+            FfiConverterString.allocationSize(value.`collation`) +
+            FfiConverterBoolean.allocationSize(value.`ignoresCase`) +
+            FfiConverterBoolean.allocationSize(value.`ignoresAccents`) +
+            FfiConverterBoolean.allocationSize(value.`ignoresTrailingSpaces`) +
+            FfiConverterSequenceString.allocationSize(value.`choices`)
+    )
+
+    override fun write(value: ColumnShape, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`dataType`, buf)
+            FfiConverterOptionalTypeDatumKind.write(value.`kind`, buf)
+            FfiConverterOptionalTypeDatumKind.write(value.`member`, buf)
+            FfiConverterBoolean.write(value.`isNullable`, buf)
+            FfiConverterOptionalString.write(value.`defaultValue`, buf)
+            FfiConverterBoolean.write(value.`isIdentity`, buf)
+            FfiConverterBoolean.write(value.`isComputed`, buf)
+            FfiConverterOptionalLong.write(value.`maxLength`, buf)
+            FfiConverterOptionalLong.write(value.`digits`, buf)
+            FfiConverterOptionalLong.write(value.`decimalPlaces`, buf)
+            FfiConverterOptionalLong.write(value.`secondPlaces`, buf)
+            FfiConverterString.write(value.`collation`, buf)
+            FfiConverterBoolean.write(value.`ignoresCase`, buf)
+            FfiConverterBoolean.write(value.`ignoresAccents`, buf)
+            FfiConverterBoolean.write(value.`ignoresTrailingSpaces`, buf)
+            FfiConverterSequenceString.write(value.`choices`, buf)
+    }
+}
+
+
+
+/**
  * What a conduit does. The conduit remembers what it was given last.
  */
 data class ConduitOptions (
@@ -10099,6 +11557,77 @@ public object FfiConverterTypeConflict: FfiConverterRustBuffer<Conflict> {
             FfiConverterOptionalString.write(value.`note`, buf)
             FfiConverterOptionalString.write(value.`resolvedAt`, buf)
             FfiConverterOptionalTypeResolution.write(value.`resolution`, buf)
+    }
+}
+
+
+
+/**
+ * A constraint.
+ */
+data class ConstraintShape (
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    , 
+    /**
+     * What it says.
+     */
+    val `constraintType`: ConstraintType
+    , 
+    /**
+     * Its columns, in its order.
+     */
+    val `columns`: List<kotlin.String>
+    , 
+    /**
+     * The table that it refers to.
+     */
+    val `referencedTable`: kotlin.String?
+    , 
+    /**
+     * It in the words of its store.
+     */
+    val `definition`: kotlin.String?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeConstraintShape: FfiConverterRustBuffer<ConstraintShape> {
+    override fun read(buf: ByteBuffer): ConstraintShape {
+        return ConstraintShape(
+            FfiConverterString.read(buf),
+            FfiConverterTypeConstraintType.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ConstraintShape) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterTypeConstraintType.allocationSize(value.`constraintType`) +
+            FfiConverterSequenceString.allocationSize(value.`columns`) +
+            FfiConverterOptionalString.allocationSize(value.`referencedTable`) +
+            FfiConverterOptionalString.allocationSize(value.`definition`)
+    )
+
+    override fun write(value: ConstraintShape, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterTypeConstraintType.write(value.`constraintType`, buf)
+            FfiConverterSequenceString.write(value.`columns`, buf)
+            FfiConverterOptionalString.write(value.`referencedTable`, buf)
+            FfiConverterOptionalString.write(value.`definition`, buf)
     }
 }
 
@@ -11036,6 +12565,101 @@ public object FfiConverterTypeHolding: FfiConverterRustBuffer<Holding> {
 
 
 /**
+ * A column of a table of the host's.
+ */
+data class HostColumn (
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    , 
+    /**
+     * What its values are.
+     */
+    val `kind`: DatumKind
+    , 
+    /**
+     * What the members are, where its values are lists or sets.
+     */
+    val `member`: DatumKind? = null 
+    , 
+    /**
+     * Whether it may hold nothing; all but those of the key may unless told otherwise.
+     */
+    val `isNullable`: kotlin.Boolean? = null 
+    , 
+    /**
+     * Whether the host computes it: it is read, never written.
+     */
+    val `isComputed`: kotlin.Boolean? = null 
+    , 
+    /**
+     * The most characters that a text may have, or bytes that bytes may have.
+     */
+    val `maxLength`: kotlin.Long? = null 
+    , 
+    /**
+     * The digits of a decimal.
+     */
+    val `digits`: kotlin.Long? = null 
+    , 
+    /**
+     * How many of them are after the point.
+     */
+    val `decimalPlaces`: kotlin.Long? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHostColumn: FfiConverterRustBuffer<HostColumn> {
+    override fun read(buf: ByteBuffer): HostColumn {
+        return HostColumn(
+            FfiConverterString.read(buf),
+            FfiConverterTypeDatumKind.read(buf),
+            FfiConverterOptionalTypeDatumKind.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HostColumn) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterTypeDatumKind.allocationSize(value.`kind`) +
+            FfiConverterOptionalTypeDatumKind.allocationSize(value.`member`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`isNullable`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`isComputed`) +
+            FfiConverterOptionalLong.allocationSize(value.`maxLength`) +
+            FfiConverterOptionalLong.allocationSize(value.`digits`) +
+            FfiConverterOptionalLong.allocationSize(value.`decimalPlaces`)
+    )
+
+    override fun write(value: HostColumn, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterTypeDatumKind.write(value.`kind`, buf)
+            FfiConverterOptionalTypeDatumKind.write(value.`member`, buf)
+            FfiConverterOptionalBoolean.write(value.`isNullable`, buf)
+            FfiConverterOptionalBoolean.write(value.`isComputed`, buf)
+            FfiConverterOptionalLong.write(value.`maxLength`, buf)
+            FfiConverterOptionalLong.write(value.`digits`, buf)
+            FfiConverterOptionalLong.write(value.`decimalPlaces`, buf)
+    }
+}
+
+
+
+/**
  * An item of the host's files.
  */
 data class HostEntry (
@@ -11212,6 +12836,213 @@ public object FfiConverterTypeHostOptions: FfiConverterRustBuffer<HostOptions> {
             FfiConverterOptionalBoolean.write(value.`setsModified`, buf)
             FfiConverterOptionalBoolean.write(value.`readOnly`, buf)
             FfiConverterOptionalLong.write(value.`timeoutMs`, buf)
+    }
+}
+
+
+
+/**
+ * What the host's tables are like. Nothing calls into the host: it takes requests and answers them.
+ */
+data class HostRecordOptions (
+    /**
+     * How the store is shown to people; the key unless told otherwise.
+     */
+    val `display`: kotlin.String? = null 
+    , 
+    /**
+     * Every row has a version, a text in the field `@version`, which changes whenever the row does; the host writes a row only when it
+     * still has the version that is given along. Without, a row is looked at right before it is written, and a change between
+     * the look and the write can be lost.
+     */
+    val `hasVersions`: kotlin.Boolean? = null 
+    , 
+    /**
+     * The host can tell what has changed: it answers `changes`, and definitions can have the cursor `log`.
+     */
+    val `hasChanges`: kotlin.Boolean? = null 
+    , 
+    /**
+     * How many rows are best written at once; 500 unless told otherwise, 1,000 at most.
+     */
+    val `writeRows`: kotlin.Long? = null 
+    , 
+    /**
+     * How long a request waits for its answer before it fails with `timeout`; 60,000 unless told otherwise.
+     */
+    val `timeoutMs`: kotlin.Long? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHostRecordOptions: FfiConverterRustBuffer<HostRecordOptions> {
+    override fun read(buf: ByteBuffer): HostRecordOptions {
+        return HostRecordOptions(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HostRecordOptions) = (
+            FfiConverterOptionalString.allocationSize(value.`display`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`hasVersions`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`hasChanges`) +
+            FfiConverterOptionalLong.allocationSize(value.`writeRows`) +
+            FfiConverterOptionalLong.allocationSize(value.`timeoutMs`)
+    )
+
+    override fun write(value: HostRecordOptions, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`display`, buf)
+            FfiConverterOptionalBoolean.write(value.`hasVersions`, buf)
+            FfiConverterOptionalBoolean.write(value.`hasChanges`, buf)
+            FfiConverterOptionalLong.write(value.`writeRows`, buf)
+            FfiConverterOptionalLong.write(value.`timeoutMs`, buf)
+    }
+}
+
+
+
+/**
+ * A table of the host's.
+ */
+data class HostTable (
+    /**
+     * Its columns, in their order.
+     */
+    val `columns`: List<HostColumn>
+    , 
+    /**
+     * The columns of its primary key; without one, a definition has to name a key.
+     */
+    val `key`: List<kotlin.String>? = null 
+    , 
+    /**
+     * How many rows it has, about.
+     */
+    val `rowEstimate`: kotlin.Long? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHostTable: FfiConverterRustBuffer<HostTable> {
+    override fun read(buf: ByteBuffer): HostTable {
+        return HostTable(
+            FfiConverterSequenceTypeHostColumn.read(buf),
+            FfiConverterOptionalSequenceString.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HostTable) = (
+            FfiConverterSequenceTypeHostColumn.allocationSize(value.`columns`) +
+            FfiConverterOptionalSequenceString.allocationSize(value.`key`) +
+            FfiConverterOptionalLong.allocationSize(value.`rowEstimate`)
+    )
+
+    override fun write(value: HostTable, buf: ByteBuffer) {
+            FfiConverterSequenceTypeHostColumn.write(value.`columns`, buf)
+            FfiConverterOptionalSequenceString.write(value.`key`, buf)
+            FfiConverterOptionalLong.write(value.`rowEstimate`, buf)
+    }
+}
+
+
+
+/**
+ * An index.
+ */
+data class IndexShape (
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    , 
+    /**
+     * Whether no two rows have the same.
+     */
+    val `isUnique`: kotlin.Boolean
+    , 
+    /**
+     * Whether it covers all rows, and columns only (no expression, no condition).
+     */
+    val `isPlain`: kotlin.Boolean
+    , 
+    /**
+     * How it is built.
+     */
+    val `method`: kotlin.String?
+    , 
+    /**
+     * Its columns; expressions are left out.
+     */
+    val `columns`: List<kotlin.String>
+    , 
+    /**
+     * It in the words of its store.
+     */
+    val `definition`: kotlin.String?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeIndexShape: FfiConverterRustBuffer<IndexShape> {
+    override fun read(buf: ByteBuffer): IndexShape {
+        return IndexShape(
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: IndexShape) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterBoolean.allocationSize(value.`isUnique`) +
+            FfiConverterBoolean.allocationSize(value.`isPlain`) +
+            FfiConverterOptionalString.allocationSize(value.`method`) +
+            FfiConverterSequenceString.allocationSize(value.`columns`) +
+            FfiConverterOptionalString.allocationSize(value.`definition`)
+    )
+
+    override fun write(value: IndexShape, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterBoolean.write(value.`isUnique`, buf)
+            FfiConverterBoolean.write(value.`isPlain`, buf)
+            FfiConverterOptionalString.write(value.`method`, buf)
+            FfiConverterSequenceString.write(value.`columns`, buf)
+            FfiConverterOptionalString.write(value.`definition`, buf)
     }
 }
 
@@ -12023,6 +13854,140 @@ public object FfiConverterTypePreviewSummary: FfiConverterRustBuffer<PreviewSumm
 
 
 /**
+ * A row of a preview.
+ */
+data class PreviewedRow (
+    /**
+     * Names the change within its preview.
+     */
+    val `id`: kotlin.String
+    , 
+    /**
+     * The row, by its key.
+     */
+    val `row`: kotlin.String
+    , 
+    /**
+     * How it is counted.
+     */
+    val `kind`: ChangeKind
+    , 
+    /**
+     * What is done.
+     */
+    val `action`: RowAction
+    , 
+    /**
+     * The side that is changed; none when none is.
+     */
+    val `changes`: Side?
+    , 
+    /**
+     * Why it is left alone.
+     */
+    val `reason`: kotlin.String?
+    , 
+    /**
+     * It is going to be applied.
+     */
+    val `ticked`: kotlin.Boolean
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePreviewedRow: FfiConverterRustBuffer<PreviewedRow> {
+    override fun read(buf: ByteBuffer): PreviewedRow {
+        return PreviewedRow(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeChangeKind.read(buf),
+            FfiConverterTypeRowAction.read(buf),
+            FfiConverterOptionalTypeSide.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PreviewedRow) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`row`) +
+            FfiConverterTypeChangeKind.allocationSize(value.`kind`) +
+            FfiConverterTypeRowAction.allocationSize(value.`action`) +
+            FfiConverterOptionalTypeSide.allocationSize(value.`changes`) +
+            FfiConverterOptionalString.allocationSize(value.`reason`) +
+            FfiConverterBoolean.allocationSize(value.`ticked`)
+    )
+
+    override fun write(value: PreviewedRow, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`row`, buf)
+            FfiConverterTypeChangeKind.write(value.`kind`, buf)
+            FfiConverterTypeRowAction.write(value.`action`, buf)
+            FfiConverterOptionalTypeSide.write(value.`changes`, buf)
+            FfiConverterOptionalString.write(value.`reason`, buf)
+            FfiConverterBoolean.write(value.`ticked`, buf)
+    }
+}
+
+
+
+/**
+ * A page of the rows of a preview, in the order in which they are applied.
+ */
+data class PreviewedRowPage (
+    /**
+     * 1,000 at most.
+     */
+    val `rows`: List<PreviewedRow>
+    , 
+    /**
+     * What to give for the next page; none at the end.
+     */
+    val `next`: kotlin.String?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePreviewedRowPage: FfiConverterRustBuffer<PreviewedRowPage> {
+    override fun read(buf: ByteBuffer): PreviewedRowPage {
+        return PreviewedRowPage(
+            FfiConverterSequenceTypePreviewedRow.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: PreviewedRowPage) = (
+            FfiConverterSequenceTypePreviewedRow.allocationSize(value.`rows`) +
+            FfiConverterOptionalString.allocationSize(value.`next`)
+    )
+
+    override fun write(value: PreviewedRowPage, buf: ByteBuffer) {
+            FfiConverterSequenceTypePreviewedRow.write(value.`rows`, buf)
+            FfiConverterOptionalString.write(value.`next`, buf)
+    }
+}
+
+
+
+/**
  * Which progress is wanted; every field that is set narrows the list.
  */
 data class ProgressFilter (
@@ -12141,6 +14106,243 @@ public object FfiConverterTypeProgressPage: FfiConverterRustBuffer<ProgressPage>
 
 
 /**
+ * A field that is kept in step.
+ */
+data class RecordField (
+    /**
+     * The column of the source.
+     */
+    val `source`: kotlin.String
+    , 
+    /**
+     * The column of the target.
+     */
+    val `target`: kotlin.String
+    , 
+    /**
+     * Which way it goes; `bidirectional` unless told otherwise.
+     */
+    val `direction`: FieldDirection? = null 
+    , 
+    /**
+     * What is made of the source's row for it, instead of its column: an expression (docs/expressions.md).
+     */
+    val `transform`: kotlin.String? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordField: FfiConverterRustBuffer<RecordField> {
+    override fun read(buf: ByteBuffer): RecordField {
+        return RecordField(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalTypeFieldDirection.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RecordField) = (
+            FfiConverterString.allocationSize(value.`source`) +
+            FfiConverterString.allocationSize(value.`target`) +
+            FfiConverterOptionalTypeFieldDirection.allocationSize(value.`direction`) +
+            FfiConverterOptionalString.allocationSize(value.`transform`)
+    )
+
+    override fun write(value: RecordField, buf: ByteBuffer) {
+            FfiConverterString.write(value.`source`, buf)
+            FfiConverterString.write(value.`target`, buf)
+            FfiConverterOptionalTypeFieldDirection.write(value.`direction`, buf)
+            FfiConverterOptionalString.write(value.`transform`, buf)
+    }
+}
+
+
+
+/**
+ * How two tables are kept in step. The definition remembers what it was given last.
+ */
+data class RecordOptions (
+    /**
+     * What the definition is called; by both places unless told otherwise.
+     */
+    val `name`: kotlin.String? = null 
+    , 
+    /**
+     * Which way rows go; `one_way_push` unless told otherwise.
+     */
+    val `mode`: RecordMode? = null 
+    , 
+    /**
+     * Who wins when a row changed on both sides; `source_wins` unless told otherwise.
+     */
+    val `policy`: RecordPolicy? = null 
+    , 
+    /**
+     * The columns of the source that make a row's key; its primary key unless told otherwise.
+     */
+    val `key`: List<kotlin.String>? = null 
+    , 
+    /**
+     * How changed rows of the source are found; by a full scan unless told otherwise.
+     */
+    val `cursor`: RecordCursor? = null 
+    , 
+    /**
+     * The fields that are kept in step; every column that both have by the same name, and that the target can be given, unless
+     * told otherwise.
+     */
+    val `fields`: List<RecordField>? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordOptions: FfiConverterRustBuffer<RecordOptions> {
+    override fun read(buf: ByteBuffer): RecordOptions {
+        return RecordOptions(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypeRecordMode.read(buf),
+            FfiConverterOptionalTypeRecordPolicy.read(buf),
+            FfiConverterOptionalSequenceString.read(buf),
+            FfiConverterOptionalTypeRecordCursor.read(buf),
+            FfiConverterOptionalSequenceTypeRecordField.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RecordOptions) = (
+            FfiConverterOptionalString.allocationSize(value.`name`) +
+            FfiConverterOptionalTypeRecordMode.allocationSize(value.`mode`) +
+            FfiConverterOptionalTypeRecordPolicy.allocationSize(value.`policy`) +
+            FfiConverterOptionalSequenceString.allocationSize(value.`key`) +
+            FfiConverterOptionalTypeRecordCursor.allocationSize(value.`cursor`) +
+            FfiConverterOptionalSequenceTypeRecordField.allocationSize(value.`fields`)
+    )
+
+    override fun write(value: RecordOptions, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`name`, buf)
+            FfiConverterOptionalTypeRecordMode.write(value.`mode`, buf)
+            FfiConverterOptionalTypeRecordPolicy.write(value.`policy`, buf)
+            FfiConverterOptionalSequenceString.write(value.`key`, buf)
+            FfiConverterOptionalTypeRecordCursor.write(value.`cursor`, buf)
+            FfiConverterOptionalSequenceTypeRecordField.write(value.`fields`, buf)
+    }
+}
+
+
+
+/**
+ * How a preview of rows is applied.
+ */
+data class RowApplyOptions (
+    /**
+     * Guards that a person has seen and confirmed for this plan, by their names.
+     */
+    val `confirm`: List<kotlin.String>? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowApplyOptions: FfiConverterRustBuffer<RowApplyOptions> {
+    override fun read(buf: ByteBuffer): RowApplyOptions {
+        return RowApplyOptions(
+            FfiConverterOptionalSequenceString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RowApplyOptions) = (
+            FfiConverterOptionalSequenceString.allocationSize(value.`confirm`)
+    )
+
+    override fun write(value: RowApplyOptions, buf: ByteBuffer) {
+            FfiConverterOptionalSequenceString.write(value.`confirm`, buf)
+    }
+}
+
+
+
+/**
+ * A row that is not the same on both sides.
+ */
+data class RowDifference (
+    /**
+     * The row, by its key.
+     */
+    val `row`: kotlin.String
+    , 
+    /**
+     * What is different.
+     */
+    val `kind`: RowDifferenceKind
+    , 
+    /**
+     * Why it could not be compared.
+     */
+    val `reason`: kotlin.String?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowDifference: FfiConverterRustBuffer<RowDifference> {
+    override fun read(buf: ByteBuffer): RowDifference {
+        return RowDifference(
+            FfiConverterString.read(buf),
+            FfiConverterTypeRowDifferenceKind.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RowDifference) = (
+            FfiConverterString.allocationSize(value.`row`) +
+            FfiConverterTypeRowDifferenceKind.allocationSize(value.`kind`) +
+            FfiConverterOptionalString.allocationSize(value.`reason`)
+    )
+
+    override fun write(value: RowDifference, buf: ByteBuffer) {
+            FfiConverterString.write(value.`row`, buf)
+            FfiConverterTypeRowDifferenceKind.write(value.`kind`, buf)
+            FfiConverterOptionalString.write(value.`reason`, buf)
+    }
+}
+
+
+
+/**
  * Which rows a list has, and in which order.
  */
 data class RowFilter (
@@ -12237,6 +14439,237 @@ public object FfiConverterTypeRowPage: FfiConverterRustBuffer<RowPage> {
     override fun write(value: RowPage, buf: ByteBuffer) {
             FfiConverterSequenceString.write(value.`rows`, buf)
             FfiConverterOptionalString.write(value.`next`, buf)
+    }
+}
+
+
+
+/**
+ * What a preview of rows holds in sum.
+ */
+data class RowPreview (
+    /**
+     * The sums that every preview has; items are rows.
+     */
+    val `summary`: PreviewSummary
+    , 
+    /**
+     * Rows of the source.
+     */
+    val `sourceRows`: kotlin.Long
+    , 
+    /**
+     * Rows of the target; none when it was not read.
+     */
+    val `targetRows`: kotlin.Long?
+    , 
+    /**
+     * Why deletions were not looked for, where they were not: a row that could not be read may be any of those that seem to be
+     * gone.
+     */
+    val `blind`: kotlin.String?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowPreview: FfiConverterRustBuffer<RowPreview> {
+    override fun read(buf: ByteBuffer): RowPreview {
+        return RowPreview(
+            FfiConverterTypePreviewSummary.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RowPreview) = (
+            FfiConverterTypePreviewSummary.allocationSize(value.`summary`) +
+            FfiConverterLong.allocationSize(value.`sourceRows`) +
+            FfiConverterOptionalLong.allocationSize(value.`targetRows`) +
+            FfiConverterOptionalString.allocationSize(value.`blind`)
+    )
+
+    override fun write(value: RowPreview, buf: ByteBuffer) {
+            FfiConverterTypePreviewSummary.write(value.`summary`, buf)
+            FfiConverterLong.write(value.`sourceRows`, buf)
+            FfiConverterOptionalLong.write(value.`targetRows`, buf)
+            FfiConverterOptionalString.write(value.`blind`, buf)
+    }
+}
+
+
+
+/**
+ * How rows are previewed.
+ */
+data class RowPreviewOptions (
+    /**
+     * Reads the target, too, instead of believing the ledger: rows that somebody changed there are put right. Two ways, without a
+     * ledger, or when the mapping has changed, it is always read.
+     */
+    val `lookAtTarget`: kotlin.Boolean? = null 
+    , 
+    /**
+     * Reads the whole source although there is a cursor: so it is found out which rows are gone where the cursor does not tell.
+     */
+    val `fullScan`: kotlin.Boolean? = null 
+    , 
+    /**
+     * Deletes rows of the target that the source does not have although they did not come from there. One way only.
+     */
+    val `exact`: kotlin.Boolean? = null 
+    , 
+    /**
+     * Deletions before a guard stops the run: a number, or a share such as `50%`; half unless told otherwise.
+     */
+    val `maxDelete`: kotlin.String? = null 
+    , 
+    /**
+     * How long the preview can be applied, an hour unless told otherwise.
+     */
+    val `lifetimeMs`: kotlin.Long? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowPreviewOptions: FfiConverterRustBuffer<RowPreviewOptions> {
+    override fun read(buf: ByteBuffer): RowPreviewOptions {
+        return RowPreviewOptions(
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RowPreviewOptions) = (
+            FfiConverterOptionalBoolean.allocationSize(value.`lookAtTarget`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`fullScan`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`exact`) +
+            FfiConverterOptionalString.allocationSize(value.`maxDelete`) +
+            FfiConverterOptionalLong.allocationSize(value.`lifetimeMs`)
+    )
+
+    override fun write(value: RowPreviewOptions, buf: ByteBuffer) {
+            FfiConverterOptionalBoolean.write(value.`lookAtTarget`, buf)
+            FfiConverterOptionalBoolean.write(value.`fullScan`, buf)
+            FfiConverterOptionalBoolean.write(value.`exact`, buf)
+            FfiConverterOptionalString.write(value.`maxDelete`, buf)
+            FfiConverterOptionalLong.write(value.`lifetimeMs`, buf)
+    }
+}
+
+
+
+/**
+ * What a comparison of both tables showed.
+ */
+data class RowVerifyReport (
+    /**
+     * Whether both hold the same.
+     */
+    val `status`: ReconcileStatus
+    , 
+    /**
+     * Rows of the source.
+     */
+    val `sourceRows`: kotlin.Long
+    , 
+    /**
+     * Rows of the target.
+     */
+    val `targetRows`: kotlin.Long
+    , 
+    /**
+     * Rows that only the source has.
+     */
+    val `missing`: kotlin.Long
+    , 
+    /**
+     * Rows that only the target has.
+     */
+    val `extra`: kotlin.Long
+    , 
+    /**
+     * Rows that both have and that differ.
+     */
+    val `different`: kotlin.Long
+    , 
+    /**
+     * Rows that could not be compared.
+     */
+    val `unreadable`: kotlin.Long
+    , 
+    /**
+     * The first of all these, 100 at most.
+     */
+    val `differences`: List<RowDifference>
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowVerifyReport: FfiConverterRustBuffer<RowVerifyReport> {
+    override fun read(buf: ByteBuffer): RowVerifyReport {
+        return RowVerifyReport(
+            FfiConverterTypeReconcileStatus.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+            FfiConverterSequenceTypeRowDifference.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RowVerifyReport) = (
+            FfiConverterTypeReconcileStatus.allocationSize(value.`status`) +
+            FfiConverterLong.allocationSize(value.`sourceRows`) +
+            FfiConverterLong.allocationSize(value.`targetRows`) +
+            FfiConverterLong.allocationSize(value.`missing`) +
+            FfiConverterLong.allocationSize(value.`extra`) +
+            FfiConverterLong.allocationSize(value.`different`) +
+            FfiConverterLong.allocationSize(value.`unreadable`) +
+            FfiConverterSequenceTypeRowDifference.allocationSize(value.`differences`)
+    )
+
+    override fun write(value: RowVerifyReport, buf: ByteBuffer) {
+            FfiConverterTypeReconcileStatus.write(value.`status`, buf)
+            FfiConverterLong.write(value.`sourceRows`, buf)
+            FfiConverterLong.write(value.`targetRows`, buf)
+            FfiConverterLong.write(value.`missing`, buf)
+            FfiConverterLong.write(value.`extra`, buf)
+            FfiConverterLong.write(value.`different`, buf)
+            FfiConverterLong.write(value.`unreadable`, buf)
+            FfiConverterSequenceTypeRowDifference.write(value.`differences`, buf)
     }
 }
 
@@ -13440,6 +15873,69 @@ public object FfiConverterTypeSyncError: FfiConverterRustBuffer<SyncError> {
 
 
 /**
+ * A table as a list of tables shows it.
+ */
+data class TableEntry (
+    /**
+     * Its schema; empty where there are none.
+     */
+    val `schema`: kotlin.String
+    , 
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    , 
+    /**
+     * What it is.
+     */
+    val `tableType`: TableType
+    , 
+    /**
+     * How many rows it has, about; none where the store does not estimate.
+     */
+    val `rowEstimate`: kotlin.Long?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTableEntry: FfiConverterRustBuffer<TableEntry> {
+    override fun read(buf: ByteBuffer): TableEntry {
+        return TableEntry(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeTableType.read(buf),
+            FfiConverterOptionalLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TableEntry) = (
+            FfiConverterString.allocationSize(value.`schema`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterTypeTableType.allocationSize(value.`tableType`) +
+            FfiConverterOptionalLong.allocationSize(value.`rowEstimate`)
+    )
+
+    override fun write(value: TableEntry, buf: ByteBuffer) {
+            FfiConverterString.write(value.`schema`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterTypeTableType.write(value.`tableType`, buf)
+            FfiConverterOptionalLong.write(value.`rowEstimate`, buf)
+    }
+}
+
+
+
+/**
  * A table.
  */
 data class TableInfo (
@@ -13497,6 +15993,101 @@ public object FfiConverterTypeTableInfo: FfiConverterRustBuffer<TableInfo> {
             FfiConverterTypeDeletion.write(value.`deletion`, buf)
             FfiConverterSequenceTypeColumnInfo.write(value.`columns`, buf)
             FfiConverterSequenceTypeListInfo.write(value.`lists`, buf)
+    }
+}
+
+
+
+/**
+ * What is known of a table.
+ */
+data class TableShape (
+    /**
+     * Its schema; empty where there are none.
+     */
+    val `schema`: kotlin.String
+    , 
+    /**
+     * Its name.
+     */
+    val `name`: kotlin.String
+    , 
+    /**
+     * What it is.
+     */
+    val `tableType`: TableType
+    , 
+    /**
+     * How many rows it has, about.
+     */
+    val `rowEstimate`: kotlin.Long?
+    , 
+    /**
+     * Its columns, in their order.
+     */
+    val `columns`: List<ColumnShape>
+    , 
+    /**
+     * The columns of its primary key, in the order of that; empty when it has none.
+     */
+    val `primaryKey`: List<kotlin.String>
+    , 
+    /**
+     * Its constraints.
+     */
+    val `constraints`: List<ConstraintShape>
+    , 
+    /**
+     * Its indexes.
+     */
+    val `indexes`: List<IndexShape>
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTableShape: FfiConverterRustBuffer<TableShape> {
+    override fun read(buf: ByteBuffer): TableShape {
+        return TableShape(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeTableType.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterSequenceTypeColumnShape.read(buf),
+            FfiConverterSequenceString.read(buf),
+            FfiConverterSequenceTypeConstraintShape.read(buf),
+            FfiConverterSequenceTypeIndexShape.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TableShape) = (
+            FfiConverterString.allocationSize(value.`schema`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterTypeTableType.allocationSize(value.`tableType`) +
+            FfiConverterOptionalLong.allocationSize(value.`rowEstimate`) +
+            FfiConverterSequenceTypeColumnShape.allocationSize(value.`columns`) +
+            FfiConverterSequenceString.allocationSize(value.`primaryKey`) +
+            FfiConverterSequenceTypeConstraintShape.allocationSize(value.`constraints`) +
+            FfiConverterSequenceTypeIndexShape.allocationSize(value.`indexes`)
+    )
+
+    override fun write(value: TableShape, buf: ByteBuffer) {
+            FfiConverterString.write(value.`schema`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterTypeTableType.write(value.`tableType`, buf)
+            FfiConverterOptionalLong.write(value.`rowEstimate`, buf)
+            FfiConverterSequenceTypeColumnShape.write(value.`columns`, buf)
+            FfiConverterSequenceString.write(value.`primaryKey`, buf)
+            FfiConverterSequenceTypeConstraintShape.write(value.`constraints`, buf)
+            FfiConverterSequenceTypeIndexShape.write(value.`indexes`, buf)
     }
 }
 
@@ -13897,6 +16488,69 @@ public object FfiConverterTypeVerifyReport: FfiConverterRustBuffer<VerifyReport>
 
 
 /**
+ * What became of a row that was to be written.
+ */
+data class WrittenRow (
+    /**
+     * What became of it.
+     */
+    val `outcome`: WriteOutcome
+    , 
+    /**
+     * Its version now, where rows have one.
+     */
+    val `version`: kotlin.String? = null 
+    , 
+    /**
+     * Why it was refused, or why it is not known.
+     */
+    val `reason`: kotlin.String? = null 
+    , 
+    /**
+     * What kind of failure that was; `host` unless told otherwise.
+     */
+    val `code`: ErrorCode? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeWrittenRow: FfiConverterRustBuffer<WrittenRow> {
+    override fun read(buf: ByteBuffer): WrittenRow {
+        return WrittenRow(
+            FfiConverterTypeWriteOutcome.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypeErrorCode.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: WrittenRow) = (
+            FfiConverterTypeWriteOutcome.allocationSize(value.`outcome`) +
+            FfiConverterOptionalString.allocationSize(value.`version`) +
+            FfiConverterOptionalString.allocationSize(value.`reason`) +
+            FfiConverterOptionalTypeErrorCode.allocationSize(value.`code`)
+    )
+
+    override fun write(value: WrittenRow, buf: ByteBuffer) {
+            FfiConverterTypeWriteOutcome.write(value.`outcome`, buf)
+            FfiConverterOptionalString.write(value.`version`, buf)
+            FfiConverterOptionalString.write(value.`reason`, buf)
+            FfiConverterOptionalTypeErrorCode.write(value.`code`, buf)
+    }
+}
+
+
+
+/**
  * How a file without a given path gets one.
  */
 
@@ -14250,6 +16904,156 @@ public object FfiConverterTypeConflictPolicy: FfiConverterRustBuffer<ConflictPol
     override fun allocationSize(value: ConflictPolicy) = 4UL
 
     override fun write(value: ConflictPolicy, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What a constraint says.
+ */
+
+enum class ConstraintType {
+    
+    /**
+     * The key.
+     */
+    PRIMARY_KEY,
+    /**
+     * A reference.
+     */
+    FOREIGN_KEY,
+    /**
+     * No two rows alike.
+     */
+    UNIQUE,
+    /**
+     * A condition.
+     */
+    CHECK;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeConstraintType: FfiConverterRustBuffer<ConstraintType> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        ConstraintType.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: ConstraintType) = 4UL
+
+    override fun write(value: ConstraintType, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What the values of a column are. How each is written in the rows of a host's own store stands beside it.
+ */
+
+enum class DatumKind {
+    
+    /**
+     * Truth values: `true`, `false`.
+     */
+    BOOLEAN,
+    /**
+     * Whole numbers: below 2^53 as numbers, any as the text of their digits.
+     */
+    INTEGER,
+    /**
+     * Exact numbers with a fraction: the text of their digits, or a number of at most 15 digits.
+     */
+    DECIMAL,
+    /**
+     * Floats: numbers; `"NaN"`, `"Infinity"`, `"-Infinity"`.
+     */
+    FLOAT,
+    /**
+     * Text.
+     */
+    TEXT,
+    /**
+     * Bytes: base64.
+     */
+    BYTES,
+    /**
+     * UUIDs: their text.
+     */
+    UUID,
+    /**
+     * Days: `2026-11-22`.
+     */
+    DATE,
+    /**
+     * Times of day: `10:11:12.5`.
+     */
+    TIME,
+    /**
+     * Dates with times and no zone: `2026-11-22T10:11:12.5`.
+     */
+    TIMESTAMP,
+    /**
+     * Points in time: `2026-11-22T10:11:12.5Z`.
+     */
+    INSTANT,
+    /**
+     * Spans of time; a host's own store cannot have them.
+     */
+    INTERVAL,
+    /**
+     * JSON documents: as they are.
+     */
+    JSON,
+    /**
+     * Lists: lists of their members.
+     */
+    LIST,
+    /**
+     * Sets: lists of their members, in any order.
+     */
+    SET;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDatumKind: FfiConverterRustBuffer<DatumKind> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        DatumKind.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: DatumKind) = 4UL
+
+    override fun write(value: DatumKind, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -14640,6 +17444,55 @@ public object FfiConverterTypeExpiredActivity: FfiConverterRustBuffer<ExpiredAct
     override fun allocationSize(value: ExpiredActivity) = 4UL
 
     override fun write(value: ExpiredActivity, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Which way a field goes.
+ */
+
+enum class FieldDirection {
+    
+    /**
+     * Both ways.
+     */
+    BIDIRECTIONAL,
+    /**
+     * From the source to the target.
+     */
+    PUSH_ONLY,
+    /**
+     * From the target to the source.
+     */
+    PULL_ONLY;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeFieldDirection: FfiConverterRustBuffer<FieldDirection> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        FieldDirection.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: FieldDirection) = 4UL
+
+    override fun write(value: FieldDirection, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -15911,6 +18764,1010 @@ public object FfiConverterTypePreviewState: FfiConverterRustBuffer<PreviewState>
 
 
 /**
+ * Whether two tables hold the same.
+ */
+
+enum class ReconcileStatus {
+    
+    /**
+     * They do.
+     */
+    MATCH,
+    /**
+     * They do not.
+     */
+    MISMATCH,
+    /**
+     * Rows could not be read.
+     */
+    UNKNOWN;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeReconcileStatus: FfiConverterRustBuffer<ReconcileStatus> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        ReconcileStatus.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: ReconcileStatus) = 4UL
+
+    override fun write(value: ReconcileStatus, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What a host answers.
+ */
+sealed class RecordAnswer {
+    
+    /**
+     * All of it was done.
+     */
+    object Done : RecordAnswer()
+    
+    
+    /**
+     * There is no such table.
+     */
+    object Absent : RecordAnswer()
+    
+    
+    /**
+     * What a table looks like.
+     */
+    data class Described(
+        /**
+         * The table.
+         */
+        val `table`: dev.portbook.HostTable) : RecordAnswer()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Rows.
+     */
+    data class Rows(
+        /**
+         * Each a JSON object.
+         */
+        val `rows`: List<kotlin.String>, 
+        /**
+         * What is asked for the next page; none when this was the last.
+         */
+        val `next`: kotlin.String?) : RecordAnswer()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * What has changed. Of a row that comes several times, what the last page says of it counts.
+     */
+    data class Changes(
+        /**
+         * Rows that are new or have changed, as they are now; each a JSON object.
+         */
+        val `rows`: List<kotlin.String>, 
+        /**
+         * The keys of rows that are gone; each a JSON object.
+         */
+        val `deleted`: List<kotlin.String>, 
+        /**
+         * What is asked for the next page; none when this was the last.
+         */
+        val `next`: kotlin.String?, 
+        /**
+         * Where the next reading begins; given with the last page.
+         */
+        val `cursor`: kotlin.String?) : RecordAnswer()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * What became of each row, in their order.
+     */
+    data class Written(
+        /**
+         * One for each.
+         */
+        val `outcomes`: List<dev.portbook.WrittenRow>) : RecordAnswer()
+        
+    {
+        
+
+        companion object
+    }
+    
+
+    
+
+    
+    
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordAnswer : FfiConverterRustBuffer<RecordAnswer>{
+    override fun read(buf: ByteBuffer): RecordAnswer {
+        return when(buf.getInt()) {
+            1 -> RecordAnswer.Done
+            2 -> RecordAnswer.Absent
+            3 -> RecordAnswer.Described(
+                FfiConverterTypeHostTable.read(buf),
+                )
+            4 -> RecordAnswer.Rows(
+                FfiConverterSequenceString.read(buf),
+                FfiConverterOptionalString.read(buf),
+                )
+            5 -> RecordAnswer.Changes(
+                FfiConverterSequenceString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                FfiConverterOptionalString.read(buf),
+                FfiConverterOptionalString.read(buf),
+                )
+            6 -> RecordAnswer.Written(
+                FfiConverterSequenceTypeWrittenRow.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: RecordAnswer): ULong = when(value) {
+        is RecordAnswer.Done -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is RecordAnswer.Absent -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is RecordAnswer.Described -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeHostTable.allocationSize(value.`table`)
+            )
+        }
+        is RecordAnswer.Rows -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceString.allocationSize(value.`rows`)
+                + FfiConverterOptionalString.allocationSize(value.`next`)
+            )
+        }
+        is RecordAnswer.Changes -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceString.allocationSize(value.`rows`)
+                + FfiConverterSequenceString.allocationSize(value.`deleted`)
+                + FfiConverterOptionalString.allocationSize(value.`next`)
+                + FfiConverterOptionalString.allocationSize(value.`cursor`)
+            )
+        }
+        is RecordAnswer.Written -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceTypeWrittenRow.allocationSize(value.`outcomes`)
+            )
+        }
+    }
+
+    override fun write(value: RecordAnswer, buf: ByteBuffer) {
+        when(value) {
+            is RecordAnswer.Done -> {
+                buf.putInt(1)
+                Unit
+            }
+            is RecordAnswer.Absent -> {
+                buf.putInt(2)
+                Unit
+            }
+            is RecordAnswer.Described -> {
+                buf.putInt(3)
+                FfiConverterTypeHostTable.write(value.`table`, buf)
+                Unit
+            }
+            is RecordAnswer.Rows -> {
+                buf.putInt(4)
+                FfiConverterSequenceString.write(value.`rows`, buf)
+                FfiConverterOptionalString.write(value.`next`, buf)
+                Unit
+            }
+            is RecordAnswer.Changes -> {
+                buf.putInt(5)
+                FfiConverterSequenceString.write(value.`rows`, buf)
+                FfiConverterSequenceString.write(value.`deleted`, buf)
+                FfiConverterOptionalString.write(value.`next`, buf)
+                FfiConverterOptionalString.write(value.`cursor`, buf)
+                Unit
+            }
+            is RecordAnswer.Written -> {
+                buf.putInt(6)
+                FfiConverterSequenceTypeWrittenRow.write(value.`outcomes`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * How changed rows of the source are found.
+ */
+sealed class RecordCursor {
+    
+    /**
+     * By reading them all.
+     */
+    object FullScan : RecordCursor()
+    
+    
+    /**
+     * By a column that every change moves on: only rows after the last one seen are read. Rows that are deleted do not show in
+     * it; a preview with `full_scan` finds them.
+     */
+    data class Column(
+        /**
+         * The column.
+         */
+        val `column`: kotlin.String, 
+        /**
+         * How far back is read again, where the database cannot tell which transactions are under way (all but PostgreSQL): as
+         * long as one takes to commit; 120,000 unless told otherwise.
+         */
+        val `overlapMs`: kotlin.Long?) : RecordCursor()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * By the log of the database, which tells of deletions, too: PostgreSQL with `wal_level = logical`, or the `changes` of a host's
+     * own store.
+     */
+    object Log : RecordCursor()
+    
+    
+
+    
+
+    
+    
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordCursor : FfiConverterRustBuffer<RecordCursor>{
+    override fun read(buf: ByteBuffer): RecordCursor {
+        return when(buf.getInt()) {
+            1 -> RecordCursor.FullScan
+            2 -> RecordCursor.Column(
+                FfiConverterString.read(buf),
+                FfiConverterOptionalLong.read(buf),
+                )
+            3 -> RecordCursor.Log
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: RecordCursor): ULong = when(value) {
+        is RecordCursor.FullScan -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is RecordCursor.Column -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`column`)
+                + FfiConverterOptionalLong.allocationSize(value.`overlapMs`)
+            )
+        }
+        is RecordCursor.Log -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: RecordCursor, buf: ByteBuffer) {
+        when(value) {
+            is RecordCursor.FullScan -> {
+                buf.putInt(1)
+                Unit
+            }
+            is RecordCursor.Column -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.`column`, buf)
+                FfiConverterOptionalLong.write(value.`overlapMs`, buf)
+                Unit
+            }
+            is RecordCursor.Log -> {
+                buf.putInt(3)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * Which way rows go.
+ */
+
+enum class RecordMode {
+    
+    /**
+     * From the source to the target, deletions included.
+     */
+    ONE_WAY_PUSH,
+    /**
+     * Both ways.
+     */
+    TWO_WAY,
+    /**
+     * To the target, where nothing is deleted.
+     */
+    ARCHIVE_ONLY;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordMode: FfiConverterRustBuffer<RecordMode> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        RecordMode.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: RecordMode) = 4UL
+
+    override fun write(value: RecordMode, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * A table at one side of a definition.
+ */
+sealed class RecordPlace {
+    
+    /**
+     * A table behind a URL: `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table` or
+     * `sqlite:///path/to/file.db/table`. What is special in a URL is percent-encoded; a dot of a name as `%2E`.
+     */
+    data class Table(
+        /**
+         * The URL, without a secret.
+         */
+        val `url`: kotlin.String, 
+        /**
+         * What lets one in: `user`, `password` and `ca_file` of it.
+         */
+        val `access`: dev.portbook.Access?) : RecordPlace()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * A table of a store that the host itself holds: see `HostRecords`.
+     */
+    data class Host(
+        /**
+         * The key that the store was made with.
+         */
+        val `key`: kotlin.String, 
+        /**
+         * The table, by the host's name for it.
+         */
+        val `table`: kotlin.String) : RecordPlace()
+        
+    {
+        
+
+        companion object
+    }
+    
+
+    
+
+    
+    
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordPlace : FfiConverterRustBuffer<RecordPlace>{
+    override fun read(buf: ByteBuffer): RecordPlace {
+        return when(buf.getInt()) {
+            1 -> RecordPlace.Table(
+                FfiConverterString.read(buf),
+                FfiConverterOptionalTypeAccess.read(buf),
+                )
+            2 -> RecordPlace.Host(
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: RecordPlace): ULong = when(value) {
+        is RecordPlace.Table -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`url`)
+                + FfiConverterOptionalTypeAccess.allocationSize(value.`access`)
+            )
+        }
+        is RecordPlace.Host -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`key`)
+                + FfiConverterString.allocationSize(value.`table`)
+            )
+        }
+    }
+
+    override fun write(value: RecordPlace, buf: ByteBuffer) {
+        when(value) {
+            is RecordPlace.Table -> {
+                buf.putInt(1)
+                FfiConverterString.write(value.`url`, buf)
+                FfiConverterOptionalTypeAccess.write(value.`access`, buf)
+                Unit
+            }
+            is RecordPlace.Host -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.`key`, buf)
+                FfiConverterString.write(value.`table`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * Who wins when a row changed on both sides.
+ */
+
+enum class RecordPolicy {
+    
+    /**
+     * The source.
+     */
+    SOURCE_WINS,
+    /**
+     * The target.
+     */
+    DESTINATION_WINS,
+    /**
+     * The side that changed it last, by the clocks of both.
+     */
+    LATEST_WINS,
+    /**
+     * Nobody: the row waits for a person.
+     */
+    MANUAL;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordPolicy: FfiConverterRustBuffer<RecordPolicy> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        RecordPolicy.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: RecordPolicy) = 4UL
+
+    override fun write(value: RecordPolicy, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What the engine asks of the host's tables. Each is answered by `reply` or `fail` with its id, in any order. What the host cannot do it
+ * answers by `fail` with the code `unsupported`.
+ */
+sealed class RecordRequest {
+    
+    /**
+     * What a table looks like: `RecordAnswer::Described`, or `Absent` when there is none.
+     */
+    data class Describe(
+        /**
+         * Names the request.
+         */
+        val `id`: kotlin.Long, 
+        /**
+         * The table.
+         */
+        val `table`: kotlin.String) : RecordRequest()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * A page of all rows, in an order that stays: `RecordAnswer::Rows`.
+     */
+    data class Scan(
+        /**
+         * Names the request.
+         */
+        val `id`: kotlin.Long, 
+        /**
+         * The table.
+         */
+        val `table`: kotlin.String, 
+        /**
+         * The columns that each row has to have; others are not looked at.
+         */
+        val `columns`: List<kotlin.String>, 
+        /**
+         * Where the page before ended; none for the first page.
+         */
+        val `after`: kotlin.String?, 
+        /**
+         * How many rows the page may have.
+         */
+        val `limit`: kotlin.Long) : RecordRequest()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * The rows with these keys; those that are not there are left out: `RecordAnswer::Rows` without `next`. A host that fails it with
+     * `unsupported` is asked for all rows instead, each time.
+     */
+    data class Fetch(
+        /**
+         * Names the request.
+         */
+        val `id`: kotlin.Long, 
+        /**
+         * The table.
+         */
+        val `table`: kotlin.String, 
+        /**
+         * The columns that each row has to have.
+         */
+        val `columns`: List<kotlin.String>, 
+        /**
+         * The keys, 1,000 at most, each an object of the columns of the key.
+         */
+        val `keys`: List<kotlin.String>) : RecordRequest()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * A page of what has changed: `RecordAnswer::Changes`. Only asked of a store that `has_changes`. A host that no longer knows what
+     * happened since then fails it with `stale`, and everything is read.
+     */
+    data class Changes(
+        /**
+         * Names the request.
+         */
+        val `id`: kotlin.Long, 
+        /**
+         * The table.
+         */
+        val `table`: kotlin.String, 
+        /**
+         * The columns that each row has to have.
+         */
+        val `columns`: List<kotlin.String>, 
+        /**
+         * The columns of the key, which a deleted row has.
+         */
+        val `key`: List<kotlin.String>, 
+        /**
+         * The cursor with which the last reading ended; none: all rows are wanted, and the cursor that follows them.
+         */
+        val `since`: kotlin.String?, 
+        /**
+         * Where the page before ended; none for the first page.
+         */
+        val `after`: kotlin.String?, 
+        /**
+         * How many rows the page may have.
+         */
+        val `limit`: kotlin.Long) : RecordRequest()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Rows are made; one whose key is there already is `exists`: `RecordAnswer::Written`, or `Done` when all of them were.
+     */
+    data class Insert(
+        /**
+         * Names the request.
+         */
+        val `id`: kotlin.Long, 
+        /**
+         * The table.
+         */
+        val `table`: kotlin.String, 
+        /**
+         * The columns of the key.
+         */
+        val `key`: List<kotlin.String>, 
+        /**
+         * The rows, 1,000 at most.
+         */
+        val `rows`: List<kotlin.String>) : RecordRequest()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Rows are changed in the columns that are given, besides those of the key, by which they are found; one that is not there is
+     * `gone`: `RecordAnswer::Written`, or `Done` when all of them were. Where rows have versions, one with another `@version` than
+     * is given is `changed`.
+     */
+    data class Update(
+        /**
+         * Names the request.
+         */
+        val `id`: kotlin.Long, 
+        /**
+         * The table.
+         */
+        val `table`: kotlin.String, 
+        /**
+         * The columns of the key.
+         */
+        val `key`: List<kotlin.String>, 
+        /**
+         * The rows, 1,000 at most.
+         */
+        val `rows`: List<kotlin.String>) : RecordRequest()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * Rows are taken out; one that is not there is `gone`: `RecordAnswer::Written`, or `Done` when all of them were. Versions as for
+     * `Update`.
+     */
+    data class Delete(
+        /**
+         * Names the request.
+         */
+        val `id`: kotlin.Long, 
+        /**
+         * The table.
+         */
+        val `table`: kotlin.String, 
+        /**
+         * Their keys, 1,000 at most, each an object of the columns of the key.
+         */
+        val `keys`: List<kotlin.String>) : RecordRequest()
+        
+    {
+        
+
+        companion object
+    }
+    
+
+    
+
+    
+    
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordRequest : FfiConverterRustBuffer<RecordRequest>{
+    override fun read(buf: ByteBuffer): RecordRequest {
+        return when(buf.getInt()) {
+            1 -> RecordRequest.Describe(
+                FfiConverterLong.read(buf),
+                FfiConverterString.read(buf),
+                )
+            2 -> RecordRequest.Scan(
+                FfiConverterLong.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                FfiConverterOptionalString.read(buf),
+                FfiConverterLong.read(buf),
+                )
+            3 -> RecordRequest.Fetch(
+                FfiConverterLong.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                )
+            4 -> RecordRequest.Changes(
+                FfiConverterLong.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                FfiConverterOptionalString.read(buf),
+                FfiConverterOptionalString.read(buf),
+                FfiConverterLong.read(buf),
+                )
+            5 -> RecordRequest.Insert(
+                FfiConverterLong.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                )
+            6 -> RecordRequest.Update(
+                FfiConverterLong.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                )
+            7 -> RecordRequest.Delete(
+                FfiConverterLong.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterSequenceString.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: RecordRequest): ULong = when(value) {
+        is RecordRequest.Describe -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`id`)
+                + FfiConverterString.allocationSize(value.`table`)
+            )
+        }
+        is RecordRequest.Scan -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`id`)
+                + FfiConverterString.allocationSize(value.`table`)
+                + FfiConverterSequenceString.allocationSize(value.`columns`)
+                + FfiConverterOptionalString.allocationSize(value.`after`)
+                + FfiConverterLong.allocationSize(value.`limit`)
+            )
+        }
+        is RecordRequest.Fetch -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`id`)
+                + FfiConverterString.allocationSize(value.`table`)
+                + FfiConverterSequenceString.allocationSize(value.`columns`)
+                + FfiConverterSequenceString.allocationSize(value.`keys`)
+            )
+        }
+        is RecordRequest.Changes -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`id`)
+                + FfiConverterString.allocationSize(value.`table`)
+                + FfiConverterSequenceString.allocationSize(value.`columns`)
+                + FfiConverterSequenceString.allocationSize(value.`key`)
+                + FfiConverterOptionalString.allocationSize(value.`since`)
+                + FfiConverterOptionalString.allocationSize(value.`after`)
+                + FfiConverterLong.allocationSize(value.`limit`)
+            )
+        }
+        is RecordRequest.Insert -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`id`)
+                + FfiConverterString.allocationSize(value.`table`)
+                + FfiConverterSequenceString.allocationSize(value.`key`)
+                + FfiConverterSequenceString.allocationSize(value.`rows`)
+            )
+        }
+        is RecordRequest.Update -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`id`)
+                + FfiConverterString.allocationSize(value.`table`)
+                + FfiConverterSequenceString.allocationSize(value.`key`)
+                + FfiConverterSequenceString.allocationSize(value.`rows`)
+            )
+        }
+        is RecordRequest.Delete -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`id`)
+                + FfiConverterString.allocationSize(value.`table`)
+                + FfiConverterSequenceString.allocationSize(value.`keys`)
+            )
+        }
+    }
+
+    override fun write(value: RecordRequest, buf: ByteBuffer) {
+        when(value) {
+            is RecordRequest.Describe -> {
+                buf.putInt(1)
+                FfiConverterLong.write(value.`id`, buf)
+                FfiConverterString.write(value.`table`, buf)
+                Unit
+            }
+            is RecordRequest.Scan -> {
+                buf.putInt(2)
+                FfiConverterLong.write(value.`id`, buf)
+                FfiConverterString.write(value.`table`, buf)
+                FfiConverterSequenceString.write(value.`columns`, buf)
+                FfiConverterOptionalString.write(value.`after`, buf)
+                FfiConverterLong.write(value.`limit`, buf)
+                Unit
+            }
+            is RecordRequest.Fetch -> {
+                buf.putInt(3)
+                FfiConverterLong.write(value.`id`, buf)
+                FfiConverterString.write(value.`table`, buf)
+                FfiConverterSequenceString.write(value.`columns`, buf)
+                FfiConverterSequenceString.write(value.`keys`, buf)
+                Unit
+            }
+            is RecordRequest.Changes -> {
+                buf.putInt(4)
+                FfiConverterLong.write(value.`id`, buf)
+                FfiConverterString.write(value.`table`, buf)
+                FfiConverterSequenceString.write(value.`columns`, buf)
+                FfiConverterSequenceString.write(value.`key`, buf)
+                FfiConverterOptionalString.write(value.`since`, buf)
+                FfiConverterOptionalString.write(value.`after`, buf)
+                FfiConverterLong.write(value.`limit`, buf)
+                Unit
+            }
+            is RecordRequest.Insert -> {
+                buf.putInt(5)
+                FfiConverterLong.write(value.`id`, buf)
+                FfiConverterString.write(value.`table`, buf)
+                FfiConverterSequenceString.write(value.`key`, buf)
+                FfiConverterSequenceString.write(value.`rows`, buf)
+                Unit
+            }
+            is RecordRequest.Update -> {
+                buf.putInt(6)
+                FfiConverterLong.write(value.`id`, buf)
+                FfiConverterString.write(value.`table`, buf)
+                FfiConverterSequenceString.write(value.`key`, buf)
+                FfiConverterSequenceString.write(value.`rows`, buf)
+                Unit
+            }
+            is RecordRequest.Delete -> {
+                buf.putInt(7)
+                FfiConverterLong.write(value.`id`, buf)
+                FfiConverterString.write(value.`table`, buf)
+                FfiConverterSequenceString.write(value.`keys`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
  * What a person can decide about a conflict, and how it ended.
  */
 
@@ -15963,6 +19820,120 @@ public object FfiConverterTypeResolution: FfiConverterRustBuffer<Resolution> {
     override fun allocationSize(value: Resolution) = 4UL
 
     override fun write(value: Resolution, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What is done about a row.
+ */
+
+enum class RowAction {
+    
+    /**
+     * It is made.
+     */
+    INSERT,
+    /**
+     * It is changed.
+     */
+    UPDATE,
+    /**
+     * It is taken out.
+     */
+    DELETE,
+    /**
+     * The ledger learns that both sides agree.
+     */
+    RECORD,
+    /**
+     * The ledger lets go of it.
+     */
+    FORGET,
+    /**
+     * Nothing.
+     */
+    SKIP;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowAction: FfiConverterRustBuffer<RowAction> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        RowAction.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: RowAction) = 4UL
+
+    override fun write(value: RowAction, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What is different about a row.
+ */
+
+enum class RowDifferenceKind {
+    
+    /**
+     * Only the source has it.
+     */
+    MISSING,
+    /**
+     * Only the target has it.
+     */
+    EXTRA,
+    /**
+     * Both have it, and it is not the same.
+     */
+    DIFFERENT,
+    /**
+     * It could not be compared.
+     */
+    UNREADABLE;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowDifferenceKind: FfiConverterRustBuffer<RowDifferenceKind> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        RowDifferenceKind.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: RowDifferenceKind) = 4UL
+
+    override fun write(value: RowDifferenceKind, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -16721,6 +20692,51 @@ public object FfiConverterTypeSyncType: FfiConverterRustBuffer<SyncType> {
 
 
 /**
+ * What a table is.
+ */
+
+enum class TableType {
+    
+    /**
+     * A table.
+     */
+    BASE,
+    /**
+     * A view.
+     */
+    VIEW;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTableType: FfiConverterRustBuffer<TableType> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        TableType.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: TableType) = 4UL
+
+    override fun write(value: TableType, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
  * How a connection is encrypted and whom it trusts: libpq's `sslmode`.
  */
 
@@ -17042,6 +21058,67 @@ public object FfiConverterTypeWaitReason: FfiConverterRustBuffer<WaitReason> {
     override fun allocationSize(value: WaitReason) = 4UL
 
     override fun write(value: WaitReason, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What became of a row that was to be written.
+ */
+
+enum class WriteOutcome {
+    
+    /**
+     * It is written.
+     */
+    WRITTEN,
+    /**
+     * One with that key is there already; nothing was written.
+     */
+    EXISTS,
+    /**
+     * There is none with that key; nothing was written.
+     */
+    GONE,
+    /**
+     * It is no longer the row that was given; nothing was written.
+     */
+    CHANGED,
+    /**
+     * It is not taken; nothing was written.
+     */
+    REFUSED,
+    /**
+     * It may be written or not.
+     */
+    UNKNOWN;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeWriteOutcome: FfiConverterRustBuffer<WriteOutcome> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        WriteOutcome.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: WriteOutcome) = 4UL
+
+    override fun write(value: WriteOutcome, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -17598,6 +21675,38 @@ public object FfiConverterOptionalTypeConflictPolicy: FfiConverterRustBuffer<Con
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeDatumKind: FfiConverterRustBuffer<DatumKind?> {
+    override fun read(buf: ByteBuffer): DatumKind? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeDatumKind.read(buf)
+    }
+
+    override fun allocationSize(value: DatumKind?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeDatumKind.allocationSize(value)
+        }
+    }
+
+    override fun write(value: DatumKind?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeDatumKind.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeErrorCode: FfiConverterRustBuffer<ErrorCode?> {
     override fun read(buf: ByteBuffer): ErrorCode? {
         if (buf.get().toInt() == 0) {
@@ -17662,6 +21771,38 @@ public object FfiConverterOptionalTypeExpiredActivity: FfiConverterRustBuffer<Ex
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeFieldDirection: FfiConverterRustBuffer<FieldDirection?> {
+    override fun read(buf: ByteBuffer): FieldDirection? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeFieldDirection.read(buf)
+    }
+
+    override fun allocationSize(value: FieldDirection?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeFieldDirection.allocationSize(value)
+        }
+    }
+
+    override fun write(value: FieldDirection?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeFieldDirection.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeHostRequest: FfiConverterRustBuffer<HostRequest?> {
     override fun read(buf: ByteBuffer): HostRequest? {
         if (buf.get().toInt() == 0) {
@@ -17716,6 +21857,134 @@ public object FfiConverterOptionalTypeNameClash: FfiConverterRustBuffer<NameClas
         } else {
             buf.put(1)
             FfiConverterTypeNameClash.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeRecordCursor: FfiConverterRustBuffer<RecordCursor?> {
+    override fun read(buf: ByteBuffer): RecordCursor? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeRecordCursor.read(buf)
+    }
+
+    override fun allocationSize(value: RecordCursor?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeRecordCursor.allocationSize(value)
+        }
+    }
+
+    override fun write(value: RecordCursor?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeRecordCursor.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeRecordMode: FfiConverterRustBuffer<RecordMode?> {
+    override fun read(buf: ByteBuffer): RecordMode? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeRecordMode.read(buf)
+    }
+
+    override fun allocationSize(value: RecordMode?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeRecordMode.allocationSize(value)
+        }
+    }
+
+    override fun write(value: RecordMode?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeRecordMode.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeRecordPolicy: FfiConverterRustBuffer<RecordPolicy?> {
+    override fun read(buf: ByteBuffer): RecordPolicy? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeRecordPolicy.read(buf)
+    }
+
+    override fun allocationSize(value: RecordPolicy?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeRecordPolicy.allocationSize(value)
+        }
+    }
+
+    override fun write(value: RecordPolicy?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeRecordPolicy.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeRecordRequest: FfiConverterRustBuffer<RecordRequest?> {
+    override fun read(buf: ByteBuffer): RecordRequest? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeRecordRequest.read(buf)
+    }
+
+    override fun allocationSize(value: RecordRequest?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeRecordRequest.allocationSize(value)
+        }
+    }
+
+    override fun write(value: RecordRequest?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeRecordRequest.write(value, buf)
         }
     }
 }
@@ -18142,6 +22411,38 @@ public object FfiConverterOptionalSequenceString: FfiConverterRustBuffer<List<ko
 /**
  * @suppress
  */
+public object FfiConverterOptionalSequenceTypeRecordField: FfiConverterRustBuffer<List<RecordField>?> {
+    override fun read(buf: ByteBuffer): List<RecordField>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeRecordField.read(buf)
+    }
+
+    override fun allocationSize(value: List<RecordField>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeRecordField.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<RecordField>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeRecordField.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
@@ -18310,6 +22611,34 @@ public object FfiConverterSequenceTypeColumnInfo: FfiConverterRustBuffer<List<Co
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeColumnShape: FfiConverterRustBuffer<List<ColumnShape>> {
+    override fun read(buf: ByteBuffer): List<ColumnShape> {
+        val len = buf.getInt()
+        return List<ColumnShape>(len) {
+            FfiConverterTypeColumnShape.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ColumnShape>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeColumnShape.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ColumnShape>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeColumnShape.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeConflict: FfiConverterRustBuffer<List<Conflict>> {
     override fun read(buf: ByteBuffer): List<Conflict> {
         val len = buf.getInt()
@@ -18328,6 +22657,34 @@ public object FfiConverterSequenceTypeConflict: FfiConverterRustBuffer<List<Conf
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeConflict.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeConstraintShape: FfiConverterRustBuffer<List<ConstraintShape>> {
+    override fun read(buf: ByteBuffer): List<ConstraintShape> {
+        val len = buf.getInt()
+        return List<ConstraintShape>(len) {
+            FfiConverterTypeConstraintShape.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<ConstraintShape>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeConstraintShape.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<ConstraintShape>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeConstraintShape.write(it, buf)
         }
     }
 }
@@ -18478,6 +22835,34 @@ public object FfiConverterSequenceTypeHolding: FfiConverterRustBuffer<List<Holdi
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeHostColumn: FfiConverterRustBuffer<List<HostColumn>> {
+    override fun read(buf: ByteBuffer): List<HostColumn> {
+        val len = buf.getInt()
+        return List<HostColumn>(len) {
+            FfiConverterTypeHostColumn.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<HostColumn>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeHostColumn.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<HostColumn>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeHostColumn.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeHostEntry: FfiConverterRustBuffer<List<HostEntry>> {
     override fun read(buf: ByteBuffer): List<HostEntry> {
         val len = buf.getInt()
@@ -18496,6 +22881,34 @@ public object FfiConverterSequenceTypeHostEntry: FfiConverterRustBuffer<List<Hos
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeHostEntry.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeIndexShape: FfiConverterRustBuffer<List<IndexShape>> {
+    override fun read(buf: ByteBuffer): List<IndexShape> {
+        val len = buf.getInt()
+        return List<IndexShape>(len) {
+            FfiConverterTypeIndexShape.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<IndexShape>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeIndexShape.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<IndexShape>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeIndexShape.write(it, buf)
         }
     }
 }
@@ -18580,6 +22993,90 @@ public object FfiConverterSequenceTypePin: FfiConverterRustBuffer<List<Pin>> {
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypePin.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypePreviewedRow: FfiConverterRustBuffer<List<PreviewedRow>> {
+    override fun read(buf: ByteBuffer): List<PreviewedRow> {
+        val len = buf.getInt()
+        return List<PreviewedRow>(len) {
+            FfiConverterTypePreviewedRow.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<PreviewedRow>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypePreviewedRow.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<PreviewedRow>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypePreviewedRow.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeRecordField: FfiConverterRustBuffer<List<RecordField>> {
+    override fun read(buf: ByteBuffer): List<RecordField> {
+        val len = buf.getInt()
+        return List<RecordField>(len) {
+            FfiConverterTypeRecordField.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RecordField>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRecordField.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RecordField>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRecordField.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeRowDifference: FfiConverterRustBuffer<List<RowDifference>> {
+    override fun read(buf: ByteBuffer): List<RowDifference> {
+        val len = buf.getInt()
+        return List<RowDifference>(len) {
+            FfiConverterTypeRowDifference.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RowDifference>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRowDifference.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RowDifference>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRowDifference.write(it, buf)
         }
     }
 }
@@ -18786,6 +23283,34 @@ public object FfiConverterSequenceTypeSyncError: FfiConverterRustBuffer<List<Syn
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeTableEntry: FfiConverterRustBuffer<List<TableEntry>> {
+    override fun read(buf: ByteBuffer): List<TableEntry> {
+        val len = buf.getInt()
+        return List<TableEntry>(len) {
+            FfiConverterTypeTableEntry.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TableEntry>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTableEntry.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TableEntry>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTableEntry.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeTableInfo: FfiConverterRustBuffer<List<TableInfo>> {
     override fun read(buf: ByteBuffer): List<TableInfo> {
         val len = buf.getInt()
@@ -18832,6 +23357,34 @@ public object FfiConverterSequenceTypeTenant: FfiConverterRustBuffer<List<Tenant
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeTenant.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeWrittenRow: FfiConverterRustBuffer<List<WrittenRow>> {
+    override fun read(buf: ByteBuffer): List<WrittenRow> {
+        val len = buf.getInt()
+        return List<WrittenRow>(len) {
+            FfiConverterTypeWrittenRow.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<WrittenRow>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeWrittenRow.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<WrittenRow>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeWrittenRow.write(it, buf)
         }
     }
 }

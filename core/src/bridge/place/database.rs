@@ -1,36 +1,11 @@
-//! Where rows are: a table behind a URL, or one that the host brings.
-
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
+//! Databases and their tables behind URLs.
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::endpoint::{DatabaseOptions, Endpoint, TableName, open};
+use crate::endpoint::{DatabaseOptions, TableName};
 use crate::error::{Code, Error, Result};
-use crate::model::{DbType, SecretBytes};
-
-/// A table at one side of a definition.
-#[derive(Clone)]
-pub enum RecordPlace {
-    /// A table of a database.
-    Table {
-        /// The database.
-        database: DatabaseAt,
-        /// The table.
-        table: TableName,
-    },
-    /// A table of a store that the host brings, under the name by which the book knows the store.
-    Host {
-        /// The name.
-        name: String,
-        /// The store.
-        endpoint: Arc<dyn Endpoint>,
-        /// The table.
-        table: TableName,
-    },
-}
+use crate::model::DbType;
 
 /// A database, and how it is reached.
 #[derive(Clone, Debug)]
@@ -67,69 +42,7 @@ impl DatabaseAt {
     }
 }
 
-impl RecordPlace {
-    /// The schemes of URLs of tables.
-    pub const SCHEMES: &[&str] = &["postgres", "postgresql", "mysql", "mariadb", "sqlserver", "mssql", "sqlite"];
-
-    /// The same place with the password that lets its user in. A host's own store has none.
-    #[must_use]
-    pub fn with_password(mut self, password: SecretBytes) -> Self {
-        if let Self::Table { database, .. } = &mut self {
-            database.options.password = Some(password);
-        }
-        self
-    }
-
-    /// The table.
-    #[must_use]
-    pub fn table(&self) -> &TableName {
-        match self {
-            Self::Table { table, .. } | Self::Host { table, .. } => table,
-        }
-    }
-
-    /// The scheme of its URL; `host` for a store that the host brings.
-    #[must_use]
-    pub fn scheme(&self) -> &'static str {
-        scheme(self.db_type())
-    }
-
-    pub(crate) fn db_type(&self) -> DbType {
-        match self {
-            Self::Table { database, .. } => database.db_type,
-            Self::Host { .. } => DbType::Host,
-        }
-    }
-
-    /// Which database it is in.
-    pub(crate) fn database(&self) -> String {
-        match self {
-            Self::Table { database, .. } => database.name(),
-            Self::Host { name, .. } => format!("host:{name}"),
-        }
-    }
-
-    pub(crate) fn endpoint(&self) -> Result<Arc<dyn Endpoint>> {
-        match self {
-            Self::Table { database, .. } => open(database.db_type, database.options.clone()),
-            Self::Host { endpoint, .. } => Ok(endpoint.clone()),
-        }
-    }
-}
-
-impl fmt::Display for RecordPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.database(), self.table())
-    }
-}
-
-impl fmt::Debug for RecordPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-fn scheme(db_type: DbType) -> &'static str {
+pub(super) fn scheme(db_type: DbType) -> &'static str {
     match db_type {
         DbType::Postgres => "postgres",
         DbType::MySql => "mysql",
@@ -139,43 +52,23 @@ fn scheme(db_type: DbType) -> &'static str {
     }
 }
 
-impl FromStr for RecordPlace {
-    type Err = Error;
-
-    /// Reads `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table`,
-    /// `sqlserver://user@host/database/schema.table` or `sqlite:///path/to/file.db/table`. A schema that is left out is the
-    /// usual one of the product (`public`, `dbo`). A query (`?sslmode=require`) is taken as the configuration of the
-    /// database. What is special in a URL is percent-encoded; a dot of a name as `%2E`.
-    ///
-    /// ```
-    /// use portbook::bridge::RecordPlace;
-    /// let place: RecordPlace = "postgres://ann@db.example/shop/public.orders".parse().unwrap();
-    /// assert_eq!(place.to_string(), "postgres://db.example/shop/public.orders");
-    /// assert!("postgres://ann:secret@db.example/shop/orders".parse::<RecordPlace>().is_err());
-    /// ```
-    ///
-    /// # Errors
-    /// `invalid`.
-    fn from_str(text: &str) -> Result<Self> {
-        let (database, table) = parse(text)?;
-        let table = table.ok_or_else(|| refused("it names no table"))?;
-        Ok(Self::Table { database, table })
-    }
-}
-
 /// The text itself may hold a password.
-fn refused(reason: &str) -> Error {
+pub(super) fn refused(reason: &str) -> Error {
     Error::new(Code::Invalid, "read the URL of a table", "").because(reason)
 }
 
-fn parse(text: &str) -> Result<(DatabaseAt, Option<TableName>)> {
+pub(super) fn parse(text: &str) -> Result<(DatabaseAt, Option<TableName>)> {
     let url = Url::parse(text).map_err(|_| refused("it is no URL"))?;
     let db_type = match url.scheme() {
         "postgres" | "postgresql" => DbType::Postgres,
         "mysql" | "mariadb" => DbType::MySql,
         "sqlserver" | "mssql" => DbType::SqlServer,
         "sqlite" => DbType::Sqlite,
-        _ => return Err(refused("tables are at postgres://, mysql://, sqlserver:// or sqlite://")),
+        _ => {
+            return Err(refused(
+                "tables are at postgres://, mysql://, sqlserver:// or sqlite://, lists at sharepoint://",
+            ));
+        }
     };
     if url.password().is_some() {
         return Err(refused("a password is never part of a URL"));
@@ -213,14 +106,14 @@ fn parse(text: &str) -> Result<(DatabaseAt, Option<TableName>)> {
 }
 
 /// A value of a query: numbers and truth values are what they look like.
-fn setting(text: &str) -> serde_json::Value {
+pub(super) fn setting(text: &str) -> serde_json::Value {
     serde_json::from_str(text)
         .ok()
         .filter(|value: &serde_json::Value| value.is_number() || value.is_boolean())
         .unwrap_or_else(|| text.into())
 }
 
-fn decoded(text: &str) -> Result<String> {
+pub(super) fn decoded(text: &str) -> Result<String> {
     let text = percent_decode_str(text).decode_utf8();
     text.map(std::borrow::Cow::into_owned)
         .map_err(|e| Error::new(Code::Invalid, "read the URL of a table", "").because(e))
@@ -239,6 +132,7 @@ fn table_of(db_type: DbType, text: &str) -> Result<TableName> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::RecordPlace;
     use super::*;
 
     /// A place in its parts.

@@ -1,0 +1,3 @@
+-- How a site is reached, beside its address, as `database_instances.config` says it of databases: the zone that its days
+-- begin in, another Graph than the usual one.
+ALTER TABLE sharepoint_sites ADD COLUMN config TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(config));
