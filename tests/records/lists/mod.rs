@@ -78,7 +78,7 @@ impl ListWorld {
     pub(crate) fn people(&self) -> BTreeMap<i64, Person> {
         let mut people = BTreeMap::new();
         for item in self.items() {
-            let Some(id) = item.fields.get("id2").and_then(|id| number(id)) else { continue };
+            let Some(id) = item.fields.get("id2").and_then(number) else { continue };
             let name = item.fields.get("name").and_then(|name| name.as_str()).map(str::to_owned);
             let score = item.fields.get("score").and_then(serde_json::Value::as_f64);
             assert!(people.insert(id, (name, score, None)).is_none(), "two items have the key {id}");
