@@ -7,7 +7,7 @@ use super::RecordPlace;
 use super::database::{decoded, refused, setting};
 use crate::endpoint::TableName;
 use crate::endpoint::sharepoint::SharepointOptions;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 pub(super) const SCHEME: &str = "sharepoint";
 
@@ -35,7 +35,9 @@ pub(super) fn parse(text: &str) -> Result<RecordPlace> {
     let path = url.path().strip_prefix('/').unwrap_or_default();
     let (site, list) = path.rsplit_once('/').unwrap_or(("", path));
     if path.split('/').any(|part| part.ends_with(':')) {
-        return Err(refused("documents of a library are files; a list is named by its title"));
+        return Err(Error::new(Code::Unsupported, "use the place", format_args!("{SCHEME}://…"))
+            .because("it names documents of a library, which are not reached yet")
+            .advise("a list is named by its title"));
     }
     if list.is_empty() {
         return Err(refused("it names no list: sharepoint://host/sites/name/List"));
@@ -53,7 +55,6 @@ pub(super) fn parse(text: &str) -> Result<RecordPlace> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Code;
 
     fn at(text: &str) -> (SharepointOptions, String) {
         match text.parse() {
@@ -85,7 +86,6 @@ mod tests {
             "sharepoint:///x",
             "sharepoint://h:8080/sites/x/List",
             "sharepoint://app:hush@h/sites/x/List",
-            "sharepoint://h/sites/x/Documents:/a/b.txt",
             "sharepoint://h/sites/x/List?client_secret=hush",
             "sharepoint://h/sites/x/List?zone=Nowhere",
         ] {
@@ -93,5 +93,7 @@ mod tests {
             assert_eq!(error.code(), Code::Invalid, "{text}");
             assert!(!error.to_string().contains("hush"), "{error}");
         }
+        let documents = "sharepoint://h/sites/x/Documents:/a/b.txt".parse::<RecordPlace>().unwrap_err();
+        assert_eq!(documents.code(), Code::Unsupported);
     }
 }
