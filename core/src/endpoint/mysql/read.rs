@@ -46,6 +46,7 @@ impl Reading {
 
     /// Adds a row, among the refused if it holds what cannot be carried.
     pub(super) fn take(&self, page: &mut Page, row: Row) {
+        // It panics for a row of which a value was taken; this one is as it came.
         let values = row.unwrap();
         for (column, value) in self.columns.iter().zip(&values) {
             let fault = |why: String| {
