@@ -55,6 +55,22 @@ fn what_has_changed_is_told_until_a_run_has_gone_over_it() {
 }
 
 #[test]
+fn a_table_that_was_refused_can_be_put_right() {
+    let world = World::new();
+    world
+        .source()
+        .execute_batch("DROP TABLE people; CREATE TABLE people (id INTEGER, name TEXT, score REAL, photo BLOB)")
+        .unwrap();
+    let refused = world.try_connect("people", "people", RecordOptions::default());
+    assert_eq!(refused.err().map(|error| error.code()), Some(Code::Invalid), "it has no key");
+    world.source().execute_batch("DROP TABLE people").unwrap();
+    world.source().execute_batch(crate::world::PEOPLE).unwrap();
+    fill(&world.source(), 0..3);
+    let definition = world.connect(RecordOptions::default());
+    assert_eq!(counted(&sync(&definition).counts), [3, 0, 0, 0, 0, 0]);
+}
+
+#[test]
 fn a_change_that_blocks_stops_everything_and_says_what_it_is() {
     let world = World::new();
     fill(&world.source(), 0..3);

@@ -20,7 +20,7 @@ use crate::world::{World, fill, people, sync};
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
+pub(crate) enum Fault {
     /// Nothing was done, and the store says so.
     Before,
     /// Everything was done, and no answer came.
@@ -110,7 +110,7 @@ impl Endpoint for Faulty {
     }
 }
 
-fn hosted(world: &World, database: &str, at: u64, fault: Fault) -> RecordPlace {
+pub(crate) fn hosted(world: &World, database: &str, at: u64, fault: Fault) -> RecordPlace {
     let path = world.path(database);
     let inner = open(DbType::Sqlite, DatabaseOptions::at("", path.to_str().unwrap())).unwrap();
     let endpoint = Arc::new(Faulty { inner, calls: AtomicU64::new(0), at, fault });

@@ -3,6 +3,7 @@
 mod chain;
 mod conflicts;
 mod cursor;
+mod directions;
 mod drift;
 mod faults;
 #[path = "../endpoint/fixture.rs"]

@@ -132,3 +132,14 @@ fn what_is_refused_in_a_preview_says_why() {
     let report = sync(&definition);
     assert_eq!((report.counts.new, report.counts.failed), (1, 1), "{:?}", report.failures);
 }
+
+#[test]
+fn two_fields_of_one_column_are_refused_with_its_name() {
+    let world = World::new();
+    let fields =
+        vec![field("id", "id", None), field("name", "name", None), field("name", "photo", Some("upper(name)"))];
+    let refused = world.try_connect("people", "people", RecordOptions { fields, ..RecordOptions::default() });
+    let error = refused.err().unwrap();
+    assert_eq!(error.code(), Code::Invalid);
+    assert!(error.to_string().contains("two fields have its column name"), "{error}");
+}

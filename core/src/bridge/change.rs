@@ -82,12 +82,13 @@ mod serde_bytes_32 {
 const ROW: i64 = 6;
 
 impl Act {
-    /// What a decision asks for.
-    pub(crate) fn of(decision: Decision) -> Option<Self> {
+    /// What a decision asks for; `join` says how both sides get a row in which that side's fields count.
+    pub(crate) fn of(decision: Decision, join: impl FnOnce(Side) -> Self) -> Option<Self> {
         Some(match decision {
             Decision::Keep => return None,
             Decision::Insert(side) => Self::Insert(side),
             Decision::Update(side) => Self::Update(side),
+            Decision::Join(side) => join(side),
             Decision::Delete(side) => Self::Delete(side),
             Decision::Record => Self::Record,
             Decision::Forget => Self::Forget,

@@ -16,13 +16,14 @@ use super::routes;
 use super::snapshot::{self, Sight};
 use super::{Definition, DefinitionInner};
 use crate::book::BookInner;
-use crate::endpoint::TableShape;
+use crate::endpoint::{TableName, TableShape};
 use crate::error::{Code, Error, Result};
 use crate::model::{
     CursorStrategy, DatabaseInstance, DatabaseTable, FieldMapping, Id, InstanceRole, KeyStrategy, Moment,
     SharepointList, Sides, Stored, SyncDefinition, SyncKeyColumn, SyncSource, TenantId, UserId,
 };
 use crate::operation::clock::micros;
+use crate::store::{Statement, Store as _, Value};
 use crate::table::{Filter, Tables};
 
 /// The target of a definition, as the book knows it.
@@ -104,6 +105,7 @@ pub(crate) async fn connect(
         Some(fields) => fields,
         None => fields_of(&tables, found.as_ref(), &left, &right, &options).await?,
     };
+    ensure_named_once(&fields, &left.shape.name)?;
     let (cursor_strategy, cursor_column_id) = match &options.cursor {
         RecordCursor::FullScan => (CursorStrategy::FullScan, None),
         RecordCursor::Column { column: name, .. } => (CursorStrategy::UpdatedAt, Some(column(&left, name)?)),
@@ -131,15 +133,16 @@ pub(crate) async fn connect(
         is_enabled: true,
     };
     let sights = Sides::new(left.sight(), right.sight());
-    // Whoever names other fields or another key than before knows the tables as they are. What is said again says nothing of
-    // them, and fields that are found by their names would be lost unseen.
+    // Whoever names other fields or another key than before knows the tables as they are, and where nothing was carried yet
+    // nothing is at stake: the tables may have been put right since they were refused. What is said again says nothing of them,
+    // and fields that are found by their names would be lost unseen.
     let mut accepts = true;
     if let Some(found) = &found {
         let uses = snapshot::uses(&tables, found.id, &found.row).await?;
         let has_new_fields =
             !options.fields.is_empty() && snapshot::declared(&tables, found.id).await? != said(&options.fields);
         let has_new_key = !options.key.is_empty() && uses.left.key != options.key.iter().cloned().collect();
-        accepts = has_new_fields || has_new_key;
+        accepts = has_new_fields || has_new_key || !has_ledger(&book, tenant, found.id).await?;
         if !accepts {
             snapshot::ensure_open(&found.row.name, &snapshot::drift(&tables, &uses, &sights).await?)?;
         }
@@ -177,6 +180,24 @@ pub(crate) async fn connect(
     }
     inner.ready().await?;
     Ok(Definition { inner: Arc::new(inner) })
+}
+
+/// The book has one field for a column of the source (`field_mappings` is unique by it).
+fn ensure_named_once(fields: &[RecordField], table: &TableName) -> Result<()> {
+    let mut named = BTreeSet::new();
+    match fields.iter().find(|field| !named.insert(&field.source)) {
+        None => Ok(()),
+        Some(twice) => Err(Error::new(Code::Invalid, "map", table)
+            .because(format!("two fields have its column {}", twice.source.escape_debug()))
+            .advise("name another column for one of them: a transform may read any")),
+    }
+}
+
+/// Whether both sides of a definition have agreed on any row.
+async fn has_ledger(book: &BookInner, tenant: TenantId, id: Id<SyncDefinition>) -> Result<bool> {
+    let sql = "SELECT 1 FROM sync_ledger WHERE sync_def_id = ?1 LIMIT 1";
+    let rows = book.store.query(tenant, Statement::new(sql, vec![Value::Uuid(id.0)])).await?;
+    Ok(rows.first().is_some())
 }
 
 async fn definition_of(

@@ -36,6 +36,8 @@ pub(crate) enum Decision {
     Insert(Side),
     /// The row of that side becomes the other's.
     Update(Side),
+    /// Both changed it, and that side counts where both write; what goes one way only crosses all the same.
+    Join(Side),
     /// The row of that side goes.
     Delete(Side),
     /// Both have the same already: the ledger learns it.
@@ -46,16 +48,27 @@ pub(crate) enum Decision {
     Wait,
 }
 
+/// How the rows of both sides compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alike {
+    /// In every field.
+    Wholly,
+    /// In every field that goes both ways: nobody has to give way.
+    WhereBothWrite,
+    /// In some field that goes both ways they differ.
+    No,
+}
+
 /// Which side changed a row last, where both clocks say so.
 pub(crate) type Later = Option<Side>;
 
-/// Decides about a row. `is_known`: the ledger has it. `equal` says whether both sides show the same, `later` which one was
-/// changed last; both are asked only where it matters.
+/// Decides about a row. `is_known`: the ledger has it. `alike` says how both sides compare, `later` which one was changed last;
+/// both are asked only where it matters.
 pub(crate) fn decide(
     rules: Rules,
     is_known: bool,
     (source, target): (Shown, Shown),
-    equal: impl FnOnce() -> bool,
+    alike: impl FnOnce() -> Alike,
     later: impl FnOnce() -> Later,
 ) -> Decision {
     let two_way = match rules.mode {
@@ -66,13 +79,12 @@ pub(crate) fn decide(
     match (source, target) {
         (Shown::Same, Shown::Same) => Decision::Keep,
         (Shown::Changed, Shown::Same) => Decision::Update(Side::Right),
-        (Shown::Changed, Shown::Changed) if equal() => Decision::Record,
-        (Shown::Changed, Shown::Changed) if two_way => match winner(rules, later) {
-            Winner::Side(Side::Left) => Decision::Update(Side::Right),
-            Winner::Side(Side::Right) => Decision::Update(Side::Left),
-            Winner::Nobody => Decision::Wait,
+        (Shown::Changed, Shown::Changed) => match (alike(), two_way) {
+            (Alike::Wholly, _) => Decision::Record,
+            (Alike::WhereBothWrite | Alike::No, false) => Decision::Update(Side::Right),
+            (Alike::WhereBothWrite, true) => Decision::Join(Side::Left),
+            (Alike::No, true) => winner(rules, later).map_or(Decision::Wait, Decision::Join),
         },
-        (Shown::Changed, Shown::Changed) => Decision::Update(Side::Right),
         // Only two ways carry what the target changed; a mirror puts it right, an archive leaves it.
         (Shown::Same, Shown::Changed) if two_way => Decision::Update(Side::Left),
         (Shown::Same, Shown::Changed) if archive => Decision::Keep,
@@ -113,18 +125,13 @@ fn deleted_against_changed(policy: RecordPolicy, changed: Side) -> Decision {
     if wins == changed { Decision::Insert(changed.other()) } else { Decision::Delete(changed) }
 }
 
-enum Winner {
-    Side(Side),
-    Nobody,
-}
-
-/// Who wins when both changed a row.
-fn winner(rules: Rules, later: impl FnOnce() -> Later) -> Winner {
+/// Who wins when both changed a row; nothing where a person decides.
+fn winner(rules: Rules, later: impl FnOnce() -> Later) -> Option<Side> {
     match rules.policy {
-        RecordPolicy::SourceWins => Winner::Side(Side::Left),
-        RecordPolicy::DestinationWins => Winner::Side(Side::Right),
-        RecordPolicy::LatestWins => Winner::Side(later().unwrap_or(rules.tie)),
-        RecordPolicy::Manual => Winner::Nobody,
+        RecordPolicy::SourceWins => Some(Side::Left),
+        RecordPolicy::DestinationWins => Some(Side::Right),
+        RecordPolicy::LatestWins => Some(later().unwrap_or(rules.tie)),
+        RecordPolicy::Manual => None,
     }
 }
 
@@ -152,7 +159,8 @@ mod tests {
     fn plan(world: World, rules: Rules) -> Decision {
         let source = shown(world.source, world.ledger.map(|l| l.0));
         let target = shown(world.target, world.ledger.map(|l| l.1));
-        decide(rules, world.ledger.is_some(), (source, target), || world.source == world.target, || None)
+        let alike = || if world.source == world.target { Alike::Wholly } else { Alike::No };
+        decide(rules, world.ledger.is_some(), (source, target), alike, || None)
     }
 
     fn applied(mut world: World, decision: Decision) -> World {
@@ -161,8 +169,12 @@ mod tests {
         };
         match decision {
             Decision::Keep | Decision::Wait => return world,
-            Decision::Insert(Side::Right) | Decision::Update(Side::Right) => world.target = world.source,
-            Decision::Insert(Side::Left) | Decision::Update(Side::Left) => world.source = world.target,
+            Decision::Insert(Side::Right) | Decision::Update(Side::Right) | Decision::Join(Side::Left) => {
+                world.target = world.source;
+            }
+            Decision::Insert(Side::Left) | Decision::Update(Side::Left) | Decision::Join(Side::Right) => {
+                world.source = world.target;
+            }
             Decision::Delete(Side::Right) => world.target = 0,
             Decision::Delete(Side::Left) => world.source = 0,
             Decision::Record | Decision::Forget => {}
@@ -238,10 +250,24 @@ mod tests {
     fn the_last_change_wins_where_clocks_tell() {
         let rules = |tie| Rules { mode: RecordMode::TwoWay, policy: RecordPolicy::LatestWins, exact: false, tie };
         let both = (Shown::Changed, Shown::Changed);
-        let at = |later| decide(rules(Side::Left), true, both, || false, || later);
-        assert_eq!(at(Some(Side::Right)), Decision::Update(Side::Left));
-        assert_eq!(at(Some(Side::Left)), Decision::Update(Side::Right));
-        assert_eq!(at(None), Decision::Update(Side::Right));
-        assert_eq!(decide(rules(Side::Right), true, both, || false, || None), Decision::Update(Side::Left));
+        let at = |later| decide(rules(Side::Left), true, both, || Alike::No, || later);
+        assert_eq!(at(Some(Side::Right)), Decision::Join(Side::Right));
+        assert_eq!(at(Some(Side::Left)), Decision::Join(Side::Left));
+        assert_eq!(at(None), Decision::Join(Side::Left));
+        assert_eq!(decide(rules(Side::Right), true, both, || Alike::No, || None), Decision::Join(Side::Right));
+    }
+
+    #[test]
+    fn nobody_has_to_decide_about_fields_that_go_one_way() {
+        let both = (Shown::Changed, Shown::Changed);
+        for rules in every_rule() {
+            let decision = decide(rules, true, both, || Alike::WhereBothWrite, || None);
+            match rules.mode {
+                RecordMode::TwoWay => assert_eq!(decision, Decision::Join(Side::Left), "{rules:?}"),
+                RecordMode::OneWayPush | RecordMode::ArchiveOnly => {
+                    assert_eq!(decision, Decision::Update(Side::Right), "{rules:?}");
+                }
+            }
+        }
     }
 }

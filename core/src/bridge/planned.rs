@@ -81,7 +81,7 @@ pub(crate) async fn list(
             let change = RowChange::read(row.blob(2)?, row.blob(3)?)?;
             let reason = match &change.act {
                 Act::Wait => Some("both sides changed it".to_owned()),
-                Act::Merge(_) => Some("fields of both sides, as decided".to_owned()),
+                Act::Merge(_) => Some("fields of both sides".to_owned()),
                 Act::Refuse { words, .. } => Some(words.clone()),
                 _ => None,
             };

@@ -68,7 +68,7 @@ pub(super) async fn batches(p: &impl Provider) {
     let throw = |name: &str, expect| Trash { path: path(name), expect, label: label() };
     let [first, last] = [nodes[0].clone(), nodes[1].clone()].map(Expect::Node);
     let gone = p.trash(vec![throw("b-1", first.clone()), throw("b-2", first), throw("b-3", last)]).await;
-    assert_eq!(gone.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(gone.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true], "{gone:?}");
     assert_eq!(p.stat(all()).await.into_iter().filter_map(Result::unwrap).count(), 0);
     p.empty_trash(Timestamp { secs: 1 << 40, nanos: 0 }).await.unwrap();
 }

@@ -44,9 +44,9 @@ impl Apply {
         let mut differ = Vec::new();
         for (at, mut carried, row) in found {
             carried.address = half.address_of(row).to_vec();
-            if Some(mapping.hash(to, row)?) == mapping.hash_of(to, &carried.values) {
+            if mapping.hash(to, row)? == carried.becomes {
                 let version = half.version_of(row)?;
-                done[at].result = Ok(self.agreed(to, &carried, None, version));
+                done[at].result = Ok(Self::agreed(to, &carried, None, version));
             } else if self.is_guarded() {
                 done[at].result = Err(moved_on(changes[at]));
             } else {
@@ -60,7 +60,7 @@ impl Apply {
             differ.into_iter().map(|(at, carried)| (at, Ok(carried))).unzip();
         let of: Vec<&RowChange> = places.iter().map(|at| changes[*at]).collect();
         let answers = self.write_update(to, &of, &carried, Expect::Any).await?;
-        for (at, answered) in places.iter().zip(self.answered(to, &of, carried, answers).await?) {
+        for (at, answered) in places.iter().zip(self.answered(to, &of, carried, answers)) {
             done[*at] = answered;
         }
         Ok(())

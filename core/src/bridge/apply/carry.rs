@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::super::change::RowChange;
+use super::super::change::{Act, RowChange};
 use super::super::key::read_key;
-use super::super::mapping::target_key;
+use super::super::mapping::{Before, target_key};
 use super::{Apply, moved_on, named};
 use crate::error::Result;
 use crate::identity::{RowBatch, RowHash, encode};
@@ -19,11 +19,16 @@ pub(super) struct Carried {
     pub(super) address: Vec<u8>,
     /// By what it is found where it comes from.
     pub(super) from: Vec<u8>,
+    /// What it begins with besides, where it is made.
+    pub(super) seeds: Vec<Option<Datum>>,
     /// What it holds where it comes from.
     pub(super) hash: RowHash,
+    /// What the row that it comes to holds then.
+    pub(super) becomes: RowHash,
     /// The version that it has where it comes from, when that is the target.
     pub(super) version: Option<String>,
-    /// When it may go to another list though it stays as it is.
+    /// When it is to go to the target though it stays as it is: it may belong to another list by then, or what it is for the target
+    /// is another thing once it is written.
     pub(super) next_route_at: Option<Moment>,
 }
 
@@ -47,16 +52,19 @@ impl Apply {
             .map(|change| address_at(from, change, known.get(&change.identity)).unwrap_or_default())
             .collect();
         let fetched = self.fetch(from, &keys).await?;
+        let own_at = |change: &RowChange| {
+            address_at(to, change, if to == Side::Right { known.get(&change.identity) } else { None })
+        };
+        let own: Vec<Vec<u8>> = changes.iter().map(|change| own_at(change).unwrap_or_default()).collect();
         let current = match to {
-            Side::Left => {
-                let own: Vec<Vec<u8>> =
-                    changes.iter().map(|change| address_at(to, change, None).unwrap_or_default()).collect();
-                self.fetch(to, &own).await?
-            }
+            Side::Left => self.fetch(to, &own).await?,
+            // Of the target's row is asked only what nobody writes to it.
+            Side::Right if mapping.has_one_way_fields() => self.fetch(to, &own).await?,
             Side::Right => Fetched { batch: RowBatch::new(0), at: HashMap::new() },
         };
-        let now = Tick::from_micros(micros(self.opened.book.clock.now()));
-        let one = |(change, key): (&&RowChange, &Vec<u8>)| {
+        let moment = Moment(micros(self.opened.book.clock.now()));
+        let now = Tick::from_micros(moment.0);
+        let one = |((change, key), own): ((&&RowChange, &Vec<u8>), &Vec<u8>)| {
             let row = fetched.at.get(key).map(|at| fetched.batch.row(*at)).ok_or_else(|| moved_on(change))?;
             let hash = mapping.hash(from, row)?;
             // A side that the preview did not read is to be what both agreed on.
@@ -70,20 +78,25 @@ impl Apply {
             }
             let address = mapping.carried_address(to, row)?;
             let version = if from == Side::Right { mapping.halves.right.version_of(row)? } else { None };
-            let own = address_at(Side::Left, change, None)
-                .and_then(|key| current.at.get(&key))
-                .map(|at| current.batch.row(*at));
-            Ok(Carried {
-                values: mapping.carried(to, row, own, now)?,
-                address,
-                from: mapping.halves[from].address_of(row).to_vec(),
-                hash,
-                version,
-                next_route_at: if to == Side::Right { mapping.next_route(row, now)? } else { None },
-            })
+            let own = current.at.get(own).map(|at| current.batch.row(*at));
+            let values = mapping.carried(to, row, own.filter(|_| to == Side::Left), now)?;
+            let seeds = mapping.seeds(to, row);
+            let before = match (&change.act, own) {
+                (Act::Insert(_), _) => Before::New(&seeds),
+                (_, Some(own)) => Before::Row(own),
+                (_, None) => Before::Unread,
+            };
+            let becomes = mapping.hash_with(to, &values, before);
+            let next_route_at = match to {
+                Side::Right => mapping.next_route(row, now)?,
+                Side::Left if mapping.owes(&values, before, row, now) => Some(moment),
+                Side::Left => self.routed_next(),
+            };
+            let from = mapping.halves[from].address_of(row).to_vec();
+            Ok(Carried { values, seeds, address, from, hash, becomes, version, next_route_at })
         };
         let name = |(row, change): (Result<Carried>, &&RowChange)| row.map_err(|error| named(error, change));
-        Ok(changes.iter().zip(&keys).map(one).zip(changes).map(name).collect())
+        Ok(changes.iter().zip(&keys).zip(&own).map(one).zip(changes).map(name).collect())
     }
 
     pub(super) async fn fetch(&self, side: Side, keys: &[Vec<u8>]) -> Result<Fetched> {

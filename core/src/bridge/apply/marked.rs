@@ -55,7 +55,7 @@ impl Apply {
         let carried = self.carry(Side::Right, changes, known).await?;
         self.begin(changes, &carried, known).await?;
         let answers = self.write_insert(Side::Right, changes, &carried).await?;
-        let mut done = self.answered(Side::Right, changes, carried, answers).await?;
+        let mut done = self.answered(Side::Right, changes, carried, answers);
         self.find(changes, &mut done).await?;
         Ok(done.into_iter().map(|row| row.result).collect())
     }
@@ -98,7 +98,7 @@ impl Apply {
                 state: LedgerState::Pending,
                 attempt_id: Some(attempt),
                 content_hash: Some(row.hash),
-                remote_content_hash: opened.mapping.hash_of(Side::Right, &row.values),
+                remote_content_hash: Some(row.becomes),
                 ..placed(opened, change, address, Provenance::Push, known, now)
             })
         };
@@ -160,10 +160,8 @@ impl Apply {
                 continue;
             };
             let there = fetched.batch.row(*at);
-            if half.is_marked(there)
-                && Some(mapping.hash(Side::Right, there)?) == mapping.hash_of(Side::Right, &carried.values)
-            {
-                row.result = Ok(self.agreed(Side::Right, carried, None, half.version_of(there)?));
+            if half.is_marked(there) && mapping.hash(Side::Right, there)? == carried.becomes {
+                row.result = Ok(Self::agreed(Side::Right, carried, None, half.version_of(there)?));
             }
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! Rows whose fields a person has chosen from both sides: they are joined at the target, which then gives the row to the source.
+//! Rows that get fields from both sides, by their directions or because a person has chosen so: they are joined at the target,
+//! which then gives the row to the source.
 //!
 //! What the target's row becomes is written into the book before: a run that dies between the two sides is finished by the next.
 
@@ -19,6 +20,8 @@ struct Joined {
     /// The columns that are written there, without those of the key.
     columns: Vec<String>,
     values: Vec<Datum>,
+    /// Any of them is another one than the target has.
+    differs: bool,
     hash: RowHash,
 }
 
@@ -56,14 +59,17 @@ impl Apply {
             return Ok(Err(moved_on(change)));
         }
         let (mut columns, mut values, mut whole) = (Vec::new(), Vec::new(), Vec::new());
+        let mut differs = false;
         for (at, column) in half.scanned.iter().enumerate() {
             let place = half.written.iter().position(|written| written == column);
             let own = row.datum(at)?;
             let value = match place {
                 Some(place) if !of_target.contains(column) && !half.is_key(column) => {
+                    let value = carried.values[place].clone();
+                    differs |= value != own;
                     columns.push(column.clone());
-                    values.push(carried.values[place].clone());
-                    carried.values[place].clone()
+                    values.push(value.clone());
+                    value
                 }
                 Some(_) | None => own,
             };
@@ -71,7 +77,7 @@ impl Apply {
         }
         let whole = RowBatch::of(half.scanned.len(), &[whole])?;
         let hash = mapping.hash(Side::Right, whole.row(0))?;
-        Ok(Ok(Joined { key, columns, values, hash }))
+        Ok(Ok(Joined { key, columns, values, differs, hash }))
     }
 
     /// Writes the row to the target, and from there to the source.
@@ -81,12 +87,15 @@ impl Apply {
         joined: Joined,
         known: &HashMap<RowHash, LedgerRow>,
     ) -> Result<Result<Done>> {
-        let Joined { key, columns, values, hash } = joined;
+        let Joined { key, columns, values, differs, hash } = joined;
         let mut next = RowChange { act: Act::Update(Side::Left), ..change.clone() };
-        if Some(hash) != change.target && !columns.is_empty() {
+        if differs {
             let opened = &self.opened;
-            let intent = conflict::merges(opened.definition, change.identity, hash);
-            opened.book.store.write(opened.tenant, vec![self.lease.fence(), intent]).await?;
+            // Where only what goes one way is written, joining the row once more is the same.
+            if Some(hash) != change.target {
+                let intent = conflict::merges(opened.definition, change.identity, hash);
+                opened.book.store.write(opened.tenant, vec![self.lease.fence(), intent]).await?;
+            }
             let still = self.still(Side::Right, &[change], known).await?;
             if still.iter().any(|still| matches!(still, Still::Moved | Still::Gone)) {
                 return Ok(Err(moved_on(change)));

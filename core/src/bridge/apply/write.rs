@@ -1,6 +1,6 @@
 //! What is written to a side, and what its answers mean.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::super::change::RowChange;
@@ -53,7 +53,7 @@ impl Apply {
     ) -> Result<Vec<Result<Done>>> {
         let carried = self.carry(to, changes, known).await?;
         let answers = self.write_insert(to, changes, &carried).await?;
-        let mut done = self.answered(to, changes, carried, answers).await?;
+        let mut done = self.answered(to, changes, carried, answers);
         self.adopt(to, changes, &mut done).await?;
         if to == Side::Left {
             self.mark(changes, &mut done).await?;
@@ -61,22 +61,57 @@ impl Apply {
         Ok(done.into_iter().map(|row| row.result).collect())
     }
 
+    /// Makes rows, those that begin with the same columns together.
     pub(super) async fn write_insert(
         &self,
         to: Side,
         changes: &[&RowChange],
         carried: &[Result<Carried>],
     ) -> Result<Vec<RowOutcome>> {
+        let ready: Vec<(&Carried, &RowChange)> = carried
+            .iter()
+            .zip(changes)
+            .filter_map(|(row, change)| row.as_ref().ok().map(|row| (row, *change)))
+            .collect();
+        let mut alike: BTreeMap<Vec<bool>, Vec<usize>> = BTreeMap::new();
+        for (place, (row, _)) in ready.iter().enumerate() {
+            alike.entry(row.seeds.iter().map(Option::is_some).collect()).or_default().push(place);
+        }
+        let mut outcomes: Vec<Option<RowOutcome>> = ready.iter().map(|_| None).collect();
+        let mut has_written = false;
+        for (seeds, places) in alike {
+            let rows: Vec<(&Carried, &RowChange)> = places.iter().map(|place| ready[*place]).collect();
+            match self.write(to, self.insertion(to, &seeds, &rows)?).await {
+                Ok(answers) => {
+                    has_written = true;
+                    places.into_iter().zip(answers).for_each(|(place, answer)| outcomes[place] = Some(answer));
+                }
+                // Of others it is known what became of them.
+                Err(error) if has_written => {
+                    places.into_iter().for_each(|place| outcomes[place] = Some(RowOutcome::Unknown(error.clone())));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let missing = |(outcome, (_, change)): (Option<RowOutcome>, &(&Carried, &RowChange))| {
+            outcome.unwrap_or_else(|| RowOutcome::Unknown(unanswered(change)))
+        };
+        Ok(outcomes.into_iter().zip(&ready).map(missing).collect())
+    }
+
+    /// New rows with their fields, their marker, and what they begin with.
+    fn insertion(&self, to: Side, seeds: &[bool], rows: &[(&Carried, &RowChange)]) -> Result<RowAction> {
         let half = &self.opened.mapping.halves[to];
         let marker = half.marker.map(str::to_owned);
-        let columns: Vec<String> = half.written.iter().cloned().chain(marker.clone()).collect();
-        let mut rows = RowBatch::new(columns.len());
-        for (row, change) in carried.iter().zip(changes) {
-            let Ok(row) = row else { continue };
+        let seeded = half.seeded.iter().zip(seeds).filter(|(_, is_there)| **is_there).map(|(column, _)| column.clone());
+        let columns: Vec<String> = half.written.iter().cloned().chain(marker.clone()).chain(seeded).collect();
+        let mut batch = RowBatch::new(columns.len());
+        for (row, change) in rows {
             let mark = marker.is_some().then(|| Mapping::marker(&change.identity));
-            rows.push(&row.values.iter().cloned().chain(mark).collect::<Vec<Datum>>())?;
+            let seeds = row.seeds.iter().flatten().cloned();
+            batch.push(&row.values.iter().cloned().chain(mark).chain(seeds).collect::<Vec<Datum>>())?;
         }
-        self.write(to, RowAction::Insert { columns, rows }).await
+        Ok(RowAction::Insert { columns, rows: batch })
     }
 
     /// Brings rows that `to` has to what the other side has.
@@ -107,7 +142,7 @@ impl Apply {
         }
         let expect = if self.is_guarded() { self.expect(to, &ready, versions, known) } else { Expect::Any };
         let answers = self.write_update(to, changes, &carried, expect).await?;
-        let mut done = self.answered(to, changes, carried, answers).await?;
+        let mut done = self.answered(to, changes, carried, answers);
         match to {
             Side::Left => self.mark(changes, &mut done).await?,
             Side::Right => self.look_whether_written(changes, &mut done).await?,
@@ -245,16 +280,16 @@ impl Apply {
     }
 
     /// Joins the answers with what was asked.
-    pub(super) async fn answered(
+    pub(super) fn answered(
         &self,
         to: Side,
         changes: &[&RowChange],
         carried: Vec<Result<Carried>>,
         answers: Vec<RowOutcome>,
-    ) -> Result<Vec<Answered>> {
+    ) -> Vec<Answered> {
         let mut answers = answers.into_iter();
         let vanishes = to == Side::Right && self.opened.mapping.halves.right.marker.is_some() && !self.is_guarded();
-        let mut rows: Vec<Answered> = carried
+        carried
             .into_iter()
             .zip(changes)
             .map(|(carried, change)| {
@@ -263,7 +298,7 @@ impl Apply {
                     Err(error) => return Answered { carried: None, result: Err(error), unclear: None },
                 };
                 let (result, unclear) = match answers.next() {
-                    Some(RowOutcome::Written { key, version }) => (Ok(self.agreed(to, &carried, key, version)), None),
+                    Some(RowOutcome::Written { key, version }) => (Ok(Self::agreed(to, &carried, key, version)), None),
                     // Somebody has deleted it: a mirror makes it anew.
                     Some(RowOutcome::Gone) if vanishes => (Ok(Done::Vanished), None),
                     Some(other) => {
@@ -279,63 +314,29 @@ impl Apply {
                 };
                 Answered { carried: Some(carried), result, unclear }
             })
-            .collect();
-        self.look_again(to, &mut rows).await?;
-        Ok(rows)
+            .collect()
     }
 
-    pub(super) fn agreed(&self, to: Side, carried: &Carried, key: Option<Vec<u8>>, version: Option<String>) -> Done {
-        let written = self.opened.mapping.hash_of(to, &carried.values);
+    /// What both sides agree on once a row is written. What anybody changes of it meanwhile is a change.
+    pub(super) fn agreed(to: Side, carried: &Carried, key: Option<Vec<u8>>, version: Option<String>) -> Done {
         match to {
             Side::Right => Done::Agreed {
                 source: carried.hash,
-                target: written,
+                target: Some(carried.becomes),
                 key: key.unwrap_or_else(|| carried.address.clone()),
                 version,
                 by: Provenance::Push,
                 next_route_at: carried.next_route_at,
             },
             Side::Left => Done::Agreed {
-                // Looked at again below where it cannot be told.
-                source: written.unwrap_or_default(),
+                source: carried.becomes,
                 target: Some(carried.hash),
                 key: carried.from.clone(),
                 version: carried.version.clone(),
                 by: Provenance::Pull,
-                next_route_at: self.routed_next(),
+                next_route_at: carried.next_route_at,
             },
         }
-    }
-
-    /// Where a side hashes more than was written to it (fields that only come from there), it is read once more. A row that has
-    /// another version by then than our write left counts as changed.
-    async fn look_again(&self, to: Side, rows: &mut [Answered]) -> Result<()> {
-        let mapping = &self.opened.mapping;
-        let half = &mapping.halves[to];
-        if half.hashed.iter().all(|column| half.written.binary_search(column).is_ok()) {
-            return Ok(());
-        }
-        let address = |row: &Answered| match (to, &row.result, &row.carried) {
-            (Side::Right, Ok(Done::Agreed { key, .. }), Some(_)) => Some(key.clone()),
-            (Side::Left, Ok(Done::Agreed { .. }), Some(carried)) => Some(carried.address.clone()),
-            _ => None,
-        };
-        let addresses: Vec<Vec<u8>> = rows.iter().filter_map(address).collect();
-        let fetched = self.fetch(to, &addresses).await?;
-        for row in rows {
-            let Some(at) = address(row).and_then(|address| fetched.at.get(&address)) else { continue };
-            let Ok(Done::Agreed { source, target, version, .. }) = &mut row.result else { continue };
-            let there = fetched.batch.row(*at);
-            let hash = mapping.hash(to, there)?;
-            match to {
-                Side::Left => *source = hash,
-                Side::Right => {
-                    let is_ours = version.is_none() || *version == half.version_of(there)?;
-                    *target = is_ours.then_some(hash);
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -97,8 +97,14 @@ pub(crate) struct Decided {
 pub(crate) type Decisions = HashMap<RowHash, Decided>;
 
 impl Decided {
-    /// What is to be done about the row, if both sides still show what was decided about.
-    pub(crate) fn act(&self, source: Option<RowHash>, target: Option<RowHash>) -> Option<Act> {
+    /// What is to be done about the row, if both sides still show what was decided about; `join` says how both get a row in
+    /// which that side's fields count.
+    pub(crate) fn act(
+        &self,
+        source: Option<RowHash>,
+        target: Option<RowHash>,
+        join: impl FnOnce(Side) -> Act,
+    ) -> Option<Act> {
         if self.merged.is_some() && self.merged == target && source == self.seen.left {
             return Some(Act::Update(Side::Left));
         }
@@ -107,8 +113,8 @@ impl Decided {
         }
         let has = (source.is_some(), target.is_some());
         match &self.choice {
-            RowChoice::Source => take(Side::Left, has),
-            RowChoice::Target => take(Side::Right, (has.1, has.0)),
+            RowChoice::Source => take(Side::Left, has, join),
+            RowChoice::Target => take(Side::Right, (has.1, has.0), join),
             RowChoice::Fields(fields) if has == (true, true) => {
                 let of_target = fields.iter().filter(|(_, side)| **side == Side::Right);
                 Some(Act::Merge(of_target.map(|(name, _)| name.clone()).collect()))
@@ -119,9 +125,9 @@ impl Decided {
 }
 
 /// That side counts; whether it has the row, and whether the other has.
-fn take(side: Side, has: (bool, bool)) -> Option<Act> {
+fn take(side: Side, has: (bool, bool), join: impl FnOnce(Side) -> Act) -> Option<Act> {
     match has {
-        (true, true) => Some(Act::Update(side.other())),
+        (true, true) => Some(join(side)),
         (true, false) => Some(Act::Insert(side.other())),
         (false, true) => Some(Act::Delete(side.other())),
         (false, false) => None,
@@ -371,28 +377,32 @@ mod tests {
         Decided { seen, choice, merged: None }
     }
 
+    fn update(winner: Side) -> Act {
+        Act::Update(winner.other())
+    }
+
     #[test]
     fn a_choice_is_carried_out_while_both_sides_are_what_was_seen() {
         let both = Sides::new(OLD, NEW);
-        assert_eq!(decided(both, RowChoice::Source).act(OLD, NEW), Some(Act::Update(Side::Right)));
-        assert_eq!(decided(both, RowChoice::Target).act(OLD, NEW), Some(Act::Update(Side::Left)));
+        assert_eq!(decided(both, RowChoice::Source).act(OLD, NEW, update), Some(Act::Update(Side::Right)));
+        assert_eq!(decided(both, RowChoice::Target).act(OLD, NEW, update), Some(Act::Update(Side::Left)));
         for (source, target) in [(OTHER, NEW), (OLD, OTHER), (None, NEW), (OLD, None)] {
-            assert_eq!(decided(both, RowChoice::Source).act(source, target), None);
+            assert_eq!(decided(both, RowChoice::Source).act(source, target, update), None);
         }
         let gone = Sides::new(None, NEW);
-        assert_eq!(decided(gone, RowChoice::Source).act(None, NEW), Some(Act::Delete(Side::Right)));
-        assert_eq!(decided(gone, RowChoice::Target).act(None, NEW), Some(Act::Insert(Side::Left)));
+        assert_eq!(decided(gone, RowChoice::Source).act(None, NEW, update), Some(Act::Delete(Side::Right)));
+        assert_eq!(decided(gone, RowChoice::Target).act(None, NEW, update), Some(Act::Insert(Side::Left)));
         let fields = RowChoice::Fields([("a".to_owned(), Side::Right), ("b".to_owned(), Side::Left)].into());
-        assert_eq!(decided(gone, fields.clone()).act(None, NEW), None);
-        assert_eq!(decided(both, fields).act(OLD, NEW), Some(Act::Merge(["a".to_owned()].into())));
+        assert_eq!(decided(gone, fields.clone()).act(None, NEW, update), None);
+        assert_eq!(decided(both, fields).act(OLD, NEW, update), Some(Act::Merge(["a".to_owned()].into())));
     }
 
     #[test]
     fn a_merge_that_was_cut_goes_on_at_the_source() {
         let choice = RowChoice::Fields(BTreeMap::new());
         let cut = Decided { seen: Sides::new(OLD, NEW), choice, merged: OTHER };
-        assert_eq!(cut.act(OLD, OTHER), Some(Act::Update(Side::Left)));
-        assert_eq!(cut.act(NEW, OTHER), None, "somebody has changed the source meanwhile");
+        assert_eq!(cut.act(OLD, OTHER, update), Some(Act::Update(Side::Left)));
+        assert_eq!(cut.act(NEW, OTHER, update), None, "somebody has changed the source meanwhile");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Rows on their way from one side to the other, and their hashes.
 
-use super::Mapping;
+use super::super::projection::Projection;
+use super::{Before, Field, Mapping};
 use crate::endpoint::LIST;
 use crate::error::{Code, Error, Result};
 use crate::identity::{Encoder, RowHash, RowRef};
@@ -17,39 +18,45 @@ impl Mapping {
         // which we write it.
         let mut encoder = Encoder::default();
         for (at, column) in half.hashed.iter().enumerate() {
-            let encoded = row.value(half.hashed_at + at);
-            match self.fields.iter().find(|field| field.column(side) == column && !field.projection.is_identity()) {
-                Some(field) if side == Side::Right => {
-                    match field.projection.seen(&row.datum(half.hashed_at + at)?) {
-                        Ok(seen) => encoder.datum(&seen),
-                        // What never came from here is another value than any that did.
-                        Err(_) => encoder.raw(encoded),
-                    }
-                }
-                Some(_) | None => encoder.raw(encoded),
+            let at = half.hashed_at + at;
+            match self.rewritten(side, column) {
+                // What never came from here is another value than any that did.
+                Some(projection) => match projection.seen(&row.datum(at)?) {
+                    Ok(seen) => encoder.datum(&seen),
+                    Err(_) => encoder.raw(row.value(at)),
+                },
+                None => encoder.raw(row.value(at)),
             }
         }
         Ok(half.hasher.hash(encoder.as_bytes()))
     }
 
-    /// What the target would hold of a row of the source; nothing where that cannot be told without looking.
+    /// What the target would hold of a row of the source.
     ///
     /// # Errors
     /// When a value cannot cross.
-    pub(crate) fn pushed_hash(&self, row: RowRef<'_>, now: Tick) -> Result<Option<RowHash>> {
+    pub(crate) fn pushed_hash(&self, row: RowRef<'_>, now: Tick) -> Result<RowHash> {
         let values = self.carried(Side::Right, row, None, now)?;
-        Ok(self.hash_of(Side::Right, &values))
+        Ok(self.hash_with(Side::Right, &values, Before::Unread))
     }
 
-    /// The hash of what was written to a side, where that is all that is hashed there.
-    pub(crate) fn hash_of(&self, side: Side, written: &[Datum]) -> Option<RowHash> {
-        let half = &self.halves[side];
+    /// What a row of `to` hashes to once `written` has come to it. Nothing else is taken for agreed: whoever changes another field
+    /// of the row meanwhile has changed it.
+    pub(crate) fn hash_with(&self, to: Side, written: &[Datum], before: Before<'_>) -> RowHash {
+        let half = &self.halves[to];
         let mut encoder = Encoder::default();
         for column in &half.hashed {
-            let at = half.written.binary_search(column).ok()?;
-            encoder.datum(&written[at]);
+            let value = before.with(half, written, column).unwrap_or(Datum::Null);
+            let seen = self.rewritten(to, column).and_then(|projection| projection.seen(&value).ok());
+            encoder.datum(&seen.unwrap_or(value));
         }
-        Some(half.hasher.hash(encoder.as_bytes()))
+        half.hasher.hash(encoder.as_bytes())
+    }
+
+    /// How the values of a column cross, where they are not hashed as they stand.
+    fn rewritten(&self, side: Side, column: &str) -> Option<&Projection> {
+        let of_column = |field: &&Field| side == Side::Right && field.target == column;
+        self.fields.iter().filter(of_column).map(|field| &field.projection).find(|projection| !projection.is_identity())
     }
 
     /// The values that a scanned row of the other side gives to `to`, in the order of the columns that are written there.

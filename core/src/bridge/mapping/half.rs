@@ -24,6 +24,8 @@ pub(crate) struct Half {
     pub(crate) scanned: Vec<String>,
     /// The columns that a row of this side gets from one of the other, sorted.
     pub(crate) written: Vec<String>,
+    /// The columns that it gets besides when it is made, and never again: their fields go the other way from then on.
+    pub(crate) seeded: Vec<String>,
     /// The column of the marker, where rows have one.
     pub(crate) marker: Option<&'static str>,
     /// Where it stands; the table may not have it yet.
@@ -123,6 +125,7 @@ impl Half {
             hashed,
             scanned,
             written,
+            seeded: Vec::new(),
             marker,
             marker_at,
             key_at,

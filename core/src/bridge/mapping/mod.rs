@@ -2,12 +2,12 @@
 //! becomes a row of the other.
 //!
 //! Of each side the columns whose changes travel are hashed: of the source those that go to the target; of the target, two
-//! ways, those that go to the source, else those that came from it. Changes of other columns are nobody's business, and so two
-//! people who change fields of different directions never meet in a conflict.
+//! ways, those that go to the source, else those that came from it. Changes of other columns are nobody's business.
 
 mod beside;
 mod crossing;
 mod half;
+mod one_way;
 mod routes;
 
 use std::collections::BTreeSet;
@@ -24,6 +24,7 @@ use crate::identity::{Encoder, IdentityHasher, RowBatch, RowHash, RowRef, encode
 use crate::model::{Datum, FieldDirection, KeyStrategy, LedgerRow, RecordMode, Side, Sides, TenantId};
 
 pub(crate) use half::{Half, Own};
+pub(crate) use one_way::{Before, Sayings};
 pub(crate) use routes::{Routes, listed_item};
 
 pub(crate) use crate::ledger::hex;
@@ -144,8 +145,13 @@ impl Mapping {
         let left_key: Vec<String> = key.columns().iter().map(|column| column.name.clone()).collect();
         let right_key = key_fields.iter().map(|field| fields[*field].target.clone()).collect();
         let identity = IdentityHasher::new(tenant, definition, u32::try_from(left_key.len()).unwrap_or(u32::MAX));
-        let left = Half::new(Side::Left, &shapes.left.name, left_key, &fields, mode, (own.left, routes.as_ref()))?;
-        let right = Half::new(Side::Right, &shapes.right.name, right_key, &fields, mode, (own.right, routes.as_ref()))?;
+        let mut left = Half::new(Side::Left, &shapes.left.name, left_key, &fields, mode, (own.left, routes.as_ref()))?;
+        let mut right =
+            Half::new(Side::Right, &shapes.right.name, right_key, &fields, mode, (own.right, routes.as_ref()))?;
+        if mode == RecordMode::TwoWay {
+            left.seeded = one_way::seeded(Side::Left, shapes.left, &fields, &left.written);
+            right.seeded = one_way::seeded(Side::Right, shapes.right, &fields, &right.written);
+        }
         let fingerprint = fingerprint(mode, strategy, &fields, &key, routes.as_ref());
         let is_plain = key.columns().iter().all(|column| !column.collation.folds() && column.is_required);
         let crosses_plainly = key_fields.iter().all(|field| fields[*field].projection.is_identity());

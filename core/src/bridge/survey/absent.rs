@@ -1,7 +1,7 @@
 //! What the source did not show.
 
 use super::super::change::RowChange;
-use super::super::delta::{Decision, Shown, decide};
+use super::super::delta::{Alike, Decision, Shown, decide};
 use super::super::mapping::target_key;
 use super::{AGAIN, AtTarget, Sink, State, Survey};
 use crate::error::Result;
@@ -38,7 +38,7 @@ impl Survey<'_> {
                 state.surveyed.doubled += u64::from(!has_key && !seen.is_unmarked && state.surveyed.known == 0);
                 continue;
             }
-            let decision = decide(self.rules, false, (Shown::Gone, Shown::Changed), || false, || None);
+            let decision = decide(self.rules, false, (Shown::Gone, Shown::Changed), || Alike::No, || None);
             self.decided(decision, identity, None, Some(seen), state, sink).await?;
         }
         Ok(())
@@ -64,7 +64,7 @@ impl Survey<'_> {
             let seen = state.target.remove(&row.source_identity_hash);
             let target = self.shown_at_target(Some(at), seen.as_ref(), state);
             let source = self.shown_at_source(&row.source_identity_hash, state);
-            let decision = match decide(self.rules, true, (source, target), || false, || None) {
+            let decision = match decide(self.rules, true, (source, target), || Alike::No, || None) {
                 Decision::Delete(Side::Left) if self.is_lost(at, state) => Decision::Insert(Side::Right),
                 decision => decision,
             };

@@ -23,7 +23,7 @@ use super::change::{Act, RowChange};
 use super::clock::RecordClock;
 use super::conflict::Decisions;
 use super::delta::{Decision, Later, Rules, Shown};
-use super::mapping::Mapping;
+use super::mapping::{Mapping, Sayings};
 
 /// Rows of a page of a scan.
 pub(crate) const PAGE_ROWS: usize = 8192;
@@ -101,6 +101,8 @@ pub(crate) struct Survey<'a> {
 /// A row of the target that is not as the ledger has it.
 struct AtTarget {
     hash: RowHash,
+    /// What it says by the direction of its fields, where a definition has fields of one direction.
+    sayings: Option<Box<Sayings>>,
     address: Vec<u8>,
     version: Option<String>,
     name: String,
@@ -195,10 +197,11 @@ impl Survey<'_> {
         source: Option<RowHash>,
         target: Option<&AtTarget>,
     ) -> Option<Act> {
-        let said = || self.decisions.get(identity)?.act(source, target.map(|seen| seen.hash));
+        let join = |winner| self.mapping.joined_by(winner);
+        let said = || self.decisions.get(identity)?.act(source, target.map(|seen| seen.hash), join);
         match decision {
             Decision::Wait => Some(said().unwrap_or(Act::Wait)),
-            decided => Act::of(decided),
+            decided => Act::of(decided, join),
         }
     }
 

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use super::super::change::{Act, RowChange};
-use super::super::delta::{Shown, decide};
-use super::{AGAIN, Sink, State, Survey, blind, refusal};
+use super::super::delta::{Alike, Shown, decide};
+use super::{AGAIN, AtTarget, Sink, State, Survey, blind, refusal};
 use crate::endpoint::{ChangeScan, Deletions, Refused};
 use crate::error::{Code, Error, Result};
 use crate::identity::{RowBatch, RowRef};
@@ -106,6 +106,17 @@ impl Survey<'_> {
         sink.seen(rows.len() as u64).await
     }
 
+    /// How a row of the source compares with the target's. What cannot cross is like nothing.
+    fn alike(&self, row: RowRef<'_>, seen: &AtTarget) -> Alike {
+        let mapping = self.mapping;
+        if mapping.has_one_way_fields() {
+            let source = mapping.sayings(Side::Left, row, self.now);
+            return source.zip(seen.sayings.as_deref()).map_or(Alike::No, |(source, target)| source.beside(target));
+        }
+        let is_same = mapping.pushed_hash(row, self.now).is_ok_and(|sent| sent == seen.hash);
+        if is_same { Alike::Wholly } else { Alike::No }
+    }
+
     /// A row of the source: what is to be done about it, or nothing.
     fn compare(&self, row: RowRef<'_>, state: &mut State) -> Result<Option<RowChange>> {
         let mapping = self.mapping;
@@ -139,14 +150,10 @@ impl Survey<'_> {
         }
         let at_target = state.target.remove(&identity);
         let target = self.shown_at_target(known, at_target.as_ref(), state);
-        let equal = || {
-            at_target
-                .as_ref()
-                .is_some_and(|seen| mapping.pushed_hash(row, self.now).is_ok_and(|sent| sent == Some(seen.hash)))
-        };
+        let alike = || at_target.as_ref().map_or(Alike::No, |seen| self.alike(row, seen));
         let is_tie = Cell::new(false);
         let later = || self.later(row, at_target.as_ref(), &is_tie);
-        let decision = decide(self.rules, known.is_some(), (source, target), equal, later);
+        let decision = decide(self.rules, known.is_some(), (source, target), alike, later);
         let is_unmarked = at_target.as_ref().is_some_and(|seen| seen.is_unmarked);
         let Some(act) = self.act(decision, &identity, Some(hash), at_target.as_ref()) else {
             state.surveyed.counts.unchanged += 1;

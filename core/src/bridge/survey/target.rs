@@ -129,7 +129,8 @@ impl Survey<'_> {
         let (address, version) = (half.address_of(row).to_vec(), half.version_of(row)?);
         let name = mapping.name(Side::Right, row)?;
         let changed = self.clock.and_then(|clock| clock.read(mapping, Side::Right, row));
-        let mut seen = AtTarget { hash, address, version, name, changed, is_unmarked, is_strange: false };
+        let sayings = mapping.sayings(Side::Right, row, self.now).map(Box::new);
+        let mut seen = AtTarget { hash, sayings, address, version, name, changed, is_unmarked, is_strange: false };
         if is_unmarked {
             state.unmarked.push((identity, seen));
             return Ok(());

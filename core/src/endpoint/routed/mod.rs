@@ -337,17 +337,18 @@ fn by_content() -> Error {
     Error::new(Code::Unsupported, "write rows of several lists", "").because("items are told by their versions")
 }
 
-/// The answers of several lists in the order of what was asked. What one list does not answer at all is not known of its rows
-/// once another has written some.
+/// The answers of several lists in the order of what was asked. What becomes of a row that no list answers for is not known.
 struct Answers {
-    rows: Vec<Option<RowOutcome>>,
+    rows: Vec<RowOutcome>,
     failed: Option<Error>,
     has_written: bool,
 }
 
 impl Answers {
     fn new(rows: usize) -> Self {
-        Self { rows: (0..rows).map(|_| None).collect(), failed: None, has_written: false }
+        let silence =
+            Error::new(Code::Internal, "write rows of several lists", "").because("a list did not answer for it");
+        Self { rows: vec![RowOutcome::Unknown(silence); rows], failed: None, has_written: false }
     }
 
     fn take(&mut self, places: Vec<usize>, answer: Result<Vec<RowOutcome>>, made: impl Fn(RowOutcome) -> RowOutcome) {
@@ -355,13 +356,13 @@ impl Answers {
             Ok(outcomes) => {
                 self.has_written = true;
                 for (place, outcome) in places.into_iter().zip(outcomes) {
-                    self.rows[place] = Some(made(outcome));
+                    self.rows[place] = made(outcome);
                 }
             }
             // Nothing was written of these, which is what the endpoint says by an error.
             Err(error) => {
                 for place in places {
-                    self.rows[place] = Some(RowOutcome::Refused(error.clone()));
+                    self.rows[place] = RowOutcome::Refused(error.clone());
                 }
                 self.failed = Some(error);
             }
@@ -371,7 +372,24 @@ impl Answers {
     fn all(self) -> Result<Vec<RowOutcome>> {
         match self.failed {
             Some(error) if !self.has_written => Err(error),
-            _ => Ok(self.rows.into_iter().flatten().collect()),
+            _ => Ok(self.rows),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_without_an_answer_keeps_its_place() {
+        let written = |key| RowOutcome::Written { key: Some(vec![key]), version: None };
+        let mut answers = Answers::new(3);
+        answers.take(vec![0, 1], Ok(vec![written(7)]), |outcome| outcome);
+        answers.take(vec![2], Ok(vec![written(9)]), |outcome| outcome);
+        let rows = answers.all().unwrap();
+        assert!(matches!(&rows[0], RowOutcome::Written { key: Some(key), .. } if key == &[7]));
+        assert!(matches!(rows[1], RowOutcome::Unknown(_)));
+        assert!(matches!(&rows[2], RowOutcome::Written { key: Some(key), .. } if key == &[9]));
     }
 }
