@@ -4,6 +4,7 @@
 
 mod budget;
 mod changes;
+mod credentials;
 mod fixture;
 #[path = "../lib/graph/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "some of it is for other tests")]

@@ -25,25 +25,6 @@ async fn a_site_answers_with_its_clock() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_said_in_entras_words_and_not_shown() {
-    let site = Site::with(GraphOptions::default(), |options| options.client_secret = "hunter2-and-more".into());
-    let error = site.endpoint.probe().await.unwrap_err();
-    assert_eq!(error.code(), Code::Auth);
-    let words = format!("{error} {error:?}");
-    assert!(words.contains("AADSTS7000215") && !words.contains("hunter2"), "{words}");
-}
-
-#[tokio::test]
-async fn secrets_travel_by_https_alone() {
-    let site = Site::start();
-    let mut options = portbook::endpoint::sharepoint::SharepointOptions::new("t", "a", "s".into(), "h", "/");
-    options.clock = site.clock.clone();
-    options.graph = "http://graph.example/v1.0".into();
-    let refused = portbook::endpoint::sharepoint::SharepointEndpoint::new(options);
-    assert_eq!(refused.err().unwrap().code(), Code::Invalid);
-}
-
-#[tokio::test]
 async fn a_list_is_described_by_its_internal_names() {
     let site = Site::start();
     let stock = site.stock().await;

@@ -117,9 +117,14 @@ pub(crate) fn place(url: &str) -> Result<RecordPlace> {
                     .map_err(|_| Error::new(Code::Invalid, "use the variable", name).because("it is not UTF-8"))
             };
             place = place.with_application(&named("TENANT")?, &named("CLIENT_ID")?);
-            std::env::var_os("PORTBOOK_SHAREPOINT_CLIENT_SECRET")
-                .filter(|secret| !secret.is_empty())
-                .map(|secret| SecretBytes::from(secret.into_encoded_bytes()))
+            match (named("CLIENT_SECRET")?, named("CERTIFICATE")?) {
+                (secret, _) if !secret.is_empty() => Some(SecretBytes::from(secret.into_bytes())),
+                (_, file) if !file.is_empty() => {
+                    let unread = |e| Error::new(Code::Invalid, "read the certificate", &file).caused_by(e);
+                    Some(SecretBytes::from(std::fs::read(&file).map_err(unread)?))
+                }
+                (_, _) => None,
+            }
         }
         RecordPlace::Table { .. } | RecordPlace::Host { .. } => password(place.scheme()),
     };

@@ -23,7 +23,7 @@ use crate::model::{
     SharepointList, Sides, Stored, SyncDefinition, SyncKeyColumn, SyncSource, TenantId, UserId,
 };
 use crate::operation::clock::micros;
-use crate::store::{Statement, Store as _, Value};
+use crate::store::{Statement, Value};
 use crate::table::{Filter, Tables};
 
 /// The target of a definition, as the book knows it.
@@ -330,7 +330,9 @@ async fn map(
             target_column_name: field.target.clone(),
             target_type: shape.column(&field.target).map(|column| column.data_type.clone()),
             sync_direction: field.direction,
-            is_system_field: false,
+            // Who made an item and when, its number: nobody writes those.
+            is_system_field: right.list().is_some()
+                && shape.column(&field.target).is_some_and(|column| column.is_computed),
             transform_rule: field.transform.clone(),
             is_key: left.shape.primary_key().contains(&field.source),
         });

@@ -2,9 +2,11 @@
 //!
 //! `PORTBOOK_LIST_STORMS` is how many storms there are.
 
-use portbook::bridge::{Definition, RowApplyOptions, RowPreviewOptions};
+use portbook::Code;
+use portbook::bridge::{Definition, RecordField, RecordOptions, RowApplyOptions, RowPreviewOptions};
 use portbook::conduit::MaxDelete;
-use portbook::model::RecordPolicy;
+use portbook::model::{FieldDirection, FieldMapping, RecordPolicy};
+use portbook::table::Filter;
 use serde_json::json;
 
 use super::{ListWorld, both_ways, source};
@@ -117,4 +119,52 @@ fn a_storm_ends_in_step() {
         assert_eq!(markers.len(), world.items().len(), "seed {seed}");
     }
     println!("LISTS: {} storms", storms());
+}
+
+/// People set the status in the list, the source sets the score, and what SharePoint itself knows of an item is only read.
+#[test]
+fn fields_of_one_direction_and_those_of_the_system() {
+    let world = ListWorld::new();
+    let database = world.world.source();
+    database
+        .execute_batch("ALTER TABLE people ADD COLUMN status TEXT; ALTER TABLE people ADD COLUMN made TEXT")
+        .unwrap();
+    database.execute_batch("INSERT INTO people (id, name, score) VALUES (1, 'one', 1), (2, 'two', 2)").unwrap();
+    let made = world.connect(RecordOptions { create: true, ..both_ways(RecordPolicy::Manual) });
+    sync(&made);
+    let field = |source: &str, target: &str, direction| RecordField {
+        source: source.into(),
+        target: target.into(),
+        direction,
+        transform: None,
+    };
+    let fields = |created| {
+        vec![
+            field("id", "id2", FieldDirection::Bidirectional),
+            field("name", "name", FieldDirection::Bidirectional),
+            field("score", "score", FieldDirection::PushOnly),
+            field("status", "status", FieldDirection::PullOnly),
+            field("made", "Created", created),
+        ]
+    };
+    let options = |created| RecordOptions { fields: fields(created), ..both_ways(RecordPolicy::Manual) };
+    let refused = world.try_connect(options(FieldDirection::Bidirectional)).err().unwrap();
+    assert!(refused.code() == Code::Invalid && refused.to_string().contains("made to Created"), "{refused}");
+    let definition = world.connect(options(FieldDirection::PullOnly));
+    sync(&definition);
+    let system = portbook::wait(world.session().rows::<FieldMapping>().list(Filter::all(), None, 100)).unwrap().rows;
+    let system: Vec<_> = system.iter().filter(|field| field.row.is_system_field).collect();
+    assert_eq!(system.len(), 1);
+    assert_eq!(system[0].row.target_column_name, "Created");
+
+    let item = world.items().into_iter().find(|item| item.fields.get("id2") == Some(&json!("1"))).unwrap();
+    world.server.edit_item("People", item.id, &json!({ "status": "paid" }));
+    world.world.source().execute_batch("UPDATE people SET score = 7 WHERE id = 1").unwrap();
+    let report = sync(&definition);
+    assert_eq!((report.waiting, report.counts.updated), (0, 1), "{:?}", report.failures);
+    assert_eq!(world.people()[&1].1, Some(7.0));
+    let row = "SELECT status || ' ' || (made LIKE '2026-01-%') FROM people WHERE id = 1";
+    let row: String = world.world.source().query_row(row, [], |row| row.get(0)).unwrap();
+    assert_eq!(row, "paid 1");
+    assert!(sync(&definition).counts.is_quiet());
 }

@@ -102,7 +102,7 @@ impl Mapping {
     ///
     /// # Errors
     /// `invalid` when a column of the key is not mapped and rows of the target have no markers, a field that is made by a
-    /// transform should be pulled, or two fields write one column.
+    /// transform should be pulled, one should be written that its store fills itself, or two fields write one column.
     pub(crate) fn new(parts: Parts<'_>) -> Result<Self> {
         let Parts { tenant, definition, mode, strategy, key, fields, shapes, own, routes } = parts;
         let refuse = |what: String, advice: &'static str| {
@@ -113,6 +113,17 @@ impl Mapping {
                 let what = format!("{} is made by a transform, which cannot be turned round", field.target);
                 return refuse(what, "let it go to the target only");
             }
+        }
+        let is_written = |field: &&Field| {
+            let right = shapes.right.column(&field.target).filter(|_| field.goes_to(Side::Right));
+            let is_key = key.columns().iter().any(|column| column.name == field.source);
+            let goes_back = field.goes_to(Side::Left) && mode == RecordMode::TwoWay && !is_key;
+            let left = shapes.left.column(&field.source).filter(|_| goes_back);
+            [left, right].into_iter().flatten().any(|column| column.is_computed)
+        };
+        if let Some(field) = fields.iter().find(is_written) {
+            let what = format!("{} to {} would write a column that the store fills itself", field.source, field.target);
+            return refuse(what.escape_debug().to_string(), "let it go the other way only (PUSH_ONLY, PULL_ONLY)");
         }
         let unknown = routes.iter().flat_map(Routes::columns).find(|column| shapes.left.column(column).is_none());
         if let Some(unknown) = unknown {

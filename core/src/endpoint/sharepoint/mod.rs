@@ -10,6 +10,7 @@ mod batch;
 mod budget;
 mod changes;
 mod create;
+mod credential;
 mod describe;
 mod fault;
 mod graph;
@@ -35,6 +36,7 @@ use self::budget::{ProcessShare, Purse, cost};
 pub use self::budget::{UnitAccount, UnitBudget, UnitShare};
 use self::changes::{Changes, Everything};
 use self::create::Definition;
+use self::credential::Credential;
 use self::describe::List;
 use self::graph::Graph;
 use self::items::{Items, Reading, page_size, with_query};
@@ -116,7 +118,7 @@ impl SharepointEndpoint {
             http: http.clone(),
             url: token.into(),
             client_id: options.client_id.clone(),
-            secret: options.client_secret.clone(),
+            credential: Credential::new(&options.client_secret)?,
             scope: options.scope.clone(),
             clock: Arc::clone(&options.clock),
             current: tokio::sync::Mutex::default(),

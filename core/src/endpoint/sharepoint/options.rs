@@ -22,7 +22,7 @@ pub struct SharepointOptions {
     pub tenant: String,
     /// The application.
     pub client_id: String,
-    /// Its secret.
+    /// Its secret; or the PEM of a private key (RSA, not encrypted) and of the certificate that the application is registered with.
     pub client_secret: SecretBytes,
     /// What tokens are for.
     pub scope: String,

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
+use super::credential::Credential;
 use crate::error::{Code, Error, Result};
-use crate::model::SecretBytes;
 use crate::operation::Clock;
 use crate::provider::web;
 
@@ -26,7 +26,7 @@ pub(super) struct Tokens {
     pub(super) http: Client,
     pub(super) url: String,
     pub(super) client_id: String,
-    pub(super) secret: SecretBytes,
+    pub(super) credential: Credential,
     pub(super) scope: String,
     pub(super) clock: Arc<dyn Clock>,
     /// Held while one is asked for, so that one request does for everyone who waits.
@@ -91,11 +91,11 @@ impl Tokens {
     }
 
     async fn ask_once(&self) -> std::result::Result<(Zeroizing<String>, Duration), (Error, Option<Duration>)> {
-        let secret = self.secret.expose_text().map_err(|e| (e, None))?;
+        let shown = self.credential.fields(&self.client_id, &self.url, self.clock.now()).map_err(|e| (e, None))?;
         let form = Zeroizing::new(
             url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("client_id", &self.client_id)
-                .append_pair("client_secret", secret)
+                .extend_pairs(shown.iter().map(|(name, value)| (name, value.as_str())))
                 .append_pair("scope", &self.scope)
                 .append_pair("grant_type", "client_credentials")
                 .finish(),
@@ -111,7 +111,7 @@ impl Tokens {
         });
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
         if !status.is_success() {
-            return Err((self.denied(status, &answer, secret), after));
+            return Err((self.denied(status, &answer, &shown), after));
         }
         let token = answer["access_token"].as_str().map(|token| Zeroizing::new(token.to_owned()));
         let token = token.ok_or_else(|| (self.odd("the answer has no token"), None))?;
@@ -120,7 +120,12 @@ impl Tokens {
     }
 
     /// The contract is the text `error`; the number beside it is for people.
-    fn denied(&self, status: reqwest::StatusCode, answer: &Value, secret: &str) -> Error {
+    fn denied(
+        &self,
+        status: reqwest::StatusCode,
+        answer: &Value,
+        shown: &[(&'static str, Zeroizing<String>)],
+    ) -> Error {
         let said = answer["error"].as_str().unwrap_or_default();
         let words = answer["error_description"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
         let code = match (status.as_u16(), said) {
@@ -129,9 +134,10 @@ impl Tokens {
             _ => Code::Auth,
         };
         // It is not echoed; whoever pretends to be Entra may.
-        let words = format!("{status} {said}: {words}").replace(secret, "…");
+        let words = format!("{status} {said}: {words}");
+        let words = shown.iter().fold(words, |words, (_, value)| words.replace(value.as_str(), "…"));
         let error = Error::new(code, ACTION, self.client_id.escape_debug()).because(words.escape_debug());
-        if code == Code::Auth { error.advise("check tenant, application and its secret") } else { error }
+        if code == Code::Auth { error.advise("check tenant, application and its secret or certificate") } else { error }
     }
 
     fn odd(&self, why: &str) -> Error {
