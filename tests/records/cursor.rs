@@ -120,3 +120,21 @@ fn both_ways_a_cursor_tells_of_the_source_and_the_target_is_read() {
     assert_eq!(bodies(&world.target()), bodies(&world.source()));
     assert!(sync(&definition).counts.is_quiet());
 }
+
+/// A row from the future moves the cursor to where the clock has not come yet; so does a clock that is set back.
+#[test]
+fn what_is_changed_before_the_cursors_time_is_read_all_the_same() {
+    let world = World::bare();
+    let notes = NOTES.replace("TIMESTAMP ", "TIMESTAMPTZ ");
+    world.source().execute_batch(&notes).unwrap();
+    world.target().execute_batch(&notes).unwrap();
+    let rows = "INSERT INTO notes VALUES (1, 'one', '2026-01-01T00:00:00Z'), (2, 'two', '2199-01-01T00:00:00Z')";
+    world.source().execute_batch(rows).unwrap();
+    let definition = world.try_connect("notes", "notes", by_cursor(RecordMode::OneWayPush)).unwrap();
+    assert_eq!(sync(&definition).counts.new, 2);
+    let change = "UPDATE notes SET body = 'changed', changed = '2026-01-02T00:00:00Z' WHERE id = 1";
+    world.source().execute_batch(change).unwrap();
+    assert_eq!(sync(&definition).counts.updated, 1);
+    assert_eq!(bodies(&world.target()), bodies(&world.source()));
+    assert!(sync(&definition).counts.is_quiet());
+}

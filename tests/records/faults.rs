@@ -2,6 +2,7 @@
 //! sets everything right.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,15 +30,42 @@ pub(crate) enum Fault {
     Unknown,
 }
 
+/// Happens in the middle of a scan.
+pub(crate) type Event = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// A store whose calls fail once, at the nth of them.
-struct Faulty {
+pub(crate) struct Faulty {
     inner: Arc<dyn Endpoint>,
     calls: AtomicU64,
     at: u64,
     fault: Fault,
+    after_first_page: Option<Event>,
+}
+
+/// A scan in the middle of which something happens.
+struct Interrupted {
+    inner: Box<dyn RowStream>,
+    event: Option<Event>,
+}
+
+#[async_trait]
+impl RowStream for Interrupted {
+    async fn next(&mut self) -> Result<Option<Page>> {
+        let page = self.inner.next().await;
+        if let Some(event) = self.event.take() {
+            event().await;
+        }
+        page
+    }
 }
 
 impl Faulty {
+    /// A store of which every scan is interrupted after its first page.
+    pub(crate) fn interrupted(inner: Arc<dyn Endpoint>, event: Event) -> Arc<Self> {
+        let (calls, at, fault) = (AtomicU64::new(0), u64::MAX, Fault::Before);
+        Arc::new(Self { inner, calls, at, fault, after_first_page: Some(event) })
+    }
+
     fn is_now(&self) -> bool {
         self.calls.fetch_add(1, Ordering::SeqCst) == self.at
     }
@@ -73,7 +101,10 @@ impl Endpoint for Faulty {
     }
 
     async fn scan(&self, scan: Scan) -> Result<Box<dyn RowStream>> {
-        if self.is_now() { Err(self.failed()) } else { self.inner.scan(scan).await }
+        if self.is_now() {
+            return Err(self.failed());
+        }
+        Ok(Box::new(Interrupted { inner: self.inner.scan(scan).await?, event: self.after_first_page.clone() }))
     }
 
     async fn fetch(&self, table: &TableName, columns: &[String], key: &[String], keys: &RowBatch) -> Result<Page> {
@@ -113,7 +144,7 @@ impl Endpoint for Faulty {
 pub(crate) fn hosted(world: &World, database: &str, at: u64, fault: Fault) -> RecordPlace {
     let path = world.path(database);
     let inner = open(DbType::Sqlite, DatabaseOptions::at("", path.to_str().unwrap())).unwrap();
-    let endpoint = Arc::new(Faulty { inner, calls: AtomicU64::new(0), at, fault });
+    let endpoint = Arc::new(Faulty { inner, calls: AtomicU64::new(0), at, fault, after_first_page: None });
     RecordPlace::Host { name: database.into(), endpoint, table: TableName::new("", "people") }
 }
 

@@ -17,6 +17,7 @@ mod lists;
 mod logged;
 mod mirror;
 mod odd;
+mod outages;
 mod torture;
 mod two_way;
 mod world;

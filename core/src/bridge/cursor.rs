@@ -5,11 +5,11 @@ use uuid::Uuid;
 use super::mapping::Mapping;
 use super::open::{Opened, TargetList};
 use super::survey::{PAGE_ROWS, Reading};
-use crate::endpoint::{ChangeScan, ChangeSource, Cursor, Endpoint};
+use crate::endpoint::{ChangeScan, ChangeSource, Cursor, Endpoint, reached_instant};
 use crate::error::{Code, Error, Result};
 use crate::model::{
     CursorScope, CursorStrategy, CursorType, DatabaseInstance, Id, Moment, RecordMode, Stored, SyncCursor,
-    SyncDefinition, TableColumn,
+    SyncDefinition, TableColumn, Tick,
 };
 use crate::store::{Statement, Value, Write};
 use crate::table::{Filter, Tables};
@@ -46,6 +46,19 @@ impl Opened {
                 ],
             )),
         ]
+    }
+
+    /// Whether the cursor by a time stands where the source's clock has not come yet, beyond the overlap: the clock ran backwards,
+    /// or a row is from the future. What is changed until then would lie behind the cursor and never be read. Of a time
+    /// without a zone nobody can tell.
+    pub(crate) async fn is_ahead_of_its_clock(&self, scan: &ChangeScan) -> Result<bool> {
+        let (ChangeSource::UpdatedAt { overlap_ms, .. }, Some(cursor)) = (&scan.by, &scan.since) else {
+            return Ok(false);
+        };
+        let Some(reached) = reached_instant(cursor).and_then(Tick::micros) else { return Ok(false) };
+        let clock = self.endpoints.left.probe().await?.clock.micros().unwrap_or(i64::MAX);
+        let overlap = i64::try_from(*overlap_ms).unwrap_or(i64::MAX).saturating_mul(1000);
+        Ok(clock < reached.saturating_sub(overlap))
     }
 
     /// That the next run may read the target from here on.

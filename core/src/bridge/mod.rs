@@ -64,6 +64,7 @@ mod provision;
 mod routes;
 mod routing;
 mod run;
+mod served;
 mod snapshot;
 mod survey;
 mod units;

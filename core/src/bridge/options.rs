@@ -64,7 +64,8 @@ pub enum RecordCursor {
     /// By reading them all.
     FullScan,
     /// By a column that every change moves on: only rows after the last one seen are read. Rows that are deleted do not show
-    /// in it; a preview with `full_scan` finds them.
+    /// in it; a preview with `full_scan` finds them. Where the clock of the source has not come to the cursor yet, since it was
+    /// set back or a row is from the future, everything is read; of times without a zone nobody can tell.
     Column {
         /// The column.
         column: String,

@@ -229,6 +229,9 @@ pub(crate) async fn plan(
     let is_first = !opened.has_hashes_of_this_mapping() || opened.has_no_ledger().await?;
     let reading = match (&opened.reading, options.full_scan || is_first) {
         (Reading::Changes(scan), true) => Reading::Changes(ChangeScan { since: None, ..scan.clone() }),
+        (Reading::Changes(scan), false) if opened.is_ahead_of_its_clock(scan).await? => {
+            Reading::Changes(ChangeScan { since: None, ..scan.clone() })
+        }
         (reading, _) => reading.clone(),
     };
     let target_reading = match (&opened.target_reading, options.look_at_target || is_first) {

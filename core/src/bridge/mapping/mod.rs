@@ -78,6 +78,7 @@ pub(crate) struct Mapping {
     identity: IdentityHasher,
     /// Which of several lists a row goes to; nothing where there is one target.
     routes: Option<Routes>,
+    has_one_way_fields: bool,
     /// Keys hash as they are read, on either side.
     has_plain_key: Sides<bool>,
 }
@@ -172,6 +173,7 @@ impl Mapping {
             strategy,
             version: 0,
             fingerprint,
+            has_one_way_fields: mode == RecordMode::TwoWay && !fields.iter().all(one_way::goes_both_ways),
             fields,
             key,
             key_fields,

@@ -38,7 +38,7 @@ impl Sayings {
 impl Mapping {
     /// Whether rows go both ways and some of their fields only one.
     pub(crate) fn has_one_way_fields(&self) -> bool {
-        self.mode == RecordMode::TwoWay && self.fields.iter().any(|field| !goes_both_ways(field))
+        self.has_one_way_fields
     }
 
     /// How both sides get a row in which the fields of `winner` count where both write.
@@ -137,7 +137,7 @@ pub(super) fn seeded(side: Side, shape: &TableShape, fields: &[Field], written: 
     columns.into_iter().filter(|column| !written.iter().any(|name| name == column)).map(str::to_owned).collect()
 }
 
-fn goes_both_ways(field: &Field) -> bool {
+pub(super) fn goes_both_ways(field: &Field) -> bool {
     field.goes_to(Side::Left) && field.goes_to(Side::Right)
 }
 

@@ -91,6 +91,15 @@ pub(crate) fn reached_at(cursor: &Cursor) -> Option<Tick> {
     }
 }
 
+/// The same, where it is known which moment that is.
+pub(crate) fn reached_instant(cursor: &Cursor) -> Option<Tick> {
+    let text: Text = serde_json::from_str(&cursor.value).ok()?;
+    match datum(&text.at)? {
+        Datum::Instant(at) => Some(at),
+        _ => None,
+    }
+}
+
 /// The cursor that stands at a value, behind the row with that key.
 pub(in crate::endpoint) fn cursor(column: &str, at: &Datum, key: &[Datum]) -> Result<Cursor> {
     let text = Text { v: 1, column: column.into(), at: digits(at), key: key.iter().map(digits).collect() };

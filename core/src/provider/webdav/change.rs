@@ -16,6 +16,9 @@ use crate::provider::traffic::{Refusal, Repeat};
 use crate::provider::web;
 use crate::provider::web_site::Ask;
 
+/// How often a change is made anew whose lock the server has lost.
+const LOST: u32 = 3;
+
 /// How a thing is moved or copied.
 pub(super) struct Way<'a> {
     pub(super) action: &'static str,
@@ -59,6 +62,7 @@ impl Server {
     pub(super) async fn relocate(&self, name: &'static str, way: &Way<'_>) -> Result<()> {
         let wanted = way.wanted(name);
         let mut refused = Refused::new(way.action, &wanted);
+        let mut lost = 0;
         loop {
             let locks = if self.locks && !way.is_new(name) {
                 match self.take_locks(way.action, &wanted).await {
@@ -74,8 +78,25 @@ impl Server {
             let Some(locks) = locks else { continue };
             let done = self.keeping(&locks, self.relocate_under(name, way, &locks)).await;
             self.release(&locks).await;
-            return done;
+            match done {
+                Err(e) if e.code() == Code::Stale && lost < LOST && self.is_untouched(way).await => lost += 1,
+                done => return done,
+            }
         }
+    }
+
+    /// Whether both ends still are what was expected. A condition that failed all the same did so for the lock: Apache loses some
+    /// from its database when several come and go at once.
+    async fn is_untouched(&self, way: &Way<'_>) -> bool {
+        let (from, to) = futures_util::join!(self.look_at(way.from), self.look_at(way.to));
+        let (Ok(Some(from)), Ok(to)) = (from, to) else { return false };
+        let is_from = way.gone.is_none_or(|gone| is_node(gone, &from));
+        let is_to = match (way.replaced, to) {
+            (Some(replaced), Some(to)) => is_node(replaced, &to),
+            (Some(_), None) => false,
+            (None, to) => way.overwrite || to.is_none(),
+        };
+        is_from && is_to
     }
 
     /// Under locks: what was expected is looked at once more.
