@@ -132,6 +132,8 @@ fn what_both_sides_hold_is_shown_and_not_kept() {
     let one = waiting(&definition).remove(0);
     let seen = wait(definition.inspect_conflict(&one.id)).unwrap();
     assert_eq!(seen.conflict, one);
+    assert_eq!(wait(definition.conflicts(Some(one.id.clone()), 100)).unwrap(), []);
+    assert_eq!(wait(definition.conflicts(Some("no id".into()), 100)).unwrap_err().code(), Code::Invalid);
     let told: Vec<_> = seen.fields.iter().map(|field| (field.target.as_str(), field.is_same)).collect();
     assert_eq!(told, [("id", true), ("name", false), ("photo", true), ("score", false)]);
     let text = |text: &str| Some(Datum::Text(text.into()));

@@ -251,7 +251,8 @@ impl DefinitionInner {
     }
 
     async fn conflicts(&self, after: Option<String>, limit: usize) -> Result<Vec<RowConflict>> {
-        let after = after.as_deref().and_then(super::mapping::from_hex).unwrap_or_default();
+        let none = || Error::new(Code::Invalid, "list conflicts", "").because("those after what is no id");
+        let after = after.map_or(Ok(Vec::new()), |id| super::mapping::from_hex(&id).ok_or_else(none))?;
         let ask = Statement::new(
             format!("{COLUMNS} AND source_identity_hash > ?2 ORDER BY source_identity_hash LIMIT ?3"),
             vec![
@@ -332,7 +333,7 @@ impl Definition {
     /// The rows that wait for a person, after the one of that id; 1,000 at most.
     ///
     /// # Errors
-    /// `storage`, `busy`.
+    /// `invalid` when `after` is no id; `storage`, `busy`.
     pub async fn conflicts(&self, after: Option<String>, limit: usize) -> Result<Vec<RowConflict>> {
         let inner = self.inner.clone();
         self.inner.book.run(async move { inner.conflicts(after, limit).await }).await
