@@ -182,6 +182,11 @@ impl Out<*mut c_char> {
         self.give(&json);
         Ok(())
     }
+
+    /// The next record as JSON; whether there is one.
+    pub(super) fn next(self, record: Option<impl Serialize>) -> Result<bool> {
+        record.map_or(Ok(false), |record| self.json(&record).map(|()| true))
+    }
 }
 
 impl<H> Out<*mut H> {

@@ -283,12 +283,7 @@ pub unsafe extern "C" fn portbook_progress_watch_next_row(
         guard_stream(error, || {
             let out = Out::text("json", json)?;
             let this: Arc<ProgressWatch> = find(progress_watch)?;
-            let next = wait(this.next_row())?;
-            let is_there = next.is_some();
-            if let Some(next) = next {
-                out.json(&next)?;
-            }
-            Ok(is_there)
+            out.next(wait(this.next_row())?)
         })
     }
 }

@@ -49,12 +49,7 @@ pub unsafe extern "C" fn portbook_host_keys_next_request(
         guard_stream(error, || {
             let out = Out::text("json", json)?;
             let this: Arc<HostKeys> = find(host_keys)?;
-            let next = wait(this.next_request())?;
-            let is_there = next.is_some();
-            if let Some(next) = next {
-                out.json(&next)?;
-            }
-            Ok(is_there)
+            out.next(wait(this.next_request())?)
         })
     }
 }
@@ -168,12 +163,7 @@ pub unsafe extern "C" fn portbook_host_store_next_request(
         guard_stream(error, || {
             let out = Out::text("json", json)?;
             let this: Arc<HostStore> = find(host_store)?;
-            let next = wait(this.next_request())?;
-            let is_there = next.is_some();
-            if let Some(next) = next {
-                out.json(&next)?;
-            }
-            Ok(is_there)
+            out.next(wait(this.next_request())?)
         })
     }
 }

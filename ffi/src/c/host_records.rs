@@ -26,12 +26,7 @@ pub unsafe extern "C" fn portbook_host_records_next_request(
         guard_stream(error, || {
             let out = Out::text("json", json)?;
             let this: Arc<HostRecords> = find(host_records)?;
-            let next = wait(this.next_request())?;
-            let is_there = next.is_some();
-            if let Some(next) = next {
-                out.json(&next)?;
-            }
-            Ok(is_there)
+            out.next(wait(this.next_request())?)
         })
     }
 }

@@ -26,12 +26,7 @@ pub unsafe extern "C" fn portbook_run_next_event(
         guard_stream(error, || {
             let out = Out::text("json", json)?;
             let this: Arc<Run> = find(run)?;
-            let next = wait(this.next_event())?;
-            let is_there = next.is_some();
-            if let Some(next) = next {
-                out.json(&next)?;
-            }
-            Ok(is_there)
+            out.next(wait(this.next_event())?)
         })
     }
 }
