@@ -1109,6 +1109,75 @@ portbook_code portbook_session_inspect_table(const portbook_session *session,
                                              char **json,
                                              char **error);
 
+// Reads the metadata of every table of a database into the inventory of the book. A table that cannot be described fails
+// alone. The URL is as for `portbook_session_inspect_database`.
+//
+// Records: `access` is an `Access`, or null.
+//
+// `json` is an `Introspection`, freed with `portbook_text_free`.
+//
+// Errors: as there.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_session_introspect_database(const portbook_session *session,
+                                                   const char *url,
+                                                   const char *access,
+                                                   char **json,
+                                                   char **error);
+
+// What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing
+// is written: it is told until a run has gone over it, or the table is accepted.
+//
+// Records: `place` is a `RecordPlace`.
+//
+// `json` is a list of `TableDrift`, freed with `portbook_text_free`.
+//
+// Errors: as `portbook_session_inspect_database`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_session_table_drift(const portbook_session *session,
+                                           const char *place,
+                                           char **json,
+                                           char **error);
+
+// Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another
+// one makes every row another one; a mapping over a column that is gone is refused in any case.
+//
+// Records: `place` is a `RecordPlace`.
+//
+// Errors: `not_found` when the book does not know the table; as `portbook_session_inspect_database`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_session_accept_table(const portbook_session *session,
+                                            const char *place,
+                                            char **error);
+
+// How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+//
+// Records: `account` is a `UnitAccount`.
+//
+// `json` is a `UnitBudget`, freed with `portbook_text_free`.
+//
+// Errors: `storage`, `busy`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_session_sharepoint_budget(const portbook_session *session,
+                                                 const char *account,
+                                                 char **json,
+                                                 char **error);
+
+// Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+//
+// Records: `account` is a `UnitAccount`, `budget` is a `UnitBudget`.
+//
+// Errors: `invalid` for a budget of nothing; `storage`, `busy`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_session_set_sharepoint_budget(const portbook_session *session,
+                                                     const char *account,
+                                                     const char *budget,
+                                                     char **error);
+
 // Brings tables that only the host knows, under a key that is the same every time; a place of the type `host` names
 // them by it. Answer its requests on a thread of their own, until it is shut down.
 //
@@ -1234,6 +1303,69 @@ portbook_code portbook_definition_sync(const portbook_definition *definition,
 portbook_code portbook_definition_verify(const portbook_definition *definition,
                                          char **json,
                                          char **error);
+
+// The lists that its rows may go to; none where the target is a table.
+//
+// `json` is a list of `RecordTarget`, freed with `portbook_text_free`.
+//
+// Errors: `not_found` when the definition is gone.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_definition_targets(const portbook_definition *definition,
+                                          char **json,
+                                          char **error);
+
+// What has changed about both tables since the last run, or since they were accepted as they are, and what that is to
+// this definition; also what keeps it from running.
+//
+// `json` is a list of `Drift`, freed with `portbook_text_free`.
+//
+// Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_definition_drift(const portbook_definition *definition,
+                                        char **json,
+                                        char **error);
+
+// The rows that wait for a person. `after` is the id of the last one of the page before, or null. 1,000 at most.
+//
+// `json` is a list of `RowConflict`, freed with `portbook_text_free`.
+//
+// Errors: `invalid` when `after` is no id; `storage`, `busy`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_definition_conflicts(const portbook_definition *definition,
+                                            const char *after,
+                                            uint32_t limit,
+                                            char **json,
+                                            char **error);
+
+// A row that waits, with what both sides hold in its fields now.
+//
+// `json` is a `RowInspection`, freed with `portbook_text_free`.
+//
+// Errors: `not_found` when no row waits by this id; as `portbook_definition_preview`.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_definition_inspect_conflict(const portbook_definition *definition,
+                                                   const char *id,
+                                                   char **json,
+                                                   char **error);
+
+// Decides about a row that waits. `mark` is that of the conflict as it was looked at. The next preview shows what was
+// decided, and applying it carries it out.
+//
+// Records: `choice` is a `RowChoice`.
+//
+// Errors: `not_found`; `stale` when it is not what was looked at any more; `invalid` for columns of a row that one side
+// has deleted, or for one that does not go both ways.
+//
+// Blocks; any thread. Since ABI 0.
+portbook_code portbook_definition_resolve_conflict(const portbook_definition *definition,
+                                                   const char *id,
+                                                   const char *mark,
+                                                   const char *choice,
+                                                   char **error);
 
 // Frees the handle; what it stands for goes on where that is said. Null, and one that was freed already, is left
 // alone. A call that uses the handle at this moment ends as it would have. Any thread. Since ABI 0.

@@ -50,6 +50,8 @@ export interface Conduit {
 export interface Definition {
   /** Every row of a preview, page after page. */
   eachChange(preview: string, kind?: ChangeKind | null, call?: Abortable): AsyncGenerator<PreviewedRow, void, undefined>
+  /** Every row that waits for a person, page after page. */
+  eachConflict(call?: Abortable): AsyncGenerator<RowConflict, void, undefined>
 }
 
 export interface Preview {

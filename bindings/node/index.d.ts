@@ -50,6 +50,8 @@ export interface Conduit {
 export interface Definition {
   /** Every row of a preview, page after page. */
   eachChange(preview: string, kind?: ChangeKind | null, call?: Abortable): AsyncGenerator<PreviewedRow, void, undefined>
+  /** Every row that waits for a person, page after page. */
+  eachConflict(call?: Abortable): AsyncGenerator<RowConflict, void, undefined>
 }
 
 export interface Preview {
@@ -593,6 +595,18 @@ export interface Counts {
 /** What the values of a column are. How each is written in the rows of a host's own store stands beside it. */
 export type DatumKind = 'boolean' | 'integer' | 'decimal' | 'float' | 'text' | 'bytes' | 'uuid' | 'date' | 'time' | 'timestamp' | 'instant' | 'interval' | 'json' | 'list' | 'set'
 
+/** What a change of a table is to a definition. */
+export interface DefinitionDrift {
+  /** The definition's id. */
+  definition: string
+  /** What it is called. */
+  name: string
+  /** What the change is to it. */
+  effect: DriftEffect
+  /** Why. */
+  reason: string
+}
+
 /** What deleting a row means. */
 export type Deletion = 'gone' | 'marked'
 
@@ -610,6 +624,21 @@ export interface Difference {
 
 /** How one item differs. */
 export type DifferenceKind = 'only_on' | 'kind' | 'size' | 'content' | 'unreadable'
+
+/** A change of one of its tables, and what that is to a definition. */
+export interface Drift {
+  /** Which of its tables. */
+  side: Side
+  /** What has changed. */
+  change: SchemaChange
+  /** What that is to it. */
+  effect: DriftEffect
+  /** Why. */
+  reason: string
+}
+
+/** What a change is to a definition. */
+export type DriftEffect = 'harmless' | 'needs_mapping' | 'blocks'
 
 /** How a volume is reached. */
 export type Driver = 'local' | 's_3' | 'ftp' | 'http'
@@ -649,6 +678,23 @@ export type ExpiredActivity = 'deleted' | 'detached'
 
 /** Which way a field goes. */
 export type FieldDirection = 'bidirectional' | 'push_only' | 'pull_only'
+
+/**
+ * What both sides have in a field. A value is the JSON that it has in the row of a host (docs/rows.md); one that has no such
+ * form is a text for people.
+ */
+export interface FieldValues {
+  /** The column of the source. */
+  source: string
+  /** The column of the target. */
+  target: string
+  /** The source's value; none where it has no such row. */
+  sourceValue?: string
+  /** The target's value; none where it has no such row. */
+  targetValue?: string
+  /** Whether the target holds what it would be given. */
+  isSame: boolean
+}
 
 /** A file of a volume, by what is known of it: its id, or its path in the part of the session's user or of an app. */
 export interface FileAt {
@@ -918,6 +964,21 @@ export interface Inspection {
   choices: Array<Resolution>
 }
 
+/** A reading of the metadata of a database into the inventory of the book. */
+export interface Introspection {
+  /** The id of the database in the book (`database_instances`). */
+  instance: string
+  /** When it began. */
+  startedAt: string
+  /** When it ended. */
+  endedAt?: string
+  /**
+   * What was read: how many `tables`, `views`, `columns`, `constraints` and `indexes`, and how many tables `failed` to be described;
+   * a JSON object.
+   */
+  stats?: string
+}
+
 /** An item that was not carried, and why. Code `stale`: it moved on since it was previewed and was left alone. */
 export interface ItemFailure {
   /** Its path. */
@@ -959,6 +1020,21 @@ export interface KeyRequest {
   keyId?: string
   /** What the key is for, as hexadecimal text: associated data, for a service that takes it. */
   context: string
+}
+
+/** The application that is let in at a SharePoint site. */
+export interface ListAccess {
+  /** The tenant of Entra, by its id or its domain, where the URL does not name it. */
+  tenant?: string
+  /** The id of the application, where the URL does not name it. */
+  clientId?: string
+  /**
+   * Its secret; or the PEM of a private key (RSA, not encrypted) and of the certificate that the application is registered
+   * with.
+   */
+  clientSecret?: string
+  /** Trusts the authorities in this PEM file instead of the system's. */
+  caFile?: string
 }
 
 /** A list that an index serves: a filter has to name a front of `by`. */
@@ -1157,6 +1233,24 @@ export type RecordAnswer =
   | { type: 'written'; /** One for each. */
   outcomes: Array<WrittenRow> }
 
+/**
+ * The columns that say when a row was last changed. Both have to be mapped, and hold points in time or dates with times, which are
+ * then taken to be of one zone.
+ */
+export interface RecordClock {
+  /** The column of the source. */
+  source: string
+  /** The column of the target. */
+  target: string
+  /**
+   * Changes that are no further apart may have been made in either order: how far the clocks of both sides may be off; 1,000
+   * unless told otherwise.
+   */
+  skewMs?: number
+  /** Whose change counts then, and where a side does not say when; `source` unless told otherwise. */
+  tie?: Side
+}
+
 /** How changed rows of the source are found. */
 export type RecordCursor =
   | { type: 'full_scan' }
@@ -1200,13 +1294,25 @@ export interface RecordOptions {
    * told otherwise.
    */
   fields?: Array<RecordField>
+  /** What tells which side changed a row last, for `latest_wins`; without it that cannot be told, and the source's counts. */
+  clock?: RecordClock
+  /** A target that is not there is made, like the source: a list with all its columns at once. */
+  create?: boolean
+  /**
+   * The lists that rows go to instead of the target, by the first of these rules that takes them; all go to the target unless
+   * told otherwise.
+   */
+  routes?: Array<RecordRoute>
 }
 
-/** A table at one side of a definition. */
+/** A table or a list at one side of a definition. */
 export type RecordPlace =
   | { type: 'table'; /** The URL, without a secret. */
     url: string; /** What lets one in: `user`, `password` and `ca_file` of it. */
   access?: Access }
+  | { type: 'list'; /** The URL, without a secret. */
+    url: string; /** What lets one in; where it is left out, what the book has for the site. */
+  access?: ListAccess }
   | { type: 'host'; /** The key that the store was made with. */
     key: string; /** The table, by the host's name for it. */
   table: string }
@@ -1256,16 +1362,67 @@ export type RecordRequest =
     table: string; /** Their keys, 1,000 at most, each an object of the columns of the key. */
   keys: Array<string> }
 
+/** A rule that sends rows to a list of their own. */
+export interface RecordRoute {
+  /** Which rows it takes: a condition over the columns of the source (docs/expressions.md). */
+  condition: string
+  /** The list. */
+  target: RecordPlace
+}
+
+/** A list that rows of a definition may go to. */
+export interface RecordTarget {
+  /** Its id in the book (`sharepoint_lists`). */
+  id: string
+  /** Its title. */
+  title: string
+  /** Whether rows that no rule takes go there. */
+  isDefault: boolean
+}
+
 /** What a person can decide about a conflict, and how it ended. */
 export type Resolution = 'source' | 'destination' | 'both' | 'rename-source' | 'rename-destination' | 'dropped'
 
 /** What is done about a row. */
-export type RowAction = 'insert' | 'update' | 'delete' | 'record' | 'forget' | 'skip'
+export type RowAction = 'insert' | 'update' | 'merge' | 'delete' | 'record' | 'forget' | 'skip'
 
 /** How a preview of rows is applied. */
 export interface RowApplyOptions {
   /** Guards that a person has seen and confirmed for this plan, by their names. */
   confirm?: Array<string>
+}
+
+/** What is to become of a row that waits. */
+export type RowChoice =
+  | { type: 'keep_source' }
+  | { type: 'keep_destination' }
+  | { type: 'merge'; /** The columns, by their names at the target. Each has to belong to a field that goes both ways. */
+  targetColumns: Array<string> }
+
+/** A row that both sides changed and that waits for a person. */
+export interface RowConflict {
+  /** Names it within its definition. */
+  id: string
+  /** The row, by its key. */
+  row: string
+  /** Whether the source has the row; where it does not, it has deleted it. */
+  isAtSource: boolean
+  /** Whether the target has the row; where it does not, it has deleted it. */
+  isAtTarget: boolean
+  /** Names what both sides showed: give it back with the decision. */
+  mark: string
+  /** When a run met it first. */
+  createdAt: string
+  /** When a run met it last. */
+  metAt: string
+  /** What was decided, and is not carried out yet. */
+  choice?: RowChoice
+  /** When that was decided. */
+  decidedAt?: string
+  /** Who decided it; none once that user is gone. */
+  decidedBy?: string
+  /** Why the last decision came to nothing. */
+  note?: string
 }
 
 /** A row that is not the same on both sides. */
@@ -1291,6 +1448,14 @@ export interface RowFilter {
   latestFirst?: boolean
 }
 
+/** A conflict with what both sides hold now. */
+export interface RowInspection {
+  /** The conflict. */
+  conflict: RowConflict
+  /** The fields, in the order of their names at the target. */
+  fields: Array<FieldValues>
+}
+
 /** A page of rows. */
 export interface RowPage {
   /** The rows in order, 1,000 at most; each is a JSON object. */
@@ -1312,6 +1477,8 @@ export interface RowPreview {
    * gone.
    */
   blind?: string
+  /** What has changed about both tables since the last run, and what that is to the definition. */
+  drift: Array<Drift>
 }
 
 /** How rows are previewed. */
@@ -1327,6 +1494,11 @@ export interface RowPreviewOptions {
   exact?: boolean
   /** Deletions before a guard stops the run: a number, or a share such as `50%`; half unless told otherwise. */
   maxDelete?: string
+  /**
+   * Sends every row to this list in the run, whatever the rules say: the id of one of `Definition::targets`. A row stays there
+   * until it is changed at the source.
+   */
+  routeTo?: string
   /** How long the preview can be applied, an hour unless told otherwise. */
   lifetimeMs?: number
 }
@@ -1428,6 +1600,21 @@ export interface SavedVolume {
   /** Whether it may be used. */
   isActive: boolean
 }
+
+/** What has changed about a table. */
+export interface SchemaChange {
+  /** How it has changed. */
+  kind: SchemaChangeKind
+  /** The column; where keys have changed, the constraint. */
+  name: string
+  /** What it was: a type, `null` or `not null`, the columns of a key; none for what is new. */
+  was?: string
+  /** What it is now; none for what is gone. */
+  now?: string
+}
+
+/** How a table has changed. */
+export type SchemaChangeKind = 'added' | 'removed' | 'retyped' | 'nullability' | 'keys'
 
 /** What a side showed of an item. */
 export interface SeenItem {
@@ -1649,6 +1836,14 @@ export type SyncStatus = 'pending' | 'in_progress' | 'completed' | 'completed_wi
 /** What a preview is of. */
 export type SyncType = 'woocommerce' | 'odoo' | 'shopify' | 'custom' | 'files' | 'records'
 
+/** A change of a table, and what it is to each definition that goes by the table. */
+export interface TableDrift {
+  /** What has changed. */
+  change: SchemaChange
+  /** The definitions. */
+  definitions: Array<DefinitionDrift>
+}
+
 /** A table as a list of tables shows it. */
 export interface TableEntry {
   /** Its schema; empty where there are none. */
@@ -1713,6 +1908,24 @@ export type TlsMode = 'disable' | 'prefer' | 'require' | 'verify_ca' | 'verify_f
 
 /** What kind of trouble a finding is. */
 export type Trouble = 'damage' | 'lost_directory' | 'open_intent' | 'open_run'
+
+/** An application in a tenant of Entra: whom resource units of SharePoint are counted for. */
+export interface UnitAccount {
+  /** The tenant, by its id or its domain, as lists of the application name it. */
+  tenant: string
+  /** The id of the application. */
+  clientId: string
+  /** Where its tokens come from, in a national cloud; `https://login.microsoftonline.com` unless told otherwise. */
+  authority?: string
+}
+
+/** How many resource units of SharePoint an application may spend in a tenant. */
+export interface UnitBudget {
+  /** In a minute: 1,200 in the smallest tenants, 6,000 in the largest. */
+  perMinute: number
+  /** In a day of UTC; in every tenant a thousand times that. */
+  perDay: number
+}
 
 /** What upkeep removed. */
 export interface Upkeep {
@@ -2026,6 +2239,19 @@ export declare class Definition {
    */
   id(): string
   /**
+   * The lists that its rows may go to; none where the target is a table.
+   *
+   * @throws `not_found` when the definition is gone.
+   */
+  targets(call?: Abortable): Promise<Array<RecordTarget>>
+  /**
+   * What has changed about both tables since the last run, or since they were accepted as they are, and what that is to this
+   * definition; also what keeps it from running.
+   *
+   * @throws `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+   */
+  drift(call?: Abortable): Promise<Array<Drift>>
+  /**
    * Compares both tables with the ledger and stores what would change. Writes nothing to either.
    *
    * @throws `not_found`, `offline`, `auth`, `permission`: a table cannot be read. `invalid`: the mapping does not fit the tables as
@@ -2070,6 +2296,27 @@ export declare class Definition {
    * @throws As `preview`.
    */
   verify(call?: Abortable): Promise<RowVerifyReport>
+  /**
+   * The rows that wait for a person, after the one of that id; 1,000 at most.
+   *
+   * @throws `invalid` when `after` is no id; `storage`, `busy`.
+   */
+  conflicts(after?: string | null, limit?: number | null, call?: Abortable): Promise<Array<RowConflict>>
+  /**
+   * A row that waits, with what both sides hold in its fields now.
+   *
+   * @throws `not_found` when no row waits by this id; as `preview`.
+   */
+  inspectConflict(id: string, call?: Abortable): Promise<RowInspection>
+  /**
+   * Decides about a row that waits, or decides otherwise while that has not been carried out. `mark` is that of the conflict as it was
+   * looked at. The next preview shows what was decided, and applying it carries it out; if a side has changed its row by then, the
+   * decision comes to nothing, with a note, and the row waits on.
+   *
+   * @throws `not_found` when no row waits by this id; `stale` when it is not what was looked at any more; `invalid` for columns of
+   * a row that one side has deleted, or for one that does not go both ways.
+   */
+  resolveConflict(id: string, mark: string, choice: RowChoice, call?: Abortable): Promise<void>
 }
 
 /** An open file. Dropping it ends the read. */
@@ -2298,6 +2545,39 @@ export declare class Session {
    * @throws As `inspectDatabase`.
    */
   inspectTable(place: RecordPlace, call?: Abortable): Promise<TableShape>
+  /**
+   * Reads the metadata of every table of a database into the inventory of the book, and says what was read (`introspection_runs`).
+   * A table that cannot be described fails alone. The URL is as for `inspectDatabase`.
+   *
+   * @throws As there.
+   */
+  introspectDatabase(url: string, access?: Access | null, call?: Abortable): Promise<Introspection>
+  /**
+   * What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing is
+   * written: it is told until a run has gone over it, or the table is accepted.
+   *
+   * @throws As `inspectDatabase`.
+   */
+  tableDrift(place: RecordPlace, call?: Abortable): Promise<Array<TableDrift>>
+  /**
+   * Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another one makes every
+   * row another one; a mapping over a column that is gone is refused in any case.
+   *
+   * @throws `not_found` when the book does not know the table; as `inspectDatabase`.
+   */
+  acceptTable(place: RecordPlace, call?: Abortable): Promise<void>
+  /**
+   * How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+   *
+   * @throws `storage`, `busy`.
+   */
+  sharepointBudget(account: UnitAccount, call?: Abortable): Promise<UnitBudget>
+  /**
+   * Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+   *
+   * @throws `invalid` for a budget of nothing; `storage`, `busy`.
+   */
+  setSharepointBudget(account: UnitAccount, budget: UnitBudget, call?: Abortable): Promise<void>
   /**
    * Brings tables that only the host knows, under a key that is the same every time; a place of the type `host` names them by it.
    * It answers until it is shut down.

@@ -11,8 +11,10 @@ use crate::error::Result;
 use crate::host_records::HostRecords;
 use crate::life::{Life, Own};
 use crate::records::{
-    Access, ChangeKind, HostRecordOptions, PreviewedRowPage, RecordOptions, RecordPlace, RowApplyOptions, RowPreview,
-    RowPreviewOptions, RowVerifyReport, TableEntry, TableShape, id_of, let_in, read, rows,
+    Access, ChangeKind, Drift, HostRecordOptions, Introspection, PreviewedRowPage, RecordOptions, RecordPlace,
+    RecordTarget, RowApplyOptions, RowChoice, RowConflict, RowInspection, RowPreview, RowPreviewOptions,
+    RowVerifyReport, TableDrift, TableEntry, TableShape, UnitAccount, UnitBudget, id_of, invalid, let_in,
+    let_in_at_list, read, rows,
 };
 use crate::run::Run;
 use crate::session::Session;
@@ -43,6 +45,23 @@ impl Definition {
     /// `invalid` after a fork or after the book was shut down.
     pub fn id(&self) -> Result<String> {
         Ok(self.core()?.id().0.to_string())
+    }
+
+    /// The lists that its rows may go to; none where the target is a table.
+    ///
+    /// # Errors
+    /// `not_found` when the definition is gone.
+    pub async fn targets(&self) -> Result<Vec<RecordTarget>> {
+        Ok(self.core()?.targets().await?.into_iter().map(Into::into).collect())
+    }
+
+    /// What has changed about both tables since the last run, or since they were accepted as they are, and what that is to this
+    /// definition; also what keeps it from running.
+    ///
+    /// # Errors
+    /// `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+    pub async fn drift(&self) -> Result<Vec<Drift>> {
+        Ok(self.core()?.drift().await?.into_iter().map(Into::into).collect())
     }
 
     /// Compares both tables with the ledger and stores what would change. Writes nothing to either.
@@ -119,6 +138,33 @@ impl Definition {
     pub async fn verify(&self) -> Result<RowVerifyReport> {
         Ok(self.core()?.verify().await?.into())
     }
+
+    /// The rows that wait for a person, after the one of that id; 1,000 at most.
+    ///
+    /// # Errors
+    /// `invalid` when `after` is no id; `storage`, `busy`.
+    pub async fn conflicts(&self, after: Option<String>, limit: u32) -> Result<Vec<RowConflict>> {
+        Ok(self.core()?.conflicts(after, rows(limit)).await?.into_iter().map(Into::into).collect())
+    }
+
+    /// A row that waits, with what both sides hold in its fields now.
+    ///
+    /// # Errors
+    /// `not_found` when no row waits by this id; as [`preview`](Self::preview).
+    pub async fn inspect_conflict(&self, id: String) -> Result<RowInspection> {
+        Ok(self.core()?.inspect_conflict(id).await?.into())
+    }
+
+    /// Decides about a row that waits, or decides otherwise while that has not been carried out. `mark` is that of the conflict as it was
+    /// looked at. The next preview shows what was decided, and applying it carries it out; if a side has changed its row by then, the
+    /// decision comes to nothing, with a note, and the row waits on.
+    ///
+    /// # Errors
+    /// `not_found` when no row waits by this id; `stale` when it is not what was looked at any more; `invalid` for columns of a row that
+    /// one side has deleted, or for one that does not go both ways.
+    pub async fn resolve_conflict(&self, id: String, mark: String, choice: RowChoice) -> Result<()> {
+        Ok(self.core()?.resolve_conflict(id, mark, choice.into()).await?)
+    }
 }
 
 #[cfg_attr(feature = "uniffi", uniffi::export)]
@@ -135,7 +181,8 @@ impl Session {
         target: RecordPlace,
         options: RecordOptions,
     ) -> Result<Arc<Definition>> {
-        let (source, target, options) = (self.record_place(source)?, self.record_place(target)?, options.read()?);
+        let (source, target) = (self.record_place(source)?, self.record_place(target)?);
+        let options = options.read(|place| self.record_place(place))?;
         Ok(Definition::new(self.life(), self.core()?.connect_records(source, target, options).await?))
     }
 
@@ -164,12 +211,19 @@ impl Session {
     /// # Errors
     /// `invalid` for another URL; `offline`, `auth`, `permission`, `not_found`.
     pub async fn inspect_database(&self, url: String, access: Access) -> Result<Vec<TableEntry>> {
-        let (mut database, table) = DatabaseAt::parse(&url)?;
-        if table.is_some() {
-            return Err(crate::records::invalid("read the URL of a database", "", "it names a table").into());
-        }
-        let_in(&mut database, access);
+        let database = database_at(&url, access)?;
         Ok(self.core()?.inspect_database(database).await?.into_iter().map(Into::into).collect())
+    }
+
+    /// Reads the metadata of every table of a database into the inventory of the book, and says what was read
+    /// (`introspection_runs`). A table that cannot be described fails alone. The URL is as for
+    /// [`inspect_database`](Self::inspect_database).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn introspect_database(&self, url: String, access: Access) -> Result<Introspection> {
+        let database = database_at(&url, access)?;
+        Ok(self.core()?.introspect_database(database).await?.into())
     }
 
     /// What a table looks like now; the inventory of the book learns it.
@@ -179,6 +233,43 @@ impl Session {
     pub async fn inspect_table(&self, place: RecordPlace) -> Result<TableShape> {
         let place = self.record_place(place)?;
         Ok(self.core()?.inspect_table(place).await?.into())
+    }
+
+    /// What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing is
+    /// written: it is told until a run has gone over it, or the table is accepted.
+    ///
+    /// # Errors
+    /// As [`inspect_database`](Self::inspect_database).
+    pub async fn table_drift(&self, place: RecordPlace) -> Result<Vec<TableDrift>> {
+        let place = self.record_place(place)?;
+        Ok(self.core()?.table_drift(place).await?.into_iter().map(Into::into).collect())
+    }
+
+    /// Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another one makes every
+    /// row another one; a mapping over a column that is gone is refused in any case.
+    ///
+    /// # Errors
+    /// `not_found` when the book does not know the table; as [`inspect_database`](Self::inspect_database).
+    pub async fn accept_table(&self, place: RecordPlace) -> Result<()> {
+        let place = self.record_place(place)?;
+        Ok(self.core()?.accept_table(place).await?)
+    }
+
+    /// How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+    ///
+    /// # Errors
+    /// `storage`, `busy`.
+    pub async fn sharepoint_budget(&self, account: UnitAccount) -> Result<UnitBudget> {
+        Ok(self.core()?.sharepoint_budget(account.into()).await?.into())
+    }
+
+    /// Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+    ///
+    /// # Errors
+    /// `invalid` for a budget of nothing; `storage`, `busy`.
+    pub async fn set_sharepoint_budget(&self, account: UnitAccount, budget: UnitBudget) -> Result<()> {
+        let budget = budget.read()?;
+        Ok(self.core()?.set_sharepoint_budget(account.into(), budget).await?)
     }
 
     /// Brings tables that only the host knows, under a key that is the same every time; `RecordPlace::Host` names them by it. It
@@ -197,14 +288,25 @@ impl Session {
     fn record_place(&self, place: RecordPlace) -> Result<bridge::RecordPlace> {
         self.life().check()?;
         match place {
-            RecordPlace::Table { url, access } => {
-                let mut place = url.parse()?;
-                if let bridge::RecordPlace::Table { database, .. } = &mut place {
-                    let_in(database, access.unwrap_or_default());
+            RecordPlace::Table { url, access } => match url.parse()? {
+                bridge::RecordPlace::Table { mut database, table } => {
+                    let_in(&mut database, access.unwrap_or_default());
+                    Ok(bridge::RecordPlace::Table { database, table })
                 }
-                Ok(place)
-            }
+                list => Err(invalid("use as a table", list, "it is a list, which is a place of another type").into()),
+            },
+            RecordPlace::List { url, access } => let_in_at_list(url.parse()?, access.unwrap_or_default()),
             RecordPlace::Host { key, table } => HostRecords::place(self.life(), key, table),
         }
     }
+}
+
+/// The database of a URL that names no table.
+fn database_at(url: &str, access: Access) -> Result<DatabaseAt> {
+    let (mut database, table) = DatabaseAt::parse(url)?;
+    if table.is_some() {
+        return Err(invalid("read the URL of a database", "", "it names a table").into());
+    }
+    let_in(&mut database, access);
+    Ok(database)
 }

@@ -58,6 +58,21 @@ pub(crate) mod documents {
     }
 }
 
+/// Any JSON, where it is there: `null` is something.
+pub(crate) mod value {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, ser::Error as _};
+    use serde_json::Value;
+
+    pub(crate) fn serialize<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+        let read = |text: &String| serde_json::from_str::<Value>(text).map_err(S::Error::custom);
+        text.as_ref().map(read).transpose()?.serialize(to)
+    }
+
+    pub(crate) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Option<String>, D::Error> {
+        Value::deserialize(from).map(|value| Some(value.to_string()))
+    }
+}
+
 /// The word that a plain enumeration has in JSON.
 #[cfg(feature = "python")]
 pub(crate) fn word(of: &impl serde::Serialize) -> String {

@@ -19,17 +19,19 @@ pub fn schema() -> Value {
         Access Activity ActivityFilter ActivityPage AgreedItem AppliedItem ApplyOptions Argon2Cost AutoPathStrategy
         BookOptions Change ChangeAction ChangeFilter ChangeKind ChangePage Choice CodeInfo ColumnInfo ColumnShape
         ConduitOptions Conflict ConflictPolicy ConstraintShape ConstraintType CopyProgress CopyReport Counts DatumKind
-        Deletion Difference DifferenceKind Driver ErrorClass ErrorCode ErrorFilter ErrorPage ExpiredActivity FieldDirection
-        FileAt FileFilter FileLink FilePage Filters Finding GenerationSummary Guard Holding HostAnswer HostColumn HostEntry
-        HostKind HostOptions HostRecordOptions HostRequest HostTable IndexShape Inspection ItemFailure ItemKind KeyAction
-        KeyOptions KeyRequest ListInfo NameClash Namespace NewFile NewUser Pin Place PostgresOptions PreviewFilter
-        PreviewOptions PreviewPage PreviewState PreviewSummary PreviewedRow PreviewedRowPage ProgressFilter ProgressPage
-        ReconcileStatus RecordAnswer RecordCursor RecordField RecordMode RecordOptions RecordPlace RecordPolicy RecordRequest
-        Resolution RowAction RowApplyOptions RowDifference RowDifferenceKind RowFilter RowPage RowPreview RowPreviewOptions
-        RowVerifyReport RunEvent RunPhase RunProgress RunReport SavedVolume SeenItem SelectionRule SharedLink Side SkipCause
-        StorageVolume StoredFile StoredPreview StoredProgress SyncAction SyncEntityType SyncError SyncErrorType SyncMode
-        SyncStatus SyncType TableEntry TableInfo TableShape TableType Tenant TlsMode Trouble Upkeep Usage User ValueKind
-        Verify VerifyOptions VerifyReport VersioningMode WaitReason WriteOutcome WrittenRow
+        DefinitionDrift Deletion Difference DifferenceKind Drift DriftEffect Driver ErrorClass ErrorCode ErrorFilter
+        ErrorPage ExpiredActivity FieldDirection FieldValues FileAt FileFilter FileLink FilePage Filters Finding
+        GenerationSummary Guard Holding HostAnswer HostColumn HostEntry HostKind HostOptions HostRecordOptions HostRequest
+        HostTable IndexShape Inspection Introspection ItemFailure ItemKind KeyAction KeyOptions KeyRequest ListAccess
+        ListInfo NameClash Namespace NewFile NewUser Pin Place PostgresOptions PreviewFilter PreviewOptions PreviewPage
+        PreviewState PreviewSummary PreviewedRow PreviewedRowPage ProgressFilter ProgressPage ReconcileStatus RecordAnswer
+        RecordClock RecordCursor RecordField RecordMode RecordOptions RecordPlace RecordPolicy RecordRequest RecordRoute
+        RecordTarget Resolution RowAction RowApplyOptions RowChoice RowConflict RowDifference RowDifferenceKind RowFilter
+        RowInspection RowPage RowPreview RowPreviewOptions RowVerifyReport RunEvent RunPhase RunProgress RunReport
+        SavedVolume SchemaChange SchemaChangeKind SeenItem SelectionRule SharedLink Side SkipCause StorageVolume StoredFile
+        StoredPreview StoredProgress SyncAction SyncEntityType SyncError SyncErrorType SyncMode SyncStatus SyncType
+        TableDrift TableEntry TableInfo TableShape TableType Tenant TlsMode Trouble UnitAccount UnitBudget Upkeep Usage User
+        ValueKind Verify VerifyOptions VerifyReport VersioningMode WaitReason WriteOutcome WrittenRow
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

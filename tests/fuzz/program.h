@@ -22,7 +22,7 @@ static atomic_uint given_count;
 struct program {
     const uint8_t *at, *end;
     int no_outputs, no_error, is_dead;
-    char last_id[64];
+    char last_id[80];
     int64_t last_request;
     char text[4][512];
     int texts;

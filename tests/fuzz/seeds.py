@@ -12,6 +12,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CALLS = (HERE / "calls.txt").read_text().split()
 TEXTS = (HERE / "texts.txt").read_text().split("\n")
+LIST = next(text for text in TEXTS if text.startswith('{"type":"list",'))
+CLOCKED = next(text for text in TEXTS if '"clock"' in text)
 
 OPEN = """book_open {"path":"book.db"}
 book_default_session @
@@ -49,6 +51,16 @@ host_records_next_request @
 host_records_reply @ #= {"type":"rows","rows":[{"id":1,"name":"one"},{"id":2,"name":"two"}]}
 
 session_connect_records @ {"type":"host","key":"shop","table":"orders"} {"type":"host","key":"shop","table":"copies"} null
+"""
+# Both sides have a row, and not the same.
+DIFFERING = """session_host_records @ shop {"timeout_ms":100}
+beside
+""" + 6 * DESCRIBE + """host_records_next_request @
+host_records_reply @ #= {"type":"rows","rows":[{"id":1,"name":"left"},{"id":2,"name":"two"}]}
+host_records_next_request @
+host_records_reply @ #= {"type":"rows","rows":[{"id":1,"name":"right"},{"id":2,"name":"two"}]}
+""" + DESCRIBE + """
+session_connect_records @ {"type":"host","key":"shop","table":"orders"} {"type":"host","key":"shop","table":"copies"} {"mode":"two_way","policy":"manual"}
 """
 
 SEEDS = {
@@ -134,6 +146,26 @@ host_records_shutdown @
 host_records_next_request @
 """,
     "records-run": OPEN + RECORDS + "definition_sync @ {} {}\nrun_next_event @\nrun_cancel @\nrun_finish @\ndefinition_verify @\ndefinition_free @\nhost_records_free @\n",
+    "decisions": OPEN + DIFFERING + """definition_sync @ {} {}
+run_finish @
+definition_targets @
+definition_preview @ :{"route_to":"x"}
+definition_conflicts @ null #10
+definition_resolve_conflict @ = store {"type":"keep_destination"}
+definition_conflicts @ null #10
+definition_resolve_conflict @ = = {"type":"merge","target_columns":["name"]}
+definition_inspect_conflict @ =
+definition_drift @
+session_table_drift @ {"type":"host","key":"shop","table":"orders"}
+session_accept_table @ {"type":"host","key":"shop","table":"orders"}
+session_connect_records @ {"type":"host","key":"shop","table":"orders"} {"type":"host","key":"shop","table":"copies"} """
+    + CLOCKED + "\n",
+    "lists": OPEN + "session_introspect_database @ sqlite:///x.db/ {}\n"
+    + f"session_inspect_table @ {LIST}\nsession_accept_table @ {LIST}\n"
+    + """session_sharepoint_budget @ {"tenant":"t","client_id":"c"}
+session_set_sharepoint_budget @ {"tenant":"t","client_id":"c"} {"per_minute":1200,"per_day":1200000}
+session_connect_records @ {"type":"table","url":"sqlite:///x.db/orders"} """
+    + LIST + " null\n",
     "inspected": OPEN + """session_inspect_database @ sqlite:///x.db/ {}
 session_inspect_table @ {"type":"table","url":"sqlite:///x.db/orders"}
 session_connect_records @ {"type":"table","url":"sqlite:///x.db/orders"} {"type":"host","key":"shop","table":"copies"} {"key":["id"],"cursor":{"type":"log"}}

@@ -70,21 +70,25 @@ private class Shelf : HostFiles {
 
 /** The host's own tables: rows in memory, each a JSON object. */
 private class Shop : RecordSource {
-    private val orders = sortedMapOf<Int, String>()
+    val orders = sortedMapOf<Int, String>()
     val copies = sortedMapOf<Int, String>()
     var isFull = false
+    var hasNotes = false
+
+    private fun rows(table: String) = if (table == "orders") orders else copies
 
     override suspend fun describe(table: String): HostTable {
-        val kinds = listOf("id" to DatumKind.INTEGER, "name" to DatumKind.TEXT, "price" to DatumKind.DECIMAL)
+        val kinds = mutableListOf("id" to DatumKind.INTEGER, "name" to DatumKind.TEXT, "price" to DatumKind.DECIMAL)
+        if (hasNotes && table == "copies") kinds.add("note" to DatumKind.TEXT)
         return HostTable(kinds.map { (name, kind) -> HostColumn(name, kind) }, key = listOf("id"))
     }
 
     override suspend fun scan(table: String, columns: List<String>, after: String?, limit: Long) =
-        RecordAnswer.Rows((if (table == "orders") orders else copies).values.toList(), null)
+        RecordAnswer.Rows(rows(table).values.toList(), null)
 
     override suspend fun insert(table: String, key: List<String>, rows: List<String>): List<WrittenRow>? {
         if (isFull) throw PortbookException.Quota("the shop is full")
-        for (row in rows) copies[field(row, "id").toInt()] = row
+        for (row in rows) rows(table).merge(field(row, "id").toInt(), row, ::changed)
         return null
     }
 
@@ -93,6 +97,12 @@ private class Shop : RecordSource {
     fun order(id: Int, name: String, price: Any?) {
         orders[id] = row("id" to id, "name" to name, "price" to price)
     }
+}
+
+/** A row with the columns that are given. */
+private fun changed(row: String, given: String) = listOf("id", "name", "price").joinToString(",", "{", "}") { name ->
+    val column = Regex("\"$name\":(\"[^\"]*\"|[^,}]*)")
+    (column.find(given) ?: column.find(row))!!.value
 }
 
 /** What stands at a field of a row: enough of a parser for what is printed here. */
@@ -178,7 +188,7 @@ fun main(args: Array<String>): Unit = runBlocking {
     val tables = session.hostRecords("shop")
     refused("a second store of tables of that key") { session.hostRecords("shop") }
     val selling = launch { tables.serve(shop) }
-    val definition = session.connectRecords(orders, copies)
+    var definition = session.connectRecords(orders, copies)
     val previewed = definition.preview()
     println("preview of rows: new ${previewed.summary.counts.new}, of ${previewed.sourceRows}")
     val rows = definition.eachChange(previewed).toList()
@@ -196,9 +206,40 @@ fun main(args: Array<String>): Unit = runBlocking {
     outcome("sync rows to a host that fails", definition.sync())
     shop.order(1, "one", BigDecimal("1.50"))
     println("verify rows: ${definition.verify().status.name.lowercase()}")
+    for ((id, row) in shop.copies) println("the host holds row $id: ${field(row, "name")}, ${field(row, "price")}")
+
+    // A row that both sides have changed waits for a person, who takes something of both.
+    definition = session.connectRecords(orders, copies, RecordOptions(mode = RecordMode.TWO_WAY, policy = RecordPolicy.MANUAL))
+    shop.order(3, "drei", null)
+    shop.copies[3] = row("id" to 3, "name" to "ö 日本", "price" to 3)
+    shop.isFull = false
+    outcome("sync rows, one changed on both sides", definition.sync())
+    val met = definition.conflicts(null, 1000u).single()
+    println("conflict: row ${met.row}, at source ${met.isAtSource}, at target ${met.isAtTarget}")
+    for (field in definition.inspectConflict(met.id).fields) {
+        if (!field.isSame) println("field: ${field.target}, ${field.sourceValue} at the source, ${field.targetValue} at the target")
+    }
+    val choice = RowChoice.Merge(listOf("price"))
+    refused("decide about what was not seen") { definition.resolveConflict(met.id, "0", choice) }
+    definition.resolveConflict(met.id, met.mark, choice)
+    definition.eachChange(definition.preview()).collect { row ->
+        println("row: ${row.kind.name.lowercase()} ${row.action.name.lowercase()} ${row.row}")
+    }
+    outcome("sync rows, as decided", definition.sync())
+    println("conflicts that wait: ${definition.eachConflict().toList().size}")
+    val (mine, theirs) = listOf(shop.orders, shop.copies).map { field(it.getValue(3), "name") to field(it.getValue(3), "price") }
+    if (mine == theirs) println("both hold row 3: ${mine.first}, ${mine.second}")
+
+    // What has changed about a table is told until a run has gone over it.
+    shop.hasNotes = true
+    for (drift in definition.drift()) {
+        val (side, kind) = drift.side.name.lowercase() to drift.change.kind.name.lowercase()
+        println("drift: $side $kind ${drift.change.name}, ${drift.effect.name.lowercase()}")
+    }
+    outcome("sync rows, with a column more", definition.sync())
+    println("drift that is left: ${definition.drift().size}")
     tables.shutdown()
     selling.join()
-    for ((id, row) in shop.copies) println("the host holds row $id: ${field(row, "name")}, ${field(row, "price")}")
 
     // What is not there, and what has ended.
     refused("a preview that is not there") { session.preview("00000000-0000-0000-0000-000000000000") }

@@ -315,6 +315,97 @@ static void hosts_of_rows(void) {
     portbook_book_free(book);
 }
 
+// Decisions about rows, tables and budgets that are none.
+static void decisions(void) {
+    static const char ORDERS[] = "{\"type\":\"host\",\"key\":\"quiet\",\"table\":\"orders\"}";
+    static const char COPIES[] = "{\"type\":\"host\",\"key\":\"quiet\",\"table\":\"copies\"}";
+    static const char KEEP[] = "{\"type\":\"keep_source\"}", APP[] = "{\"tenant\":\"t\",\"client_id\":\"c\"}";
+    static const char *const choices[] = {
+        "",
+        "null",
+        "{\"type\":\"shrug\"}",
+        "{\"type\":\"merge\"}",
+        "{\"type\":\"merge\",\"target_columns\":\"name\"}",
+        "{\"type\":\"keep_source\",\"target_columns\":[]}",
+    };
+    static const char *const options[] = {
+        "{\"routes\":[{\"condition\":\"true\"}]}",
+        "{\"routes\":[{\"condition\":\"true\",\"target\":{\"type\":\"list\",\"url\":\"sqlite:///x/y\"}}]}",
+        "{\"clock\":{\"source\":\"id\"}}",
+        "{\"clock\":{\"source\":\"id\",\"target\":\"id\",\"skew_ms\":-1}}",
+        "{\"clock\":{\"source\":\"id\",\"target\":\"id\",\"skew_ms\":9007199254740992}}",
+        "{\"clock\":{\"source\":\"no\",\"target\":\"id\"}}",
+        "{\"create\":1}",
+    };
+    static const char TO_A_TABLE[] =
+        "{\"routes\":[{\"condition\":\"true\",\"target\":{\"type\":\"host\",\"key\":\"quiet\",\"table\":\"copies\"}}]}";
+    static const char *const budgets[] = {
+        "{}",
+        "{\"per_minute\":1}",
+        "{\"per_minute\":0,\"per_day\":1}",
+        "{\"per_minute\":-1,\"per_day\":1}",
+        "{\"per_minute\":1.5,\"per_day\":1}",
+        "{\"per_minute\":1,\"per_day\":9007199254740992}",
+        "{\"per_minute\":1,\"per_day\":1,\"per_week\":1}",
+    };
+    static const char *const places[] = {
+        "{\"type\":\"table\",\"url\":\"sharepoint://h/sites/x/List\"}",
+        "{\"type\":\"list\",\"url\":\"sqlite:///x/y\",\"access\":{\"client_secret\":\"hunter2\"}}",
+        "{\"type\":\"list\",\"url\":\"sharepoint://h/x?client_secret=hunter2\"}",
+        "{\"type\":\"list\",\"url\":\"sharepoint://h/x\",\"access\":{\"password\":\"hunter2\"}}",
+        "{\"type\":\"list\"}",
+    };
+    char *error = NULL, *json = NULL;
+    portbook_book *book = opened();
+    portbook_session *session = session_of(book);
+    portbook_host_records *store = NULL;
+    portbook_definition *definition = NULL;
+    pthread_t thread;
+    answer = "{\"type\":\"rows\",\"rows\":[]}";
+    answer_describes = 0;
+    is("store", portbook_session_host_records(session, "quiet", NULL, &store, &error), PORTBOOK_OK, &error);
+    pthread_create(&thread, NULL, misanswer_rows, store);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        is(options[i], portbook_session_connect_records(session, ORDERS, COPIES, options[i], &definition, &error), PORTBOOK_INVALID, &error);
+    is("a rule to a table", portbook_session_connect_records(session, ORDERS, COPIES, TO_A_TABLE, &definition, &error), PORTBOOK_UNSUPPORTED, &error);
+    is("connect", portbook_session_connect_records(session, ORDERS, COPIES, NULL, &definition, &error), PORTBOOK_OK, &error);
+    is("targets", portbook_definition_targets(definition, &json, &error), PORTBOOK_OK, &error);
+    if (json && strcmp(json, "[]")) printf("lists of a table: %s\n", json), wrong++;
+    portbook_text_free(json);
+    is("no conflict after", portbook_definition_conflicts(definition, "x", 1, &json, &error), PORTBOOK_INVALID, &error);
+    is("no conflict", portbook_definition_inspect_conflict(definition, "", &json, &error), PORTBOOK_NOT_FOUND, &error);
+    is("no conflict", portbook_definition_inspect_conflict(definition, "\xff", &json, &error), PORTBOOK_INVALID, &error);
+    is("no conflict", portbook_definition_resolve_conflict(definition, "ab", "", KEEP, &error), PORTBOOK_NOT_FOUND, &error);
+    is("no mark", portbook_definition_resolve_conflict(definition, "ab", NULL, KEEP, &error), PORTBOOK_INVALID, &error);
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
+        is(choices[i], portbook_definition_resolve_conflict(definition, "ab", "", choices[i], &error), PORTBOOK_INVALID, &error);
+    is("no list", portbook_definition_preview(definition, "{\"route_to\":\"x\"}", &json, &error), PORTBOOK_INVALID, &error);
+    for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++)
+        is(budgets[i], portbook_session_set_sharepoint_budget(session, APP, budgets[i], &error), PORTBOOK_INVALID, &error);
+    is("no application", portbook_session_sharepoint_budget(session, "{\"tenant\":\"t\"}", &json, &error), PORTBOOK_INVALID, &error);
+    is("a budget", portbook_session_sharepoint_budget(session, APP, &json, &error), PORTBOOK_OK, &error);
+    portbook_text_free(json);
+    json = NULL;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        portbook_code code = portbook_session_table_drift(session, places[i], &json, &error);
+        if (error && strstr(error, "hunter2")) printf("a secret is shown: %s\n", error), wrong++;
+        is(places[i], code, PORTBOOK_INVALID, &error);
+        is(places[i], portbook_session_accept_table(session, places[i], &error), PORTBOOK_INVALID, &error);
+    }
+    is("no database", portbook_session_introspect_database(session, "sqlite:///x/y", NULL, &json, &error), PORTBOOK_INVALID, &error);
+    is("no database", portbook_session_introspect_database(session, "sharepoint://h/x", NULL, &json, &error), PORTBOOK_INVALID, &error);
+    is("accepted", portbook_session_accept_table(session, ORDERS, &error), PORTBOOK_OK, &error);
+    portbook_host_records_shutdown(store);
+    pthread_join(thread, NULL);
+    portbook_host_records_free(store);
+    is("drift of a store that has gone", portbook_definition_drift(definition, &json, &error), PORTBOOK_HOST, &error);
+    portbook_definition_free(definition);
+    is("a freed one", portbook_definition_conflicts(definition, NULL, 1, &json, &error), PORTBOOK_INVALID, &error);
+    portbook_session_free(session);
+    is("shutdown", portbook_book_shutdown(book, &error), PORTBOOK_OK, &error);
+    portbook_book_free(book);
+}
+
 // Answers that it is there, and that there is nothing in it; then nothing any more.
 static void *fall_silent(void *argument) {
     portbook_host_store *store = argument;
@@ -388,6 +479,7 @@ int main(int count, char **arguments) {
     threads();
     hosts();
     hosts_of_rows();
+    decisions();
     cancelled();
     forked();
     puts(wrong ? "wrong" : "ok");

@@ -148,6 +148,7 @@ static void *serve(void *argument) {
 struct shop {
     portbook_host_records *store;
     int is_full;               // refuses to be written to
+    int has_notes;             // the copies have a column more
     char orders[3][128], copies[3][128];
 };
 
@@ -159,30 +160,46 @@ static void rows_of(char table[3][128], char *into) {
     strcpy(into + used, "]}");
 }
 
+static void row(char rows[3][128], int id, const char *name, const char *price) {
+    snprintf(rows[id - 1], sizeof rows[id - 1], "{\"id\":%d,\"name\":\"%s\",\"price\":%s}", id, name, price);
+}
+
+// Puts a row in its place, with what is there already of columns that are not given.
+static void put_row(char rows[3][128], const char *given) {
+    char id[64], name[128], price[64], quoted[80];
+    int number = atoi(field(given, "id", id, sizeof id));
+    field(strstr(given, "\"name\":") ? given : rows[number - 1], "name", name, sizeof name);
+    field(strstr(given, "\"price\":") ? given : rows[number - 1], "price", price, sizeof price);
+    snprintf(quoted, sizeof quoted, strcmp(price, "null") ? "\"%s\"" : "%s", price);
+    row(rows, number, name, quoted);
+}
+
 static void *serve_rows(void *argument) {
     static const char DESCRIBED[] =
         "{\"type\":\"described\",\"table\":{\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"kind\":\"integer\"},"
-        "{\"name\":\"name\",\"kind\":\"text\"},{\"name\":\"price\",\"kind\":\"decimal\"}]}}";
+        "{\"name\":\"name\",\"kind\":\"text\"},{\"name\":\"price\",\"kind\":\"decimal\"}%s]}}";
     struct shop *shop = argument;
     char *json = NULL, type[64], number[64], table[64], answer[1024];
     while (portbook_host_records_next_request(shop->store, &json, NULL) == PORTBOOK_OK) {
         long long id = atoll(field(json, "id", number, sizeof number));
         field(json, "type", type, sizeof type);
         field(json, "table", table, sizeof table);
-        int is_write = !strcmp(type, "insert") || !strcmp(type, "update");
+        int is_write = !strcmp(type, "insert") || !strcmp(type, "update"), is_copy = strcmp(table, "orders") != 0;
+        char(*rows)[128] = is_copy ? shop->copies : shop->orders;
         if (is_write && shop->is_full) {
             portbook_host_records_fail(shop->store, id, "the shop is full", PORTBOOK_QUOTA, NULL);
         } else if (is_write) {
-            for (char *row = strstr(json, "[{") + 1, *end; (end = strchr(row, '}')); row = end + 2) {
-                int place = atoi(field(row, "id", number, sizeof number)) - 1;
-                snprintf(shop->copies[place], sizeof shop->copies[place], "%.*s", (int)(end + 1 - row), row);
+            for (char *given = strstr(json, "[{") + 1, *end; (end = strchr(given, '}')); given = end + 2) {
+                *end = 0;
+                put_row(rows, given);
                 if (end[1] != ',') break;
             }
             portbook_host_records_reply(shop->store, id, "{\"type\":\"done\"}", NULL);
         } else if (!strcmp(type, "describe")) {
-            portbook_host_records_reply(shop->store, id, DESCRIBED, NULL);
+            snprintf(answer, sizeof answer, DESCRIBED, shop->has_notes && is_copy ? ",{\"name\":\"note\",\"kind\":\"text\"}" : "");
+            portbook_host_records_reply(shop->store, id, answer, NULL);
         } else if (!strcmp(type, "scan")) {
-            rows_of(strcmp(table, "orders") ? shop->copies : shop->orders, answer);
+            rows_of(rows, answer);
             portbook_host_records_reply(shop->store, id, answer, NULL);
         } else {
             portbook_host_records_fail(shop->store, id, "the shop has no such thing", PORTBOOK_UNSUPPORTED, NULL);
@@ -193,8 +210,12 @@ static void *serve_rows(void *argument) {
     return NULL;
 }
 
-static void order(struct shop *shop, int id, const char *name, const char *price) {
-    snprintf(shop->orders[id - 1], sizeof shop->orders[id - 1], "{\"id\":%d,\"name\":\"%s\",\"price\":%s}", id, name, price);
+static void order(struct shop *shop, int id, const char *name, const char *price) { row(shop->orders, id, name, price); }
+
+// Prints what stands in JSON between a field and the next one, as it is.
+static void print_value(const char *json, const char *name, const char *next) {
+    const char *from = strstr(json, name), *to = from ? strstr(from, next) : NULL;
+    if (to) printf("%.*s", (int)(to - from - (long)strlen(name)), from + strlen(name));
 }
 
 static portbook_run *begun_of_rows(portbook_definition *definition) {
@@ -359,12 +380,70 @@ int main(int count, char **arguments) {
     must(portbook_definition_verify(definition, &json, &error), error);
     printf("verify rows: %s\n", field(json, "status", name, sizeof name));
     portbook_text_free(json);
-    portbook_host_records_shutdown(shop.store);
-    pthread_join(thread, NULL);
     for (int i = 0; i < 3; i++) {
         printf("the host holds row %d: %s", i + 1, field(shop.copies[i], "name", name, sizeof name));
         printf(", %s\n", field(shop.copies[i], "price", bytes, sizeof bytes));
     }
+    portbook_definition_free(definition);
+
+    // A row that both sides have changed waits for a person, who takes something of both.
+    static const char MANUAL[] = "{\"mode\":\"two_way\",\"policy\":\"manual\"}";
+    static const char MERGE[] = "{\"type\":\"merge\",\"target_columns\":[\"price\"]}";
+    must(portbook_session_connect_records(session, ORDERS, COPIES, MANUAL, &definition, &error), error);
+    order(&shop, 3, "drei", "null");
+    row(shop.copies, 3, "\xc3\xb6 \xe6\x97\xa5\xe6\x9c\xac", "3");
+    shop.is_full = 0;
+    outcome("sync rows, one changed on both sides", begun_of_rows(definition));
+    must(portbook_definition_conflicts(definition, NULL, 1000, &json, &error), error);
+    char met[128], mark[64], at_target[64];
+    field(json, "id", met, sizeof met);
+    field(json, "mark", mark, sizeof mark);
+    printf("conflict: row %s, at source %s, at target %s\n", field(json, "row", name, sizeof name),
+           field(json, "is_at_source", bytes, sizeof bytes), field(json, "is_at_target", at_target, sizeof at_target));
+    portbook_text_free(json);
+    must(portbook_definition_inspect_conflict(definition, met, &json, &error), error);
+    for (const char *at = json; (at = strstr(at, "{\"source\":")); at++) {
+        if (strcmp(field(at, "is_same", bytes, sizeof bytes), "false")) continue;
+        printf("field: %s, ", field(at, "target", name, sizeof name));
+        print_value(at, "\"source_value\":", ",\"target_value\"");
+        printf(" at the source, ");
+        print_value(at, "\"target_value\":", ",\"is_same\"");
+        printf(" at the target\n");
+    }
+    portbook_text_free(json);
+    code = portbook_definition_resolve_conflict(definition, met, "0", MERGE, &error);
+    refused("decide about what was not seen", code, error);
+    must(portbook_definition_resolve_conflict(definition, met, mark, MERGE, &error), error);
+    must(portbook_definition_preview(definition, NULL, &json, &error), error);
+    field(json, "id", id, sizeof id);
+    portbook_text_free(json);
+    must(portbook_definition_changes(definition, id, NULL, NULL, 1000, &json, &error), error);
+    for (const char *at = json; (at = strstr(at, "{\"id\":")); at++)
+        printf("row: %s %s %s\n", field(at, "kind", name, sizeof name), field(at, "action", bytes, sizeof bytes),
+               field(at, "row", mark, sizeof mark));
+    portbook_text_free(json);
+    outcome("sync rows, as decided", begun_of_rows(definition));
+    must(portbook_definition_conflicts(definition, NULL, 1000, &json, &error), error);
+    printf("conflicts that wait: %d\n", strcmp(json, "[]") ? 1 : 0);
+    portbook_text_free(json);
+    field(shop.orders[2], "name", name, sizeof name);
+    field(shop.orders[2], "price", bytes, sizeof bytes);
+    if (!strcmp(name, field(shop.copies[2], "name", met, sizeof met)) && !strcmp(bytes, field(shop.copies[2], "price", mark, sizeof mark)))
+        printf("both hold row 3: %s, %s\n", name, bytes);
+
+    // What has changed about a table is told until a run has gone over it.
+    shop.has_notes = 1;
+    must(portbook_definition_drift(definition, &json, &error), error);
+    for (const char *at = json; (at = strstr(at, "{\"side\":")); at++)
+        printf("drift: %s %s %s, %s\n", field(at, "side", id, sizeof id), field(at, "kind", bytes, sizeof bytes),
+               field(at, "name", name, sizeof name), field(at, "effect", mark, sizeof mark));
+    portbook_text_free(json);
+    outcome("sync rows, with a column more", begun_of_rows(definition));
+    must(portbook_definition_drift(definition, &json, &error), error);
+    printf("drift that is left: %d\n", strcmp(json, "[]") ? 1 : 0);
+    portbook_text_free(json);
+    portbook_host_records_shutdown(shop.store);
+    pthread_join(thread, NULL);
     portbook_host_records_free(shop.store);
     portbook_definition_free(definition);
 

@@ -69,9 +69,11 @@ class Shelf {
 class Shop {
   tables = { orders: new Map(), copies: new Map() }
   isFull = false
+  hasNotes = false
 
-  describe() {
+  describe(table) {
     const columns = [['id', 'integer'], ['name', 'text'], ['price', 'decimal']]
+    if (this.hasNotes && table === 'copies') columns.push(['note', 'text'])
     return { columns: columns.map(([name, kind]) => ({ name, kind })), key: ['id'] }
   }
   scan(table) {
@@ -79,7 +81,7 @@ class Shop {
   }
   insert(table, rows) {
     if (this.isFull) throw Object.assign(new Error('the shop is full'), { code: 'quota' })
-    for (const row of rows) this.tables[table].set(row.id, row)
+    for (const row of rows) this.tables[table].set(row.id, { ...this.tables[table].get(row.id), ...row })
   }
   update(table, key, rows) {
     this.insert(table, rows)
@@ -166,7 +168,7 @@ shop.order(3, 'ö 日本', null)
 const tables = session.hostRecords('shop')
 await refused('a second store of tables of that key', () => session.hostRecords('shop'))
 const sold = tables.serve(shop)
-const definition = await session.connectRecords(orders, copies)
+let definition = await session.connectRecords(orders, copies)
 const previewed = await definition.preview()
 console.log(`preview of rows: new ${previewed.summary.counts.new}, of ${previewed.sourceRows}`)
 const { rows } = await definition.changes(previewed.summary.id)
@@ -184,12 +186,41 @@ shop.isFull = true
 await outcome('sync rows to a host that fails', definition.sync())
 shop.order(1, 'one', '1.50')
 console.log(`verify rows: ${(await definition.verify()).status}`)
-tables.shutdown()
-await sold
 for (const id of [1, 2, 3]) {
   const { name, price } = shop.tables.copies.get(id)
   console.log(`the host holds row ${id}: ${name}, ${price}`)
 }
+
+// A row that both sides have changed waits for a person, who takes something of both.
+definition = await session.connectRecords(orders, copies, { mode: 'two_way', policy: 'manual' })
+shop.order(3, 'drei', null)
+shop.tables.copies.set(3, { id: 3, name: 'ö 日本', price: '3' })
+shop.isFull = false
+await outcome('sync rows, one changed on both sides', definition.sync())
+const [met] = await definition.conflicts()
+console.log(`conflict: row ${met.row}, at source ${met.isAtSource}, at target ${met.isAtTarget}`)
+for (const { target, sourceValue, targetValue, isSame } of (await definition.inspectConflict(met.id)).fields) {
+  if (!isSame) console.log(`field: ${target}, ${sourceValue} at the source, ${targetValue} at the target`)
+}
+const choice = { type: 'merge', targetColumns: ['price'] }
+await refused('decide about what was not seen', () => definition.resolveConflict(met.id, '0', choice))
+await definition.resolveConflict(met.id, met.mark, choice)
+const decided = await definition.preview()
+for await (const { kind, action, row } of definition.eachChange(decided.summary.id)) console.log(`row: ${kind} ${action} ${row}`)
+await outcome('sync rows, as decided', definition.sync())
+console.log(`conflicts that wait: ${(await definition.conflicts()).length}`)
+const [mine, theirs] = [shop.tables.orders, shop.tables.copies].map((rows) => rows.get(3))
+if (isDeepStrictEqual(mine, theirs)) console.log(`both hold row 3: ${mine.name}, ${mine.price}`)
+
+// What has changed about a table is told until a run has gone over it.
+shop.hasNotes = true
+for (const { side, change, effect } of await definition.drift()) {
+  console.log(`drift: ${side} ${change.kind} ${change.name}, ${effect}`)
+}
+await outcome('sync rows, with a column more', definition.sync())
+console.log(`drift that is left: ${(await definition.drift()).length}`)
+tables.shutdown()
+await sold
 
 // What is not there, and what has ended.
 await refused('a preview that is not there', () => session.preview('00000000-0000-0000-0000-000000000000'))

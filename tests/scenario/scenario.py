@@ -8,7 +8,21 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
 import portbook
-from portbook import BookOptions, DatumKind, HostColumn, HostEntry, HostKind, HostTable, Place, RecordPlace, RunEvent
+from portbook import (
+    BookOptions,
+    DatumKind,
+    HostColumn,
+    HostEntry,
+    HostKind,
+    HostTable,
+    Place,
+    RecordMode,
+    RecordOptions,
+    RecordPlace,
+    RecordPolicy,
+    RowChoice,
+    RunEvent,
+)
 
 root = Path(sys.argv[1])
 source, target, shelf_place = root / "source", root / "target", Place.host("shelf")
@@ -74,10 +88,12 @@ class Shop:
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[int, Any]] = {"orders": {}, "copies": {}}
-        self.is_full = False
+        self.is_full = self.has_notes = False
 
     def describe(self, table: str) -> HostTable:
         kinds = {"id": DatumKind.INTEGER, "name": DatumKind.TEXT, "price": DatumKind.DECIMAL}
+        if self.has_notes and table == "copies":
+            kinds["note"] = DatumKind.TEXT
         return HostTable([HostColumn(name, kind) for name, kind in kinds.items()], key=["id"])
 
     def scan(self, table: str) -> Iterable[dict[str, Any]]:
@@ -86,7 +102,8 @@ class Shop:
     def insert(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         if self.is_full:
             raise portbook.QuotaError("the shop is full")
-        self.tables[table].update((row["id"], row) for row in rows)
+        for row in rows:
+            self.tables[table][row["id"]] = {**self.tables[table].get(row["id"], {}), **row}
 
     def update(self, table: str, key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
         self.insert(table, rows)
@@ -184,8 +201,39 @@ with portbook.Book.open(BookOptions(path=book_file, memory_bytes=2**53 - 1)) as 
         outcome("sync rows to a host that fails", definition.sync())
         shop.order(1, "one", Decimal("1.50"))
         print(f"verify rows: {definition.verify().status}")
-    for id, copy in sorted(shop.tables["copies"].items()):
-        print(f"the host holds row {id}: {copy['name']}, {copy['price'] or 'null'}")
+        for id, copy in sorted(shop.tables["copies"].items()):
+            print(f"the host holds row {id}: {copy['name']}, {copy['price'] or 'null'}")
+
+        # A row that both sides have changed waits for a person, who takes something of both.
+        options = RecordOptions(mode=RecordMode.TWO_WAY, policy=RecordPolicy.MANUAL)
+        definition = session.connect_records(orders, copies, options)
+        shop.order(3, "drei", None)
+        shop.tables["copies"][3] = {"id": 3, "name": "ö 日本", "price": "3"}
+        shop.is_full = False
+        outcome("sync rows, one changed on both sides", definition.sync())
+        (met,) = definition.conflicts()
+        at_source, at_target = str(met.is_at_source).lower(), str(met.is_at_target).lower()
+        print(f"conflict: row {met.row}, at source {at_source}, at target {at_target}")
+        for field in definition.inspect_conflict(met.id).fields:
+            if not field.is_same:
+                print(f"field: {field.target}, {field.source_value} at the source, {field.target_value} at the target")
+        choice = RowChoice.merge(["price"])
+        refused("decide about what was not seen", lambda: definition.resolve_conflict(met.id, "0", choice))
+        definition.resolve_conflict(met.id, met.mark, choice)
+        for row in definition.each_change(definition.preview()):
+            print(f"row: {row.kind} {row.action} {row.row}")
+        outcome("sync rows, as decided", definition.sync())
+        print(f"conflicts that wait: {len(definition.conflicts())}")
+        (name, price), other = ((row["name"], row["price"]) for row in (shop.tables["orders"][3], shop.tables["copies"][3]))
+        if (name, price) == other:
+            print(f"both hold row 3: {name}, {price}")
+
+        # What has changed about a table is told until a run has gone over it.
+        shop.has_notes = True
+        for drift in definition.drift():
+            print(f"drift: {drift.side} {drift.change.kind} {drift.change.name}, {drift.effect}")
+        outcome("sync rows, with a column more", definition.sync())
+        print(f"drift that is left: {len(definition.drift())}")
 
     # What is not there, and what has ended.
     refused("a preview that is not there", lambda: session.preview("00000000-0000-0000-0000-000000000000"))

@@ -33,6 +33,7 @@ for (const [handle, name, page, before, items] of [
   [Session, 'eachRow', 'listRows', 2, 'rows'],
   [Conduit, 'eachConflict', 'conflicts', 0],
   [Definition, 'eachChange', 'changes', 2, 'rows'],
+  [Definition, 'eachConflict', 'conflicts', 0],
   [Preview, 'eachChange', 'changes', 1, 'changes'],
   [Volume, 'eachFile', 'list', 1, 'files'],
   [Volume, 'eachDeleted', 'listDeleted', 0, 'files'],

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{Env, PromiseRaw, Result};
 use napi_derive::napi;
-use portbook_ffi::records::{ChangeKind, RowPreview, RowVerifyReport, TableEntry, TableShape};
+use portbook_ffi::records::{
+    ChangeKind, Drift, Introspection, RecordTarget, RowConflict, RowInspection, RowPreview, RowVerifyReport,
+    TableDrift, TableEntry, TableShape, UnitBudget,
+};
 
 use crate::bridge::{Given, at_once, record, record_or_default, rows};
 use crate::host::HostRecords;
@@ -26,6 +29,25 @@ impl Definition {
     #[napi]
     pub fn id(&self) -> Result<String> {
         at_once(|| Ok(self.core.id()?))
+    }
+
+    /// The lists that its rows may go to; none where the target is a table.
+    ///
+    /// @throws `not_found` when the definition is gone.
+    #[napi(ts_args_type = "call?: Abortable", ts_return_type = "Promise<Array<RecordTarget>>")]
+    pub fn targets<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<RecordTarget>>> {
+        let core = self.core.clone();
+        env.spawn_future(async move { Ok(core.targets().await?) })
+    }
+
+    /// What has changed about both tables since the last run, or since they were accepted as they are, and what that is to this
+    /// definition; also what keeps it from running.
+    ///
+    /// @throws `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+    #[napi(ts_args_type = "call?: Abortable", ts_return_type = "Promise<Array<Drift>>")]
+    pub fn drift<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<Drift>>> {
+        let core = self.core.clone();
+        env.spawn_future(async move { Ok(core.drift().await?) })
     }
 
     /// Compares both tables with the ledger and stores what would change. Writes nothing to either.
@@ -115,6 +137,53 @@ impl Definition {
         let core = self.core.clone();
         env.spawn_future(async move { Ok(core.verify().await?) })
     }
+
+    /// The rows that wait for a person, after the one of that id; 1,000 at most.
+    ///
+    /// @throws `invalid` when `after` is no id; `storage`, `busy`.
+    #[napi(
+        ts_args_type = "after?: string | null, limit?: number | null, call?: Abortable",
+        ts_return_type = "Promise<Array<RowConflict>>"
+    )]
+    pub fn conflicts<'env>(
+        &self,
+        env: &'env Env,
+        after: Option<String>,
+        limit: Option<i64>,
+    ) -> Result<PromiseRaw<'env, Vec<RowConflict>>> {
+        let core = self.core.clone();
+        env.spawn_future(async move { Ok(core.conflicts(after, rows(limit)?).await?) })
+    }
+
+    /// A row that waits, with what both sides hold in its fields now.
+    ///
+    /// @throws `not_found` when no row waits by this id; as `preview`.
+    #[napi(ts_args_type = "id: string, call?: Abortable", ts_return_type = "Promise<RowInspection>")]
+    pub fn inspect_conflict<'env>(&self, env: &'env Env, id: String) -> Result<PromiseRaw<'env, RowInspection>> {
+        let core = self.core.clone();
+        env.spawn_future(async move { Ok(core.inspect_conflict(id).await?) })
+    }
+
+    /// Decides about a row that waits, or decides otherwise while that has not been carried out. `mark` is that of the conflict as it was
+    /// looked at. The next preview shows what was decided, and applying it carries it out; if a side has changed its row by then, the
+    /// decision comes to nothing, with a note, and the row waits on.
+    ///
+    /// @throws `not_found` when no row waits by this id; `stale` when it is not what was looked at any more; `invalid` for columns of
+    /// a row that one side has deleted, or for one that does not go both ways.
+    #[napi(
+        ts_args_type = "id: string, mark: string, choice: RowChoice, call?: Abortable",
+        ts_return_type = "Promise<void>"
+    )]
+    pub fn resolve_conflict<'env>(
+        &self,
+        env: &'env Env,
+        id: String,
+        mark: String,
+        choice: Given,
+    ) -> Result<PromiseRaw<'env, ()>> {
+        let core = self.core.clone();
+        env.spawn_future(async move { Ok(core.resolve_conflict(id, mark, record("choice", choice)?).await?) })
+    }
 }
 
 #[napi]
@@ -192,6 +261,73 @@ impl Session {
     pub fn inspect_table<'env>(&self, env: &'env Env, place: Given) -> Result<PromiseRaw<'env, TableShape>> {
         let core = self.core.clone();
         env.spawn_future(async move { Ok(core.inspect_table(record("place", place)?).await?) })
+    }
+
+    /// Reads the metadata of every table of a database into the inventory of the book, and says what was read (`introspection_runs`).
+    /// A table that cannot be described fails alone. The URL is as for `inspectDatabase`.
+    ///
+    /// @throws As there.
+    #[napi(
+        ts_args_type = "url: string, access?: Access | null, call?: Abortable",
+        ts_return_type = "Promise<Introspection>"
+    )]
+    pub fn introspect_database<'env>(
+        &self,
+        env: &'env Env,
+        url: String,
+        access: Option<Given>,
+    ) -> Result<PromiseRaw<'env, Introspection>> {
+        let core = self.core.clone();
+        env.spawn_future(async move { Ok(core.introspect_database(url, record_or_default("access", access)?).await?) })
+    }
+
+    /// What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing is
+    /// written: it is told until a run has gone over it, or the table is accepted.
+    ///
+    /// @throws As `inspectDatabase`.
+    #[napi(ts_args_type = "place: RecordPlace, call?: Abortable", ts_return_type = "Promise<Array<TableDrift>>")]
+    pub fn table_drift<'env>(&self, env: &'env Env, place: Given) -> Result<PromiseRaw<'env, Vec<TableDrift>>> {
+        let core = self.core.clone();
+        env.spawn_future(async move { Ok(core.table_drift(record("place", place)?).await?) })
+    }
+
+    /// Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another one makes every
+    /// row another one; a mapping over a column that is gone is refused in any case.
+    ///
+    /// @throws `not_found` when the book does not know the table; as `inspectDatabase`.
+    #[napi(ts_args_type = "place: RecordPlace, call?: Abortable", ts_return_type = "Promise<void>")]
+    pub fn accept_table<'env>(&self, env: &'env Env, place: Given) -> Result<PromiseRaw<'env, ()>> {
+        let core = self.core.clone();
+        env.spawn_future(async move { Ok(core.accept_table(record("place", place)?).await?) })
+    }
+
+    /// How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+    ///
+    /// @throws `storage`, `busy`.
+    #[napi(ts_args_type = "account: UnitAccount, call?: Abortable", ts_return_type = "Promise<UnitBudget>")]
+    pub fn sharepoint_budget<'env>(&self, env: &'env Env, account: Given) -> Result<PromiseRaw<'env, UnitBudget>> {
+        let core = self.core.clone();
+        env.spawn_future(async move { Ok(core.sharepoint_budget(record("account", account)?).await?) })
+    }
+
+    /// Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+    ///
+    /// @throws `invalid` for a budget of nothing; `storage`, `busy`.
+    #[napi(
+        ts_args_type = "account: UnitAccount, budget: UnitBudget, call?: Abortable",
+        ts_return_type = "Promise<void>"
+    )]
+    pub fn set_sharepoint_budget<'env>(
+        &self,
+        env: &'env Env,
+        account: Given,
+        budget: Given,
+    ) -> Result<PromiseRaw<'env, ()>> {
+        let core = self.core.clone();
+        env.spawn_future(async move {
+            let (account, budget) = (record("account", account)?, record("budget", budget)?);
+            Ok(core.set_sharepoint_budget(account, budget).await?)
+        })
     }
 
     /// Brings tables that only the host knows, under a key that is the same every time; a place of the type `host` names them by it.

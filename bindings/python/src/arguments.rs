@@ -79,7 +79,7 @@ impl<'py> FromPyObject<'_, 'py> for Where {
     }
 }
 
-/// A table; a text is a URL.
+/// A table or a list; a text is a URL.
 pub(crate) struct TableAt(pub(crate) RecordPlace);
 
 impl<'py> FromPyObject<'_, 'py> for TableAt {
@@ -97,7 +97,7 @@ impl<'py> FromPyObject<'_, 'py> for TableAt {
         }
         let url = object.extract::<String>();
         let wrong = |_| PyTypeError::new_err("a table or the URL of one is wanted");
-        Ok(Self(RecordPlace::Table { url: url.map_err(wrong)?, access: None }))
+        Ok(Self(RecordPlace::of_url(url.map_err(wrong)?)))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use portbook_ffi::python::raised;
 use portbook_ffi::records::{
-    ChangeKind, PreviewedRowPage, RowApplyOptions, RowPreview, RowPreviewOptions, RowVerifyReport,
+    ChangeKind, Drift, PreviewedRowPage, RecordTarget, RowApplyOptions, RowChoice, RowConflict, RowInspection,
+    RowPreview, RowPreviewOptions, RowVerifyReport,
 };
 use pyo3::prelude::*;
 
@@ -39,6 +40,17 @@ iterator!(Rows is "Iterator" of portbook_ffi::records::PreviewedRow);
 iterator!(LaterRows is "AsyncIterator" of portbook_ffi::records::PreviewedRow);
 
 calls! { Definition {
+    /// The lists that its rows may go to; none where the target is a table.
+    ///
+    /// Errors: `not_found` when the definition is gone.
+    targets / targets_async(;) -> Vec<RecordTarget> = |definition| definition.targets().await;
+
+    /// What has changed about both tables since the last run, or since they were accepted as they are, and what
+    /// that is to this definition; also what keeps it from running.
+    ///
+    /// Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+    drift / drift_async(;) -> Vec<Drift> = |definition| definition.drift().await;
+
     /// Compares both tables with the ledger and stores what would change. Writes nothing to either.
     ///
     /// Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be read. `invalid`: the mapping does
@@ -70,6 +82,27 @@ calls! { Definition {
     ///
     /// Errors: As `preview`.
     verify / verify_async(;) -> RowVerifyReport = |definition| definition.verify().await;
+
+    /// The rows that wait for a person, after the one of that id; 1,000 at most.
+    ///
+    /// Errors: `invalid` when `after` is no id; `storage`, `busy`.
+    conflicts / conflicts_async(; after: String, limit: u32) -> Vec<RowConflict>
+        = |definition| definition.conflicts(after, limit.unwrap_or(PAGE)).await;
+
+    /// A row that waits, with what both sides hold in its fields now.
+    ///
+    /// Errors: `not_found` when no row waits by this id; as `preview`.
+    inspect_conflict / inspect_conflict_async(id: String;) -> RowInspection
+        = |definition| definition.inspect_conflict(id).await;
+
+    /// Decides about a row that waits, or decides otherwise while that has not been carried out. `mark` is that of
+    /// the conflict as it was looked at. The next preview shows what was decided, and applying it carries it out;
+    /// if a side has changed its row by then, the decision comes to nothing, with a note, and the row waits on.
+    ///
+    /// Errors: `not_found` when no row waits by this id; `stale` when it is not what was looked at any more;
+    /// `invalid` for columns of a row that one side has deleted, or for one that does not go both ways.
+    resolve_conflict / resolve_conflict_async(id: String, mark: String, choice: RowChoice;) -> Nothing
+        = |definition| definition.resolve_conflict(id, mark, choice).await;
 } now {
     /// Applies a preview as it stands, by itself or its id, or goes on with one that was interrupted. What is
     /// wrong with it is the outcome of the run.

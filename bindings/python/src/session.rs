@@ -3,8 +3,9 @@
 use portbook_ffi::python::raised;
 use portbook_ffi::records::{
     Access, ActivityFilter, ActivityPage, ConduitOptions, ErrorFilter, ErrorPage, GenerationSummary, HostOptions,
-    HostRecordOptions, PreviewFilter, PreviewPage, ProgressFilter, ProgressPage, RecordOptions, RowFilter, RowPage,
-    SavedVolume, SyncError, TableEntry, TableShape, Upkeep, VerifyOptions, VerifyReport,
+    HostRecordOptions, Introspection, PreviewFilter, PreviewPage, ProgressFilter, ProgressPage, RecordOptions,
+    RowFilter, RowPage, SavedVolume, SyncError, TableDrift, TableEntry, TableShape, UnitAccount, UnitBudget, Upkeep,
+    VerifyOptions, VerifyReport,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -78,6 +79,40 @@ calls! { Session {
     /// Errors: As `inspect_database`.
     inspect_table / inspect_table_async(place: TableAt;) -> TableShape
         = |session| session.inspect_table(place.0).await;
+
+    /// Reads the metadata of every table of a database into the inventory of the book, and says what was read
+    /// (`introspection_runs`). A table that cannot be described fails alone. The URL is as for `inspect_database`.
+    ///
+    /// Errors: As there.
+    introspect_database / introspect_database_async(url: String; access: Access) -> Introspection
+        = |session| session.introspect_database(url, access.unwrap_or_default()).await;
+
+    /// What has changed about a table since its last snapshot, and what that is to each definition that goes by
+    /// it. Nothing is written: it is told until a run has gone over it, or the table is accepted.
+    ///
+    /// Errors: As `inspect_database`.
+    table_drift / table_drift_async(place: TableAt;) -> Vec<TableDrift>
+        = |session| session.table_drift(place.0).await;
+
+    /// Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become
+    /// another one makes every row another one; a mapping over a column that is gone is refused in any case.
+    ///
+    /// Errors: `not_found` when the book does not know the table; as `inspect_database`.
+    accept_table / accept_table_async(place: TableAt;) -> Nothing
+        = |session| session.accept_table(place.0).await;
+
+    /// How many resource units an application of SharePoint may spend; unless told otherwise, those of the
+    /// smallest tenants.
+    ///
+    /// Errors: `storage`, `busy`.
+    sharepoint_budget / sharepoint_budget_async(account: UnitAccount;) -> UnitBudget
+        = |session| session.sharepoint_budget(account).await;
+
+    /// Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+    ///
+    /// Errors: `invalid` for a budget of nothing; `storage`, `busy`.
+    set_sharepoint_budget / set_sharepoint_budget_async(account: UnitAccount, budget: UnitBudget;) -> Nothing
+        = |session| session.set_sharepoint_budget(account, budget).await;
 
     /// A preview that is stored, by its id.
     ///

@@ -223,6 +223,130 @@ pub unsafe extern "C" fn portbook_definition_verify(
     }
 }
 
+/// The lists that its rows may go to; none where the target is a table.
+///
+/// `json` is a list of `RecordTarget`, freed with `portbook_text_free`.
+///
+/// Errors: `not_found` when the definition is gone.
+///
+/// Blocks; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_definition_targets(
+    definition: *const portbook_definition,
+    json: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = Out::text("json", json)?;
+            let this: Arc<Definition> = find(definition)?;
+            out.json(&wait(this.targets())?)
+        })
+    }
+}
+
+/// What has changed about both tables since the last run, or since they were accepted as they are, and what that is to
+/// this definition; also what keeps it from running.
+///
+/// `json` is a list of `Drift`, freed with `portbook_text_free`.
+///
+/// Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+///
+/// Blocks; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_definition_drift(
+    definition: *const portbook_definition,
+    json: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = Out::text("json", json)?;
+            let this: Arc<Definition> = find(definition)?;
+            out.json(&wait(this.drift())?)
+        })
+    }
+}
+
+/// The rows that wait for a person. `after` is the id of the last one of the page before, or null. 1,000 at most.
+///
+/// `json` is a list of `RowConflict`, freed with `portbook_text_free`.
+///
+/// Errors: `invalid` when `after` is no id; `storage`, `busy`.
+///
+/// Blocks; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_definition_conflicts(
+    definition: *const portbook_definition,
+    after: *const c_char,
+    limit: u32,
+    json: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = Out::text("json", json)?;
+            let this: Arc<Definition> = find(definition)?;
+            out.json(&wait(this.conflicts(read_text_or_none("after", after)?, limit))?)
+        })
+    }
+}
+
+/// A row that waits, with what both sides hold in its fields now.
+///
+/// `json` is a `RowInspection`, freed with `portbook_text_free`.
+///
+/// Errors: `not_found` when no row waits by this id; as `portbook_definition_preview`.
+///
+/// Blocks; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_definition_inspect_conflict(
+    definition: *const portbook_definition,
+    id: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = Out::text("json", json)?;
+            let this: Arc<Definition> = find(definition)?;
+            out.json(&wait(this.inspect_conflict(read_text("id", id)?))?)
+        })
+    }
+}
+
+/// Decides about a row that waits. `mark` is that of the conflict as it was looked at. The next preview shows what was
+/// decided, and applying it carries it out.
+///
+/// Records: `choice` is a `RowChoice`.
+///
+/// Errors: `not_found`; `stale` when it is not what was looked at any more; `invalid` for columns of a row that one side
+/// has deleted, or for one that does not go both ways.
+///
+/// Blocks; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_definition_resolve_conflict(
+    definition: *const portbook_definition,
+    id: *const c_char,
+    mark: *const c_char,
+    choice: *const c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let this: Arc<Definition> = find(definition)?;
+            let (id, mark) = (read_text("id", id)?, read_text("mark", mark)?);
+            let choice = read_record("choice", choice)?;
+            wait(this.resolve_conflict(id, mark, choice))
+        })
+    }
+}
+
 /// Frees the handle; what it stands for goes on where that is said. Null, and one that was freed already, is left
 /// alone. A call that uses the handle at this moment ends as it would have. Any thread. Since ABI 0.
 #[unsafe(no_mangle)]

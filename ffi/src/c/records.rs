@@ -153,6 +153,136 @@ pub unsafe extern "C" fn portbook_session_inspect_table(
     }
 }
 
+/// Reads the metadata of every table of a database into the inventory of the book. A table that cannot be described fails
+/// alone. The URL is as for `portbook_session_inspect_database`.
+///
+/// Records: `access` is an `Access`, or null.
+///
+/// `json` is an `Introspection`, freed with `portbook_text_free`.
+///
+/// Errors: as there.
+///
+/// Blocks; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_session_introspect_database(
+    session: *const portbook_session,
+    url: *const c_char,
+    access: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = Out::text("json", json)?;
+            let this: Arc<Session> = find(session)?;
+            let url = read_text("url", url)?;
+            let access = read_options("access", access)?;
+            out.json(&wait(this.introspect_database(url, access))?)
+        })
+    }
+}
+
+/// What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing
+/// is written: it is told until a run has gone over it, or the table is accepted.
+///
+/// Records: `place` is a `RecordPlace`.
+///
+/// `json` is a list of `TableDrift`, freed with `portbook_text_free`.
+///
+/// Errors: as `portbook_session_inspect_database`.
+///
+/// Blocks; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_session_table_drift(
+    session: *const portbook_session,
+    place: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = Out::text("json", json)?;
+            let this: Arc<Session> = find(session)?;
+            out.json(&wait(this.table_drift(read_record("place", place)?))?)
+        })
+    }
+}
+
+/// Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another
+/// one makes every row another one; a mapping over a column that is gone is refused in any case.
+///
+/// Records: `place` is a `RecordPlace`.
+///
+/// Errors: `not_found` when the book does not know the table; as `portbook_session_inspect_database`.
+///
+/// Blocks; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_session_accept_table(
+    session: *const portbook_session,
+    place: *const c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let this: Arc<Session> = find(session)?;
+            wait(this.accept_table(read_record("place", place)?))
+        })
+    }
+}
+
+/// How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+///
+/// Records: `account` is a `UnitAccount`.
+///
+/// `json` is a `UnitBudget`, freed with `portbook_text_free`.
+///
+/// Errors: `storage`, `busy`.
+///
+/// Blocks; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_session_sharepoint_budget(
+    session: *const portbook_session,
+    account: *const c_char,
+    json: *mut *mut c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let out = Out::text("json", json)?;
+            let this: Arc<Session> = find(session)?;
+            out.json(&wait(this.sharepoint_budget(read_record("account", account)?))?)
+        })
+    }
+}
+
+/// Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+///
+/// Records: `account` is a `UnitAccount`, `budget` is a `UnitBudget`.
+///
+/// Errors: `invalid` for a budget of nothing; `storage`, `busy`.
+///
+/// Blocks; any thread. Since ABI 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn portbook_session_set_sharepoint_budget(
+    session: *const portbook_session,
+    account: *const c_char,
+    budget: *const c_char,
+    error: *mut *mut c_char,
+) -> portbook_code {
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, || {
+            let this: Arc<Session> = find(session)?;
+            let (account, budget) = (read_record("account", account)?, read_record("budget", budget)?);
+            wait(this.set_sharepoint_budget(account, budget))
+        })
+    }
+}
+
 /// Brings tables that only the host knows, under a key that is the same every time; a place of the type `host` names
 /// them by it. Answer its requests on a thread of their own, until it is shut down.
 ///

@@ -62,9 +62,15 @@ by_keyword!(HostOptions: ; display: String, case_insensitive: bool, unicode_inse
 by_keyword!(HostEntry: name: String, kind: HostKind; bytes: i64, modified_at: String, version: String, ident: String);
 
 by_keyword!(RecordOptions: ; name: String, mode: RecordMode, policy: RecordPolicy, key: Vec<String>, cursor: RecordCursor,
-    fields: Vec<RecordField>);
+    fields: Vec<RecordField>, clock: RecordClock, create: bool, routes: Vec<RecordRoute>);
+by_keyword!(RecordClock: source: String, target: String; skew_ms: i64, tie: Side);
+by_keyword!(RecordRoute: condition: String, target: RecordPlace;);
+by_keyword!(ListAccess hides ["client_secret"]: ; tenant: String, client_id: String, client_secret: String, ca_file: String);
+by_keyword!(UnitAccount: tenant: String, client_id: String; authority: String);
+by_keyword!(UnitBudget: per_minute: i64, per_day: i64;);
 by_keyword!(RecordField: source: String, target: String; direction: FieldDirection, transform: String);
-by_keyword!(RowPreviewOptions: ; look_at_target: bool, full_scan: bool, exact: bool, max_delete: String, lifetime_ms: i64);
+by_keyword!(RowPreviewOptions: ; look_at_target: bool, full_scan: bool, exact: bool, max_delete: String,
+    route_to: String, lifetime_ms: i64);
 by_keyword!(RowApplyOptions: ; confirm: Vec<String>);
 by_keyword!(HostRecordOptions: ; display: String, has_versions: bool, has_changes: bool, write_rows: i64, timeout_ms: i64);
 by_keyword!(HostTable: columns: Vec<HostColumn>; key: Vec<String>, row_estimate: i64);
@@ -111,10 +117,11 @@ macro_rules! shown {
 
 shown! {
     Activity ActivityPage AgreedItem AppliedItem Change ChangePage ColumnInfo ColumnShape Conflict ConstraintShape
-    CopyProgress CopyReport Counts Difference ErrorPage FileLink FilePage Finding GenerationSummary Guard Holding
-    HostAnswer IndexShape Inspection ItemFailure KeyRequest ListInfo PreviewPage PreviewSummary PreviewedRow
-    PreviewedRowPage ProgressPage RecordAnswer RowDifference RowPage RowPreview RowVerifyReport RunEvent RunProgress
-    RunReport SavedVolume SeenItem SharedLink StorageVolume StoredFile StoredPreview StoredProgress SyncError
+    CopyProgress CopyReport Counts DefinitionDrift Difference Drift ErrorPage FieldValues FileLink FilePage Finding
+    GenerationSummary Guard Holding HostAnswer IndexShape Inspection Introspection ItemFailure KeyRequest ListInfo
+    PreviewPage PreviewSummary PreviewedRow PreviewedRowPage ProgressPage RecordAnswer RecordTarget RowConflict
+    RowDifference RowInspection RowPage RowPreview RowVerifyReport RunEvent RunProgress RunReport SavedVolume
+    SchemaChange SeenItem SharedLink StorageVolume StoredFile StoredPreview StoredProgress SyncError TableDrift
     TableEntry TableInfo TableShape Tenant Upkeep Usage User VerifyReport
 }
 
@@ -169,11 +176,18 @@ impl Place {
 #[pymethods]
 impl RecordPlace {
     /// A table behind a URL: `postgres://user@host/database/schema.table`, `mysql://user@host/database/table`,
-    /// `sqlite:///path/to/file.db/table`, without a secret.
+    /// `sqlserver://user@host/database/schema.table`, `sqlite:///path/to/file.db/table`, without a secret.
     #[staticmethod]
     #[pyo3(signature = (url, access = None))]
     fn at(url: Arg<String>, access: Option<Arg<Access>>) -> Self {
         Self::Table { url: url.0, access: access.map(|access| access.0) }
+    }
+
+    /// A list of a SharePoint site behind a URL: `sharepoint://host/sites/name/Title`, without a secret.
+    #[staticmethod]
+    #[pyo3(signature = (url, access = None))]
+    fn list_at(url: Arg<String>, access: Option<Arg<ListAccess>>) -> Self {
+        Self::List { url: url.0, access: access.map(|access| access.0) }
     }
 
     /// A table of a store that the host itself holds, by the key that the store was made with.
@@ -240,6 +254,19 @@ impl Choice {
 }
 
 #[pymethods]
+impl RowChoice {
+    /// Both sides get the source's row with these columns, by their names at the target, as the target has them.
+    #[staticmethod]
+    fn merge(target_columns: Arg<Vec<String>>) -> Self {
+        Self::Merge { target_columns: target_columns.0 }
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        shown(slf, &[])
+    }
+}
+
+#[pymethods]
 impl HostRequest {
     /// Names the request: give it to the answer.
     #[getter]
@@ -280,9 +307,9 @@ macro_rules! words {
 }
 
 words! {
-    AutoPathStrategy ChangeAction ChangeKind ConflictPolicy ConstraintType DatumKind Deletion DifferenceKind Driver
-    ErrorClass ErrorCode ExpiredActivity FieldDirection HostKind ItemKind KeyAction NameClash Namespace PreviewState
-    ReconcileStatus RecordMode RecordPolicy Resolution RowAction RowDifferenceKind RunPhase Side SkipCause
-    SyncAction SyncEntityType SyncErrorType SyncMode SyncStatus SyncType TableType TlsMode Trouble ValueKind Verify
-    VersioningMode WaitReason WriteOutcome
+    AutoPathStrategy ChangeAction ChangeKind ConflictPolicy ConstraintType DatumKind Deletion DifferenceKind
+    DriftEffect Driver ErrorClass ErrorCode ExpiredActivity FieldDirection HostKind ItemKind KeyAction NameClash
+    Namespace PreviewState ReconcileStatus RecordMode RecordPolicy Resolution RowAction RowDifferenceKind RunPhase
+    SchemaChangeKind Side SkipCause SyncAction SyncEntityType SyncErrorType SyncMode SyncStatus SyncType TableType
+    TlsMode Trouble ValueKind Verify VersioningMode WaitReason WriteOutcome
 }

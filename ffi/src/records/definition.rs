@@ -2,33 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, ChangeKind, PreviewSummary, Side};
-
-/// A table at one side of a definition.
-#[allow(clippy::large_enum_variant, reason = "it is made once and taken apart; the generators know no boxes")]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
-#[cfg_attr(feature = "node", napi_derive::napi(discriminant = "type", discriminant_case = "snake_case"))]
-#[cfg_attr(feature = "python", pyo3::pyclass(frozen, get_all, eq, from_py_object, module = "portbook"))]
-pub enum RecordPlace {
-    /// A table behind a URL: `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table` or
-    /// `sqlite:///path/to/file.db/table`. What is special in a URL is percent-encoded; a dot of a name as `%2E`.
-    Table {
-        /// The URL, without a secret.
-        url: String,
-        /// What lets one in: `user`, `password` and `ca_file` of it.
-        access: Option<Access>,
-    },
-    /// A table of a store that the host itself holds: see `HostRecords`.
-    Host {
-        /// The key that the store was made with.
-        key: String,
-        /// The table, by the host's name for it.
-        table: String,
-    },
-}
+use super::{ChangeKind, Drift, PreviewSummary, RecordPlace, Side};
 
 /// How two tables are kept in step. The definition remembers what it was given last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +31,16 @@ pub struct RecordOptions {
     /// told otherwise.
     #[cfg_attr(feature = "uniffi", uniffi(default = None))]
     pub fields: Option<Vec<RecordField>>,
+    /// What tells which side changed a row last, for `latest_wins`; without it that cannot be told, and the source's counts.
+    #[cfg_attr(feature = "uniffi", uniffi(default = None))]
+    pub clock: Option<RecordClock>,
+    /// A target that is not there is made, like the source: a list with all its columns at once.
+    #[cfg_attr(feature = "uniffi", uniffi(default = None))]
+    pub create: Option<bool>,
+    /// The lists that rows go to instead of the target, by the first of these rules that takes them; all go to the target unless
+    /// told otherwise.
+    #[cfg_attr(feature = "uniffi", uniffi(default = None))]
+    pub routes: Option<Vec<RecordRoute>>,
 }
 
 /// How changed rows of the source are found.
@@ -78,9 +62,45 @@ pub enum RecordCursor {
         /// long as one takes to commit; 120,000 unless told otherwise.
         overlap_ms: Option<i64>,
     },
-    /// By the log of the database, which tells of deletions, too: PostgreSQL with `wal_level = logical`, or the `changes` of a host's
-    /// own store.
+    /// By what the database itself tells, deletions included: the log of PostgreSQL (`wal_level = logical`), that of MySQL and MariaDB
+    /// (`binlog_format = ROW`, `binlog_row_image = FULL`), the Change Tracking of SQL Server, or the `changes` of a host's own store.
     Log {},
+}
+
+/// The columns that say when a row was last changed. Both have to be mapped, and hold points in time or dates with times, which are
+/// then taken to be of one zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "node", napi_derive::napi(object))]
+#[cfg_attr(feature = "python", pyo3::pyclass(frozen, get_all, eq, from_py_object, module = "portbook"))]
+pub struct RecordClock {
+    /// The column of the source.
+    pub source: String,
+    /// The column of the target.
+    pub target: String,
+    /// Changes that are no further apart may have been made in either order: how far the clocks of both sides may be off; 1,000
+    /// unless told otherwise.
+    #[cfg_attr(feature = "uniffi", uniffi(default = None))]
+    pub skew_ms: Option<i64>,
+    /// Whose change counts then, and where a side does not say when; `source` unless told otherwise.
+    #[cfg_attr(feature = "uniffi", uniffi(default = None))]
+    pub tie: Option<Side>,
+}
+
+/// A rule that sends rows to a list of their own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[cfg_attr(feature = "node", napi_derive::napi(object))]
+#[cfg_attr(feature = "python", pyo3::pyclass(frozen, get_all, eq, from_py_object, module = "portbook"))]
+pub struct RecordRoute {
+    /// Which rows it takes: a condition over the columns of the source (docs/expressions.md).
+    pub condition: String,
+    /// The list.
+    pub target: RecordPlace,
 }
 
 /// A field that is kept in step.
@@ -124,6 +144,10 @@ pub struct RowPreviewOptions {
     /// Deletions before a guard stops the run: a number, or a share such as `50%`; half unless told otherwise.
     #[cfg_attr(feature = "uniffi", uniffi(default = None))]
     pub max_delete: Option<String>,
+    /// Sends every row to this list in the run, whatever the rules say: the id of one of `Definition::targets`. A row stays there
+    /// until it is changed at the source.
+    #[cfg_attr(feature = "uniffi", uniffi(default = None))]
+    pub route_to: Option<String>,
     /// How long the preview can be applied, an hour unless told otherwise.
     #[cfg_attr(feature = "uniffi", uniffi(default = None))]
     pub lifetime_ms: Option<i64>,
@@ -158,6 +182,8 @@ pub struct RowPreview {
     /// Why deletions were not looked for, where they were not: a row that could not be read may be any of those that seem to be
     /// gone.
     pub blind: Option<String>,
+    /// What has changed about both tables since the last run, and what that is to the definition.
+    pub drift: Vec<Drift>,
 }
 
 /// A row of a preview.
@@ -310,6 +336,8 @@ pub enum RowAction {
     Insert,
     /// It is changed.
     Update,
+    /// Both sides get fields of both: as a person has decided, or since some go one way only.
+    Merge,
     /// It is taken out.
     Delete,
     /// The ledger learns that both sides agree.

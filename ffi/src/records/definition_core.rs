@@ -1,28 +1,18 @@
 //! What definitions of records are told, and what they show, as the core has it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use portbook::bridge::{self, DatabaseAt};
+use portbook::bridge;
 use portbook::model;
 
 use super::conduit::max_delete_of;
 use super::definition::{
-    FieldDirection, PreviewedRow, ReconcileStatus, RecordCursor, RecordField, RecordMode, RecordOptions, RecordPolicy,
-    RowAction, RowApplyOptions, RowDifference, RowDifferenceKind, RowPreview, RowPreviewOptions, RowVerifyReport,
+    FieldDirection, PreviewedRow, ReconcileStatus, RecordClock, RecordCursor, RecordField, RecordMode, RecordOptions,
+    RecordPolicy, RecordRoute, RowAction, RowApplyOptions, RowDifference, RowDifferenceKind, RowPreview,
+    RowPreviewOptions, RowVerifyReport,
 };
-use super::{Access, count, is, milliseconds, same_words, size};
+use super::{RecordPlace, count, id_of, is, milliseconds, same_words, size};
 use crate::error::Result;
-
-/// Lets one in at a database.
-pub(crate) fn let_in(database: &mut DatabaseAt, access: Access) {
-    let options = &mut database.options;
-    if let Some(user) = access.user.filter(|_| options.user.is_empty()) {
-        options.user = user;
-    }
-    options.password = access.password.map(Into::into).or_else(|| options.password.take());
-    options.ca_file = access.ca_file.map(PathBuf::from).or_else(|| options.ca_file.take());
-}
 
 same_words!(RecordMode = model::RecordMode { OneWayPush, TwoWay, ArchiveOnly });
 same_words!(RecordPolicy = model::RecordPolicy { SourceWins, DestinationWins, LatestWins, Manual });
@@ -34,8 +24,8 @@ impl RowAction {
     fn named(action: &str) -> Self {
         match action {
             "insert" => Self::Insert,
-            // Fields that a person has chosen from both sides: the row changes.
-            "update" | "merge" => Self::Update,
+            "update" => Self::Update,
+            "merge" => Self::Merge,
             "delete" => Self::Delete,
             "record" => Self::Record,
             "forget" => Self::Forget,
@@ -45,9 +35,14 @@ impl RowAction {
 }
 
 impl RecordOptions {
-    /// What the core is given.
-    pub(crate) fn read(self) -> Result<bridge::RecordOptions> {
+    /// What the core is given; `place` knows where the lists of rules are.
+    pub(crate) fn read(
+        self,
+        place: impl Fn(RecordPlace) -> Result<bridge::RecordPlace>,
+    ) -> Result<bridge::RecordOptions> {
         let usual = bridge::RecordOptions::default();
+        let route =
+            |route: RecordRoute| Ok(bridge::RecordRoute { condition: route.condition, target: place(route.target)? });
         Ok(bridge::RecordOptions {
             name: self.name,
             mode: self.mode.map_or(usual.mode, Into::into),
@@ -55,10 +50,18 @@ impl RecordOptions {
             key: self.key.unwrap_or_default(),
             cursor: self.cursor.map_or(Ok(usual.cursor), RecordCursor::read)?,
             fields: self.fields.unwrap_or_default().into_iter().map(Into::into).collect(),
-            clock: usual.clock,
-            create: usual.create,
-            routes: usual.routes,
+            clock: self.clock.map(RecordClock::read).transpose()?,
+            create: is(self.create),
+            routes: self.routes.unwrap_or_default().into_iter().map(route).collect::<Result<_>>()?,
         })
+    }
+}
+
+impl RecordClock {
+    fn read(self) -> Result<bridge::RecordClock> {
+        let usual = bridge::RecordClock::new(self.source, self.target);
+        let skew = self.skew_ms.map_or(Ok(usual.skew), |ms| milliseconds("skew_ms", ms))?;
+        Ok(bridge::RecordClock { skew, tie: self.tie.map_or(usual.tie, Into::into), ..usual })
     }
 }
 
@@ -92,7 +95,7 @@ impl RowPreviewOptions {
             full_scan: is(self.full_scan),
             exact: is(self.exact),
             max_delete: self.max_delete.as_deref().map_or(Ok(usual.max_delete), max_delete_of)?,
-            route_to: usual.route_to,
+            route_to: self.route_to.map(|list| id_of("route_to", &list).map(model::Id::new)).transpose()?,
             lifetime: self.lifetime_ms.map_or(Ok(usual.lifetime), |ms| milliseconds("lifetime_ms", ms))?,
         })
     }
@@ -106,8 +109,14 @@ impl From<RowApplyOptions> for bridge::RowApplyOptions {
 
 impl From<bridge::RowPreview> for RowPreview {
     fn from(preview: bridge::RowPreview) -> Self {
-        let bridge::RowPreview { summary, source_rows, target_rows, blind, drift: _ } = preview;
-        Self { summary: summary.into(), source_rows: count(source_rows), target_rows: target_rows.map(count), blind }
+        let bridge::RowPreview { summary, source_rows, target_rows, blind, drift } = preview;
+        Self {
+            summary: summary.into(),
+            source_rows: count(source_rows),
+            target_rows: target_rows.map(count),
+            blind,
+            drift: drift.into_iter().map(Into::into).collect(),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod conduit;
 mod conflict;
 mod definition;
 mod definition_core;
+mod drift;
 mod history;
 mod host;
 mod host_records;
@@ -20,6 +21,8 @@ mod operation;
 mod operation_core;
 mod place;
 mod preview;
+mod record_place;
+mod row_conflict;
 mod run;
 mod shape;
 mod table;
@@ -37,11 +40,11 @@ pub use conduit::{
 };
 pub use conflict::{AgreedItem, Choice, Conflict, Inspection, Resolution, SeenItem, WaitReason};
 pub use definition::{
-    FieldDirection, PreviewedRow, PreviewedRowPage, ReconcileStatus, RecordCursor, RecordField, RecordMode,
-    RecordOptions, RecordPlace, RecordPolicy, RowAction, RowApplyOptions, RowDifference, RowDifferenceKind, RowPreview,
-    RowPreviewOptions, RowVerifyReport,
+    FieldDirection, PreviewedRow, PreviewedRowPage, ReconcileStatus, RecordClock, RecordCursor, RecordField,
+    RecordMode, RecordOptions, RecordPolicy, RecordRoute, RowAction, RowApplyOptions, RowDifference, RowDifferenceKind,
+    RowPreview, RowPreviewOptions, RowVerifyReport,
 };
-pub(crate) use definition_core::let_in;
+pub use drift::{DefinitionDrift, Drift, DriftEffect, Introspection, SchemaChange, SchemaChangeKind, TableDrift};
 pub use history::{GenerationSummary, PreviewFilter, PreviewPage, PreviewState, StoredPreview, SyncType};
 pub use host::{HostAnswer, HostEntry, HostKind, HostOptions, HostRequest, KeyAction, KeyRequest};
 pub use host_records::{
@@ -57,6 +60,9 @@ pub use preview::{
     Change, ChangeAction, ChangeFilter, ChangeKind, ChangePage, Counts, Guard, ItemKind, PreviewSummary, Side,
     SkipCause,
 };
+pub use record_place::{ListAccess, RecordPlace, RecordTarget, UnitAccount, UnitBudget};
+pub(crate) use record_place::{let_in, let_in_at_list};
+pub use row_conflict::{FieldValues, RowChoice, RowConflict, RowInspection};
 pub(crate) use run::events_of;
 pub use run::{AppliedItem, ErrorCode, ItemFailure, RunEvent, RunPhase, RunProgress, RunReport};
 pub use shape::{

@@ -1771,6 +1771,36 @@ class Definition:
 
         To be awaited.
         """
+    def conflicts(self, /, after: str | None = None, limit: SupportsIndex | None = None) -> builtins.list[RowConflict]:
+        """
+        The rows that wait for a person, after the one of that id; 1,000 at most.
+
+        Errors: `invalid` when `after` is no id; `storage`, `busy`.
+        """
+    def conflicts_async(self, /, after: str | None = None, limit: SupportsIndex | None = None) -> Awaitable[builtins.list[RowConflict]]:
+        """
+        The rows that wait for a person, after the one of that id; 1,000 at most.
+
+        Errors: `invalid` when `after` is no id; `storage`, `busy`.
+
+        To be awaited.
+        """
+    def drift(self, /) -> builtins.list[Drift]:
+        """
+        What has changed about both tables since the last run, or since they were accepted as they are, and what
+        that is to this definition; also what keeps it from running.
+
+        Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+        """
+    def drift_async(self, /) -> Awaitable[builtins.list[Drift]]:
+        """
+        What has changed about both tables since the last run, or since they were accepted as they are, and what
+        that is to this definition; also what keeps it from running.
+
+        Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+
+        To be awaited.
+        """
     def each_change(self, /, preview: "RowPreview | str", kind: "ChangeKind | None" = None) -> Iterator[PreviewedRow]:
         """
         All rows of a preview in the order in which they are applied.
@@ -1786,6 +1816,20 @@ class Definition:
 
         Errors: `invalid` after a fork or after the book was shut down.
         """
+    def inspect_conflict(self, /, id: str) -> RowInspection:
+        """
+        A row that waits, with what both sides hold in its fields now.
+
+        Errors: `not_found` when no row waits by this id; as `preview`.
+        """
+    def inspect_conflict_async(self, /, id: str) -> Awaitable[RowInspection]:
+        """
+        A row that waits, with what both sides hold in its fields now.
+
+        Errors: `not_found` when no row waits by this id; as `preview`.
+
+        To be awaited.
+        """
     def preview(self, /, options: RowPreviewOptions | None = None) -> RowPreview:
         """
         Compares both tables with the ledger and stores what would change. Writes nothing to either.
@@ -1799,6 +1843,26 @@ class Definition:
 
         Errors: `not_found`, `offline`, `auth`, `permission`: a table cannot be read. `invalid`: the mapping does
         not fit the tables as they are now.
+
+        To be awaited.
+        """
+    def resolve_conflict(self, /, id: str, mark: str, choice: RowChoice) -> None:
+        """
+        Decides about a row that waits, or decides otherwise while that has not been carried out. `mark` is that of
+        the conflict as it was looked at. The next preview shows what was decided, and applying it carries it out;
+        if a side has changed its row by then, the decision comes to nothing, with a note, and the row waits on.
+
+        Errors: `not_found` when no row waits by this id; `stale` when it is not what was looked at any more;
+        `invalid` for columns of a row that one side has deleted, or for one that does not go both ways.
+        """
+    def resolve_conflict_async(self, /, id: str, mark: str, choice: RowChoice) -> Awaitable[None]:
+        """
+        Decides about a row that waits, or decides otherwise while that has not been carried out. `mark` is that of
+        the conflict as it was looked at. The next preview shows what was decided, and applying it carries it out;
+        if a side has changed its row by then, the decision comes to nothing, with a note, and the row waits on.
+
+        Errors: `not_found` when no row waits by this id; `stale` when it is not what was looked at any more;
+        `invalid` for columns of a row that one side has deleted, or for one that does not go both ways.
 
         To be awaited.
         """
@@ -1821,6 +1885,20 @@ class Definition:
         Previews and applies.
 
         Errors: `invalid` when an option cannot be used.
+        """
+    def targets(self, /) -> builtins.list[RecordTarget]:
+        """
+        The lists that its rows may go to; none where the target is a table.
+
+        Errors: `not_found` when the definition is gone.
+        """
+    def targets_async(self, /) -> Awaitable[builtins.list[RecordTarget]]:
+        """
+        The lists that its rows may go to; none where the target is a table.
+
+        Errors: `not_found` when the definition is gone.
+
+        To be awaited.
         """
     def tick(self, /, preview: RowPreview | str, changes: SupportsGetItem[int, str], ticked: bool) -> None:
         """
@@ -1851,6 +1929,35 @@ class Definition:
         Errors: As `preview`.
 
         To be awaited.
+        """
+
+@final
+class DefinitionDrift:
+    """
+    What a change of a table is to a definition.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def definition(self, /) -> str:
+        """
+        The definition's id.
+        """
+    @property
+    def effect(self, /) -> DriftEffect:
+        """
+        What the change is to it.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        What it is called.
+        """
+    @property
+    def reason(self, /) -> str:
+        """
+        Why.
         """
 
 @final
@@ -1933,6 +2040,60 @@ class DifferenceKind:
     def __int__(self, /) -> int: ...
     def __ne__(self, value: object, /) -> bool: ...
     def __new__(cls, /, text: str) -> DifferenceKind: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@final
+class Drift:
+    """
+    A change of one of its tables, and what that is to a definition.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def change(self, /) -> SchemaChange:
+        """
+        What has changed.
+        """
+    @property
+    def effect(self, /) -> DriftEffect:
+        """
+        What that is to it.
+        """
+    @property
+    def reason(self, /) -> str:
+        """
+        Why.
+        """
+    @property
+    def side(self, /) -> Side:
+        """
+        Which of its tables.
+        """
+
+@final
+class DriftEffect:
+    """
+    What a change is to a definition.
+    """
+    BLOCKS: Final[DriftEffect]
+    """
+    It does not run until its fields or the table are changed, or the table is accepted as it is.
+    """
+    HARMLESS: Final[DriftEffect]
+    """
+    Nothing.
+    """
+    NEEDS_MAPPING: Final[DriftEffect]
+    """
+    It goes on, and somebody should look at its fields.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> DriftEffect: ...
     def __repr__(self, /) -> str: ...
     def __str__(self, /) -> str: ...
 
@@ -2211,6 +2372,41 @@ class FieldDirection:
     def __new__(cls, /, text: str) -> FieldDirection: ...
     def __repr__(self, /) -> str: ...
     def __str__(self, /) -> str: ...
+
+@final
+class FieldValues:
+    """
+    What both sides have in a field. A value is the JSON that it has in the row of a host (docs/rows.md); one that has no such
+    form is a text for people.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def is_same(self, /) -> bool:
+        """
+        Whether the target holds what it would be given.
+        """
+    @property
+    def source(self, /) -> str:
+        """
+        The column of the source.
+        """
+    @property
+    def source_value(self, /) -> str | None:
+        """
+        The source's value; none where it has no such row.
+        """
+    @property
+    def target(self, /) -> str:
+        """
+        The column of the target.
+        """
+    @property
+    def target_value(self, /) -> str | None:
+        """
+        The target's value; none where it has no such row.
+        """
 
 @final
 class FileAt:
@@ -3206,6 +3402,36 @@ class Inspection:
         """
 
 @final
+class Introspection:
+    """
+    A reading of the metadata of a database into the inventory of the book.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def ended_at(self, /) -> str | None:
+        """
+        When it ended.
+        """
+    @property
+    def instance(self, /) -> str:
+        """
+        The id of the database in the book (`database_instances`).
+        """
+    @property
+    def started_at(self, /) -> str:
+        """
+        When it began.
+        """
+    @property
+    def stats(self, /) -> str | None:
+        """
+        What was read: how many `tables`, `views`, `columns`, `constraints` and `indexes`, and how many tables `failed` to be described;
+        a JSON object.
+        """
+
+@final
 class ItemFailure:
     """
     An item that was not carried, and why. Code `stale`: it moved on since it was previewed and was left alone.
@@ -3341,6 +3567,37 @@ class KeyRequest:
     def key_id(self, /) -> str | None:
         """
         The name of the host's key, as `wrap` was answered; none for `wrap`.
+        """
+
+@final
+class ListAccess:
+    """
+    The application that is let in at a SharePoint site.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, *, tenant: str | None = None, client_id: str | None = None, client_secret: str | None = None, ca_file: str | None = None) -> ListAccess: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def ca_file(self, /) -> str | None:
+        """
+        Trusts the authorities in this PEM file instead of the system's.
+        """
+    @property
+    def client_id(self, /) -> str | None:
+        """
+        The id of the application, where the URL does not name it.
+        """
+    @property
+    def client_secret(self, /) -> str | None:
+        """
+        Its secret; or the PEM of a private key (RSA, not encrypted) and of the certificate that the application is registered
+        with.
+        """
+    @property
+    def tenant(self, /) -> str | None:
+        """
+        The tenant of Entra, by its id or its domain, where the URL does not name it.
         """
 
 @final
@@ -4125,6 +4382,38 @@ class RecordAnswer:
             One for each.
             """
 
+@final
+class RecordClock:
+    """
+    The columns that say when a row was last changed. Both have to be mapped, and hold points in time or dates with times, which are
+    then taken to be of one zone.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, source: str, target: str, *, skew_ms: SupportsIndex | None = None, tie: Side | None = None) -> RecordClock: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def skew_ms(self, /) -> int | None:
+        """
+        Changes that are no further apart may have been made in either order: how far the clocks of both sides may be off; 1,000
+        unless told otherwise.
+        """
+    @property
+    def source(self, /) -> str:
+        """
+        The column of the source.
+        """
+    @property
+    def target(self, /) -> str:
+        """
+        The column of the target.
+        """
+    @property
+    def tie(self, /) -> Side | None:
+        """
+        Whose change counts then, and where a side does not say when; `source` unless told otherwise.
+        """
+
 @disjoint_base
 class RecordCursor:
     """
@@ -4177,8 +4466,8 @@ class RecordCursor:
     @final
     class Log(RecordCursor):
         """
-        By the log of the database, which tells of deletions, too: PostgreSQL with `wal_level = logical`, or the `changes` of a host's
-        own store.
+        By what the database itself tells, deletions included: the log of PostgreSQL (`wal_level = logical`), that of MySQL and MariaDB
+        (`binlog_format = ROW`, `binlog_row_image = FULL`), the Change Tracking of SQL Server, or the `changes` of a host's own store.
         """
         __match_args__: Final = ()
         def __new__(cls, /) -> RecordCursor.Log: ...
@@ -4245,8 +4534,18 @@ class RecordOptions:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, /, *, name: str | None = None, mode: RecordMode | None = None, policy: RecordPolicy | None = None, key: SupportsGetItem[int, str] | None = None, cursor: RecordCursor | None = None, fields: SupportsGetItem[int, RecordField] | None = None) -> RecordOptions: ...
+    def __new__(cls, /, *, name: str | None = None, mode: RecordMode | None = None, policy: RecordPolicy | None = None, key: SupportsGetItem[int, str] | None = None, cursor: RecordCursor | None = None, fields: SupportsGetItem[int, RecordField] | None = None, clock: RecordClock | None = None, create: bool | None = None, routes: SupportsGetItem[int, RecordRoute] | None = None) -> RecordOptions: ...
     def __repr__(self, /) -> str: ...
+    @property
+    def clock(self, /) -> RecordClock | None:
+        """
+        What tells which side changed a row last, for `latest_wins`; without it that cannot be told, and the source's counts.
+        """
+    @property
+    def create(self, /) -> bool | None:
+        """
+        A target that is not there is made, like the source: a list with all its columns at once.
+        """
     @property
     def cursor(self, /) -> RecordCursor | None:
         """
@@ -4278,11 +4577,17 @@ class RecordOptions:
         """
         Who wins when a row changed on both sides; `source_wins` unless told otherwise.
         """
+    @property
+    def routes(self, /) -> builtins.list[RecordRoute] | None:
+        """
+        The lists that rows go to instead of the target, by the first of these rules that takes them; all go to the target unless
+        told otherwise.
+        """
 
 @disjoint_base
 class RecordPlace:
     """
-    A table at one side of a definition.
+    A table or a list at one side of a definition.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -4291,12 +4596,17 @@ class RecordPlace:
     def at(url: str, access: Access | None = None) -> RecordPlace:
         """
         A table behind a URL: `postgres://user@host/database/schema.table`, `mysql://user@host/database/table`,
-        `sqlite:///path/to/file.db/table`, without a secret.
+        `sqlserver://user@host/database/schema.table`, `sqlite:///path/to/file.db/table`, without a secret.
         """
     @staticmethod
     def host(key: str, table: str) -> RecordPlace:
         """
         A table of a store that the host itself holds, by the key that the store was made with.
+        """
+    @staticmethod
+    def list_at(url: str, access: ListAccess | None = None) -> RecordPlace:
+        """
+        A list of a SharePoint site behind a URL: `sharepoint://host/sites/name/Title`, without a secret.
         """
     @final
     class Host(RecordPlace):
@@ -4316,10 +4626,29 @@ class RecordPlace:
             The table, by the host's name for it.
             """
     @final
+    class List(RecordPlace):
+        """
+        A list of a SharePoint site: `sharepoint://host/sites/name/Title`, with what else is to be known of the site behind
+        (docs/lists.md).
+        """
+        __match_args__: Final = ("url", "access")
+        def __new__(cls, /, url: str, access: ListAccess | None) -> RecordPlace.List: ...
+        @property
+        def access(self, /) -> ListAccess | None:
+            """
+            What lets one in; where it is left out, what the book has for the site.
+            """
+        @property
+        def url(self, /) -> str:
+            """
+            The URL, without a secret.
+            """
+    @final
     class Table(RecordPlace):
         """
-        A table behind a URL: `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table` or
-        `sqlite:///path/to/file.db/table`. What is special in a URL is percent-encoded; a dot of a name as `%2E`.
+        A table behind a URL: `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table`,
+        `sqlserver://user@host/database/schema.table` or `sqlite:///path/to/file.db/table`. What is special in a URL is
+        percent-encoded; a dot of a name as `%2E`.
         """
         __match_args__: Final = ("url", "access")
         def __new__(cls, /, url: str, access: Access | None) -> RecordPlace.Table: ...
@@ -4578,6 +4907,50 @@ class RecordRequest:
             """
 
 @final
+class RecordRoute:
+    """
+    A rule that sends rows to a list of their own.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, condition: str, target: RecordPlace) -> RecordRoute: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def condition(self, /) -> str:
+        """
+        Which rows it takes: a condition over the columns of the source (docs/expressions.md).
+        """
+    @property
+    def target(self, /) -> RecordPlace:
+        """
+        The list.
+        """
+
+@final
+class RecordTarget:
+    """
+    A list that rows of a definition may go to.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def id(self, /) -> str:
+        """
+        Its id in the book (`sharepoint_lists`).
+        """
+    @property
+    def is_default(self, /) -> bool:
+        """
+        Whether rows that no rule takes go there.
+        """
+    @property
+    def title(self, /) -> str:
+        """
+        Its title.
+        """
+
+@final
 class Resolution:
     """
     What a person can decide about a conflict, and how it ended.
@@ -4631,6 +5004,10 @@ class RowAction:
     """
     It is made.
     """
+    MERGE: Final[RowAction]
+    """
+    Both sides get fields of both: as a person has decided, or since some go one way only.
+    """
     RECORD: Final[RowAction]
     """
     The ledger learns that both sides agree.
@@ -4664,6 +5041,110 @@ class RowApplyOptions:
     def confirm(self, /) -> builtins.list[str] | None:
         """
         Guards that a person has seen and confirmed for this plan, by their names.
+        """
+
+@disjoint_base
+class RowChoice:
+    """
+    What is to become of a row that waits.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @staticmethod
+    def merge(target_columns: SupportsGetItem[int, str]) -> RowChoice:
+        """
+        Both sides get the source's row with these columns, by their names at the target, as the target has them.
+        """
+    @final
+    class KeepDestination(RowChoice):
+        """
+        The target's row counts; where the target has none any more, the source's goes.
+        """
+        __match_args__: Final = ()
+        def __new__(cls, /) -> RowChoice.KeepDestination: ...
+    @final
+    class KeepSource(RowChoice):
+        """
+        The source's row counts; where the source has none any more, the target's goes.
+        """
+        __match_args__: Final = ()
+        def __new__(cls, /) -> RowChoice.KeepSource: ...
+    @final
+    class Merge(RowChoice):
+        """
+        Both sides get the source's row with these columns as the target has them.
+        """
+        __match_args__: Final = ("target_columns",)
+        def __new__(cls, /, target_columns: SupportsGetItem[int, str]) -> RowChoice.Merge: ...
+        @property
+        def target_columns(self, /) -> builtins.list[str]:
+            """
+            The columns, by their names at the target. Each has to belong to a field that goes both ways.
+            """
+
+@final
+class RowConflict:
+    """
+    A row that both sides changed and that waits for a person.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def choice(self, /) -> RowChoice | None:
+        """
+        What was decided, and is not carried out yet.
+        """
+    @property
+    def created_at(self, /) -> str:
+        """
+        When a run met it first.
+        """
+    @property
+    def decided_at(self, /) -> str | None:
+        """
+        When that was decided.
+        """
+    @property
+    def decided_by(self, /) -> str | None:
+        """
+        Who decided it; none once that user is gone.
+        """
+    @property
+    def id(self, /) -> str:
+        """
+        Names it within its definition.
+        """
+    @property
+    def is_at_source(self, /) -> bool:
+        """
+        Whether the source has the row; where it does not, it has deleted it.
+        """
+    @property
+    def is_at_target(self, /) -> bool:
+        """
+        Whether the target has the row; where it does not, it has deleted it.
+        """
+    @property
+    def mark(self, /) -> str:
+        """
+        Names what both sides showed: give it back with the decision.
+        """
+    @property
+    def met_at(self, /) -> str:
+        """
+        When a run met it last.
+        """
+    @property
+    def note(self, /) -> str | None:
+        """
+        Why the last decision came to nothing.
+        """
+    @property
+    def row(self, /) -> str:
+        """
+        The row, by its key.
         """
 
 @final
@@ -4745,6 +5226,25 @@ class RowFilter:
         """
 
 @final
+class RowInspection:
+    """
+    A conflict with what both sides hold now.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def conflict(self, /) -> RowConflict:
+        """
+        The conflict.
+        """
+    @property
+    def fields(self, /) -> builtins.list[FieldValues]:
+        """
+        The fields, in the order of their names at the target.
+        """
+
+@final
 class RowPage:
     """
     A page of rows.
@@ -4778,6 +5278,11 @@ class RowPreview:
         gone.
         """
     @property
+    def drift(self, /) -> builtins.list[Drift]:
+        """
+        What has changed about both tables since the last run, and what that is to the definition.
+        """
+    @property
     def source_rows(self, /) -> int:
         """
         Rows of the source.
@@ -4800,7 +5305,7 @@ class RowPreviewOptions:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, /, *, look_at_target: bool | None = None, full_scan: bool | None = None, exact: bool | None = None, max_delete: str | None = None, lifetime_ms: SupportsIndex | None = None) -> RowPreviewOptions: ...
+    def __new__(cls, /, *, look_at_target: bool | None = None, full_scan: bool | None = None, exact: bool | None = None, max_delete: str | None = None, route_to: str | None = None, lifetime_ms: SupportsIndex | None = None) -> RowPreviewOptions: ...
     def __repr__(self, /) -> str: ...
     @property
     def exact(self, /) -> bool | None:
@@ -4827,6 +5332,12 @@ class RowPreviewOptions:
     def max_delete(self, /) -> str | None:
         """
         Deletions before a guard stops the run: a number, or a share such as `50%`; half unless told otherwise.
+        """
+    @property
+    def route_to(self, /) -> str | None:
+        """
+        Sends every row to this list in the run, whatever the rules say: the id of one of `Definition::targets`. A row stays there
+        until it is changed at the source.
         """
 
 @final
@@ -5186,6 +5697,68 @@ class SavedVolume:
         """
 
 @final
+class SchemaChange:
+    """
+    What has changed about a table.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def kind(self, /) -> SchemaChangeKind:
+        """
+        How it has changed.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        The column; where keys have changed, the constraint.
+        """
+    @property
+    def now(self, /) -> str | None:
+        """
+        What it is now; none for what is gone.
+        """
+    @property
+    def was(self, /) -> str | None:
+        """
+        What it was: a type, `null` or `not null`, the columns of a key; none for what is new.
+        """
+
+@final
+class SchemaChangeKind:
+    """
+    How a table has changed.
+    """
+    ADDED: Final[SchemaChangeKind]
+    """
+    It has a column more.
+    """
+    KEYS: Final[SchemaChangeKind]
+    """
+    What no two rows may have in common is something else.
+    """
+    NULLABILITY: Final[SchemaChangeKind]
+    """
+    A column may hold nothing, or may no longer.
+    """
+    REMOVED: Final[SchemaChangeKind]
+    """
+    A column is gone.
+    """
+    RETYPED: Final[SchemaChangeKind]
+    """
+    A column has another type.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __int__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, text: str) -> SchemaChangeKind: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+
+@final
 class SeenItem:
     """
     What a side showed of an item.
@@ -5250,6 +5823,22 @@ class Session:
     def __exit__(self, /, *_exception: "object") -> None:
         """
         The book goes on.
+        """
+    def accept_table(self, /, place: RecordPlace | str) -> None:
+        """
+        Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become
+        another one makes every row another one; a mapping over a column that is gone is refused in any case.
+
+        Errors: `not_found` when the book does not know the table; as `inspect_database`.
+        """
+    def accept_table_async(self, /, place: RecordPlace | str) -> Awaitable[None]:
+        """
+        Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become
+        another one makes every row another one; a mapping over a column that is gone is refused in any case.
+
+        Errors: `not_found` when the book does not know the table; as `inspect_database`.
+
+        To be awaited.
         """
     def activity(self, /, filter: ActivityFilter | None = None, after: str | None = None, limit: SupportsIndex | None = None) -> ActivityPage:
         """
@@ -5477,6 +6066,22 @@ class Session:
 
         To be awaited.
         """
+    def introspect_database(self, /, url: str, access: Access | None = None) -> Introspection:
+        """
+        Reads the metadata of every table of a database into the inventory of the book, and says what was read
+        (`introspection_runs`). A table that cannot be described fails alone. The URL is as for `inspect_database`.
+
+        Errors: As there.
+        """
+    def introspect_database_async(self, /, url: str, access: Access | None = None) -> Awaitable[Introspection]:
+        """
+        Reads the metadata of every table of a database into the inventory of the book, and says what was read
+        (`introspection_runs`). A table that cannot be described fails alone. The URL is as for `inspect_database`.
+
+        Errors: As there.
+
+        To be awaited.
+        """
     def limit_volume(self, /, name: str, bandwidth: str | None = None) -> None:
         """
         Sets how fast bytes may pass to and from a saved volume. None: as fast as they can.
@@ -5678,6 +6283,52 @@ class Session:
 
         Errors: `conflict` when the name is taken; `invalid`; `wrong_key` when the book was opened without its
         key and there is something to seal.
+
+        To be awaited.
+        """
+    def set_sharepoint_budget(self, /, account: UnitAccount, budget: UnitBudget) -> None:
+        """
+        Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+
+        Errors: `invalid` for a budget of nothing; `storage`, `busy`.
+        """
+    def set_sharepoint_budget_async(self, /, account: UnitAccount, budget: UnitBudget) -> Awaitable[None]:
+        """
+        Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+
+        Errors: `invalid` for a budget of nothing; `storage`, `busy`.
+
+        To be awaited.
+        """
+    def sharepoint_budget(self, /, account: UnitAccount) -> UnitBudget:
+        """
+        How many resource units an application of SharePoint may spend; unless told otherwise, those of the
+        smallest tenants.
+
+        Errors: `storage`, `busy`.
+        """
+    def sharepoint_budget_async(self, /, account: UnitAccount) -> Awaitable[UnitBudget]:
+        """
+        How many resource units an application of SharePoint may spend; unless told otherwise, those of the
+        smallest tenants.
+
+        Errors: `storage`, `busy`.
+
+        To be awaited.
+        """
+    def table_drift(self, /, place: RecordPlace | str) -> builtins.list[TableDrift]:
+        """
+        What has changed about a table since its last snapshot, and what that is to each definition that goes by
+        it. Nothing is written: it is told until a run has gone over it, or the table is accepted.
+
+        Errors: As `inspect_database`.
+        """
+    def table_drift_async(self, /, place: RecordPlace | str) -> Awaitable[builtins.list[TableDrift]]:
+        """
+        What has changed about a table since its last snapshot, and what that is to each definition that goes by
+        it. Nothing is written: it is told until a run has gone over it, or the table is accepted.
+
+        Errors: As `inspect_database`.
 
         To be awaited.
         """
@@ -6525,6 +7176,25 @@ class SyncType:
     def __str__(self, /) -> str: ...
 
 @final
+class TableDrift:
+    """
+    A change of a table, and what it is to each definition that goes by the table.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def change(self, /) -> SchemaChange:
+        """
+        What has changed.
+        """
+    @property
+    def definitions(self, /) -> builtins.list[DefinitionDrift]:
+        """
+        The definitions.
+        """
+
+@final
 class TableEntry:
     """
     A table as a list of tables shows it.
@@ -6742,6 +7412,51 @@ class Trouble:
     def __new__(cls, /, text: str) -> Trouble: ...
     def __repr__(self, /) -> str: ...
     def __str__(self, /) -> str: ...
+
+@final
+class UnitAccount:
+    """
+    An application in a tenant of Entra: whom resource units of SharePoint are counted for.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, tenant: str, client_id: str, *, authority: str | None = None) -> UnitAccount: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def authority(self, /) -> str | None:
+        """
+        Where its tokens come from, in a national cloud; `https://login.microsoftonline.com` unless told otherwise.
+        """
+    @property
+    def client_id(self, /) -> str:
+        """
+        The id of the application.
+        """
+    @property
+    def tenant(self, /) -> str:
+        """
+        The tenant, by its id or its domain, as lists of the application name it.
+        """
+
+@final
+class UnitBudget:
+    """
+    How many resource units of SharePoint an application may spend in a tenant.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, per_minute: SupportsIndex, per_day: SupportsIndex) -> UnitBudget: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def per_day(self, /) -> int:
+        """
+        In a day of UTC; in every tenant a thousand times that.
+        """
+    @property
+    def per_minute(self, /) -> int:
+        """
+        In a minute: 1,200 in the smallest tenants, 6,000 in the largest.
+        """
 
 @final
 class Upkeep:

@@ -26,6 +26,11 @@ extension Session {
         try await inspectDatabase(url: url, access: Access())
     }
 
+    /// `introspectDatabase` of one that lets everybody in, or whom the URL names.
+    public func introspectDatabase(url: String) async throws -> Introspection {
+        try await introspectDatabase(url: url, access: Access())
+    }
+
     /// `hostRecords` of tables without versions.
     public func hostRecords(key: String) throws -> HostRecords {
         try hostRecords(key: key, options: HostRecordOptions())

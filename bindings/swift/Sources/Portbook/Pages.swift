@@ -114,6 +114,14 @@ extension Definition {
             return (got.rows, got.next)
         }
     }
+
+    /// Every row that waits for a person, page after page.
+    public func eachConflict() -> Pages<RowConflict> {
+        Pages { after in
+            let conflicts = try await self.conflicts(after: after, limit: page)
+            return (conflicts, conflicts.last?.id)
+        }
+    }
 }
 
 extension Volume {

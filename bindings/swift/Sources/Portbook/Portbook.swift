@@ -1890,12 +1890,37 @@ public protocol DefinitionProtocol: AnyObject, Sendable {
     func changes(preview: String, kind: ChangeKind?, after: String?, limit: UInt32) async throws  -> PreviewedRowPage
     
     /**
+     * The rows that wait for a person, after the one of that id; 1,000 at most.
+     *
+     * # Errors
+     * `invalid` when `after` is no id; `storage`, `busy`.
+     */
+    func conflicts(after: String?, limit: UInt32) async throws  -> [RowConflict]
+    
+    /**
+     * What has changed about both tables since the last run, or since they were accepted as they are, and what that is to this
+     * definition; also what keeps it from running.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+     */
+    func drift() async throws  -> [Drift]
+    
+    /**
      * Its id in the book (`sync_definitions`).
      *
      * # Errors
      * `invalid` after a fork or after the book was shut down.
      */
     func id() throws  -> String
+    
+    /**
+     * A row that waits, with what both sides hold in its fields now.
+     *
+     * # Errors
+     * `not_found` when no row waits by this id; as [`preview`](Self::preview).
+     */
+    func inspectConflict(id: String) async throws  -> RowInspection
     
     /**
      * Compares both tables with the ledger and stores what would change. Writes nothing to either.
@@ -1905,6 +1930,17 @@ public protocol DefinitionProtocol: AnyObject, Sendable {
      * are now.
      */
     func preview(options: RowPreviewOptions) async throws  -> RowPreview
+    
+    /**
+     * Decides about a row that waits, or decides otherwise while that has not been carried out. `mark` is that of the conflict as it was
+     * looked at. The next preview shows what was decided, and applying it carries it out; if a side has changed its row by then, the
+     * decision comes to nothing, with a note, and the row waits on.
+     *
+     * # Errors
+     * `not_found` when no row waits by this id; `stale` when it is not what was looked at any more; `invalid` for columns of a row that
+     * one side has deleted, or for one that does not go both ways.
+     */
+    func resolveConflict(id: String, mark: String, choice: RowChoice) async throws 
     
     /**
      * What a preview holds in sum, by its id.
@@ -1921,6 +1957,14 @@ public protocol DefinitionProtocol: AnyObject, Sendable {
      * `invalid` when an option cannot be used.
      */
     func sync(preview: RowPreviewOptions, options: RowApplyOptions) throws  -> Run
+    
+    /**
+     * The lists that its rows may go to; none where the target is a table.
+     *
+     * # Errors
+     * `not_found` when the definition is gone.
+     */
+    func targets() async throws  -> [RecordTarget]
     
     /**
      * Ticks changes of a preview in or out, by their ids.
@@ -2037,6 +2081,51 @@ open func changes(preview: String, kind: ChangeKind?, after: String?, limit: UIn
 }
     
     /**
+     * The rows that wait for a person, after the one of that id; 1,000 at most.
+     *
+     * # Errors
+     * `invalid` when `after` is no id; `storage`, `busy`.
+     */
+open func conflicts(after: String?, limit: UInt32)async throws  -> [RowConflict]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_definition_conflicts(
+                        self.uniffiCloneHandle(),FfiConverterOptionString.lower(after),FfiConverterUInt32.lower(limit)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeRowConflict.lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * What has changed about both tables since the last run, or since they were accepted as they are, and what that is to this
+     * definition; also what keeps it from running.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+     */
+open func drift()async throws  -> [Drift]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_definition_drift(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeDrift.lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
      * Its id in the book (`sync_definitions`).
      *
      * # Errors
@@ -2049,6 +2138,28 @@ open func id()throws  -> String  {
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
+}
+    
+    /**
+     * A row that waits, with what both sides hold in its fields now.
+     *
+     * # Errors
+     * `not_found` when no row waits by this id; as [`preview`](Self::preview).
+     */
+open func inspectConflict(id: String)async throws  -> RowInspection  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_definition_inspect_conflict(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(id)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeRowInspection_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
 }
     
     /**
@@ -2070,6 +2181,31 @@ open func preview(options: RowPreviewOptions)async throws  -> RowPreview  {
             completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
             freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
             liftFunc: FfiConverterTypeRowPreview_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * Decides about a row that waits, or decides otherwise while that has not been carried out. `mark` is that of the conflict as it was
+     * looked at. The next preview shows what was decided, and applying it carries it out; if a side has changed its row by then, the
+     * decision comes to nothing, with a note, and the row waits on.
+     *
+     * # Errors
+     * `not_found` when no row waits by this id; `stale` when it is not what was looked at any more; `invalid` for columns of a row that
+     * one side has deleted, or for one that does not go both ways.
+     */
+open func resolveConflict(id: String, mark: String, choice: RowChoice)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_definition_resolve_conflict(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(id),FfiConverterString.lower(mark),FfiConverterTypeRowChoice_lower(choice)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_void,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_void,
+            freeFunc: ffi_portbook_ffi_rust_future_free_void,
+            liftFunc: { $0 },
             errorHandler: FfiConverterTypePortbookError_lift
         )
 }
@@ -2111,6 +2247,28 @@ open func sync(preview: RowPreviewOptions, options: RowApplyOptions)throws  -> R
         FfiConverterTypeRowApplyOptions_lower(options),uniffiCallStatus
     )
 })
+}
+    
+    /**
+     * The lists that its rows may go to; none where the target is a table.
+     *
+     * # Errors
+     * `not_found` when the definition is gone.
+     */
+open func targets()async throws  -> [RecordTarget]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_definition_targets(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeRecordTarget.lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
 }
     
     /**
@@ -3721,6 +3879,15 @@ public func FfiConverterTypeRun_lower(_ value: Run) -> UInt64 {
 public protocol SessionProtocol: AnyObject, Sendable {
     
     /**
+     * Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another one makes every
+     * row another one; a mapping over a column that is gone is refused in any case.
+     *
+     * # Errors
+     * `not_found` when the book does not know the table; as [`inspect_database`](Self::inspect_database).
+     */
+    func acceptTable(place: RecordPlace) async throws 
+    
+    /**
      * The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked at, and the
      * inventory of the book learns of them.
      *
@@ -3766,12 +3933,47 @@ public protocol SessionProtocol: AnyObject, Sendable {
     func inspectTable(place: RecordPlace) async throws  -> TableShape
     
     /**
+     * Reads the metadata of every table of a database into the inventory of the book, and says what was read
+     * (`introspection_runs`). A table that cannot be described fails alone. The URL is as for
+     * [`inspect_database`](Self::inspect_database).
+     *
+     * # Errors
+     * As there.
+     */
+    func introspectDatabase(url: String, access: Access) async throws  -> Introspection
+    
+    /**
      * The definition of these two tables as it is: it keeps the attributes that it was given last.
      *
      * # Errors
      * `not_found` when they were never connected with each other.
      */
     func records(source: RecordPlace, target: RecordPlace) async throws  -> Definition
+    
+    /**
+     * Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+     *
+     * # Errors
+     * `invalid` for a budget of nothing; `storage`, `busy`.
+     */
+    func setSharepointBudget(account: UnitAccount, budget: UnitBudget) async throws 
+    
+    /**
+     * How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+     *
+     * # Errors
+     * `storage`, `busy`.
+     */
+    func sharepointBudget(account: UnitAccount) async throws  -> UnitBudget
+    
+    /**
+     * What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing is
+     * written: it is told until a run has gone over it, or the table is accepted.
+     *
+     * # Errors
+     * As [`inspect_database`](Self::inspect_database).
+     */
+    func tableDrift(place: RecordPlace) async throws  -> [TableDrift]
     
     /**
      * Makes a row of the fields given; the others get their defaults.
@@ -4086,6 +4288,29 @@ open class Session: SessionProtocol, @unchecked Sendable {
 
     
     /**
+     * Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another one makes every
+     * row another one; a mapping over a column that is gone is refused in any case.
+     *
+     * # Errors
+     * `not_found` when the book does not know the table; as [`inspect_database`](Self::inspect_database).
+     */
+open func acceptTable(place: RecordPlace)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_session_accept_table(
+                        self.uniffiCloneHandle(),FfiConverterTypeRecordPlace_lower(place)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_void,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_void,
+            freeFunc: ffi_portbook_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
      * The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked at, and the
      * inventory of the book learns of them.
      *
@@ -4196,6 +4421,30 @@ open func inspectTable(place: RecordPlace)async throws  -> TableShape  {
 }
     
     /**
+     * Reads the metadata of every table of a database into the inventory of the book, and says what was read
+     * (`introspection_runs`). A table that cannot be described fails alone. The URL is as for
+     * [`inspect_database`](Self::inspect_database).
+     *
+     * # Errors
+     * As there.
+     */
+open func introspectDatabase(url: String, access: Access)async throws  -> Introspection  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_session_introspect_database(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(url),FfiConverterTypeAccess_lower(access)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeIntrospection_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
      * The definition of these two tables as it is: it keeps the attributes that it was given last.
      *
      * # Errors
@@ -4213,6 +4462,73 @@ open func records(source: RecordPlace, target: RecordPlace)async throws  -> Defi
             completeFunc: ffi_portbook_ffi_rust_future_complete_u64,
             freeFunc: ffi_portbook_ffi_rust_future_free_u64,
             liftFunc: FfiConverterTypeDefinition_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+     *
+     * # Errors
+     * `invalid` for a budget of nothing; `storage`, `busy`.
+     */
+open func setSharepointBudget(account: UnitAccount, budget: UnitBudget)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_session_set_sharepoint_budget(
+                        self.uniffiCloneHandle(),FfiConverterTypeUnitAccount_lower(account),FfiConverterTypeUnitBudget_lower(budget)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_void,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_void,
+            freeFunc: ffi_portbook_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+     *
+     * # Errors
+     * `storage`, `busy`.
+     */
+open func sharepointBudget(account: UnitAccount)async throws  -> UnitBudget  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_session_sharepoint_budget(
+                        self.uniffiCloneHandle(),FfiConverterTypeUnitAccount_lower(account)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeUnitBudget_lift,
+            errorHandler: FfiConverterTypePortbookError_lift
+        )
+}
+    
+    /**
+     * What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing is
+     * written: it is told until a run has gone over it, or the table is accepted.
+     *
+     * # Errors
+     * As [`inspect_database`](Self::inspect_database).
+     */
+open func tableDrift(place: RecordPlace)async throws  -> [TableDrift]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_portbook_ffi_fn_method_session_table_drift(
+                        self.uniffiCloneHandle(),FfiConverterTypeRecordPlace_lower(place)
+                )
+            },
+            pollFunc: ffi_portbook_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_portbook_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_portbook_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeTableDrift.lift,
             errorHandler: FfiConverterTypePortbookError_lift
         )
 }
@@ -8181,6 +8497,95 @@ public func FfiConverterTypeCounts_lower(_ value: Counts) -> RustBuffer {
 
 
 /**
+ * What a change of a table is to a definition.
+ */
+public struct DefinitionDrift: Equatable, Hashable {
+    /**
+     * The definition's id.
+     */
+    public let definition: String
+    /**
+     * What it is called.
+     */
+    public let name: String
+    /**
+     * What the change is to it.
+     */
+    public let effect: DriftEffect
+    /**
+     * Why.
+     */
+    public let reason: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The definition's id.
+         */definition: String, 
+        /**
+         * What it is called.
+         */name: String, 
+        /**
+         * What the change is to it.
+         */effect: DriftEffect, 
+        /**
+         * Why.
+         */reason: String) {
+        self.definition = definition
+        self.name = name
+        self.effect = effect
+        self.reason = reason
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension DefinitionDrift: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDefinitionDrift: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DefinitionDrift {
+        return
+            try DefinitionDrift(
+                definition: FfiConverterString.read(from: &buf), 
+                name: FfiConverterString.read(from: &buf), 
+                effect: FfiConverterTypeDriftEffect.read(from: &buf), 
+                reason: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DefinitionDrift, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.definition, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterTypeDriftEffect.write(value.effect, into: &buf)
+        FfiConverterString.write(value.reason, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDefinitionDrift_lift(_ buf: RustBuffer) throws -> DefinitionDrift {
+    return try FfiConverterTypeDefinitionDrift.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDefinitionDrift_lower(_ value: DefinitionDrift) -> RustBuffer {
+    return FfiConverterTypeDefinitionDrift.lower(value)
+}
+
+
+/**
  * How one item differs.
  */
 public struct Difference: Equatable, Hashable {
@@ -8266,6 +8671,95 @@ public func FfiConverterTypeDifference_lift(_ buf: RustBuffer) throws -> Differe
 #endif
 public func FfiConverterTypeDifference_lower(_ value: Difference) -> RustBuffer {
     return FfiConverterTypeDifference.lower(value)
+}
+
+
+/**
+ * A change of one of its tables, and what that is to a definition.
+ */
+public struct Drift: Equatable, Hashable {
+    /**
+     * Which of its tables.
+     */
+    public let side: Side
+    /**
+     * What has changed.
+     */
+    public let change: SchemaChange
+    /**
+     * What that is to it.
+     */
+    public let effect: DriftEffect
+    /**
+     * Why.
+     */
+    public let reason: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which of its tables.
+         */side: Side, 
+        /**
+         * What has changed.
+         */change: SchemaChange, 
+        /**
+         * What that is to it.
+         */effect: DriftEffect, 
+        /**
+         * Why.
+         */reason: String) {
+        self.side = side
+        self.change = change
+        self.effect = effect
+        self.reason = reason
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension Drift: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDrift: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Drift {
+        return
+            try Drift(
+                side: FfiConverterTypeSide.read(from: &buf), 
+                change: FfiConverterTypeSchemaChange.read(from: &buf), 
+                effect: FfiConverterTypeDriftEffect.read(from: &buf), 
+                reason: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Drift, into buf: inout [UInt8]) {
+        FfiConverterTypeSide.write(value.side, into: &buf)
+        FfiConverterTypeSchemaChange.write(value.change, into: &buf)
+        FfiConverterTypeDriftEffect.write(value.effect, into: &buf)
+        FfiConverterString.write(value.reason, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDrift_lift(_ buf: RustBuffer) throws -> Drift {
+    return try FfiConverterTypeDrift.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDrift_lower(_ value: Drift) -> RustBuffer {
+    return FfiConverterTypeDrift.lower(value)
 }
 
 
@@ -8444,6 +8938,106 @@ public func FfiConverterTypeErrorPage_lift(_ buf: RustBuffer) throws -> ErrorPag
 #endif
 public func FfiConverterTypeErrorPage_lower(_ value: ErrorPage) -> RustBuffer {
     return FfiConverterTypeErrorPage.lower(value)
+}
+
+
+/**
+ * What both sides have in a field. A value is the JSON that it has in the row of a host (docs/rows.md); one that has no such
+ * form is a text for people.
+ */
+public struct FieldValues: Equatable, Hashable {
+    /**
+     * The column of the source.
+     */
+    public let source: String
+    /**
+     * The column of the target.
+     */
+    public let target: String
+    /**
+     * The source's value; none where it has no such row.
+     */
+    public let sourceValue: String?
+    /**
+     * The target's value; none where it has no such row.
+     */
+    public let targetValue: String?
+    /**
+     * Whether the target holds what it would be given.
+     */
+    public let isSame: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The column of the source.
+         */source: String, 
+        /**
+         * The column of the target.
+         */target: String, 
+        /**
+         * The source's value; none where it has no such row.
+         */sourceValue: String?, 
+        /**
+         * The target's value; none where it has no such row.
+         */targetValue: String?, 
+        /**
+         * Whether the target holds what it would be given.
+         */isSame: Bool) {
+        self.source = source
+        self.target = target
+        self.sourceValue = sourceValue
+        self.targetValue = targetValue
+        self.isSame = isSame
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension FieldValues: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeFieldValues: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> FieldValues {
+        return
+            try FieldValues(
+                source: FfiConverterString.read(from: &buf), 
+                target: FfiConverterString.read(from: &buf), 
+                sourceValue: FfiConverterOptionString.read(from: &buf), 
+                targetValue: FfiConverterOptionString.read(from: &buf), 
+                isSame: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: FieldValues, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.source, into: &buf)
+        FfiConverterString.write(value.target, into: &buf)
+        FfiConverterOptionString.write(value.sourceValue, into: &buf)
+        FfiConverterOptionString.write(value.targetValue, into: &buf)
+        FfiConverterBool.write(value.isSame, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFieldValues_lift(_ buf: RustBuffer) throws -> FieldValues {
+    return try FfiConverterTypeFieldValues.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeFieldValues_lower(_ value: FieldValues) -> RustBuffer {
+    return FfiConverterTypeFieldValues.lower(value)
 }
 
 
@@ -9968,6 +10562,97 @@ public func FfiConverterTypeInspection_lower(_ value: Inspection) -> RustBuffer 
 
 
 /**
+ * A reading of the metadata of a database into the inventory of the book.
+ */
+public struct Introspection: Equatable, Hashable {
+    /**
+     * The id of the database in the book (`database_instances`).
+     */
+    public let instance: String
+    /**
+     * When it began.
+     */
+    public let startedAt: String
+    /**
+     * When it ended.
+     */
+    public let endedAt: String?
+    /**
+     * What was read: how many `tables`, `views`, `columns`, `constraints` and `indexes`, and how many tables `failed` to be described;
+     * a JSON object.
+     */
+    public let stats: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The id of the database in the book (`database_instances`).
+         */instance: String, 
+        /**
+         * When it began.
+         */startedAt: String, 
+        /**
+         * When it ended.
+         */endedAt: String?, 
+        /**
+         * What was read: how many `tables`, `views`, `columns`, `constraints` and `indexes`, and how many tables `failed` to be described;
+         * a JSON object.
+         */stats: String?) {
+        self.instance = instance
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+        self.stats = stats
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension Introspection: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeIntrospection: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Introspection {
+        return
+            try Introspection(
+                instance: FfiConverterString.read(from: &buf), 
+                startedAt: FfiConverterString.read(from: &buf), 
+                endedAt: FfiConverterOptionString.read(from: &buf), 
+                stats: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Introspection, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.instance, into: &buf)
+        FfiConverterString.write(value.startedAt, into: &buf)
+        FfiConverterOptionString.write(value.endedAt, into: &buf)
+        FfiConverterOptionString.write(value.stats, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIntrospection_lift(_ buf: RustBuffer) throws -> Introspection {
+    return try FfiConverterTypeIntrospection.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIntrospection_lower(_ value: Introspection) -> RustBuffer {
+    return FfiConverterTypeIntrospection.lower(value)
+}
+
+
+/**
  * An item that was not carried, and why. Code `stale`: it moved on since it was previewed and was left alone.
  */
 public struct ItemFailure: Equatable, Hashable {
@@ -10233,6 +10918,108 @@ public func FfiConverterTypeKeyRequest_lift(_ buf: RustBuffer) throws -> KeyRequ
 #endif
 public func FfiConverterTypeKeyRequest_lower(_ value: KeyRequest) -> RustBuffer {
     return FfiConverterTypeKeyRequest.lower(value)
+}
+
+
+/**
+ * The application that is let in at a SharePoint site.
+ */
+public struct ListAccess: Equatable, Hashable, CustomDebugStringConvertible {
+    /**
+     * The tenant of Entra, by its id or its domain, where the URL does not name it.
+     */
+    public let tenant: String?
+    /**
+     * The id of the application, where the URL does not name it.
+     */
+    public let clientId: String?
+    /**
+     * Its secret; or the PEM of a private key (RSA, not encrypted) and of the certificate that the application is registered
+     * with.
+     */
+    public let clientSecret: String?
+    /**
+     * Trusts the authorities in this PEM file instead of the system's.
+     */
+    public let caFile: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The tenant of Entra, by its id or its domain, where the URL does not name it.
+         */tenant: String? = nil, 
+        /**
+         * The id of the application, where the URL does not name it.
+         */clientId: String? = nil, 
+        /**
+         * Its secret; or the PEM of a private key (RSA, not encrypted) and of the certificate that the application is registered
+         * with.
+         */clientSecret: String? = nil, 
+        /**
+         * Trusts the authorities in this PEM file instead of the system's.
+         */caFile: String? = nil) {
+        self.tenant = tenant
+        self.clientId = clientId
+        self.clientSecret = clientSecret
+        self.caFile = caFile
+    }
+
+    
+
+    
+// The local Rust `Debug` implementation.
+public var debugDescription: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_portbook_ffi_fn_method_listaccess_uniffi_trait_debug(
+            FfiConverterTypeListAccess_lower(self),uniffiCallStatus
+    )
+}
+    )
+}
+}
+
+#if compiler(>=6)
+extension ListAccess: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeListAccess: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ListAccess {
+        return
+            try ListAccess(
+                tenant: FfiConverterOptionString.read(from: &buf), 
+                clientId: FfiConverterOptionString.read(from: &buf), 
+                clientSecret: FfiConverterOptionString.read(from: &buf), 
+                caFile: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: ListAccess, into buf: inout [UInt8]) {
+        FfiConverterOptionString.write(value.tenant, into: &buf)
+        FfiConverterOptionString.write(value.clientId, into: &buf)
+        FfiConverterOptionString.write(value.clientSecret, into: &buf)
+        FfiConverterOptionString.write(value.caFile, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeListAccess_lift(_ buf: RustBuffer) throws -> ListAccess {
+    return try FfiConverterTypeListAccess.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeListAccess_lower(_ value: ListAccess) -> RustBuffer {
+    return FfiConverterTypeListAccess.lower(value)
 }
 
 
@@ -11384,6 +12171,98 @@ public func FfiConverterTypeProgressPage_lower(_ value: ProgressPage) -> RustBuf
 
 
 /**
+ * The columns that say when a row was last changed. Both have to be mapped, and hold points in time or dates with times, which are
+ * then taken to be of one zone.
+ */
+public struct RecordClock: Equatable, Hashable {
+    /**
+     * The column of the source.
+     */
+    public let source: String
+    /**
+     * The column of the target.
+     */
+    public let target: String
+    /**
+     * Changes that are no further apart may have been made in either order: how far the clocks of both sides may be off; 1,000
+     * unless told otherwise.
+     */
+    public let skewMs: Int64?
+    /**
+     * Whose change counts then, and where a side does not say when; `source` unless told otherwise.
+     */
+    public let tie: Side?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The column of the source.
+         */source: String, 
+        /**
+         * The column of the target.
+         */target: String, 
+        /**
+         * Changes that are no further apart may have been made in either order: how far the clocks of both sides may be off; 1,000
+         * unless told otherwise.
+         */skewMs: Int64? = nil, 
+        /**
+         * Whose change counts then, and where a side does not say when; `source` unless told otherwise.
+         */tie: Side? = nil) {
+        self.source = source
+        self.target = target
+        self.skewMs = skewMs
+        self.tie = tie
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RecordClock: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordClock: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordClock {
+        return
+            try RecordClock(
+                source: FfiConverterString.read(from: &buf), 
+                target: FfiConverterString.read(from: &buf), 
+                skewMs: FfiConverterOptionInt64.read(from: &buf), 
+                tie: FfiConverterOptionTypeSide.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RecordClock, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.source, into: &buf)
+        FfiConverterString.write(value.target, into: &buf)
+        FfiConverterOptionInt64.write(value.skewMs, into: &buf)
+        FfiConverterOptionTypeSide.write(value.tie, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordClock_lift(_ buf: RustBuffer) throws -> RecordClock {
+    return try FfiConverterTypeRecordClock.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordClock_lower(_ value: RecordClock) -> RustBuffer {
+    return FfiConverterTypeRecordClock.lower(value)
+}
+
+
+/**
  * A field that is kept in step.
  */
 public struct RecordField: Equatable, Hashable {
@@ -11501,6 +12380,19 @@ public struct RecordOptions: Equatable, Hashable {
      * told otherwise.
      */
     public let fields: [RecordField]?
+    /**
+     * What tells which side changed a row last, for `latest_wins`; without it that cannot be told, and the source's counts.
+     */
+    public let clock: RecordClock?
+    /**
+     * A target that is not there is made, like the source: a list with all its columns at once.
+     */
+    public let create: Bool?
+    /**
+     * The lists that rows go to instead of the target, by the first of these rules that takes them; all go to the target unless
+     * told otherwise.
+     */
+    public let routes: [RecordRoute]?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -11523,13 +12415,26 @@ public struct RecordOptions: Equatable, Hashable {
         /**
          * The fields that are kept in step; every column that both have by the same name, and that the target can be given, unless
          * told otherwise.
-         */fields: [RecordField]? = nil) {
+         */fields: [RecordField]? = nil, 
+        /**
+         * What tells which side changed a row last, for `latest_wins`; without it that cannot be told, and the source's counts.
+         */clock: RecordClock? = nil, 
+        /**
+         * A target that is not there is made, like the source: a list with all its columns at once.
+         */create: Bool? = nil, 
+        /**
+         * The lists that rows go to instead of the target, by the first of these rules that takes them; all go to the target unless
+         * told otherwise.
+         */routes: [RecordRoute]? = nil) {
         self.name = name
         self.mode = mode
         self.policy = policy
         self.key = key
         self.cursor = cursor
         self.fields = fields
+        self.clock = clock
+        self.create = create
+        self.routes = routes
     }
 
     
@@ -11553,7 +12458,10 @@ public struct FfiConverterTypeRecordOptions: FfiConverterRustBuffer {
                 policy: FfiConverterOptionTypeRecordPolicy.read(from: &buf), 
                 key: FfiConverterOptionSequenceString.read(from: &buf), 
                 cursor: FfiConverterOptionTypeRecordCursor.read(from: &buf), 
-                fields: FfiConverterOptionSequenceTypeRecordField.read(from: &buf)
+                fields: FfiConverterOptionSequenceTypeRecordField.read(from: &buf), 
+                clock: FfiConverterOptionTypeRecordClock.read(from: &buf), 
+                create: FfiConverterOptionBool.read(from: &buf), 
+                routes: FfiConverterOptionSequenceTypeRecordRoute.read(from: &buf)
         )
     }
 
@@ -11564,6 +12472,9 @@ public struct FfiConverterTypeRecordOptions: FfiConverterRustBuffer {
         FfiConverterOptionSequenceString.write(value.key, into: &buf)
         FfiConverterOptionTypeRecordCursor.write(value.cursor, into: &buf)
         FfiConverterOptionSequenceTypeRecordField.write(value.fields, into: &buf)
+        FfiConverterOptionTypeRecordClock.write(value.clock, into: &buf)
+        FfiConverterOptionBool.write(value.create, into: &buf)
+        FfiConverterOptionSequenceTypeRecordRoute.write(value.routes, into: &buf)
     }
 }
 
@@ -11580,6 +12491,154 @@ public func FfiConverterTypeRecordOptions_lift(_ buf: RustBuffer) throws -> Reco
 #endif
 public func FfiConverterTypeRecordOptions_lower(_ value: RecordOptions) -> RustBuffer {
     return FfiConverterTypeRecordOptions.lower(value)
+}
+
+
+/**
+ * A rule that sends rows to a list of their own.
+ */
+public struct RecordRoute: Equatable, Hashable {
+    /**
+     * Which rows it takes: a condition over the columns of the source (docs/expressions.md).
+     */
+    public let condition: String
+    /**
+     * The list.
+     */
+    public let target: RecordPlace
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Which rows it takes: a condition over the columns of the source (docs/expressions.md).
+         */condition: String, 
+        /**
+         * The list.
+         */target: RecordPlace) {
+        self.condition = condition
+        self.target = target
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RecordRoute: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordRoute: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordRoute {
+        return
+            try RecordRoute(
+                condition: FfiConverterString.read(from: &buf), 
+                target: FfiConverterTypeRecordPlace.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RecordRoute, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.condition, into: &buf)
+        FfiConverterTypeRecordPlace.write(value.target, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordRoute_lift(_ buf: RustBuffer) throws -> RecordRoute {
+    return try FfiConverterTypeRecordRoute.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordRoute_lower(_ value: RecordRoute) -> RustBuffer {
+    return FfiConverterTypeRecordRoute.lower(value)
+}
+
+
+/**
+ * A list that rows of a definition may go to.
+ */
+public struct RecordTarget: Equatable, Hashable {
+    /**
+     * Its id in the book (`sharepoint_lists`).
+     */
+    public let id: String
+    /**
+     * Its title.
+     */
+    public let title: String
+    /**
+     * Whether rows that no rule takes go there.
+     */
+    public let isDefault: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its id in the book (`sharepoint_lists`).
+         */id: String, 
+        /**
+         * Its title.
+         */title: String, 
+        /**
+         * Whether rows that no rule takes go there.
+         */isDefault: Bool) {
+        self.id = id
+        self.title = title
+        self.isDefault = isDefault
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RecordTarget: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRecordTarget: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RecordTarget {
+        return
+            try RecordTarget(
+                id: FfiConverterString.read(from: &buf), 
+                title: FfiConverterString.read(from: &buf), 
+                isDefault: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RecordTarget, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.title, into: &buf)
+        FfiConverterBool.write(value.isDefault, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordTarget_lift(_ buf: RustBuffer) throws -> RecordTarget {
+    return try FfiConverterTypeRecordTarget.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRecordTarget_lower(_ value: RecordTarget) -> RustBuffer {
+    return FfiConverterTypeRecordTarget.lower(value)
 }
 
 
@@ -11639,6 +12698,165 @@ public func FfiConverterTypeRowApplyOptions_lift(_ buf: RustBuffer) throws -> Ro
 #endif
 public func FfiConverterTypeRowApplyOptions_lower(_ value: RowApplyOptions) -> RustBuffer {
     return FfiConverterTypeRowApplyOptions.lower(value)
+}
+
+
+/**
+ * A row that both sides changed and that waits for a person.
+ */
+public struct RowConflict: Equatable, Hashable {
+    /**
+     * Names it within its definition.
+     */
+    public let id: String
+    /**
+     * The row, by its key.
+     */
+    public let row: String
+    /**
+     * Whether the source has the row; where it does not, it has deleted it.
+     */
+    public let isAtSource: Bool
+    /**
+     * Whether the target has the row; where it does not, it has deleted it.
+     */
+    public let isAtTarget: Bool
+    /**
+     * Names what both sides showed: give it back with the decision.
+     */
+    public let mark: String
+    /**
+     * When a run met it first.
+     */
+    public let createdAt: String
+    /**
+     * When a run met it last.
+     */
+    public let metAt: String
+    /**
+     * What was decided, and is not carried out yet.
+     */
+    public let choice: RowChoice?
+    /**
+     * When that was decided.
+     */
+    public let decidedAt: String?
+    /**
+     * Who decided it; none once that user is gone.
+     */
+    public let decidedBy: String?
+    /**
+     * Why the last decision came to nothing.
+     */
+    public let note: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Names it within its definition.
+         */id: String, 
+        /**
+         * The row, by its key.
+         */row: String, 
+        /**
+         * Whether the source has the row; where it does not, it has deleted it.
+         */isAtSource: Bool, 
+        /**
+         * Whether the target has the row; where it does not, it has deleted it.
+         */isAtTarget: Bool, 
+        /**
+         * Names what both sides showed: give it back with the decision.
+         */mark: String, 
+        /**
+         * When a run met it first.
+         */createdAt: String, 
+        /**
+         * When a run met it last.
+         */metAt: String, 
+        /**
+         * What was decided, and is not carried out yet.
+         */choice: RowChoice?, 
+        /**
+         * When that was decided.
+         */decidedAt: String?, 
+        /**
+         * Who decided it; none once that user is gone.
+         */decidedBy: String?, 
+        /**
+         * Why the last decision came to nothing.
+         */note: String?) {
+        self.id = id
+        self.row = row
+        self.isAtSource = isAtSource
+        self.isAtTarget = isAtTarget
+        self.mark = mark
+        self.createdAt = createdAt
+        self.metAt = metAt
+        self.choice = choice
+        self.decidedAt = decidedAt
+        self.decidedBy = decidedBy
+        self.note = note
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RowConflict: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowConflict: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowConflict {
+        return
+            try RowConflict(
+                id: FfiConverterString.read(from: &buf), 
+                row: FfiConverterString.read(from: &buf), 
+                isAtSource: FfiConverterBool.read(from: &buf), 
+                isAtTarget: FfiConverterBool.read(from: &buf), 
+                mark: FfiConverterString.read(from: &buf), 
+                createdAt: FfiConverterString.read(from: &buf), 
+                metAt: FfiConverterString.read(from: &buf), 
+                choice: FfiConverterOptionTypeRowChoice.read(from: &buf), 
+                decidedAt: FfiConverterOptionString.read(from: &buf), 
+                decidedBy: FfiConverterOptionString.read(from: &buf), 
+                note: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RowConflict, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterString.write(value.row, into: &buf)
+        FfiConverterBool.write(value.isAtSource, into: &buf)
+        FfiConverterBool.write(value.isAtTarget, into: &buf)
+        FfiConverterString.write(value.mark, into: &buf)
+        FfiConverterString.write(value.createdAt, into: &buf)
+        FfiConverterString.write(value.metAt, into: &buf)
+        FfiConverterOptionTypeRowChoice.write(value.choice, into: &buf)
+        FfiConverterOptionString.write(value.decidedAt, into: &buf)
+        FfiConverterOptionString.write(value.decidedBy, into: &buf)
+        FfiConverterOptionString.write(value.note, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowConflict_lift(_ buf: RustBuffer) throws -> RowConflict {
+    return try FfiConverterTypeRowConflict.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowConflict_lower(_ value: RowConflict) -> RustBuffer {
+    return FfiConverterTypeRowConflict.lower(value)
 }
 
 
@@ -11801,6 +13019,75 @@ public func FfiConverterTypeRowFilter_lower(_ value: RowFilter) -> RustBuffer {
 
 
 /**
+ * A conflict with what both sides hold now.
+ */
+public struct RowInspection: Equatable, Hashable {
+    /**
+     * The conflict.
+     */
+    public let conflict: RowConflict
+    /**
+     * The fields, in the order of their names at the target.
+     */
+    public let fields: [FieldValues]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The conflict.
+         */conflict: RowConflict, 
+        /**
+         * The fields, in the order of their names at the target.
+         */fields: [FieldValues]) {
+        self.conflict = conflict
+        self.fields = fields
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension RowInspection: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowInspection: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowInspection {
+        return
+            try RowInspection(
+                conflict: FfiConverterTypeRowConflict.read(from: &buf), 
+                fields: FfiConverterSequenceTypeFieldValues.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: RowInspection, into buf: inout [UInt8]) {
+        FfiConverterTypeRowConflict.write(value.conflict, into: &buf)
+        FfiConverterSequenceTypeFieldValues.write(value.fields, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowInspection_lift(_ buf: RustBuffer) throws -> RowInspection {
+    return try FfiConverterTypeRowInspection.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowInspection_lower(_ value: RowInspection) -> RustBuffer {
+    return FfiConverterTypeRowInspection.lower(value)
+}
+
+
+/**
  * A page of rows.
  */
 public struct RowPage: Equatable, Hashable {
@@ -11890,6 +13177,10 @@ public struct RowPreview: Equatable, Hashable {
      * gone.
      */
     public let blind: String?
+    /**
+     * What has changed about both tables since the last run, and what that is to the definition.
+     */
+    public let drift: [Drift]
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -11906,11 +13197,15 @@ public struct RowPreview: Equatable, Hashable {
         /**
          * Why deletions were not looked for, where they were not: a row that could not be read may be any of those that seem to be
          * gone.
-         */blind: String?) {
+         */blind: String?, 
+        /**
+         * What has changed about both tables since the last run, and what that is to the definition.
+         */drift: [Drift]) {
         self.summary = summary
         self.sourceRows = sourceRows
         self.targetRows = targetRows
         self.blind = blind
+        self.drift = drift
     }
 
     
@@ -11932,7 +13227,8 @@ public struct FfiConverterTypeRowPreview: FfiConverterRustBuffer {
                 summary: FfiConverterTypePreviewSummary.read(from: &buf), 
                 sourceRows: FfiConverterInt64.read(from: &buf), 
                 targetRows: FfiConverterOptionInt64.read(from: &buf), 
-                blind: FfiConverterOptionString.read(from: &buf)
+                blind: FfiConverterOptionString.read(from: &buf), 
+                drift: FfiConverterSequenceTypeDrift.read(from: &buf)
         )
     }
 
@@ -11941,6 +13237,7 @@ public struct FfiConverterTypeRowPreview: FfiConverterRustBuffer {
         FfiConverterInt64.write(value.sourceRows, into: &buf)
         FfiConverterOptionInt64.write(value.targetRows, into: &buf)
         FfiConverterOptionString.write(value.blind, into: &buf)
+        FfiConverterSequenceTypeDrift.write(value.drift, into: &buf)
     }
 }
 
@@ -11982,6 +13279,11 @@ public struct RowPreviewOptions: Equatable, Hashable {
      */
     public let maxDelete: String?
     /**
+     * Sends every row to this list in the run, whatever the rules say: the id of one of `Definition::targets`. A row stays there
+     * until it is changed at the source.
+     */
+    public let routeTo: String?
+    /**
      * How long the preview can be applied, an hour unless told otherwise.
      */
     public let lifetimeMs: Int64?
@@ -12003,12 +13305,17 @@ public struct RowPreviewOptions: Equatable, Hashable {
          * Deletions before a guard stops the run: a number, or a share such as `50%`; half unless told otherwise.
          */maxDelete: String? = nil, 
         /**
+         * Sends every row to this list in the run, whatever the rules say: the id of one of `Definition::targets`. A row stays there
+         * until it is changed at the source.
+         */routeTo: String? = nil, 
+        /**
          * How long the preview can be applied, an hour unless told otherwise.
          */lifetimeMs: Int64? = nil) {
         self.lookAtTarget = lookAtTarget
         self.fullScan = fullScan
         self.exact = exact
         self.maxDelete = maxDelete
+        self.routeTo = routeTo
         self.lifetimeMs = lifetimeMs
     }
 
@@ -12032,6 +13339,7 @@ public struct FfiConverterTypeRowPreviewOptions: FfiConverterRustBuffer {
                 fullScan: FfiConverterOptionBool.read(from: &buf), 
                 exact: FfiConverterOptionBool.read(from: &buf), 
                 maxDelete: FfiConverterOptionString.read(from: &buf), 
+                routeTo: FfiConverterOptionString.read(from: &buf), 
                 lifetimeMs: FfiConverterOptionInt64.read(from: &buf)
         )
     }
@@ -12041,6 +13349,7 @@ public struct FfiConverterTypeRowPreviewOptions: FfiConverterRustBuffer {
         FfiConverterOptionBool.write(value.fullScan, into: &buf)
         FfiConverterOptionBool.write(value.exact, into: &buf)
         FfiConverterOptionString.write(value.maxDelete, into: &buf)
+        FfiConverterOptionString.write(value.routeTo, into: &buf)
         FfiConverterOptionInt64.write(value.lifetimeMs, into: &buf)
     }
 }
@@ -12584,6 +13893,95 @@ public func FfiConverterTypeSavedVolume_lift(_ buf: RustBuffer) throws -> SavedV
 #endif
 public func FfiConverterTypeSavedVolume_lower(_ value: SavedVolume) -> RustBuffer {
     return FfiConverterTypeSavedVolume.lower(value)
+}
+
+
+/**
+ * What has changed about a table.
+ */
+public struct SchemaChange: Equatable, Hashable {
+    /**
+     * How it has changed.
+     */
+    public let kind: SchemaChangeKind
+    /**
+     * The column; where keys have changed, the constraint.
+     */
+    public let name: String
+    /**
+     * What it was: a type, `null` or `not null`, the columns of a key; none for what is new.
+     */
+    public let was: String?
+    /**
+     * What it is now; none for what is gone.
+     */
+    public let now: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * How it has changed.
+         */kind: SchemaChangeKind, 
+        /**
+         * The column; where keys have changed, the constraint.
+         */name: String, 
+        /**
+         * What it was: a type, `null` or `not null`, the columns of a key; none for what is new.
+         */was: String?, 
+        /**
+         * What it is now; none for what is gone.
+         */now: String?) {
+        self.kind = kind
+        self.name = name
+        self.was = was
+        self.now = now
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension SchemaChange: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSchemaChange: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SchemaChange {
+        return
+            try SchemaChange(
+                kind: FfiConverterTypeSchemaChangeKind.read(from: &buf), 
+                name: FfiConverterString.read(from: &buf), 
+                was: FfiConverterOptionString.read(from: &buf), 
+                now: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SchemaChange, into buf: inout [UInt8]) {
+        FfiConverterTypeSchemaChangeKind.write(value.kind, into: &buf)
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterOptionString.write(value.was, into: &buf)
+        FfiConverterOptionString.write(value.now, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSchemaChange_lift(_ buf: RustBuffer) throws -> SchemaChange {
+    return try FfiConverterTypeSchemaChange.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSchemaChange_lower(_ value: SchemaChange) -> RustBuffer {
+    return FfiConverterTypeSchemaChange.lower(value)
 }
 
 
@@ -13800,6 +15198,75 @@ public func FfiConverterTypeSyncError_lower(_ value: SyncError) -> RustBuffer {
 
 
 /**
+ * A change of a table, and what it is to each definition that goes by the table.
+ */
+public struct TableDrift: Equatable, Hashable {
+    /**
+     * What has changed.
+     */
+    public let change: SchemaChange
+    /**
+     * The definitions.
+     */
+    public let definitions: [DefinitionDrift]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * What has changed.
+         */change: SchemaChange, 
+        /**
+         * The definitions.
+         */definitions: [DefinitionDrift]) {
+        self.change = change
+        self.definitions = definitions
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension TableDrift: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTableDrift: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TableDrift {
+        return
+            try TableDrift(
+                change: FfiConverterTypeSchemaChange.read(from: &buf), 
+                definitions: FfiConverterSequenceTypeDefinitionDrift.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: TableDrift, into buf: inout [UInt8]) {
+        FfiConverterTypeSchemaChange.write(value.change, into: &buf)
+        FfiConverterSequenceTypeDefinitionDrift.write(value.definitions, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTableDrift_lift(_ buf: RustBuffer) throws -> TableDrift {
+    return try FfiConverterTypeTableDrift.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTableDrift_lower(_ value: TableDrift) -> RustBuffer {
+    return FfiConverterTypeTableDrift.lower(value)
+}
+
+
+/**
  * A table as a list of tables shows it.
  */
 public struct TableEntry: Equatable, Hashable {
@@ -14192,6 +15659,154 @@ public func FfiConverterTypeTenant_lift(_ buf: RustBuffer) throws -> Tenant {
 #endif
 public func FfiConverterTypeTenant_lower(_ value: Tenant) -> RustBuffer {
     return FfiConverterTypeTenant.lower(value)
+}
+
+
+/**
+ * An application in a tenant of Entra: whom resource units of SharePoint are counted for.
+ */
+public struct UnitAccount: Equatable, Hashable {
+    /**
+     * The tenant, by its id or its domain, as lists of the application name it.
+     */
+    public let tenant: String
+    /**
+     * The id of the application.
+     */
+    public let clientId: String
+    /**
+     * Where its tokens come from, in a national cloud; `https://login.microsoftonline.com` unless told otherwise.
+     */
+    public let authority: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The tenant, by its id or its domain, as lists of the application name it.
+         */tenant: String, 
+        /**
+         * The id of the application.
+         */clientId: String, 
+        /**
+         * Where its tokens come from, in a national cloud; `https://login.microsoftonline.com` unless told otherwise.
+         */authority: String? = nil) {
+        self.tenant = tenant
+        self.clientId = clientId
+        self.authority = authority
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension UnitAccount: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeUnitAccount: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UnitAccount {
+        return
+            try UnitAccount(
+                tenant: FfiConverterString.read(from: &buf), 
+                clientId: FfiConverterString.read(from: &buf), 
+                authority: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: UnitAccount, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.tenant, into: &buf)
+        FfiConverterString.write(value.clientId, into: &buf)
+        FfiConverterOptionString.write(value.authority, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUnitAccount_lift(_ buf: RustBuffer) throws -> UnitAccount {
+    return try FfiConverterTypeUnitAccount.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUnitAccount_lower(_ value: UnitAccount) -> RustBuffer {
+    return FfiConverterTypeUnitAccount.lower(value)
+}
+
+
+/**
+ * How many resource units of SharePoint an application may spend in a tenant.
+ */
+public struct UnitBudget: Equatable, Hashable {
+    /**
+     * In a minute: 1,200 in the smallest tenants, 6,000 in the largest.
+     */
+    public let perMinute: Int64
+    /**
+     * In a day of UTC; in every tenant a thousand times that.
+     */
+    public let perDay: Int64
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * In a minute: 1,200 in the smallest tenants, 6,000 in the largest.
+         */perMinute: Int64, 
+        /**
+         * In a day of UTC; in every tenant a thousand times that.
+         */perDay: Int64) {
+        self.perMinute = perMinute
+        self.perDay = perDay
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension UnitBudget: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeUnitBudget: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UnitBudget {
+        return
+            try UnitBudget(
+                perMinute: FfiConverterInt64.read(from: &buf), 
+                perDay: FfiConverterInt64.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: UnitBudget, into buf: inout [UInt8]) {
+        FfiConverterInt64.write(value.perMinute, into: &buf)
+        FfiConverterInt64.write(value.perDay, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUnitBudget_lift(_ buf: RustBuffer) throws -> UnitBudget {
+    return try FfiConverterTypeUnitBudget.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeUnitBudget_lower(_ value: UnitBudget) -> RustBuffer {
+    return FfiConverterTypeUnitBudget.lower(value)
 }
 
 
@@ -15770,6 +17385,91 @@ public func FfiConverterTypeDifferenceKind_lift(_ buf: RustBuffer) throws -> Dif
 #endif
 public func FfiConverterTypeDifferenceKind_lower(_ value: DifferenceKind) -> RustBuffer {
     return FfiConverterTypeDifferenceKind.lower(value)
+}
+
+
+
+/**
+ * What a change is to a definition.
+ */
+
+public enum DriftEffect: Equatable, Hashable {
+    
+    /**
+     * Nothing.
+     */
+    case harmless
+    /**
+     * It goes on, and somebody should look at its fields.
+     */
+    case needsMapping
+    /**
+     * It does not run until its fields or the table are changed, or the table is accepted as it is.
+     */
+    case blocks
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DriftEffect: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDriftEffect: FfiConverterRustBuffer {
+    typealias SwiftType = DriftEffect
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DriftEffect {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .harmless
+        
+        case 2: return .needsMapping
+        
+        case 3: return .blocks
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: DriftEffect, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .harmless:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .needsMapping:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .blocks:
+            writeInt(&buf, Int32(3))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDriftEffect_lift(_ buf: RustBuffer) throws -> DriftEffect {
+    return try FfiConverterTypeDriftEffect.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDriftEffect_lower(_ value: DriftEffect) -> RustBuffer {
+    return FfiConverterTypeDriftEffect.lower(value)
 }
 
 
@@ -17987,8 +19687,8 @@ public enum RecordCursor: Equatable, Hashable {
          */overlapMs: Int64?
     )
     /**
-     * By the log of the database, which tells of deletions, too: PostgreSQL with `wal_level = logical`, or the `changes` of a host's
-     * own store.
+     * By what the database itself tells, deletions included: the log of PostgreSQL (`wal_level = logical`), that of MySQL and MariaDB
+     * (`binlog_format = ROW`, `binlog_row_image = FULL`), the Change Tracking of SQL Server, or the `changes` of a host's own store.
      */
     case log
 
@@ -18147,14 +19847,15 @@ public func FfiConverterTypeRecordMode_lower(_ value: RecordMode) -> RustBuffer 
 
 
 /**
- * A table at one side of a definition.
+ * A table or a list at one side of a definition.
  */
 
 public enum RecordPlace: Equatable, Hashable {
     
     /**
-     * A table behind a URL: `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table` or
-     * `sqlite:///path/to/file.db/table`. What is special in a URL is percent-encoded; a dot of a name as `%2E`.
+     * A table behind a URL: `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table`,
+     * `sqlserver://user@host/database/schema.table` or `sqlite:///path/to/file.db/table`. What is special in a URL is
+     * percent-encoded; a dot of a name as `%2E`.
      */
     case table(
         /**
@@ -18163,6 +19864,18 @@ public enum RecordPlace: Equatable, Hashable {
         /**
          * What lets one in: `user`, `password` and `ca_file` of it.
          */access: Access?
+    )
+    /**
+     * A list of a SharePoint site: `sharepoint://host/sites/name/Title`, with what else is to be known of the site behind
+     * (docs/lists.md).
+     */
+    case list(
+        /**
+         * The URL, without a secret.
+         */url: String, 
+        /**
+         * What lets one in; where it is left out, what the book has for the site.
+         */access: ListAccess?
     )
     /**
      * A table of a store that the host itself holds: see `HostRecords`.
@@ -18199,7 +19912,10 @@ public struct FfiConverterTypeRecordPlace: FfiConverterRustBuffer {
         case 1: return .table(url: try FfiConverterString.read(from: &buf), access: try FfiConverterOptionTypeAccess.read(from: &buf)
         )
         
-        case 2: return .host(key: try FfiConverterString.read(from: &buf), table: try FfiConverterString.read(from: &buf)
+        case 2: return .list(url: try FfiConverterString.read(from: &buf), access: try FfiConverterOptionTypeListAccess.read(from: &buf)
+        )
+        
+        case 3: return .host(key: try FfiConverterString.read(from: &buf), table: try FfiConverterString.read(from: &buf)
         )
         
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -18216,8 +19932,14 @@ public struct FfiConverterTypeRecordPlace: FfiConverterRustBuffer {
             FfiConverterOptionTypeAccess.write(access, into: &buf)
             
         
-        case let .host(key,table):
+        case let .list(url,access):
             writeInt(&buf, Int32(2))
+            FfiConverterString.write(url, into: &buf)
+            FfiConverterOptionTypeListAccess.write(access, into: &buf)
+            
+        
+        case let .host(key,table):
+            writeInt(&buf, Int32(3))
             FfiConverterString.write(key, into: &buf)
             FfiConverterString.write(table, into: &buf)
             
@@ -18728,6 +20450,10 @@ public enum RowAction: Equatable, Hashable {
      */
     case update
     /**
+     * Both sides get fields of both: as a person has decided, or since some go one way only.
+     */
+    case merge
+    /**
      * It is taken out.
      */
     case delete
@@ -18768,13 +20494,15 @@ public struct FfiConverterTypeRowAction: FfiConverterRustBuffer {
         
         case 2: return .update
         
-        case 3: return .delete
+        case 3: return .merge
         
-        case 4: return .record
+        case 4: return .delete
         
-        case 5: return .forget
+        case 5: return .record
         
-        case 6: return .skip
+        case 6: return .forget
+        
+        case 7: return .skip
         
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -18792,20 +20520,24 @@ public struct FfiConverterTypeRowAction: FfiConverterRustBuffer {
             writeInt(&buf, Int32(2))
         
         
-        case .delete:
+        case .merge:
             writeInt(&buf, Int32(3))
         
         
-        case .record:
+        case .delete:
             writeInt(&buf, Int32(4))
         
         
-        case .forget:
+        case .record:
             writeInt(&buf, Int32(5))
         
         
-        case .skip:
+        case .forget:
             writeInt(&buf, Int32(6))
+        
+        
+        case .skip:
+            writeInt(&buf, Int32(7))
         
         }
     }
@@ -18824,6 +20556,97 @@ public func FfiConverterTypeRowAction_lift(_ buf: RustBuffer) throws -> RowActio
 #endif
 public func FfiConverterTypeRowAction_lower(_ value: RowAction) -> RustBuffer {
     return FfiConverterTypeRowAction.lower(value)
+}
+
+
+
+/**
+ * What is to become of a row that waits.
+ */
+
+public enum RowChoice: Equatable, Hashable {
+    
+    /**
+     * The source's row counts; where the source has none any more, the target's goes.
+     */
+    case keepSource
+    /**
+     * The target's row counts; where the target has none any more, the source's goes.
+     */
+    case keepDestination
+    /**
+     * Both sides get the source's row with these columns as the target has them.
+     */
+    case merge(
+        /**
+         * The columns, by their names at the target. Each has to belong to a field that goes both ways.
+         */targetColumns: [String]
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RowChoice: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRowChoice: FfiConverterRustBuffer {
+    typealias SwiftType = RowChoice
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RowChoice {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .keepSource
+        
+        case 2: return .keepDestination
+        
+        case 3: return .merge(targetColumns: try FfiConverterSequenceString.read(from: &buf)
+        )
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RowChoice, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .keepSource:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .keepDestination:
+            writeInt(&buf, Int32(2))
+        
+        
+        case let .merge(targetColumns):
+            writeInt(&buf, Int32(3))
+            FfiConverterSequenceString.write(targetColumns, into: &buf)
+            
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowChoice_lift(_ buf: RustBuffer) throws -> RowChoice {
+    return try FfiConverterTypeRowChoice.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRowChoice_lower(_ value: RowChoice) -> RustBuffer {
+    return FfiConverterTypeRowChoice.lower(value)
 }
 
 
@@ -19143,6 +20966,111 @@ public func FfiConverterTypeRunPhase_lift(_ buf: RustBuffer) throws -> RunPhase 
 #endif
 public func FfiConverterTypeRunPhase_lower(_ value: RunPhase) -> RustBuffer {
     return FfiConverterTypeRunPhase.lower(value)
+}
+
+
+
+/**
+ * How a table has changed.
+ */
+
+public enum SchemaChangeKind: Equatable, Hashable {
+    
+    /**
+     * It has a column more.
+     */
+    case added
+    /**
+     * A column is gone.
+     */
+    case removed
+    /**
+     * A column has another type.
+     */
+    case retyped
+    /**
+     * A column may hold nothing, or may no longer.
+     */
+    case nullability
+    /**
+     * What no two rows may have in common is something else.
+     */
+    case keys
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SchemaChangeKind: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSchemaChangeKind: FfiConverterRustBuffer {
+    typealias SwiftType = SchemaChangeKind
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SchemaChangeKind {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .added
+        
+        case 2: return .removed
+        
+        case 3: return .retyped
+        
+        case 4: return .nullability
+        
+        case 5: return .keys
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: SchemaChangeKind, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .added:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .removed:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .retyped:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .nullability:
+            writeInt(&buf, Int32(4))
+        
+        
+        case .keys:
+            writeInt(&buf, Int32(5))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSchemaChangeKind_lift(_ buf: RustBuffer) throws -> SchemaChangeKind {
+    return try FfiConverterTypeSchemaChangeKind.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSchemaChangeKind_lower(_ value: SchemaChangeKind) -> RustBuffer {
+    return FfiConverterTypeSchemaChangeKind.lower(value)
 }
 
 
@@ -21173,6 +23101,30 @@ fileprivate struct FfiConverterOptionTypeKeyRequest: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeListAccess: FfiConverterRustBuffer {
+    typealias SwiftType = ListAccess?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeListAccess.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeListAccess.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypePostgresOptions: FfiConverterRustBuffer {
     typealias SwiftType = PostgresOptions?
 
@@ -21189,6 +23141,30 @@ fileprivate struct FfiConverterOptionTypePostgresOptions: FfiConverterRustBuffer
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypePostgresOptions.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeRecordClock: FfiConverterRustBuffer {
+    typealias SwiftType = RecordClock?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeRecordClock.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeRecordClock.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -21581,6 +23557,30 @@ fileprivate struct FfiConverterOptionTypeResolution: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeRowChoice: FfiConverterRustBuffer {
+    typealias SwiftType = RowChoice?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeRowChoice.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeRowChoice.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeRunEvent: FfiConverterRustBuffer {
     typealias SwiftType = RunEvent?
 
@@ -21893,6 +23893,30 @@ fileprivate struct FfiConverterOptionSequenceTypeRecordField: FfiConverterRustBu
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionSequenceTypeRecordRoute: FfiConverterRustBuffer {
+    typealias SwiftType = [RecordRoute]?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceTypeRecordRoute.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceTypeRecordRoute.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]
 
@@ -22118,6 +24142,31 @@ fileprivate struct FfiConverterSequenceTypeConstraintShape: FfiConverterRustBuff
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeDefinitionDrift: FfiConverterRustBuffer {
+    typealias SwiftType = [DefinitionDrift]
+
+    public static func write(_ value: [DefinitionDrift], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeDefinitionDrift.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [DefinitionDrift] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [DefinitionDrift]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeDefinitionDrift.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeDifference: FfiConverterRustBuffer {
     typealias SwiftType = [Difference]
 
@@ -22135,6 +24184,56 @@ fileprivate struct FfiConverterSequenceTypeDifference: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeDifference.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeDrift: FfiConverterRustBuffer {
+    typealias SwiftType = [Drift]
+
+    public static func write(_ value: [Drift], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeDrift.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Drift] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Drift]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeDrift.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeFieldValues: FfiConverterRustBuffer {
+    typealias SwiftType = [FieldValues]
+
+    public static func write(_ value: [FieldValues], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeFieldValues.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [FieldValues] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [FieldValues]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeFieldValues.read(from: &buf))
         }
         return seq
     }
@@ -22443,6 +24542,81 @@ fileprivate struct FfiConverterSequenceTypeRecordField: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeRecordRoute: FfiConverterRustBuffer {
+    typealias SwiftType = [RecordRoute]
+
+    public static func write(_ value: [RecordRoute], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRecordRoute.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RecordRoute] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RecordRoute]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRecordRoute.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeRecordTarget: FfiConverterRustBuffer {
+    typealias SwiftType = [RecordTarget]
+
+    public static func write(_ value: [RecordTarget], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRecordTarget.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RecordTarget] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RecordTarget]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRecordTarget.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeRowConflict: FfiConverterRustBuffer {
+    typealias SwiftType = [RowConflict]
+
+    public static func write(_ value: [RowConflict], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeRowConflict.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [RowConflict] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [RowConflict]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeRowConflict.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypeRowDifference: FfiConverterRustBuffer {
     typealias SwiftType = [RowDifference]
 
@@ -22635,6 +24809,31 @@ fileprivate struct FfiConverterSequenceTypeSyncError: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeSyncError.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTableDrift: FfiConverterRustBuffer {
+    typealias SwiftType = [TableDrift]
+
+    public static func write(_ value: [TableDrift], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTableDrift.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TableDrift] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TableDrift]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTableDrift.read(from: &buf))
         }
         return seq
     }
@@ -23032,16 +25231,31 @@ private let initializationResult: InitializationResult = {
     if (uniffi_portbook_ffi_checksum_method_definition_changes() != 42864) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_portbook_ffi_checksum_method_definition_conflicts() != 36616) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_definition_drift() != 8812) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_portbook_ffi_checksum_method_definition_id() != 20096) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_portbook_ffi_checksum_method_definition_inspect_conflict() != 15360) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_portbook_ffi_checksum_method_definition_preview() != 39908) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_definition_resolve_conflict() != 53329) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_method_definition_stored_preview() != 23177) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_method_definition_sync() != 3220) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_definition_targets() != 9408) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_method_definition_tick() != 58037) {
@@ -23131,7 +25345,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_portbook_ffi_checksum_method_run_resume() != 50091) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_portbook_ffi_checksum_method_session_connect_records() != 32014) {
+    if (uniffi_portbook_ffi_checksum_method_session_accept_table() != 45395) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_connect_records() != 47864) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_method_session_definition() != 39629) {
@@ -23143,10 +25360,22 @@ private let initializationResult: InitializationResult = {
     if (uniffi_portbook_ffi_checksum_method_session_inspect_database() != 14165) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_portbook_ffi_checksum_method_session_inspect_table() != 63372) {
+    if (uniffi_portbook_ffi_checksum_method_session_inspect_table() != 65449) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_portbook_ffi_checksum_method_session_records() != 62481) {
+    if (uniffi_portbook_ffi_checksum_method_session_introspect_database() != 40092) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_records() != 27573) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_set_sharepoint_budget() != 986) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_sharepoint_budget() != 10787) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_portbook_ffi_checksum_method_session_table_drift() != 51948) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_portbook_ffi_checksum_method_session_create_row() != 63942) {

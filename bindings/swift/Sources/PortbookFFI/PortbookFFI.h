@@ -458,14 +458,34 @@ uint64_t uniffi_portbook_ffi_fn_method_definition_apply(uint64_t ptr, RustBuffer
 uint64_t uniffi_portbook_ffi_fn_method_definition_changes(uint64_t ptr, RustBuffer preview, RustBuffer kind, RustBuffer after, uint32_t limit
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_CONFLICTS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_CONFLICTS
+uint64_t uniffi_portbook_ffi_fn_method_definition_conflicts(uint64_t ptr, RustBuffer after, uint32_t limit
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_DRIFT
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_DRIFT
+uint64_t uniffi_portbook_ffi_fn_method_definition_drift(uint64_t ptr
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_ID
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_ID
 RustBuffer uniffi_portbook_ffi_fn_method_definition_id(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_INSPECT_CONFLICT
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_INSPECT_CONFLICT
+uint64_t uniffi_portbook_ffi_fn_method_definition_inspect_conflict(uint64_t ptr, RustBuffer id
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_PREVIEW
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_PREVIEW
 uint64_t uniffi_portbook_ffi_fn_method_definition_preview(uint64_t ptr, RustBuffer options
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_RESOLVE_CONFLICT
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_RESOLVE_CONFLICT
+uint64_t uniffi_portbook_ffi_fn_method_definition_resolve_conflict(uint64_t ptr, RustBuffer id, RustBuffer mark, RustBuffer choice
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_STORED_PREVIEW
@@ -476,6 +496,11 @@ uint64_t uniffi_portbook_ffi_fn_method_definition_stored_preview(uint64_t ptr, R
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_SYNC
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_SYNC
 uint64_t uniffi_portbook_ffi_fn_method_definition_sync(uint64_t ptr, RustBuffer preview, RustBuffer options, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_TARGETS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_TARGETS
+uint64_t uniffi_portbook_ffi_fn_method_definition_targets(uint64_t ptr
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_DEFINITION_TICK
@@ -698,6 +723,11 @@ uint64_t uniffi_portbook_ffi_fn_clone_session(uint64_t handle, RustCallStatus *_
 void uniffi_portbook_ffi_fn_free_session(uint64_t handle, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_ACCEPT_TABLE
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_ACCEPT_TABLE
+uint64_t uniffi_portbook_ffi_fn_method_session_accept_table(uint64_t ptr, RustBuffer place
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_CONNECT_RECORDS
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_CONNECT_RECORDS
 uint64_t uniffi_portbook_ffi_fn_method_session_connect_records(uint64_t ptr, RustBuffer source, RustBuffer target, RustBuffer options
@@ -723,9 +753,29 @@ uint64_t uniffi_portbook_ffi_fn_method_session_inspect_database(uint64_t ptr, Ru
 uint64_t uniffi_portbook_ffi_fn_method_session_inspect_table(uint64_t ptr, RustBuffer place
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_INTROSPECT_DATABASE
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_INTROSPECT_DATABASE
+uint64_t uniffi_portbook_ffi_fn_method_session_introspect_database(uint64_t ptr, RustBuffer url, RustBuffer access
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_RECORDS
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_RECORDS
 uint64_t uniffi_portbook_ffi_fn_method_session_records(uint64_t ptr, RustBuffer source, RustBuffer target
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_SET_SHAREPOINT_BUDGET
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_SET_SHAREPOINT_BUDGET
+uint64_t uniffi_portbook_ffi_fn_method_session_set_sharepoint_budget(uint64_t ptr, RustBuffer account, RustBuffer budget
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_SHAREPOINT_BUDGET
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_SHAREPOINT_BUDGET
+uint64_t uniffi_portbook_ffi_fn_method_session_sharepoint_budget(uint64_t ptr, RustBuffer account
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_TABLE_DRIFT
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_TABLE_DRIFT
+uint64_t uniffi_portbook_ffi_fn_method_session_table_drift(uint64_t ptr, RustBuffer place
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_SESSION_CREATE_ROW
@@ -1006,6 +1056,11 @@ RustBuffer uniffi_portbook_ffi_fn_method_keyoptions_uniffi_trait_debug(RustBuffe
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_ACCESS_UNIFFI_TRAIT_DEBUG
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_ACCESS_UNIFFI_TRAIT_DEBUG
 RustBuffer uniffi_portbook_ffi_fn_method_access_uniffi_trait_debug(RustBuffer ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_LISTACCESS_UNIFFI_TRAIT_DEBUG
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_LISTACCESS_UNIFFI_TRAIT_DEBUG
+RustBuffer uniffi_portbook_ffi_fn_method_listaccess_uniffi_trait_debug(RustBuffer ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_FN_METHOD_FILELINK_UNIFFI_TRAIT_DEBUG
@@ -1551,15 +1606,39 @@ uint16_t uniffi_portbook_ffi_checksum_method_definition_changes(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_CONFLICTS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_CONFLICTS
+uint16_t uniffi_portbook_ffi_checksum_method_definition_conflicts(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_DRIFT
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_DRIFT
+uint16_t uniffi_portbook_ffi_checksum_method_definition_drift(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_ID
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_ID
 uint16_t uniffi_portbook_ffi_checksum_method_definition_id(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_INSPECT_CONFLICT
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_INSPECT_CONFLICT
+uint16_t uniffi_portbook_ffi_checksum_method_definition_inspect_conflict(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_PREVIEW
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_PREVIEW
 uint16_t uniffi_portbook_ffi_checksum_method_definition_preview(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_RESOLVE_CONFLICT
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_RESOLVE_CONFLICT
+uint16_t uniffi_portbook_ffi_checksum_method_definition_resolve_conflict(void
     
 );
 #endif
@@ -1572,6 +1651,12 @@ uint16_t uniffi_portbook_ffi_checksum_method_definition_stored_preview(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_SYNC
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_SYNC
 uint16_t uniffi_portbook_ffi_checksum_method_definition_sync(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_TARGETS
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_DEFINITION_TARGETS
+uint16_t uniffi_portbook_ffi_checksum_method_definition_targets(void
     
 );
 #endif
@@ -1749,6 +1834,12 @@ uint16_t uniffi_portbook_ffi_checksum_method_run_resume(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_ACCEPT_TABLE
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_ACCEPT_TABLE
+uint16_t uniffi_portbook_ffi_checksum_method_session_accept_table(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_CONNECT_RECORDS
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_CONNECT_RECORDS
 uint16_t uniffi_portbook_ffi_checksum_method_session_connect_records(void
@@ -1779,9 +1870,33 @@ uint16_t uniffi_portbook_ffi_checksum_method_session_inspect_table(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_INTROSPECT_DATABASE
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_INTROSPECT_DATABASE
+uint16_t uniffi_portbook_ffi_checksum_method_session_introspect_database(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_RECORDS
 #define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_RECORDS
 uint16_t uniffi_portbook_ffi_checksum_method_session_records(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_SET_SHAREPOINT_BUDGET
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_SET_SHAREPOINT_BUDGET
+uint16_t uniffi_portbook_ffi_checksum_method_session_set_sharepoint_budget(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_SHAREPOINT_BUDGET
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_SHAREPOINT_BUDGET
+uint16_t uniffi_portbook_ffi_checksum_method_session_sharepoint_budget(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_TABLE_DRIFT
+#define UNIFFI_FFIDEF_UNIFFI_PORTBOOK_FFI_CHECKSUM_METHOD_SESSION_TABLE_DRIFT
+uint16_t uniffi_portbook_ffi_checksum_method_session_table_drift(void
     
 );
 #endif

@@ -75,20 +75,28 @@ private actor Shelf: HostFiles {
 
 /// The host's own tables: rows in memory, each a JSON object.
 private actor Shop: RecordSource {
-    private var orders: [Int: String] = [:]
+    private(set) var orders: [Int: String] = [:]
     private(set) var copies: [Int: String] = [:]
     private var isFull = false
+    private var hasNotes = false
 
     func set(isFull: Bool) { self.isFull = isFull }
 
-    func order(_ id: Int, _ name: String, _ price: String) {
-        orders[id] = "{\"id\":\(id),\"name\":\"\(name)\",\"price\":\(price)}"
+    func beginNotes() { hasNotes = true }
+
+    private func row(_ id: Int, _ name: String, _ price: String) -> String {
+        "{\"id\":\(id),\"name\":\"\(name)\",\"price\":\(price)}"
     }
 
+    func order(_ id: Int, _ name: String, _ price: String) { orders[id] = row(id, name, price) }
+
+    func change(_ id: Int, _ name: String, _ price: String) { copies[id] = row(id, name, price) }
+
     func describe(table: String) -> HostTable? {
-        let columns = [
+        var columns = [
             HostColumn(name: "id", kind: .integer), HostColumn(name: "name", kind: .text), HostColumn(name: "price", kind: .decimal),
         ]
+        if hasNotes && table == "copies" { columns.append(HostColumn(name: "note", kind: .text)) }
         return HostTable(columns: columns, key: ["id"])
     }
 
@@ -99,7 +107,10 @@ private actor Shop: RecordSource {
 
     func insert(table: String, key: [String], rows: [String]) throws -> [WrittenRow]? {
         if isFull { throw PortbookError.Quota(message: "the shop is full") }
-        for row in rows { copies[Int(field(row, "id")) ?? 0] = row }
+        for row in rows {
+            let id = Int(field(row, "id")) ?? 0
+            if table == "orders" { orders[id] = changed(orders[id], row) } else { copies[id] = changed(copies[id], row) }
+        }
         return nil
     }
 
@@ -108,11 +119,22 @@ private actor Shop: RecordSource {
     }
 }
 
-/// What stands at a field of a row: enough of a parser for what is printed here.
-private func field(_ row: String, _ name: String) -> String {
-    let from = row.components(separatedBy: "\"\(name)\":")[1]
-    return from.components(separatedBy: ["," , "}"])[0].components(separatedBy: "\"").joined()
+/// A row with the columns that are given.
+private func changed(_ row: String?, _ given: String) -> String {
+    let columns = ["id", "name", "price"].map { name -> String in
+        let from = given.contains("\"\(name)\":") ? given : row ?? given
+        return "\"\(name)\":" + json(from, name)
+    }
+    return "{" + columns.joined(separator: ",") + "}"
 }
+
+/// What stands at a field of a row: enough of a parser for what is printed here.
+private func json(_ row: String, _ name: String) -> String {
+    row.components(separatedBy: "\"\(name)\":")[1].components(separatedBy: [",", "}"])[0]
+}
+
+/// The same without its quotes.
+private func field(_ row: String, _ name: String) -> String { json(row, name).components(separatedBy: "\"").joined() }
 
 @main
 struct Scenario {
@@ -203,7 +225,7 @@ struct Scenario {
         let tables = try session.hostRecords(key: "shop")
         try await refused("a second store of tables of that key") { _ = try session.hostRecords(key: "shop") }
         let selling = Task { try await tables.serve(shop) }
-        let definition = try await session.connectRecords(source: orders, target: copies)
+        var definition = try await session.connectRecords(source: orders, target: copies)
         let previewed = try await definition.preview()
         print("preview of rows: new \(previewed.summary.counts.new), of \(previewed.sourceRows)")
         var rows: [PreviewedRow] = []
@@ -224,11 +246,52 @@ struct Scenario {
         try await outcome("sync rows to a host that fails", try definition.sync())
         await shop.order(1, "one", "\"1.50\"")
         print("verify rows: \(try await definition.verify().status)")
-        tables.shutdown()
-        try await selling.value
         for (id, row) in await shop.copies.sorted(by: { $0.key < $1.key }) {
             print("the host holds row \(id): \(field(row, "name")), \(field(row, "price"))")
         }
+
+        // A row that both sides have changed waits for a person, who takes something of both.
+        let options = RecordOptions(mode: .twoWay, policy: .manual)
+        definition = try await session.connectRecords(source: orders, target: copies, options: options)
+        await shop.order(3, "drei", "null")
+        await shop.change(3, "ö 日本", "3")
+        await shop.set(isFull: false)
+        try await outcome("sync rows, one changed on both sides", try definition.sync())
+        let decider = definition
+        for met in try await decider.conflicts(after: nil, limit: 1000) {
+            print("conflict: row \(met.row), at source \(met.isAtSource), at target \(met.isAtTarget)")
+            for field in try await decider.inspectConflict(id: met.id).fields where !field.isSame {
+                let (mine, theirs) = (field.sourceValue ?? "none", field.targetValue ?? "none")
+                print("field: \(field.target), \(mine) at the source, \(theirs) at the target")
+            }
+            let choice = RowChoice.merge(targetColumns: ["price"])
+            try await refused("decide about what was not seen") {
+                try await decider.resolveConflict(id: met.id, mark: "0", choice: choice)
+            }
+            try await decider.resolveConflict(id: met.id, mark: met.mark, choice: choice)
+        }
+        let decided = try await decider.preview()
+        for try await row in decider.eachChange(preview: decided) {
+            print("row: \(row.kind) \(row.action) \(row.row)")
+        }
+        try await outcome("sync rows, as decided", try decider.sync())
+        var waiting = 0
+        for try await _ in decider.eachConflict() { waiting += 1 }
+        print("conflicts that wait: \(waiting)")
+        let (mine, theirs) = (await shop.orders[3] ?? "", await shop.copies[3] ?? "")
+        if field(mine, "name") == field(theirs, "name") && field(mine, "price") == field(theirs, "price") {
+            print("both hold row 3: \(field(mine, "name")), \(field(mine, "price"))")
+        }
+
+        // What has changed about a table is told until a run has gone over it.
+        await shop.beginNotes()
+        for drift in try await decider.drift() {
+            print("drift: \(drift.side) \(drift.change.kind) \(drift.change.name), \(drift.effect)")
+        }
+        try await outcome("sync rows, with a column more", try decider.sync())
+        print("drift that is left: \(try await decider.drift().count)")
+        tables.shutdown()
+        try await selling.value
 
         // What is not there, and what has ended.
         try await refused("a preview that is not there") {

@@ -20,6 +20,9 @@ suspend fun Session.connectRecords(source: RecordPlace, target: RecordPlace): De
 /** [Session.inspectDatabase] of one that lets everybody in, or whom the URL names. */
 suspend fun Session.inspectDatabase(url: String): List<TableEntry> = inspectDatabase(url, Access())
 
+/** [Session.introspectDatabase] of one that lets everybody in, or whom the URL names. */
+suspend fun Session.introspectDatabase(url: String): Introspection = introspectDatabase(url, Access())
+
 /** [Session.hostRecords] of tables without versions. */
 fun Session.hostRecords(key: String): HostRecords = hostRecords(key, HostRecordOptions())
 

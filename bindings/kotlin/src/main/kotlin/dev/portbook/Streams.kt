@@ -109,6 +109,16 @@ fun Preview.eachChange(filter: ChangeFilter = ChangeFilter()): Flow<Change> =
 fun Definition.eachChange(preview: RowPreview, kind: ChangeKind? = null): Flow<PreviewedRow> =
     pages({ changes(preview.summary.id, kind, it, PAGE) }, { it.rows }, { it.next })
 
+/** Every row that waits for a person, page after page. */
+fun Definition.eachConflict(): Flow<RowConflict> = flow {
+    var after: String? = null
+    do {
+        val page = conflicts(after, PAGE)
+        for (conflict in page) emit(conflict)
+        after = page.lastOrNull()?.id
+    } while (after != null)
+}
+
 /** Every file of the filter, page after page. */
 fun Volume.eachFile(filter: FileFilter = FileFilter()): Flow<StoredFile> =
     pages({ list(filter, it, PAGE) }, { it.files }, { it.next })

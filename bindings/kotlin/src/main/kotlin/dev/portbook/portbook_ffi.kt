@@ -764,13 +764,23 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_definition_changes(
     ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_conflicts(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_drift(
+    ): Int
     external fun uniffi_portbook_ffi_checksum_method_definition_id(
     ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_inspect_conflict(
+    ): Int
     external fun uniffi_portbook_ffi_checksum_method_definition_preview(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_resolve_conflict(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_definition_stored_preview(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_definition_sync(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_definition_targets(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_definition_tick(
     ): Int
@@ -840,6 +850,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_run_take_event(
     ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_accept_table(
+    ): Int
     external fun uniffi_portbook_ffi_checksum_method_session_connect_records(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_session_definition(
@@ -850,7 +862,15 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_session_inspect_table(
     ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_introspect_database(
+    ): Int
     external fun uniffi_portbook_ffi_checksum_method_session_records(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_set_sharepoint_budget(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_sharepoint_budget(
+    ): Int
+    external fun uniffi_portbook_ffi_checksum_method_session_table_drift(
     ): Int
     external fun uniffi_portbook_ffi_checksum_method_session_create_row(
     ): Int
@@ -1064,13 +1084,23 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_portbook_ffi_fn_method_definition_changes(`ptr`: Long,`preview`: RustBuffer.ByValue,`kind`: RustBuffer.ByValue,`after`: RustBuffer.ByValue,`limit`: Int,
     ): Long
+    external fun uniffi_portbook_ffi_fn_method_definition_conflicts(`ptr`: Long,`after`: RustBuffer.ByValue,`limit`: Int,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_definition_drift(`ptr`: Long,
+    ): Long
     external fun uniffi_portbook_ffi_fn_method_definition_id(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
+    external fun uniffi_portbook_ffi_fn_method_definition_inspect_conflict(`ptr`: Long,`id`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_portbook_ffi_fn_method_definition_preview(`ptr`: Long,`options`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_definition_resolve_conflict(`ptr`: Long,`id`: RustBuffer.ByValue,`mark`: RustBuffer.ByValue,`choice`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_portbook_ffi_fn_method_definition_stored_preview(`ptr`: Long,`preview`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_portbook_ffi_fn_method_definition_sync(`ptr`: Long,`preview`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_definition_targets(`ptr`: Long,
     ): Long
     external fun uniffi_portbook_ffi_fn_method_definition_tick(`ptr`: Long,`preview`: RustBuffer.ByValue,`changes`: RustBuffer.ByValue,`ticked`: Byte,
     ): Long
@@ -1170,6 +1200,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_portbook_ffi_fn_free_session(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
+    external fun uniffi_portbook_ffi_fn_method_session_accept_table(`ptr`: Long,`place`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_portbook_ffi_fn_method_session_connect_records(`ptr`: Long,`source`: RustBuffer.ByValue,`target`: RustBuffer.ByValue,`options`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_portbook_ffi_fn_method_session_definition(`ptr`: Long,`id`: RustBuffer.ByValue,
@@ -1180,7 +1212,15 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_portbook_ffi_fn_method_session_inspect_table(`ptr`: Long,`place`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_portbook_ffi_fn_method_session_introspect_database(`ptr`: Long,`url`: RustBuffer.ByValue,`access`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_portbook_ffi_fn_method_session_records(`ptr`: Long,`source`: RustBuffer.ByValue,`target`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_session_set_sharepoint_budget(`ptr`: Long,`account`: RustBuffer.ByValue,`budget`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_session_sharepoint_budget(`ptr`: Long,`account`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_portbook_ffi_fn_method_session_table_drift(`ptr`: Long,`place`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_portbook_ffi_fn_method_session_create_row(`ptr`: Long,`table`: RustBuffer.ByValue,`row`: RustBuffer.ByValue,
     ): Long
@@ -1295,6 +1335,8 @@ internal object UniffiLib {
     external fun uniffi_portbook_ffi_fn_method_keyoptions_uniffi_trait_debug(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_portbook_ffi_fn_method_access_uniffi_trait_debug(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
+    external fun uniffi_portbook_ffi_fn_method_listaccess_uniffi_trait_debug(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_portbook_ffi_fn_method_filelink_uniffi_trait_debug(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
@@ -1551,16 +1593,31 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_portbook_ffi_checksum_method_definition_changes() and 0xFFFF) != 42864) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_conflicts() and 0xFFFF) != 36616) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_drift() and 0xFFFF) != 8812) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_portbook_ffi_checksum_method_definition_id() and 0xFFFF) != 20096) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_inspect_conflict() and 0xFFFF) != 15360) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_portbook_ffi_checksum_method_definition_preview() and 0xFFFF) != 39908) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_resolve_conflict() and 0xFFFF) != 53329) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_method_definition_stored_preview() and 0xFFFF) != 23177) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_method_definition_sync() and 0xFFFF) != 3220) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_definition_targets() and 0xFFFF) != 9408) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_method_definition_tick() and 0xFFFF) != 58037) {
@@ -1665,7 +1722,10 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_portbook_ffi_checksum_method_run_take_event() and 0xFFFF) != 25457) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_portbook_ffi_checksum_method_session_connect_records() and 0xFFFF) != 32014) {
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_accept_table() and 0xFFFF) != 45395) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_connect_records() and 0xFFFF) != 47864) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_method_session_definition() and 0xFFFF) != 39629) {
@@ -1677,10 +1737,22 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_portbook_ffi_checksum_method_session_inspect_database() and 0xFFFF) != 14165) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_portbook_ffi_checksum_method_session_inspect_table() and 0xFFFF) != 63372) {
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_inspect_table() and 0xFFFF) != 65449) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_portbook_ffi_checksum_method_session_records() and 0xFFFF) != 62481) {
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_introspect_database() and 0xFFFF) != 40092) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_records() and 0xFFFF) != 27573) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_set_sharepoint_budget() and 0xFFFF) != 986) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_sharepoint_budget() and 0xFFFF) != 10787) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_portbook_ffi_checksum_method_session_table_drift() and 0xFFFF) != 51948) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_portbook_ffi_checksum_method_session_create_row() and 0xFFFF) != 63942) {
@@ -4219,12 +4291,37 @@ public interface DefinitionInterface {
     suspend fun `changes`(`preview`: kotlin.String, `kind`: ChangeKind?, `after`: kotlin.String?, `limit`: kotlin.UInt): PreviewedRowPage
     
     /**
+     * The rows that wait for a person, after the one of that id; 1,000 at most.
+     *
+     * # Errors
+     * `invalid` when `after` is no id; `storage`, `busy`.
+     */
+    suspend fun `conflicts`(`after`: kotlin.String?, `limit`: kotlin.UInt): List<RowConflict>
+    
+    /**
+     * What has changed about both tables since the last run, or since they were accepted as they are, and what that is to this
+     * definition; also what keeps it from running.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+     */
+    suspend fun `drift`(): List<Drift>
+    
+    /**
      * Its id in the book (`sync_definitions`).
      *
      * # Errors
      * `invalid` after a fork or after the book was shut down.
      */
     fun `id`(): kotlin.String
+    
+    /**
+     * A row that waits, with what both sides hold in its fields now.
+     *
+     * # Errors
+     * `not_found` when no row waits by this id; as [`preview`](Self::preview).
+     */
+    suspend fun `inspectConflict`(`id`: kotlin.String): RowInspection
     
     /**
      * Compares both tables with the ledger and stores what would change. Writes nothing to either.
@@ -4234,6 +4331,17 @@ public interface DefinitionInterface {
      * are now.
      */
     suspend fun `preview`(`options`: RowPreviewOptions): RowPreview
+    
+    /**
+     * Decides about a row that waits, or decides otherwise while that has not been carried out. `mark` is that of the conflict as it was
+     * looked at. The next preview shows what was decided, and applying it carries it out; if a side has changed its row by then, the
+     * decision comes to nothing, with a note, and the row waits on.
+     *
+     * # Errors
+     * `not_found` when no row waits by this id; `stale` when it is not what was looked at any more; `invalid` for columns of a row that
+     * one side has deleted, or for one that does not go both ways.
+     */
+    suspend fun `resolveConflict`(`id`: kotlin.String, `mark`: kotlin.String, `choice`: RowChoice)
     
     /**
      * What a preview holds in sum, by its id.
@@ -4250,6 +4358,14 @@ public interface DefinitionInterface {
      * `invalid` when an option cannot be used.
      */
     fun `sync`(`preview`: RowPreviewOptions, `options`: RowApplyOptions): Run
+    
+    /**
+     * The lists that its rows may go to; none where the target is a table.
+     *
+     * # Errors
+     * `not_found` when the definition is gone.
+     */
+    suspend fun `targets`(): List<RecordTarget>
     
     /**
      * Ticks changes of a preview in or out, by their ids.
@@ -4440,6 +4556,63 @@ open class Definition: Disposable, AutoCloseable, DefinitionInterface
 
     
     /**
+     * The rows that wait for a person, after the one of that id; 1,000 at most.
+     *
+     * # Errors
+     * `invalid` when `after` is no id; `storage`, `busy`.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `conflicts`(`after`: kotlin.String?, `limit`: kotlin.UInt) : List<RowConflict> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_definition_conflicts(
+                uniffiHandle,
+                
+        FfiConverterOptionalString.lower(`after`),
+        FfiConverterUInt.lower(`limit`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeRowConflict.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * What has changed about both tables since the last run, or since they were accepted as they are, and what that is to this
+     * definition; also what keeps it from running.
+     *
+     * # Errors
+     * `not_found`, `offline`, `auth`, `permission`: a table cannot be looked at.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `drift`() : List<Drift> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_definition_drift(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeDrift.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
      * Its id in the book (`sync_definitions`).
      *
      * # Errors
@@ -4457,6 +4630,34 @@ open class Definition: Disposable, AutoCloseable, DefinitionInterface
     )
     }
     
+
+    
+    /**
+     * A row that waits, with what both sides hold in its fields now.
+     *
+     * # Errors
+     * `not_found` when no row waits by this id; as [`preview`](Self::preview).
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `inspectConflict`(`id`: kotlin.String) : RowInspection {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_definition_inspect_conflict(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`id`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeRowInspection.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
 
     
     /**
@@ -4482,6 +4683,40 @@ open class Definition: Disposable, AutoCloseable, DefinitionInterface
         { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
         // lift function
         { FfiConverterTypeRowPreview.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Decides about a row that waits, or decides otherwise while that has not been carried out. `mark` is that of the conflict as it was
+     * looked at. The next preview shows what was decided, and applying it carries it out; if a side has changed its row by then, the
+     * decision comes to nothing, with a note, and the row waits on.
+     *
+     * # Errors
+     * `not_found` when no row waits by this id; `stale` when it is not what was looked at any more; `invalid` for columns of a row that
+     * one side has deleted, or for one that does not go both ways.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `resolveConflict`(`id`: kotlin.String, `mark`: kotlin.String, `choice`: RowChoice) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_definition_resolve_conflict(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`id`),
+        FfiConverterString.lower(`mark`),
+        FfiConverterTypeRowChoice.lower(`choice`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
         // Error FFI converter
         PortbookException.ErrorHandler,
     )
@@ -4536,6 +4771,33 @@ open class Definition: Disposable, AutoCloseable, DefinitionInterface
     )
     }
     
+
+    
+    /**
+     * The lists that its rows may go to; none where the target is a table.
+     *
+     * # Errors
+     * `not_found` when the definition is gone.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `targets`() : List<RecordTarget> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_definition_targets(
+                uniffiHandle,
+                
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeRecordTarget.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
 
     
     /**
@@ -7509,6 +7771,15 @@ public object FfiConverterTypeRun: FfiConverter<Run, Long> {
 public interface SessionInterface {
     
     /**
+     * Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another one makes every
+     * row another one; a mapping over a column that is gone is refused in any case.
+     *
+     * # Errors
+     * `not_found` when the book does not know the table; as [`inspect_database`](Self::inspect_database).
+     */
+    suspend fun `acceptTable`(`place`: RecordPlace)
+    
+    /**
      * The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked at, and the
      * inventory of the book learns of them.
      *
@@ -7554,12 +7825,47 @@ public interface SessionInterface {
     suspend fun `inspectTable`(`place`: RecordPlace): TableShape
     
     /**
+     * Reads the metadata of every table of a database into the inventory of the book, and says what was read
+     * (`introspection_runs`). A table that cannot be described fails alone. The URL is as for
+     * [`inspect_database`](Self::inspect_database).
+     *
+     * # Errors
+     * As there.
+     */
+    suspend fun `introspectDatabase`(`url`: kotlin.String, `access`: Access): Introspection
+    
+    /**
      * The definition of these two tables as it is: it keeps the attributes that it was given last.
      *
      * # Errors
      * `not_found` when they were never connected with each other.
      */
     suspend fun `records`(`source`: RecordPlace, `target`: RecordPlace): Definition
+    
+    /**
+     * Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+     *
+     * # Errors
+     * `invalid` for a budget of nothing; `storage`, `busy`.
+     */
+    suspend fun `setSharepointBudget`(`account`: UnitAccount, `budget`: UnitBudget)
+    
+    /**
+     * How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+     *
+     * # Errors
+     * `storage`, `busy`.
+     */
+    suspend fun `sharepointBudget`(`account`: UnitAccount): UnitBudget
+    
+    /**
+     * What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing is
+     * written: it is told until a run has gone over it, or the table is accepted.
+     *
+     * # Errors
+     * As [`inspect_database`](Self::inspect_database).
+     */
+    suspend fun `tableDrift`(`place`: RecordPlace): List<TableDrift>
     
     /**
      * Makes a row of the fields given; the others get their defaults.
@@ -7934,6 +8240,36 @@ open class Session: Disposable, AutoCloseable, SessionInterface
 
     
     /**
+     * Accepts a table as it is: what it was before stands in no definition's way any more. A key that has become another one makes every
+     * row another one; a mapping over a column that is gone is refused in any case.
+     *
+     * # Errors
+     * `not_found` when the book does not know the table; as [`inspect_database`](Self::inspect_database).
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `acceptTable`(`place`: RecordPlace) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_session_accept_table(
+                uniffiHandle,
+                
+        FfiConverterTypeRecordPlace.lower(`place`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
      * The definition that keeps these two tables in step, found or made; its attributes become `options`. Both are looked at, and the
      * inventory of the book learns of them.
      *
@@ -8076,6 +8412,37 @@ open class Session: Disposable, AutoCloseable, SessionInterface
 
     
     /**
+     * Reads the metadata of every table of a database into the inventory of the book, and says what was read
+     * (`introspection_runs`). A table that cannot be described fails alone. The URL is as for
+     * [`inspect_database`](Self::inspect_database).
+     *
+     * # Errors
+     * As there.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `introspectDatabase`(`url`: kotlin.String, `access`: Access) : Introspection {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_session_introspect_database(
+                uniffiHandle,
+                
+        FfiConverterString.lower(`url`),
+        FfiConverterTypeAccess.lower(`access`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeIntrospection.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
      * The definition of these two tables as it is: it keeps the attributes that it was given last.
      *
      * # Errors
@@ -8098,6 +8465,93 @@ open class Session: Disposable, AutoCloseable, SessionInterface
         { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_u64(future) },
         // lift function
         { FfiConverterTypeDefinition.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * Sets how many resource units an application of SharePoint may spend, for all processes that use this book.
+     *
+     * # Errors
+     * `invalid` for a budget of nothing; `storage`, `busy`.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `setSharepointBudget`(`account`: UnitAccount, `budget`: UnitBudget) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_session_set_sharepoint_budget(
+                uniffiHandle,
+                
+        FfiConverterTypeUnitAccount.lower(`account`),
+        FfiConverterTypeUnitBudget.lower(`budget`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+        
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * How many resource units an application of SharePoint may spend; unless told otherwise, those of the smallest tenants.
+     *
+     * # Errors
+     * `storage`, `busy`.
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `sharepointBudget`(`account`: UnitAccount) : UnitBudget {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_session_sharepoint_budget(
+                uniffiHandle,
+                
+        FfiConverterTypeUnitAccount.lower(`account`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeUnitBudget.lift(it) },
+        // Error FFI converter
+        PortbookException.ErrorHandler,
+    )
+    }
+
+    
+    /**
+     * What has changed about a table since its last snapshot, and what that is to each definition that goes by it. Nothing is
+     * written: it is told until a run has gone over it, or the table is accepted.
+     *
+     * # Errors
+     * As [`inspect_database`](Self::inspect_database).
+     */
+    @Throws(PortbookException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `tableDrift`(`place`: RecordPlace) : List<TableDrift> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_portbook_ffi_fn_method_session_table_drift(
+                uniffiHandle,
+                
+        FfiConverterTypeRecordPlace.lower(`place`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_portbook_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_portbook_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeTableDrift.lift(it) },
         // Error FFI converter
         PortbookException.ErrorHandler,
     )
@@ -11831,6 +12285,69 @@ public object FfiConverterTypeCounts: FfiConverterRustBuffer<Counts> {
 
 
 /**
+ * What a change of a table is to a definition.
+ */
+data class DefinitionDrift (
+    /**
+     * The definition's id.
+     */
+    val `definition`: kotlin.String
+    , 
+    /**
+     * What it is called.
+     */
+    val `name`: kotlin.String
+    , 
+    /**
+     * What the change is to it.
+     */
+    val `effect`: DriftEffect
+    , 
+    /**
+     * Why.
+     */
+    val `reason`: kotlin.String
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDefinitionDrift: FfiConverterRustBuffer<DefinitionDrift> {
+    override fun read(buf: ByteBuffer): DefinitionDrift {
+        return DefinitionDrift(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeDriftEffect.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DefinitionDrift) = (
+            FfiConverterString.allocationSize(value.`definition`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterTypeDriftEffect.allocationSize(value.`effect`) +
+            FfiConverterString.allocationSize(value.`reason`)
+    )
+
+    override fun write(value: DefinitionDrift, buf: ByteBuffer) {
+            FfiConverterString.write(value.`definition`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterTypeDriftEffect.write(value.`effect`, buf)
+            FfiConverterString.write(value.`reason`, buf)
+    }
+}
+
+
+
+/**
  * How one item differs.
  */
 data class Difference (
@@ -11888,6 +12405,69 @@ public object FfiConverterTypeDifference: FfiConverterRustBuffer<Difference> {
             FfiConverterTypeDifferenceKind.write(value.`kind`, buf)
             FfiConverterOptionalTypeSide.write(value.`side`, buf)
             FfiConverterString.write(value.`words`, buf)
+    }
+}
+
+
+
+/**
+ * A change of one of its tables, and what that is to a definition.
+ */
+data class Drift (
+    /**
+     * Which of its tables.
+     */
+    val `side`: Side
+    , 
+    /**
+     * What has changed.
+     */
+    val `change`: SchemaChange
+    , 
+    /**
+     * What that is to it.
+     */
+    val `effect`: DriftEffect
+    , 
+    /**
+     * Why.
+     */
+    val `reason`: kotlin.String
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDrift: FfiConverterRustBuffer<Drift> {
+    override fun read(buf: ByteBuffer): Drift {
+        return Drift(
+            FfiConverterTypeSide.read(buf),
+            FfiConverterTypeSchemaChange.read(buf),
+            FfiConverterTypeDriftEffect.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Drift) = (
+            FfiConverterTypeSide.allocationSize(value.`side`) +
+            FfiConverterTypeSchemaChange.allocationSize(value.`change`) +
+            FfiConverterTypeDriftEffect.allocationSize(value.`effect`) +
+            FfiConverterString.allocationSize(value.`reason`)
+    )
+
+    override fun write(value: Drift, buf: ByteBuffer) {
+            FfiConverterTypeSide.write(value.`side`, buf)
+            FfiConverterTypeSchemaChange.write(value.`change`, buf)
+            FfiConverterTypeDriftEffect.write(value.`effect`, buf)
+            FfiConverterString.write(value.`reason`, buf)
     }
 }
 
@@ -12014,6 +12594,78 @@ public object FfiConverterTypeErrorPage: FfiConverterRustBuffer<ErrorPage> {
     override fun write(value: ErrorPage, buf: ByteBuffer) {
             FfiConverterSequenceTypeSyncError.write(value.`errors`, buf)
             FfiConverterOptionalString.write(value.`next`, buf)
+    }
+}
+
+
+
+/**
+ * What both sides have in a field. A value is the JSON that it has in the row of a host (docs/rows.md); one that has no such
+ * form is a text for people.
+ */
+data class FieldValues (
+    /**
+     * The column of the source.
+     */
+    val `source`: kotlin.String
+    , 
+    /**
+     * The column of the target.
+     */
+    val `target`: kotlin.String
+    , 
+    /**
+     * The source's value; none where it has no such row.
+     */
+    val `sourceValue`: kotlin.String?
+    , 
+    /**
+     * The target's value; none where it has no such row.
+     */
+    val `targetValue`: kotlin.String?
+    , 
+    /**
+     * Whether the target holds what it would be given.
+     */
+    val `isSame`: kotlin.Boolean
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeFieldValues: FfiConverterRustBuffer<FieldValues> {
+    override fun read(buf: ByteBuffer): FieldValues {
+        return FieldValues(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: FieldValues) = (
+            FfiConverterString.allocationSize(value.`source`) +
+            FfiConverterString.allocationSize(value.`target`) +
+            FfiConverterOptionalString.allocationSize(value.`sourceValue`) +
+            FfiConverterOptionalString.allocationSize(value.`targetValue`) +
+            FfiConverterBoolean.allocationSize(value.`isSame`)
+    )
+
+    override fun write(value: FieldValues, buf: ByteBuffer) {
+            FfiConverterString.write(value.`source`, buf)
+            FfiConverterString.write(value.`target`, buf)
+            FfiConverterOptionalString.write(value.`sourceValue`, buf)
+            FfiConverterOptionalString.write(value.`targetValue`, buf)
+            FfiConverterBoolean.write(value.`isSame`, buf)
     }
 }
 
@@ -13104,6 +13756,70 @@ public object FfiConverterTypeInspection: FfiConverterRustBuffer<Inspection> {
 
 
 /**
+ * A reading of the metadata of a database into the inventory of the book.
+ */
+data class Introspection (
+    /**
+     * The id of the database in the book (`database_instances`).
+     */
+    val `instance`: kotlin.String
+    , 
+    /**
+     * When it began.
+     */
+    val `startedAt`: kotlin.String
+    , 
+    /**
+     * When it ended.
+     */
+    val `endedAt`: kotlin.String?
+    , 
+    /**
+     * What was read: how many `tables`, `views`, `columns`, `constraints` and `indexes`, and how many tables `failed` to be described;
+     * a JSON object.
+     */
+    val `stats`: kotlin.String?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeIntrospection: FfiConverterRustBuffer<Introspection> {
+    override fun read(buf: ByteBuffer): Introspection {
+        return Introspection(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Introspection) = (
+            FfiConverterString.allocationSize(value.`instance`) +
+            FfiConverterString.allocationSize(value.`startedAt`) +
+            FfiConverterOptionalString.allocationSize(value.`endedAt`) +
+            FfiConverterOptionalString.allocationSize(value.`stats`)
+    )
+
+    override fun write(value: Introspection, buf: ByteBuffer) {
+            FfiConverterString.write(value.`instance`, buf)
+            FfiConverterString.write(value.`startedAt`, buf)
+            FfiConverterOptionalString.write(value.`endedAt`, buf)
+            FfiConverterOptionalString.write(value.`stats`, buf)
+    }
+}
+
+
+
+/**
  * An item that was not carried, and why. Code `stale`: it moved on since it was previewed and was left alone.
  */
 data class ItemFailure (
@@ -13289,6 +14005,79 @@ public object FfiConverterTypeKeyRequest: FfiConverterRustBuffer<KeyRequest> {
             FfiConverterTypeKeyAction.write(value.`action`, buf)
             FfiConverterOptionalString.write(value.`keyId`, buf)
             FfiConverterString.write(value.`context`, buf)
+    }
+}
+
+
+
+/**
+ * The application that is let in at a SharePoint site.
+ */
+data class ListAccess (
+    /**
+     * The tenant of Entra, by its id or its domain, where the URL does not name it.
+     */
+    val `tenant`: kotlin.String? = null 
+    , 
+    /**
+     * The id of the application, where the URL does not name it.
+     */
+    val `clientId`: kotlin.String? = null 
+    , 
+    /**
+     * Its secret; or the PEM of a private key (RSA, not encrypted) and of the certificate that the application is registered
+     * with.
+     */
+    val `clientSecret`: kotlin.String? = null 
+    , 
+    /**
+     * Trusts the authorities in this PEM file instead of the system's.
+     */
+    val `caFile`: kotlin.String? = null 
+    
+){
+    
+
+    
+
+    // The local Rust `Display`/`Debug` implementation.
+    override fun toString(): String {
+        return FfiConverterString.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_portbook_ffi_fn_method_listaccess_uniffi_trait_debug(FfiConverterTypeListAccess.lower(this),
+        _status)
+}
+    )
+    }
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeListAccess: FfiConverterRustBuffer<ListAccess> {
+    override fun read(buf: ByteBuffer): ListAccess {
+        return ListAccess(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: ListAccess) = (
+            FfiConverterOptionalString.allocationSize(value.`tenant`) +
+            FfiConverterOptionalString.allocationSize(value.`clientId`) +
+            FfiConverterOptionalString.allocationSize(value.`clientSecret`) +
+            FfiConverterOptionalString.allocationSize(value.`caFile`)
+    )
+
+    override fun write(value: ListAccess, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`tenant`, buf)
+            FfiConverterOptionalString.write(value.`clientId`, buf)
+            FfiConverterOptionalString.write(value.`clientSecret`, buf)
+            FfiConverterOptionalString.write(value.`caFile`, buf)
     }
 }
 
@@ -14106,6 +14895,71 @@ public object FfiConverterTypeProgressPage: FfiConverterRustBuffer<ProgressPage>
 
 
 /**
+ * The columns that say when a row was last changed. Both have to be mapped, and hold points in time or dates with times, which are
+ * then taken to be of one zone.
+ */
+data class RecordClock (
+    /**
+     * The column of the source.
+     */
+    val `source`: kotlin.String
+    , 
+    /**
+     * The column of the target.
+     */
+    val `target`: kotlin.String
+    , 
+    /**
+     * Changes that are no further apart may have been made in either order: how far the clocks of both sides may be off; 1,000
+     * unless told otherwise.
+     */
+    val `skewMs`: kotlin.Long? = null 
+    , 
+    /**
+     * Whose change counts then, and where a side does not say when; `source` unless told otherwise.
+     */
+    val `tie`: Side? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordClock: FfiConverterRustBuffer<RecordClock> {
+    override fun read(buf: ByteBuffer): RecordClock {
+        return RecordClock(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalLong.read(buf),
+            FfiConverterOptionalTypeSide.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RecordClock) = (
+            FfiConverterString.allocationSize(value.`source`) +
+            FfiConverterString.allocationSize(value.`target`) +
+            FfiConverterOptionalLong.allocationSize(value.`skewMs`) +
+            FfiConverterOptionalTypeSide.allocationSize(value.`tie`)
+    )
+
+    override fun write(value: RecordClock, buf: ByteBuffer) {
+            FfiConverterString.write(value.`source`, buf)
+            FfiConverterString.write(value.`target`, buf)
+            FfiConverterOptionalLong.write(value.`skewMs`, buf)
+            FfiConverterOptionalTypeSide.write(value.`tie`, buf)
+    }
+}
+
+
+
+/**
  * A field that is kept in step.
  */
 data class RecordField (
@@ -14202,6 +15056,22 @@ data class RecordOptions (
      * told otherwise.
      */
     val `fields`: List<RecordField>? = null 
+    , 
+    /**
+     * What tells which side changed a row last, for `latest_wins`; without it that cannot be told, and the source's counts.
+     */
+    val `clock`: RecordClock? = null 
+    , 
+    /**
+     * A target that is not there is made, like the source: a list with all its columns at once.
+     */
+    val `create`: kotlin.Boolean? = null 
+    , 
+    /**
+     * The lists that rows go to instead of the target, by the first of these rules that takes them; all go to the target unless
+     * told otherwise.
+     */
+    val `routes`: List<RecordRoute>? = null 
     
 ){
     
@@ -14224,6 +15094,9 @@ public object FfiConverterTypeRecordOptions: FfiConverterRustBuffer<RecordOption
             FfiConverterOptionalSequenceString.read(buf),
             FfiConverterOptionalTypeRecordCursor.read(buf),
             FfiConverterOptionalSequenceTypeRecordField.read(buf),
+            FfiConverterOptionalTypeRecordClock.read(buf),
+            FfiConverterOptionalBoolean.read(buf),
+            FfiConverterOptionalSequenceTypeRecordRoute.read(buf),
         )
     }
 
@@ -14233,7 +15106,10 @@ public object FfiConverterTypeRecordOptions: FfiConverterRustBuffer<RecordOption
             FfiConverterOptionalTypeRecordPolicy.allocationSize(value.`policy`) +
             FfiConverterOptionalSequenceString.allocationSize(value.`key`) +
             FfiConverterOptionalTypeRecordCursor.allocationSize(value.`cursor`) +
-            FfiConverterOptionalSequenceTypeRecordField.allocationSize(value.`fields`)
+            FfiConverterOptionalSequenceTypeRecordField.allocationSize(value.`fields`) +
+            FfiConverterOptionalTypeRecordClock.allocationSize(value.`clock`) +
+            FfiConverterOptionalBoolean.allocationSize(value.`create`) +
+            FfiConverterOptionalSequenceTypeRecordRoute.allocationSize(value.`routes`)
     )
 
     override fun write(value: RecordOptions, buf: ByteBuffer) {
@@ -14243,6 +15119,111 @@ public object FfiConverterTypeRecordOptions: FfiConverterRustBuffer<RecordOption
             FfiConverterOptionalSequenceString.write(value.`key`, buf)
             FfiConverterOptionalTypeRecordCursor.write(value.`cursor`, buf)
             FfiConverterOptionalSequenceTypeRecordField.write(value.`fields`, buf)
+            FfiConverterOptionalTypeRecordClock.write(value.`clock`, buf)
+            FfiConverterOptionalBoolean.write(value.`create`, buf)
+            FfiConverterOptionalSequenceTypeRecordRoute.write(value.`routes`, buf)
+    }
+}
+
+
+
+/**
+ * A rule that sends rows to a list of their own.
+ */
+data class RecordRoute (
+    /**
+     * Which rows it takes: a condition over the columns of the source (docs/expressions.md).
+     */
+    val `condition`: kotlin.String
+    , 
+    /**
+     * The list.
+     */
+    val `target`: RecordPlace
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordRoute: FfiConverterRustBuffer<RecordRoute> {
+    override fun read(buf: ByteBuffer): RecordRoute {
+        return RecordRoute(
+            FfiConverterString.read(buf),
+            FfiConverterTypeRecordPlace.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RecordRoute) = (
+            FfiConverterString.allocationSize(value.`condition`) +
+            FfiConverterTypeRecordPlace.allocationSize(value.`target`)
+    )
+
+    override fun write(value: RecordRoute, buf: ByteBuffer) {
+            FfiConverterString.write(value.`condition`, buf)
+            FfiConverterTypeRecordPlace.write(value.`target`, buf)
+    }
+}
+
+
+
+/**
+ * A list that rows of a definition may go to.
+ */
+data class RecordTarget (
+    /**
+     * Its id in the book (`sharepoint_lists`).
+     */
+    val `id`: kotlin.String
+    , 
+    /**
+     * Its title.
+     */
+    val `title`: kotlin.String
+    , 
+    /**
+     * Whether rows that no rule takes go there.
+     */
+    val `isDefault`: kotlin.Boolean
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRecordTarget: FfiConverterRustBuffer<RecordTarget> {
+    override fun read(buf: ByteBuffer): RecordTarget {
+        return RecordTarget(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RecordTarget) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`title`) +
+            FfiConverterBoolean.allocationSize(value.`isDefault`)
+    )
+
+    override fun write(value: RecordTarget, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`title`, buf)
+            FfiConverterBoolean.write(value.`isDefault`, buf)
     }
 }
 
@@ -14282,6 +15263,125 @@ public object FfiConverterTypeRowApplyOptions: FfiConverterRustBuffer<RowApplyOp
 
     override fun write(value: RowApplyOptions, buf: ByteBuffer) {
             FfiConverterOptionalSequenceString.write(value.`confirm`, buf)
+    }
+}
+
+
+
+/**
+ * A row that both sides changed and that waits for a person.
+ */
+data class RowConflict (
+    /**
+     * Names it within its definition.
+     */
+    val `id`: kotlin.String
+    , 
+    /**
+     * The row, by its key.
+     */
+    val `row`: kotlin.String
+    , 
+    /**
+     * Whether the source has the row; where it does not, it has deleted it.
+     */
+    val `isAtSource`: kotlin.Boolean
+    , 
+    /**
+     * Whether the target has the row; where it does not, it has deleted it.
+     */
+    val `isAtTarget`: kotlin.Boolean
+    , 
+    /**
+     * Names what both sides showed: give it back with the decision.
+     */
+    val `mark`: kotlin.String
+    , 
+    /**
+     * When a run met it first.
+     */
+    val `createdAt`: kotlin.String
+    , 
+    /**
+     * When a run met it last.
+     */
+    val `metAt`: kotlin.String
+    , 
+    /**
+     * What was decided, and is not carried out yet.
+     */
+    val `choice`: RowChoice?
+    , 
+    /**
+     * When that was decided.
+     */
+    val `decidedAt`: kotlin.String?
+    , 
+    /**
+     * Who decided it; none once that user is gone.
+     */
+    val `decidedBy`: kotlin.String?
+    , 
+    /**
+     * Why the last decision came to nothing.
+     */
+    val `note`: kotlin.String?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowConflict: FfiConverterRustBuffer<RowConflict> {
+    override fun read(buf: ByteBuffer): RowConflict {
+        return RowConflict(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalTypeRowChoice.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RowConflict) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterString.allocationSize(value.`row`) +
+            FfiConverterBoolean.allocationSize(value.`isAtSource`) +
+            FfiConverterBoolean.allocationSize(value.`isAtTarget`) +
+            FfiConverterString.allocationSize(value.`mark`) +
+            FfiConverterString.allocationSize(value.`createdAt`) +
+            FfiConverterString.allocationSize(value.`metAt`) +
+            FfiConverterOptionalTypeRowChoice.allocationSize(value.`choice`) +
+            FfiConverterOptionalString.allocationSize(value.`decidedAt`) +
+            FfiConverterOptionalString.allocationSize(value.`decidedBy`) +
+            FfiConverterOptionalString.allocationSize(value.`note`)
+    )
+
+    override fun write(value: RowConflict, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterString.write(value.`row`, buf)
+            FfiConverterBoolean.write(value.`isAtSource`, buf)
+            FfiConverterBoolean.write(value.`isAtTarget`, buf)
+            FfiConverterString.write(value.`mark`, buf)
+            FfiConverterString.write(value.`createdAt`, buf)
+            FfiConverterString.write(value.`metAt`, buf)
+            FfiConverterOptionalTypeRowChoice.write(value.`choice`, buf)
+            FfiConverterOptionalString.write(value.`decidedAt`, buf)
+            FfiConverterOptionalString.write(value.`decidedBy`, buf)
+            FfiConverterOptionalString.write(value.`note`, buf)
     }
 }
 
@@ -14398,6 +15498,53 @@ public object FfiConverterTypeRowFilter: FfiConverterRustBuffer<RowFilter> {
 
 
 /**
+ * A conflict with what both sides hold now.
+ */
+data class RowInspection (
+    /**
+     * The conflict.
+     */
+    val `conflict`: RowConflict
+    , 
+    /**
+     * The fields, in the order of their names at the target.
+     */
+    val `fields`: List<FieldValues>
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowInspection: FfiConverterRustBuffer<RowInspection> {
+    override fun read(buf: ByteBuffer): RowInspection {
+        return RowInspection(
+            FfiConverterTypeRowConflict.read(buf),
+            FfiConverterSequenceTypeFieldValues.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: RowInspection) = (
+            FfiConverterTypeRowConflict.allocationSize(value.`conflict`) +
+            FfiConverterSequenceTypeFieldValues.allocationSize(value.`fields`)
+    )
+
+    override fun write(value: RowInspection, buf: ByteBuffer) {
+            FfiConverterTypeRowConflict.write(value.`conflict`, buf)
+            FfiConverterSequenceTypeFieldValues.write(value.`fields`, buf)
+    }
+}
+
+
+
+/**
  * A page of rows.
  */
 data class RowPage (
@@ -14468,6 +15615,11 @@ data class RowPreview (
      * gone.
      */
     val `blind`: kotlin.String?
+    , 
+    /**
+     * What has changed about both tables since the last run, and what that is to the definition.
+     */
+    val `drift`: List<Drift>
     
 ){
     
@@ -14488,6 +15640,7 @@ public object FfiConverterTypeRowPreview: FfiConverterRustBuffer<RowPreview> {
             FfiConverterLong.read(buf),
             FfiConverterOptionalLong.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterSequenceTypeDrift.read(buf),
         )
     }
 
@@ -14495,7 +15648,8 @@ public object FfiConverterTypeRowPreview: FfiConverterRustBuffer<RowPreview> {
             FfiConverterTypePreviewSummary.allocationSize(value.`summary`) +
             FfiConverterLong.allocationSize(value.`sourceRows`) +
             FfiConverterOptionalLong.allocationSize(value.`targetRows`) +
-            FfiConverterOptionalString.allocationSize(value.`blind`)
+            FfiConverterOptionalString.allocationSize(value.`blind`) +
+            FfiConverterSequenceTypeDrift.allocationSize(value.`drift`)
     )
 
     override fun write(value: RowPreview, buf: ByteBuffer) {
@@ -14503,6 +15657,7 @@ public object FfiConverterTypeRowPreview: FfiConverterRustBuffer<RowPreview> {
             FfiConverterLong.write(value.`sourceRows`, buf)
             FfiConverterOptionalLong.write(value.`targetRows`, buf)
             FfiConverterOptionalString.write(value.`blind`, buf)
+            FfiConverterSequenceTypeDrift.write(value.`drift`, buf)
     }
 }
 
@@ -14534,6 +15689,12 @@ data class RowPreviewOptions (
     val `maxDelete`: kotlin.String? = null 
     , 
     /**
+     * Sends every row to this list in the run, whatever the rules say: the id of one of `Definition::targets`. A row stays there
+     * until it is changed at the source.
+     */
+    val `routeTo`: kotlin.String? = null 
+    , 
+    /**
      * How long the preview can be applied, an hour unless told otherwise.
      */
     val `lifetimeMs`: kotlin.Long? = null 
@@ -14557,6 +15718,7 @@ public object FfiConverterTypeRowPreviewOptions: FfiConverterRustBuffer<RowPrevi
             FfiConverterOptionalBoolean.read(buf),
             FfiConverterOptionalBoolean.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
             FfiConverterOptionalLong.read(buf),
         )
     }
@@ -14566,6 +15728,7 @@ public object FfiConverterTypeRowPreviewOptions: FfiConverterRustBuffer<RowPrevi
             FfiConverterOptionalBoolean.allocationSize(value.`fullScan`) +
             FfiConverterOptionalBoolean.allocationSize(value.`exact`) +
             FfiConverterOptionalString.allocationSize(value.`maxDelete`) +
+            FfiConverterOptionalString.allocationSize(value.`routeTo`) +
             FfiConverterOptionalLong.allocationSize(value.`lifetimeMs`)
     )
 
@@ -14574,6 +15737,7 @@ public object FfiConverterTypeRowPreviewOptions: FfiConverterRustBuffer<RowPrevi
             FfiConverterOptionalBoolean.write(value.`fullScan`, buf)
             FfiConverterOptionalBoolean.write(value.`exact`, buf)
             FfiConverterOptionalString.write(value.`maxDelete`, buf)
+            FfiConverterOptionalString.write(value.`routeTo`, buf)
             FfiConverterOptionalLong.write(value.`lifetimeMs`, buf)
     }
 }
@@ -14963,6 +16127,69 @@ public object FfiConverterTypeSavedVolume: FfiConverterRustBuffer<SavedVolume> {
             FfiConverterTypeDriver.write(value.`driver`, buf)
             FfiConverterString.write(value.`place`, buf)
             FfiConverterBoolean.write(value.`isActive`, buf)
+    }
+}
+
+
+
+/**
+ * What has changed about a table.
+ */
+data class SchemaChange (
+    /**
+     * How it has changed.
+     */
+    val `kind`: SchemaChangeKind
+    , 
+    /**
+     * The column; where keys have changed, the constraint.
+     */
+    val `name`: kotlin.String
+    , 
+    /**
+     * What it was: a type, `null` or `not null`, the columns of a key; none for what is new.
+     */
+    val `was`: kotlin.String?
+    , 
+    /**
+     * What it is now; none for what is gone.
+     */
+    val `now`: kotlin.String?
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSchemaChange: FfiConverterRustBuffer<SchemaChange> {
+    override fun read(buf: ByteBuffer): SchemaChange {
+        return SchemaChange(
+            FfiConverterTypeSchemaChangeKind.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: SchemaChange) = (
+            FfiConverterTypeSchemaChangeKind.allocationSize(value.`kind`) +
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterOptionalString.allocationSize(value.`was`) +
+            FfiConverterOptionalString.allocationSize(value.`now`)
+    )
+
+    override fun write(value: SchemaChange, buf: ByteBuffer) {
+            FfiConverterTypeSchemaChangeKind.write(value.`kind`, buf)
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterOptionalString.write(value.`was`, buf)
+            FfiConverterOptionalString.write(value.`now`, buf)
     }
 }
 
@@ -15873,6 +17100,53 @@ public object FfiConverterTypeSyncError: FfiConverterRustBuffer<SyncError> {
 
 
 /**
+ * A change of a table, and what it is to each definition that goes by the table.
+ */
+data class TableDrift (
+    /**
+     * What has changed.
+     */
+    val `change`: SchemaChange
+    , 
+    /**
+     * The definitions.
+     */
+    val `definitions`: List<DefinitionDrift>
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeTableDrift: FfiConverterRustBuffer<TableDrift> {
+    override fun read(buf: ByteBuffer): TableDrift {
+        return TableDrift(
+            FfiConverterTypeSchemaChange.read(buf),
+            FfiConverterSequenceTypeDefinitionDrift.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TableDrift) = (
+            FfiConverterTypeSchemaChange.allocationSize(value.`change`) +
+            FfiConverterSequenceTypeDefinitionDrift.allocationSize(value.`definitions`)
+    )
+
+    override fun write(value: TableDrift, buf: ByteBuffer) {
+            FfiConverterTypeSchemaChange.write(value.`change`, buf)
+            FfiConverterSequenceTypeDefinitionDrift.write(value.`definitions`, buf)
+    }
+}
+
+
+
+/**
  * A table as a list of tables shows it.
  */
 data class TableEntry (
@@ -16151,6 +17425,108 @@ public object FfiConverterTypeTenant: FfiConverterRustBuffer<Tenant> {
             FfiConverterString.write(value.`name`, buf)
             FfiConverterString.write(value.`createdAt`, buf)
             FfiConverterString.write(value.`updatedAt`, buf)
+    }
+}
+
+
+
+/**
+ * An application in a tenant of Entra: whom resource units of SharePoint are counted for.
+ */
+data class UnitAccount (
+    /**
+     * The tenant, by its id or its domain, as lists of the application name it.
+     */
+    val `tenant`: kotlin.String
+    , 
+    /**
+     * The id of the application.
+     */
+    val `clientId`: kotlin.String
+    , 
+    /**
+     * Where its tokens come from, in a national cloud; `https://login.microsoftonline.com` unless told otherwise.
+     */
+    val `authority`: kotlin.String? = null 
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeUnitAccount: FfiConverterRustBuffer<UnitAccount> {
+    override fun read(buf: ByteBuffer): UnitAccount {
+        return UnitAccount(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: UnitAccount) = (
+            FfiConverterString.allocationSize(value.`tenant`) +
+            FfiConverterString.allocationSize(value.`clientId`) +
+            FfiConverterOptionalString.allocationSize(value.`authority`)
+    )
+
+    override fun write(value: UnitAccount, buf: ByteBuffer) {
+            FfiConverterString.write(value.`tenant`, buf)
+            FfiConverterString.write(value.`clientId`, buf)
+            FfiConverterOptionalString.write(value.`authority`, buf)
+    }
+}
+
+
+
+/**
+ * How many resource units of SharePoint an application may spend in a tenant.
+ */
+data class UnitBudget (
+    /**
+     * In a minute: 1,200 in the smallest tenants, 6,000 in the largest.
+     */
+    val `perMinute`: kotlin.Long
+    , 
+    /**
+     * In a day of UTC; in every tenant a thousand times that.
+     */
+    val `perDay`: kotlin.Long
+    
+){
+    
+
+    
+
+    
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeUnitBudget: FfiConverterRustBuffer<UnitBudget> {
+    override fun read(buf: ByteBuffer): UnitBudget {
+        return UnitBudget(
+            FfiConverterLong.read(buf),
+            FfiConverterLong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: UnitBudget) = (
+            FfiConverterLong.allocationSize(value.`perMinute`) +
+            FfiConverterLong.allocationSize(value.`perDay`)
+    )
+
+    override fun write(value: UnitBudget, buf: ByteBuffer) {
+            FfiConverterLong.write(value.`perMinute`, buf)
+            FfiConverterLong.write(value.`perDay`, buf)
     }
 }
 
@@ -17156,6 +18532,55 @@ public object FfiConverterTypeDifferenceKind: FfiConverterRustBuffer<DifferenceK
     override fun allocationSize(value: DifferenceKind) = 4UL
 
     override fun write(value: DifferenceKind, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What a change is to a definition.
+ */
+
+enum class DriftEffect {
+    
+    /**
+     * Nothing.
+     */
+    HARMLESS,
+    /**
+     * It goes on, and somebody should look at its fields.
+     */
+    NEEDS_MAPPING,
+    /**
+     * It does not run until its fields or the table are changed, or the table is accepted as it is.
+     */
+    BLOCKS;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeDriftEffect: FfiConverterRustBuffer<DriftEffect> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        DriftEffect.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: DriftEffect) = 4UL
+
+    override fun write(value: DriftEffect, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -19065,8 +20490,8 @@ sealed class RecordCursor {
     }
     
     /**
-     * By the log of the database, which tells of deletions, too: PostgreSQL with `wal_level = logical`, or the `changes` of a host's
-     * own store.
+     * By what the database itself tells, deletions included: the log of PostgreSQL (`wal_level = logical`), that of MySQL and MariaDB
+     * (`binlog_format = ROW`, `binlog_row_image = FULL`), the Change Tracking of SQL Server, or the `changes` of a host's own store.
      */
     object Log : RecordCursor()
     
@@ -19194,13 +20619,14 @@ public object FfiConverterTypeRecordMode: FfiConverterRustBuffer<RecordMode> {
 
 
 /**
- * A table at one side of a definition.
+ * A table or a list at one side of a definition.
  */
 sealed class RecordPlace {
     
     /**
-     * A table behind a URL: `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table` or
-     * `sqlite:///path/to/file.db/table`. What is special in a URL is percent-encoded; a dot of a name as `%2E`.
+     * A table behind a URL: `postgres://user@host:port/database/schema.table`, `mysql://user@host/database/table`,
+     * `sqlserver://user@host/database/schema.table` or `sqlite:///path/to/file.db/table`. What is special in a URL is
+     * percent-encoded; a dot of a name as `%2E`.
      */
     data class Table(
         /**
@@ -19211,6 +20637,26 @@ sealed class RecordPlace {
          * What lets one in: `user`, `password` and `ca_file` of it.
          */
         val `access`: dev.portbook.Access?) : RecordPlace()
+        
+    {
+        
+
+        companion object
+    }
+    
+    /**
+     * A list of a SharePoint site: `sharepoint://host/sites/name/Title`, with what else is to be known of the site behind
+     * (docs/lists.md).
+     */
+    data class List(
+        /**
+         * The URL, without a secret.
+         */
+        val `url`: kotlin.String, 
+        /**
+         * What lets one in; where it is left out, what the book has for the site.
+         */
+        val `access`: dev.portbook.ListAccess?) : RecordPlace()
         
     {
         
@@ -19257,7 +20703,11 @@ public object FfiConverterTypeRecordPlace : FfiConverterRustBuffer<RecordPlace>{
                 FfiConverterString.read(buf),
                 FfiConverterOptionalTypeAccess.read(buf),
                 )
-            2 -> RecordPlace.Host(
+            2 -> RecordPlace.List(
+                FfiConverterString.read(buf),
+                FfiConverterOptionalTypeListAccess.read(buf),
+                )
+            3 -> RecordPlace.Host(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
@@ -19272,6 +20722,14 @@ public object FfiConverterTypeRecordPlace : FfiConverterRustBuffer<RecordPlace>{
                 4UL
                 + FfiConverterString.allocationSize(value.`url`)
                 + FfiConverterOptionalTypeAccess.allocationSize(value.`access`)
+            )
+        }
+        is RecordPlace.List -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`url`)
+                + FfiConverterOptionalTypeListAccess.allocationSize(value.`access`)
             )
         }
         is RecordPlace.Host -> {
@@ -19292,8 +20750,14 @@ public object FfiConverterTypeRecordPlace : FfiConverterRustBuffer<RecordPlace>{
                 FfiConverterOptionalTypeAccess.write(value.`access`, buf)
                 Unit
             }
-            is RecordPlace.Host -> {
+            is RecordPlace.List -> {
                 buf.putInt(2)
+                FfiConverterString.write(value.`url`, buf)
+                FfiConverterOptionalTypeListAccess.write(value.`access`, buf)
+                Unit
+            }
+            is RecordPlace.Host -> {
+                buf.putInt(3)
                 FfiConverterString.write(value.`key`, buf)
                 FfiConverterString.write(value.`table`, buf)
                 Unit
@@ -19843,6 +21307,10 @@ enum class RowAction {
      */
     UPDATE,
     /**
+     * Both sides get fields of both: as a person has decided, or since some go one way only.
+     */
+    MERGE,
+    /**
      * It is taken out.
      */
     DELETE,
@@ -19882,6 +21350,108 @@ public object FfiConverterTypeRowAction: FfiConverterRustBuffer<RowAction> {
 
     override fun write(value: RowAction, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What is to become of a row that waits.
+ */
+sealed class RowChoice {
+    
+    /**
+     * The source's row counts; where the source has none any more, the target's goes.
+     */
+    object KeepSource : RowChoice()
+    
+    
+    /**
+     * The target's row counts; where the target has none any more, the source's goes.
+     */
+    object KeepDestination : RowChoice()
+    
+    
+    /**
+     * Both sides get the source's row with these columns as the target has them.
+     */
+    data class Merge(
+        /**
+         * The columns, by their names at the target. Each has to belong to a field that goes both ways.
+         */
+        val `targetColumns`: List<kotlin.String>) : RowChoice()
+        
+    {
+        
+
+        companion object
+    }
+    
+
+    
+
+    
+    
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeRowChoice : FfiConverterRustBuffer<RowChoice>{
+    override fun read(buf: ByteBuffer): RowChoice {
+        return when(buf.getInt()) {
+            1 -> RowChoice.KeepSource
+            2 -> RowChoice.KeepDestination
+            3 -> RowChoice.Merge(
+                FfiConverterSequenceString.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: RowChoice): ULong = when(value) {
+        is RowChoice.KeepSource -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is RowChoice.KeepDestination -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is RowChoice.Merge -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterSequenceString.allocationSize(value.`targetColumns`)
+            )
+        }
+    }
+
+    override fun write(value: RowChoice, buf: ByteBuffer) {
+        when(value) {
+            is RowChoice.KeepSource -> {
+                buf.putInt(1)
+                Unit
+            }
+            is RowChoice.KeepDestination -> {
+                buf.putInt(2)
+                Unit
+            }
+            is RowChoice.Merge -> {
+                buf.putInt(3)
+                FfiConverterSequenceString.write(value.`targetColumns`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
     }
 }
 
@@ -20175,6 +21745,63 @@ public object FfiConverterTypeRunPhase: FfiConverterRustBuffer<RunPhase> {
     override fun allocationSize(value: RunPhase) = 4UL
 
     override fun write(value: RunPhase, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * How a table has changed.
+ */
+
+enum class SchemaChangeKind {
+    
+    /**
+     * It has a column more.
+     */
+    ADDED,
+    /**
+     * A column is gone.
+     */
+    REMOVED,
+    /**
+     * A column has another type.
+     */
+    RETYPED,
+    /**
+     * A column may hold nothing, or may no longer.
+     */
+    NULLABILITY,
+    /**
+     * What no two rows may have in common is something else.
+     */
+    KEYS;
+
+    
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeSchemaChangeKind: FfiConverterRustBuffer<SchemaChangeKind> {
+    override fun read(buf: ByteBuffer) = try {
+        
+        SchemaChangeKind.entries[buf.getInt() - 1]
+        
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: SchemaChangeKind) = 4UL
+
+    override fun write(value: SchemaChangeKind, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -21483,6 +23110,38 @@ public object FfiConverterOptionalTypeKeyRequest: FfiConverterRustBuffer<KeyRequ
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeListAccess: FfiConverterRustBuffer<ListAccess?> {
+    override fun read(buf: ByteBuffer): ListAccess? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeListAccess.read(buf)
+    }
+
+    override fun allocationSize(value: ListAccess?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeListAccess.allocationSize(value)
+        }
+    }
+
+    override fun write(value: ListAccess?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeListAccess.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypePostgresOptions: FfiConverterRustBuffer<PostgresOptions?> {
     override fun read(buf: ByteBuffer): PostgresOptions? {
         if (buf.get().toInt() == 0) {
@@ -21505,6 +23164,38 @@ public object FfiConverterOptionalTypePostgresOptions: FfiConverterRustBuffer<Po
         } else {
             buf.put(1)
             FfiConverterTypePostgresOptions.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeRecordClock: FfiConverterRustBuffer<RecordClock?> {
+    override fun read(buf: ByteBuffer): RecordClock? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeRecordClock.read(buf)
+    }
+
+    override fun allocationSize(value: RecordClock?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeRecordClock.allocationSize(value)
+        }
+    }
+
+    override fun write(value: RecordClock?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeRecordClock.write(value, buf)
         }
     }
 }
@@ -22027,6 +23718,38 @@ public object FfiConverterOptionalTypeResolution: FfiConverterRustBuffer<Resolut
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeRowChoice: FfiConverterRustBuffer<RowChoice?> {
+    override fun read(buf: ByteBuffer): RowChoice? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeRowChoice.read(buf)
+    }
+
+    override fun allocationSize(value: RowChoice?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeRowChoice.allocationSize(value)
+        }
+    }
+
+    override fun write(value: RowChoice?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeRowChoice.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeRunEvent: FfiConverterRustBuffer<RunEvent?> {
     override fun read(buf: ByteBuffer): RunEvent? {
         if (buf.get().toInt() == 0) {
@@ -22443,6 +24166,38 @@ public object FfiConverterOptionalSequenceTypeRecordField: FfiConverterRustBuffe
 /**
  * @suppress
  */
+public object FfiConverterOptionalSequenceTypeRecordRoute: FfiConverterRustBuffer<List<RecordRoute>?> {
+    override fun read(buf: ByteBuffer): List<RecordRoute>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeRecordRoute.read(buf)
+    }
+
+    override fun allocationSize(value: List<RecordRoute>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeRecordRoute.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<RecordRoute>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeRecordRoute.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
@@ -22695,6 +24450,34 @@ public object FfiConverterSequenceTypeConstraintShape: FfiConverterRustBuffer<Li
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeDefinitionDrift: FfiConverterRustBuffer<List<DefinitionDrift>> {
+    override fun read(buf: ByteBuffer): List<DefinitionDrift> {
+        val len = buf.getInt()
+        return List<DefinitionDrift>(len) {
+            FfiConverterTypeDefinitionDrift.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<DefinitionDrift>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeDefinitionDrift.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<DefinitionDrift>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeDefinitionDrift.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeDifference: FfiConverterRustBuffer<List<Difference>> {
     override fun read(buf: ByteBuffer): List<Difference> {
         val len = buf.getInt()
@@ -22713,6 +24496,62 @@ public object FfiConverterSequenceTypeDifference: FfiConverterRustBuffer<List<Di
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeDifference.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeDrift: FfiConverterRustBuffer<List<Drift>> {
+    override fun read(buf: ByteBuffer): List<Drift> {
+        val len = buf.getInt()
+        return List<Drift>(len) {
+            FfiConverterTypeDrift.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Drift>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeDrift.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Drift>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeDrift.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeFieldValues: FfiConverterRustBuffer<List<FieldValues>> {
+    override fun read(buf: ByteBuffer): List<FieldValues> {
+        val len = buf.getInt()
+        return List<FieldValues>(len) {
+            FfiConverterTypeFieldValues.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<FieldValues>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeFieldValues.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<FieldValues>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeFieldValues.write(it, buf)
         }
     }
 }
@@ -23059,6 +24898,90 @@ public object FfiConverterSequenceTypeRecordField: FfiConverterRustBuffer<List<R
 /**
  * @suppress
  */
+public object FfiConverterSequenceTypeRecordRoute: FfiConverterRustBuffer<List<RecordRoute>> {
+    override fun read(buf: ByteBuffer): List<RecordRoute> {
+        val len = buf.getInt()
+        return List<RecordRoute>(len) {
+            FfiConverterTypeRecordRoute.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RecordRoute>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRecordRoute.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RecordRoute>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRecordRoute.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeRecordTarget: FfiConverterRustBuffer<List<RecordTarget>> {
+    override fun read(buf: ByteBuffer): List<RecordTarget> {
+        val len = buf.getInt()
+        return List<RecordTarget>(len) {
+            FfiConverterTypeRecordTarget.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RecordTarget>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRecordTarget.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RecordTarget>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRecordTarget.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeRowConflict: FfiConverterRustBuffer<List<RowConflict>> {
+    override fun read(buf: ByteBuffer): List<RowConflict> {
+        val len = buf.getInt()
+        return List<RowConflict>(len) {
+            FfiConverterTypeRowConflict.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<RowConflict>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeRowConflict.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<RowConflict>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeRowConflict.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterSequenceTypeRowDifference: FfiConverterRustBuffer<List<RowDifference>> {
     override fun read(buf: ByteBuffer): List<RowDifference> {
         val len = buf.getInt()
@@ -23273,6 +25196,34 @@ public object FfiConverterSequenceTypeSyncError: FfiConverterRustBuffer<List<Syn
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeSyncError.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeTableDrift: FfiConverterRustBuffer<List<TableDrift>> {
+    override fun read(buf: ByteBuffer): List<TableDrift> {
+        val len = buf.getInt()
+        return List<TableDrift>(len) {
+            FfiConverterTypeTableDrift.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TableDrift>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTableDrift.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TableDrift>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTableDrift.write(it, buf)
         }
     }
 }
