@@ -14,6 +14,7 @@ mod limits;
 mod lists;
 mod official;
 mod queries;
+mod served;
 #[path = "../servers/service.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod service;

@@ -104,5 +104,12 @@ else
 fi
 # On one line with the others: tests/run adds up what such lines say.
 echo "test result: ok. $passed passed; $failed failed; $ignored ignored"
+# Where the tests of lists are built, their server serves those of Python, too.
+for built in $(ls -t "$target"/debug/deps/graph-* 2>/dev/null); do
+    if [[ -x $built ]] && "$built" --list --ignored 2>/dev/null | grep -q '^served::serves:'; then
+        export PORTBOOK_TEST_LISTS=$built
+        break
+    fi
+done
 "$yard/tests/bin/python" "$package/tests/main.py" || failed=$((failed + 1))
 exit $((failed > 0))
