@@ -10,7 +10,7 @@ use portbook::model::{Datum, DatumKind, Tick};
 use serde_json::json;
 
 use crate::fixture::{SECRET, Site, data, keys, markers, names, scan_of, text};
-use crate::graph::{Fault, GraphOptions};
+use crate::graph::Fault;
 
 #[tokio::test]
 async fn a_site_answers_with_its_clock() {
