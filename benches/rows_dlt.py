@@ -11,7 +11,7 @@ url, home = sys.argv[1:]
 database = f"{home}/copy.duckdb"
 source = sql_table(credentials=url.replace("postgres://", "postgresql://"), table="article", backend="pyarrow", chunk_size=50_000)
 source.apply_hints(primary_key="id", write_disposition="replace")
-pipeline = dlt.pipeline("rows", pipelines_dir=f"{home}/pipelines", destination=dlt.destinations.duckdb(database), dataset_name="copy")
+pipeline = dlt.pipeline("rows", pipelines_dir=f"{home}/pipelines", destination=dlt.destinations.duckdb(database), dataset_name="shop")
 pipeline.run(source)
 with duckdb.connect(database, read_only=True) as copy:
-    print(json.dumps({"rows": copy.sql("SELECT count(*) FROM copy.article").fetchone()[0]}))
+    print(json.dumps({"rows": copy.sql("SELECT count(*) FROM shop.article").fetchall()[0][0]}))

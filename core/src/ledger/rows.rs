@@ -204,7 +204,7 @@ const DUE: u8 = 64;
 /// The ledger of a definition in memory, sorted by identity: 65 bytes a row.
 ///
 /// What one begins with lies by itself, eight to a cache line: finding a row is then two waits for memory, not one for every
-/// step of a search.
+/// step of a search; and many are looked for at once.
 #[derive(Debug, Default)]
 pub(crate) struct RowTable {
     /// The first eight bytes of the identities. These are hashes: where one stands is guessed well.
@@ -249,30 +249,58 @@ impl RowTable {
     /// Where that row is.
     pub(crate) fn find(&self, identity: &RowHash) -> Option<At> {
         let (front, rest) = split(identity);
-        let first = self.first_at_least(front);
+        let guess = self.closer(front, self.closer(front, self.share(front)));
+        self.at(self.first_at_least(front, guess), front, &rest)
+    }
+
+    /// Where those rows are. Each step is taken for all of them before the next one is: so the waits for memory of many rows
+    /// overlap, which is most of what finding takes.
+    pub(crate) fn find_all<'i>(&self, identities: impl Iterator<Item = Option<&'i RowHash>>) -> Vec<Option<At>> {
+        let wanted: Vec<Option<(u64, [u8; 24])>> = identities.map(|identity| identity.map(split)).collect();
+        let mut places: Vec<usize> =
+            wanted.iter().map(|wanted| wanted.map_or(0, |(front, _)| self.share(front))).collect();
+        for _ in 0..2 {
+            for (place, wanted) in places.iter_mut().zip(&wanted) {
+                *place = wanted.map_or(0, |(front, _)| self.closer(front, *place));
+            }
+        }
+        for (place, wanted) in places.iter_mut().zip(&wanted) {
+            *place = wanted.map_or(0, |(front, _)| self.first_at_least(front, *place));
+        }
+        places
+            .into_iter()
+            .zip(wanted)
+            .map(|(first, wanted)| wanted.and_then(|(front, rest)| self.at(first, front, &rest)))
+            .collect()
+    }
+
+    /// The row of that identity, among those from `first` on that have its front.
+    fn at(&self, first: usize, front: u64, rest: &[u8; 24]) -> Option<At> {
         let alike = self.fronts[first..].iter().take_while(|other| **other == front).count();
         // Fronts of hashes are hardly ever the same; in a book made by hand they may all be.
-        let found = self.entries[first..first + alike].binary_search_by(|entry| entry.rest.cmp(&rest));
+        let found = self.entries[first..first + alike].binary_search_by(|entry| entry.rest.cmp(rest));
         found.ok().map(|at| At(first + at))
     }
 
-    /// Where the fronts begin that are not below this one. They are spread evenly, so that it is guessed twice by their share of
-    /// all; from there steps that double find it, however they are spread.
-    fn first_at_least(&self, front: u64) -> usize {
+    /// How many rows lie within a distance of fronts, as these are spread evenly.
+    fn share(&self, distance: u64) -> usize {
+        let len = self.fronts.len();
+        usize::try_from((u128::from(distance) * len as u128) >> 64).unwrap_or(len)
+    }
+
+    /// A better guess where a front stands than this one.
+    fn closer(&self, front: u64, guess: usize) -> usize {
+        let Some(&there) = self.fronts.get(guess) else { return guess };
+        if there < front {
+            (guess + self.share(front - there)).min(self.fronts.len() - 1)
+        } else {
+            guess.saturating_sub(self.share(there - front))
+        }
+    }
+
+    /// Where the fronts begin that are not below this one: from a guess, by steps that double, however they are spread.
+    fn first_at_least(&self, front: u64, guess: usize) -> usize {
         let (fronts, len) = (&self.fronts, self.fronts.len());
-        if len == 0 {
-            return 0;
-        }
-        let share = |distance: u64| usize::try_from((u128::from(distance) * len as u128) >> 64).unwrap_or(len - 1);
-        let mut guess = share(front);
-        for _ in 0..2 {
-            let there = fronts[guess];
-            guess = if there < front {
-                (guess + share(front - there)).min(len - 1)
-            } else {
-                guess.saturating_sub(share(there - front))
-            };
-        }
         let (mut low, mut high, mut step) = (guess, guess, 4);
         while low > 0 && fronts[low - 1] >= front {
             low = low.saturating_sub(step);
@@ -390,6 +418,9 @@ mod tests {
                 prop_assert!(!table.is_target(at, identity));
             }
             prop_assert_eq!(table.find(&other).is_some(), known.contains(&other));
+            let asked: Vec<Option<&RowHash>> = known.iter().map(Some).chain([None, Some(&other)]).collect();
+            let one_by_one: Vec<Option<At>> = asked.iter().map(|identity| table.find((*identity)?)).collect();
+            prop_assert_eq!(table.find_all(asked.into_iter()), one_by_one);
         }
     }
 

@@ -8,7 +8,8 @@ use super::super::delta::{Alike, Shown, decide};
 use super::{AGAIN, AtTarget, Sink, State, Survey, blind, refusal};
 use crate::endpoint::{ChangeScan, Deletions, Refused};
 use crate::error::{Code, Error, Result};
-use crate::identity::{RowBatch, RowRef};
+use crate::identity::{RowBatch, RowHash, RowRef};
+use crate::ledger::At;
 use crate::model::Side;
 
 impl Survey<'_> {
@@ -90,8 +91,10 @@ impl Survey<'_> {
 
     /// Rows of the source, and those that it could not give.
     async fn take(&self, rows: &RowBatch, refused: &[Refused], state: &mut State, sink: &mut dyn Sink) -> Result<()> {
-        for row in rows.iter() {
-            match self.compare(row, state) {
+        let identities: Vec<_> = rows.iter().map(|row| self.mapping.identify(Side::Left, row)).collect();
+        let places = state.table.find_all(identities.iter().map(|identity| identity.as_ref().ok()));
+        for ((row, identity), found) in rows.iter().zip(identities).zip(places) {
+            match identity.and_then(|identity| self.compare(row, identity, found, state)) {
                 Ok(Some(change)) => sink.take(change).await?,
                 Ok(None) => {}
                 Err(error) => {
@@ -117,15 +120,19 @@ impl Survey<'_> {
         if is_same { Alike::Wholly } else { Alike::No }
     }
 
-    /// A row of the source: what is to be done about it, or nothing.
-    fn compare(&self, row: RowRef<'_>, state: &mut State) -> Result<Option<RowChange>> {
+    /// A row of the source, and where the ledger has it: what is to be done about it, or nothing.
+    fn compare(
+        &self,
+        row: RowRef<'_>,
+        identity: RowHash,
+        found: Option<At>,
+        state: &mut State,
+    ) -> Result<Option<RowChange>> {
         let mapping = self.mapping;
-        let identity = mapping.identify(Side::Left, row)?;
         if state.unreadable.contains(&identity) {
             return Ok(None);
         }
         let hash = mapping.hash(Side::Left, row)?;
-        let found = state.table.find(&identity);
         let is_second = match found {
             Some(at) => state.table.see_source(at),
             None => !state.fresh.insert(identity),
