@@ -45,6 +45,7 @@ FIGURES = [
     ("small", "eight_writers_one_process_per_s", "small transactions a second, 8 writers in one process", "/s", None, True),
     ("small-postgres", "eight_processes_per_s", "small transactions a second on PostgreSQL, 8 processes", "/s", None, True),
     ("small-postgres", "eight_writers_one_process_per_s", "small transactions a second on PostgreSQL, 8 writers in one process", "/s", None, True),
+    ("canon", "encoded_and_content_per_s", "rows of 12 columns encoded and hashed a second, one core", "/s", 3_000_000, True),
     ("rows-1m", "quiet_s", "preview of 1,000,000 rows, nothing changed", " s", 2.5, False),
     ("rows-1m", "changed_times_quiet", "preview of 1,000,000 rows, all changed / nothing changed", "", 3, False),
     ("rows-1m", "peak_mib", "peak memory, preview of 1,000,000 rows", " MiB", 160, False),

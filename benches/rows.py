@@ -12,7 +12,7 @@ from pathlib import Path
 import peers
 from cases import ROUNDS_SLOW, Contestant, Outcome, Yard, alternate
 from measure import Failed, Run, Series, run, spread
-from metastore import server
+from metastore import measure, server
 
 # 12 columns of the types that tables have, about 165 bytes a row.
 TABLE = """CREATE TABLE {name} (id int8 PRIMARY KEY, sku varchar(20), name text, price numeric(12,2), quantity int4, weight float8,
@@ -110,7 +110,15 @@ def environment(yard: Yard, name: str, packages: list[str]) -> Path:
     return home / "bin"
 
 
+def canonical(yard: Yard) -> Outcome:
+    rows = yard.scale["rows"]
+    outcome = Outcome(f"{rows:,} rows of 12 columns into their canonical encoding, and their content hashes, on one core", "in memory")
+    measure(yard, outcome, "canon", ["--rows", str(rows)])
+    return outcome
+
+
 CASES = {
+    "canon": canonical,
     "rows-1m": beside(1, with_peers=True),
     "rows-10m": beside(10, with_peers=False),
 }

@@ -1,9 +1,10 @@
 //! Fields that go one way only, where a definition goes both ways.
 //!
 //! Two people who change fields of different directions do not meet in a conflict: each field crosses its own way, and only
-//! those that go both ways have a winner. A new row is made with all that the other side has of it, so that nothing of either is
-//! overwritten by the nothing of the other; from then on each field goes its own way. What is made of a row at the source (a field with a transform, a column that the
-//! database computes) is owed to the target again after the source got something from there.
+//! those that go both ways have a winner. A new row is made with all that the other side has of it, so that nothing of either
+//! is overwritten by the nothing of the other; from then on each field goes its own way. What is made of a row at the source (a
+//! field with a transform, a column that the database computes) is owed to the target again after the source got something
+//! from there.
 
 use std::collections::BTreeSet;
 
