@@ -52,12 +52,13 @@ fn a_certificate_that_cannot_be_used_is_refused_before_anything_is_sent() {
     let Some((pem, _)) = certificate(made.path(), "rsa:2048") else { return };
     let (key, alone) = pem.split_at(pem.find("-----BEGIN CERTIFICATE").unwrap());
     let elsewhere = tempfile::tempdir().unwrap();
-    let Some((curve, _)) = certificate(elsewhere.path(), "ec:") else { return };
+    let Some((curve, _)) = certificate(elsewhere.path(), "ec") else { return };
+    let broken = format!("-----BEGIN PRIVATE KEY-----\nhunter22\n-----END PRIVATE KEY-----\n{alone}");
     for (pem, why) in [
         (key, "no certificate"),
         (alone, "no private key"),
         (curve.as_str(), "not RSA"),
-        ("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "no private key"),
+        (broken.as_str(), "none that can be used"),
     ] {
         let options = SharepointOptions::new("t", "a", pem.into(), "h", "/");
         let error = SharepointEndpoint::new(options).err().unwrap();
@@ -71,7 +72,7 @@ fn certificate(dir: &Path, kind: &str) -> Option<(String, Vec<u8>)> {
     let (key, made, der) = (dir.join("key.pem"), dir.join("made.pem"), dir.join("made.der"));
     let mut openssl = Command::new("openssl");
     openssl.args(["req", "-x509", "-nodes", "-days", "30", "-subj", "/CN=an application", "-newkey", kind]);
-    if kind == "ec:" {
+    if kind == "ec" {
         openssl.args(["-pkeyopt", "ec_paramgen_curve:prime256v1"]);
     }
     match openssl.arg("-keyout").arg(&key).arg("-out").arg(&made).output() {
