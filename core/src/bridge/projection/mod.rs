@@ -30,7 +30,7 @@ mod zone;
 
 use chrono_tz::Tz;
 
-use crate::endpoint::ColumnShape;
+use crate::endpoint::{ColumnShape, TimeSteps};
 use crate::error::{Code, Error, Result};
 use crate::model::{Datum, DatumKind};
 
@@ -132,8 +132,9 @@ impl Projection {
     /// # Errors
     /// `invalid`, with the columns and the reason: too long, out of range, not to be said there.
     pub fn push(&self, value: &Datum) -> Result<Datum> {
-        let crossed =
-            self.cut(settle::form(value.clone(), &self.source)).and_then(|value| self.arrives(value, &self.target));
+        let crossed = self
+            .cut(settle::form(value.clone(), &self.source))
+            .and_then(|value| self.arrives(value, &self.source, &self.target));
         crossed.map_err(|fault| self.refusal("carry a value of column", &self.source, &self.target, fault))
     }
 
@@ -147,7 +148,7 @@ impl Projection {
                 // The target cannot say which of both it was, and here it can only be one.
                 return Ok(settle::empty(kind(&self.source)?));
             }
-            self.arrives(value, &self.source)
+            self.arrives(value, &self.target, &self.source)
         });
         crossed.map_err(|fault| self.refusal("carry back a value of column", &self.target, &self.source, fault))
     }
@@ -175,14 +176,20 @@ impl Projection {
     }
 
     /// A value of one end as the other holds it.
-    fn arrives(&self, value: Datum, column: &ColumnShape) -> std::result::Result<Datum, Fault> {
+    fn arrives(&self, value: Datum, from: &ColumnShape, column: &ColumnShape) -> std::result::Result<Datum, Fault> {
+        let is_day = from.traits.day_zone.is_some() && value.kind() == Some(DatumKind::Instant);
         let was_float = value.kind() == Some(DatumKind::Float);
         let converted = convert::to(value, kind(column)?, column.member, &self.rules)?;
         let float = match converted {
             Datum::Float(number) if !was_float => Some(Datum::Float(number)),
             _ => None,
         };
+        let day = is_day.then(|| converted.clone());
         let settled = self.cut(settle::form(converted, column))?;
+        // Where clocks went by the sun, as in most places before 1914, it begins at seconds: cut off, they make it the day before.
+        if day.is_some_and(|begin| column.traits.time_steps == TimeSteps::Minutes && begin != settled) {
+            return Err("the day begins at no whole minute, and the column holds no other times".into());
+        }
         // A float gives up places to one of less precision; a number that is exact does not become another one.
         if float.is_some_and(|float| float != settled) {
             return Err("a float of single precision cannot hold all of its digits".into());
