@@ -66,6 +66,7 @@ macro_rules! in_a_file {
 
 in_a_file! {
     upkeep::a_damaged_page_is_found;
+    schema::a_row_of_millions_is_checked_without_a_table_of_its_own;
 }
 
 on_the_server! {

@@ -66,6 +66,40 @@ const LINKS: &str = "
             0, 1);
     DELETE FROM cloud_shared_links WHERE index_id = 2;";
 
+/// A definition, and a row of its ledger.
+const LEDGER: &str = "
+    INSERT INTO tenants (id, name) VALUES (@1, 'default');
+    INSERT INTO applications (id, tenant_id, name) VALUES (@2, @1, 'a');
+    INSERT INTO databases (id, tenant_id, application_id, name, db_type, environment, database_name)
+        VALUES (@4, @1, @2, 'd', 'SQLITE', 'PROD', 'd');
+    INSERT INTO database_tables (id, tenant_id, database_id, table_name) VALUES (@5, @1, @4, 't');
+    INSERT INTO sync_definitions (id, tenant_id, name, source_table_id, target_table_id, sync_mode)
+        VALUES (@3, @1, 's', @5, @5, 'TWO_WAY');
+    INSERT INTO sync_ledger (sync_def_id, source_identity_hash, source_identity, source_key_strategy, sp_item_id, state,
+        content_hash, mapping_version, provenance, created_at, updated_at)
+        VALUES (@3, zeroblob(32), 'id=1', 'PRIMARY_KEY', 7, 'CONFIRMED', zeroblob(32), 2, 'PUSH', 11, 12);";
+
+#[tokio::test]
+async fn the_ledger_of_an_older_book_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("book.db");
+    let before = older(&path);
+    before.execute_batch(&with_ids(LEDGER)).unwrap();
+    drop(before);
+    Book::open(BookOptions::sqlite(&path)).await.unwrap().shutdown().await;
+    let after = Connection::open(&path).unwrap();
+    let wrong: i64 = after.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(wrong, 0);
+    let kept =
+        "SELECT source_identity || sp_item_id || state || mapping_version || created_at || updated_at FROM sync_ledger";
+    let kept: String = after.query_row(kept, [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, "id=17CONFIRMED21112");
+    for (column, value) in [("state", "LOST"), ("source_key_strategy", "GUESSED")] {
+        let error = after.execute(&format!("UPDATE sync_ledger SET {column} = ?1"), [value]).unwrap_err();
+        assert!(error.to_string().contains("CHECK"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn links_of_an_older_book_stay_as_they_are() {
     let dir = tempfile::tempdir().unwrap();

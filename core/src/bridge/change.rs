@@ -181,7 +181,7 @@ impl RowChange {
         let detail = postcard::to_stdvec(self)
             .map_err(|e| Error::new(Code::Internal, "encode a change of", &self.name).caused_by(e))?;
         Ok(PlanRow {
-            at: Position { ord: self.act.step() << 32, seq },
+            at: Position { ord: self.act.step() << 32 | self.share(), seq },
             lead: None,
             kind: self.act.kind(),
             side: self.act.changes(),
@@ -191,6 +191,16 @@ impl RowChange {
             bytes: 0,
             detail,
         })
+    }
+
+    /// Which 256th of the ledger it belongs to, where nothing but the ledger is written: that lies in the order of identities,
+    /// which are hashes, and rows in the order of their keys would each meet another page of it. A plan with more shares than
+    /// that would itself have more places to grow at than fit into the cache of the store.
+    fn share(&self) -> i64 {
+        match &self.act {
+            Act::Record | Act::Forget => i64::from(self.identity[0]),
+            Act::Insert(_) | Act::Update(_) | Act::Merge(_) | Act::Delete(_) | Act::Wait | Act::Refuse { .. } => 0,
+        }
     }
 
     /// It from the two columns that hold it.
@@ -206,9 +216,8 @@ impl RowChange {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_change_reads_back() {
-        let change = RowChange {
+    fn change() -> RowChange {
+        RowChange {
             act: Act::Update(Side::Right),
             identity: [200; 32],
             name: "id=7".into(),
@@ -220,9 +229,29 @@ mod tests {
             target: None,
             version: Some("\"1\"".into()),
             is_tie: true,
-        };
+        }
+    }
+
+    #[test]
+    fn a_change_reads_back() {
+        let change = change();
         let row = change.row(5).unwrap();
         assert_eq!(RowChange::read(&row.path, &row.detail).unwrap(), change);
         assert_eq!((row.item, row.side, row.action), (6, Some(Side::Right), 10));
+    }
+
+    #[test]
+    fn what_only_the_ledger_learns_comes_in_its_order() {
+        let place = |act: Act, first: u8, seq| {
+            let change = RowChange { act, identity: [first; 32], ..change() };
+            change.row(seq).unwrap().at
+        };
+        assert!(place(Act::Record, 9, 1) < place(Act::Record, 200, 0), "by share");
+        assert!(place(Act::Forget, 9, 0) < place(Act::Record, 9, 1), "within a share as they come");
+        assert!(place(Act::Record, 255, 1) < place(Act::Delete(Side::Right), 0, 0), "before all that is written");
+        assert!(
+            place(Act::Insert(Side::Right), 200, 0) < place(Act::Insert(Side::Right), 9, 1),
+            "the order of the source stays"
+        );
     }
 }

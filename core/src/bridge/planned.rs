@@ -8,7 +8,7 @@ use crate::delta::ChangeKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{PreviewId, TenantId};
 use crate::operation::clock::{from_micros, micros};
-use crate::operation::plan::{PLAN_BATCH, Position};
+use crate::operation::plan::Position;
 use crate::operation::preview::ChangeId;
 use crate::store::{Statement, Store, Value, Write};
 
@@ -98,6 +98,9 @@ pub(crate) async fn list(
         .collect()
 }
 
+/// Changes that are read at once.
+pub(crate) const PAGE: usize = 8192;
+
 /// A change as it stands in the book.
 pub(crate) struct PlannedRow {
     pub(crate) at: Position,
@@ -119,7 +122,7 @@ pub(crate) async fn page(
             Value::Int(from.ord),
             Value::Int(from.seq),
             Value::Bool(false),
-            Value::Int(PLAN_BATCH as i64),
+            Value::Int(PAGE as i64),
         ],
     );
     let rows = store.query(tenant, statement).await?;

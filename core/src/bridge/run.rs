@@ -228,17 +228,12 @@ impl RowRun {
             return Err(self.lease.taken_over());
         }
         let applied = std::mem::take(&mut apply.tally);
-        let (ending, error) = match outcome {
-            Ok(()) if applied.counts.failed + applied.waiting > 0 => (Ending::CompletedWithErrors, None),
-            Ok(()) => (Ending::Completed, None),
-            Err(e) if e.code() == Code::Cancelled => (Ending::Cancelled, None),
-            Err(e) => (Ending::Failed, Some(e)),
-        };
+        let (ending, error) = Ending::of(outcome, applied.counts.failed + applied.waiting > 0);
         let now = book.clock.now();
         let reached = apply.meter.read(book.clock.elapsed());
         let mut last = vec![self.lease.fence(), journal.log.progress(&reached, applied.counts.failed + extent.failed)];
         last.extend(journal.end(ending, &applied, error.as_ref(), now));
-        if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
+        if ending.is_complete() {
             last.push(journal.log.preview_state(preview, "applied", false, now));
             // Rows that failed keep hashes of before: they are found changed, whichever mapping made them.
             last.push(self.opened.takes_mapping());
@@ -259,7 +254,7 @@ impl RowRun {
             return Err(self.lease.why(refused).await);
         }
         book.progress_written.notify_waiters();
-        if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
+        if ending.is_complete() {
             // The run is done; what is not written down now is by the next one.
             let _ = metrics::leave(&self.opened, delta, Moment(micros(now))).await;
         }

@@ -308,19 +308,13 @@ impl Voyage {
             return Err(self.lease.taken_over());
         }
         let applied = std::mem::take(&mut apply.tally);
-        let (ending, error) = match outcome {
-            Ok(()) if applied.counts.failed + applied.waiting > 0 => (Ending::CompletedWithErrors, None),
-            Ok(()) => (Ending::Completed, None),
-            Err(e) if e.code() == Code::Cancelled => (Ending::Cancelled, None),
-            Err(e) => (Ending::Failed, Some(e)),
-        };
-        let verification = match (&error, ending) {
-            (None, Ending::Completed | Ending::CompletedWithErrors) => {
-                let mode = self.options.verify.unwrap_or(self.conduit.options.verify);
-                let looked = self.look_again(preview, mode, &apply).await;
-                looked.unwrap_or_else(|error| format!("failed:{error}"))
-            }
-            _ => "unverified".to_owned(),
+        let (ending, error) = Ending::of(outcome, applied.counts.failed + applied.waiting > 0);
+        let verification = if ending.is_complete() {
+            let mode = self.options.verify.unwrap_or(self.conduit.options.verify);
+            let looked = self.look_again(preview, mode, &apply).await;
+            looked.unwrap_or_else(|error| format!("failed:{error}"))
+        } else {
+            "unverified".to_owned()
         };
         // The row may be a second behind, and what completes it is logged with its counts.
         let reached = apply.meter.read(book.clock.elapsed());
@@ -333,7 +327,7 @@ impl Voyage {
             &verification,
             book.clock.now(),
         ));
-        if matches!(ending, Ending::Completed | Ending::CompletedWithErrors) {
+        if ending.is_complete() {
             last.push(journal.log.preview_state(preview, "applied", false, self.conduit.book.clock.now()));
             last.extend(self.close_conflicts(&journal, preview, delta));
             self.tend_trash().await;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::clock::micros;
 use super::plan::{Extent, Position};
 use super::progress::Progress;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::model::{PreviewId, SyncEntityType, TenantId, UserId};
 use crate::store::{Statement, Value, Write};
 
@@ -32,6 +32,24 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
+    /// How a run ended that came to this, and the error that it is to be answered with. `has_undone`: something failed or waits.
+    pub(crate) fn of(outcome: Result<()>, has_undone: bool) -> (Self, Option<Error>) {
+        match outcome {
+            Ok(()) if has_undone => (Self::CompletedWithErrors, None),
+            Ok(()) => (Self::Completed, None),
+            Err(error) if error.code() == Code::Cancelled => (Self::Cancelled, None),
+            Err(error) => (Self::Failed, Some(error)),
+        }
+    }
+
+    /// Whether the plan was gone through to its end.
+    pub(crate) fn is_complete(self) -> bool {
+        match self {
+            Self::Completed | Self::CompletedWithErrors => true,
+            Self::Failed | Self::Cancelled => false,
+        }
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",

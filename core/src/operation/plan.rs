@@ -13,8 +13,11 @@ use crate::error::{Code, Error, Result};
 use crate::model::{PreviewId, RelPath, Side, TenantId};
 use crate::store::{Insert, OnConflict, Rows, Statement, Store, Value, Write, Written};
 
-/// Rows of a plan that go to the book in one commit, and come back in one page.
-pub(crate) const PLAN_BATCH: usize = 2048;
+/// Rows of a plan that go to the book in one commit.
+const PLAN_BATCH: usize = 4096;
+
+/// Rows of a plan that come back in one page.
+const PLAN_PAGE: usize = 2048;
 
 /// A position in the order of application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,32 +153,20 @@ pub(crate) struct PlanRows {
     preview: PreviewId,
     /// Written right before the first batch, so that a plan without changes costs one commit in the end.
     header: Option<Write>,
-    values: Vec<Value>,
+    rows: Vec<PlanRow>,
     under_way: Option<tokio::task::JoinHandle<Result<Vec<Written>>>>,
     wrote: bool,
 }
 
 impl PlanRows {
     pub(crate) fn new(store: Arc<dyn Store>, tenant: TenantId, preview: PreviewId, header: Write) -> Self {
-        Self { store, tenant, preview, header: Some(header), values: Vec::new(), under_way: None, wrote: false }
+        Self { store, tenant, preview, header: Some(header), rows: Vec::new(), under_way: None, wrote: false }
     }
 
     /// Appends a row.
     pub(crate) async fn push(&mut self, row: PlanRow) -> Result<()> {
-        self.values.extend([
-            Value::Uuid(self.preview.0),
-            Value::Int(row.at.ord),
-            Value::Int(row.at.seq),
-            row.lead.map_or(Value::Null, Value::Int),
-            Value::Int(row.kind as i64),
-            row.side.map_or(Value::Null, |side| Value::Int(side_number(side))),
-            Value::Int(row.action),
-            Value::Int(row.item),
-            Value::Blob(row.path),
-            Value::Int(i64::try_from(row.bytes).unwrap_or(i64::MAX)),
-            Value::Blob(row.detail),
-        ]);
-        if self.values.len() >= PLAN_BATCH * COLUMNS.len() {
+        self.rows.push(row);
+        if self.rows.len() >= PLAN_BATCH {
             self.send().await?;
         }
         Ok(())
@@ -183,17 +174,16 @@ impl PlanRows {
 
     async fn send(&mut self) -> Result<()> {
         self.settle().await?;
-        let rows = self.insert();
-        let batch = self.header.take().into_iter().chain([rows]).collect();
-        let (store, tenant) = (self.store.clone(), self.tenant);
-        self.under_way = Some(tokio::spawn(async move { store.write(tenant, batch).await }));
+        let rows = std::mem::take(&mut self.rows);
+        let header = self.header.take();
+        let (store, tenant, preview) = (self.store.clone(), self.tenant, self.preview);
+        self.under_way = Some(tokio::spawn(async move {
+            let batch = header.into_iter().chain([insert(preview, rows)]).collect();
+            // Without the last batch, which makes the preview usable, they mean nothing.
+            store.write_ahead(tenant, batch).await
+        }));
         self.wrote = true;
         Ok(())
-    }
-
-    fn insert(&mut self) -> Write {
-        let values = std::mem::take(&mut self.values);
-        Write::Insert(Insert::new("sync_preview_change", COLUMNS.iter().copied(), values, OnConflict::Fail))
     }
 
     async fn settle(&mut self) -> Result<()> {
@@ -206,7 +196,7 @@ impl PlanRows {
     /// Forgets everything written so far.
     pub(crate) async fn restart(&mut self) -> Result<()> {
         self.settle().await?;
-        self.values.clear();
+        self.rows.clear();
         if self.wrote {
             self.wrote = false;
             let all = Statement::new(
@@ -222,13 +212,35 @@ impl PlanRows {
     pub(crate) async fn finish(mut self, last: Vec<Write>) -> Result<()> {
         self.settle().await?;
         let mut batch: Vec<Write> = self.header.take().into_iter().collect();
-        if !self.values.is_empty() {
-            batch.push(self.insert());
+        if !self.rows.is_empty() {
+            batch.push(insert(self.preview, self.rows));
         }
         batch.extend(last);
         self.store.write(self.tenant, batch).await?;
         Ok(())
     }
+}
+
+/// Writes these rows, in the order in which the table keeps them.
+fn insert(preview: PreviewId, mut rows: Vec<PlanRow>) -> Write {
+    rows.sort_unstable_by_key(|row| row.at);
+    let mut values = Vec::with_capacity(rows.len() * COLUMNS.len());
+    for row in rows {
+        values.extend([
+            Value::Uuid(preview.0),
+            Value::Int(row.at.ord),
+            Value::Int(row.at.seq),
+            row.lead.map_or(Value::Null, Value::Int),
+            Value::Int(row.kind as i64),
+            row.side.map_or(Value::Null, |side| Value::Int(side_number(side))),
+            Value::Int(row.action),
+            Value::Int(row.item),
+            Value::Blob(row.path),
+            Value::Int(i64::try_from(row.bytes).unwrap_or(i64::MAX)),
+            Value::Blob(row.detail),
+        ]);
+    }
+    Write::Insert(Insert::new("sync_preview_change", COLUMNS.iter().copied(), values, OnConflict::Fail))
 }
 
 /// Reads a plan in the order of application.
@@ -256,7 +268,7 @@ impl PlanReader {
                         Value::Int(until.ord),
                         Value::Int(until.seq),
                         Value::Bool(false),
-                        Value::Int(PLAN_BATCH as i64),
+                        Value::Int(PLAN_PAGE as i64),
                     ],
                 ),
             )

@@ -44,6 +44,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     9 "0009_record_runs" "record_runs",
     10 "0010_site_config" "site_config",
     11 "0011_units_and_conflicts" "units_and_conflicts",
+    12 "0012_plain_checks" "plain_checks",
 };
 
 /// The number of the newest schema that this version knows.

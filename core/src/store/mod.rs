@@ -193,6 +193,16 @@ pub trait Store: Send + Sync {
     /// else as [`query`](Self::query).
     async fn write(&self, tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>>;
 
+    /// Commits the batch, or nothing of it, durably no later than the next [`write`](Self::write) that begins after it has been
+    /// answered: for what means nothing before that. Where the store may restart without whoever uses it, which then would not
+    /// learn that the batch is gone, this is a `write`.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    async fn write_ahead(&self, tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>> {
+        self.write(tenant, batch).await
+    }
+
     /// The tenants of the book, in the order of their ids: the one question that is not asked as a tenant.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! The metastore in a file: one writer thread that groups commits, a few reader threads.
 //!
-//! What always holds: a batch is answered only after the transaction that holds it is on disk (`synchronous = FULL`);
-//! a batch that fails leaves nothing behind and does not touch the batches that share its transaction.
+//! What always holds: a batch is answered only after the transaction that holds it is on disk (`synchronous = FULL`), unless
+//! it was said to mean nothing before the next one is; a batch that fails leaves nothing behind and does not touch the batches
+//! that share its transaction.
 
 mod execute;
 mod open;
@@ -56,7 +57,17 @@ struct Threads {
 
 struct WriteJob {
     batch: Vec<Write>,
+    flush: Flush,
     reply: oneshot::Sender<Result<Vec<Written>>>,
+}
+
+/// When a transaction has to be on disk (`PRAGMA synchronous`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Flush {
+    /// With the next one that has to be at once: the log is one file, and is synced as a whole.
+    WithNext,
+    /// When it is answered.
+    AtOnce,
 }
 
 struct ReadJob {
@@ -87,7 +98,8 @@ impl SqliteStore {
         // Whoever closes last carries the log into the file: the writer if there was one, else the last reader. Two that
         // close at once each find the other still there, and neither does. Nothing is ever sent on the channel: it ends
         // when the readers' connections are closed.
-        let mut writer = Writer { path: path.clone(), options: options.clone(), connection: None };
+        let mut writer =
+            Writer { path: path.clone(), options: options.clone(), connection: None, flush: Flush::AtOnce };
         let mark = alive.clone();
         spawn("portbook-writer", move || {
             writer.run(&written);
@@ -125,6 +137,12 @@ impl SqliteStore {
         answer.await.unwrap_or_else(|_| Err(shut_down()))
     }
 
+    async fn hand_over(&self, batch: Vec<Write>, flush: Flush) -> Result<Vec<Written>> {
+        let (reply, answer) = oneshot::channel();
+        self.send(WriteJob { batch, flush, reply }, |t| &t.writer)?;
+        answer.await.unwrap_or_else(|_| Err(shut_down()))
+    }
+
     fn send<J>(&self, job: J, to: impl Fn(&Threads) -> &Sender<J>) -> Result<()> {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = threads.as_ref().map(|t| to(t).send(job));
@@ -149,9 +167,11 @@ impl Store for SqliteStore {
     }
 
     async fn write(&self, _tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>> {
-        let (reply, answer) = oneshot::channel();
-        self.send(WriteJob { batch, reply }, |t| &t.writer)?;
-        answer.await.unwrap_or_else(|_| Err(shut_down()))
+        self.hand_over(batch, Flush::AtOnce).await
+    }
+
+    async fn write_ahead(&self, _tenant: TenantId, batch: Vec<Write>) -> Result<Vec<Written>> {
+        self.hand_over(batch, Flush::WithNext).await
     }
 
     async fn integrity(&self) -> Result<Vec<String>> {
@@ -240,6 +260,8 @@ struct Writer {
     path: PathBuf,
     options: SqliteOptions,
     connection: Option<Connection>,
+    /// What the connection is set to; a new one is to sync at once.
+    flush: Flush,
 }
 
 impl Writer {
@@ -251,8 +273,9 @@ impl Writer {
             {
                 group.push(next);
             }
+            let flush = group.iter().map(|job| job.flush).max().unwrap_or(Flush::AtOnce);
             let (batches, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|j| (j.batch, j.reply)).unzip();
-            let outcomes = match self.connection() {
+            let outcomes = match self.connection(flush) {
                 Ok(connection) => commit(connection, &batches),
                 Err(error) => batches.iter().map(|_| Err(error.clone())).collect(),
             };
@@ -263,12 +286,21 @@ impl Writer {
         }
     }
 
-    fn connection(&mut self) -> Result<&Connection> {
+    fn connection(&mut self, flush: Flush) -> Result<&Connection> {
         let connection = match self.connection.take() {
             Some(open) => open,
             None => open::connect(&self.path, &self.options, Role::Writer)?,
         };
-        Ok(self.connection.insert(connection))
+        let connection = self.connection.insert(connection);
+        if self.flush != flush {
+            let set = match flush {
+                Flush::WithNext => "PRAGMA synchronous = NORMAL",
+                Flush::AtOnce => "PRAGMA synchronous = FULL",
+            };
+            connection.execute_batch(set).map_err(|e| error_of("write to", "the book", e))?;
+            self.flush = flush;
+        }
+        Ok(connection)
     }
 }
 
@@ -327,6 +359,24 @@ mod tests {
 
     fn insert(bytes: usize) -> Vec<Write> {
         vec![Write::Execute(Statement::new("INSERT INTO t VALUES (?1)", vec![Value::Blob(vec![0; bytes])]))]
+    }
+
+    #[test]
+    fn what_waits_for_the_next_is_synced_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("book");
+        let mut writer = Writer { path, options: SqliteOptions::default(), connection: None, flush: Flush::AtOnce };
+        // https://www.sqlite.org/pragma.html#pragma_synchronous: 1 is NORMAL, 2 FULL.
+        for (flush, level) in [(Flush::AtOnce, 2), (Flush::WithNext, 1), (Flush::WithNext, 1), (Flush::AtOnce, 2)] {
+            let connection = writer.connection(flush).unwrap();
+            let set: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+            assert_eq!(set, level);
+        }
+        assert_eq!(
+            [Flush::WithNext, Flush::AtOnce].into_iter().max(),
+            Some(Flush::AtOnce),
+            "the strictest of a group counts"
+        );
     }
 
     #[test]

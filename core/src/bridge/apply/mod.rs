@@ -21,7 +21,7 @@ use super::change::{Act, RowChange};
 use super::journal::RowJournal;
 use super::open::Opened;
 use super::pace::Pace;
-use super::planned::{PlannedRow, page};
+use super::planned::{PAGE, PlannedRow, page};
 use crate::endpoint::RowOutcome;
 use crate::error::{Code, Error, Result};
 use crate::identity::RowHash;
@@ -142,12 +142,12 @@ impl Apply {
     }
 }
 
-/// Batches of one kind each, as large as the side that is written likes them.
+/// Batches of one kind each, as large as the side that is written likes them; where only the ledger is, a page.
 fn batches(planned: Vec<PlannedRow>, opened: &Opened) -> Vec<Vec<PlannedRow>> {
     let mut batches: Vec<Vec<PlannedRow>> = Vec::new();
     for row in planned {
         let most =
-            row.change.act.changes().map_or(1000, |side| opened.endpoints[side].capabilities().write_rows.max(1));
+            row.change.act.changes().map_or(PAGE, |side| opened.endpoints[side].capabilities().write_rows.max(1));
         match batches.last_mut() {
             Some(batch) if batch.len() < most && batch[0].change.act.is_like(&row.change.act) => batch.push(row),
             Some(_) | None => batches.push(vec![row]),

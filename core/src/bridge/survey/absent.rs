@@ -62,7 +62,7 @@ impl Survey<'_> {
         for row in rows {
             let Some(at) = state.table.find(&row.source_identity_hash) else { continue };
             let seen = state.target.remove(&row.source_identity_hash);
-            let target = self.shown_at_target(Some(at), seen.as_ref(), state);
+            let target = self.shown_at_target(Some(at), seen.as_deref(), state);
             let source = self.shown_at_source(&row.source_identity_hash, state);
             let decision = match decide(self.rules, true, (source, target), || Alike::No, || None) {
                 Decision::Delete(Side::Left) if self.is_lost(at, state) => Decision::Insert(Side::Right),
@@ -78,18 +78,18 @@ impl Survey<'_> {
         decision: Decision,
         identity: RowHash,
         ledger: Option<LedgerRow>,
-        seen: Option<AtTarget>,
+        seen: Option<Box<AtTarget>>,
         state: &mut State,
         sink: &mut dyn Sink,
     ) -> Result<()> {
-        let Some(act) = self.act(decision, &identity, None, seen.as_ref()) else {
+        let Some(act) = self.act(decision, &identity, None, seen.as_deref()) else {
             state.surveyed.counts.skipped += u64::from(ledger.is_none());
             state.surveyed.counts.unchanged += u64::from(ledger.is_some());
             return Ok(());
         };
         let name = match (&ledger, &seen) {
             (Some(row), _) => row.source_identity.clone(),
-            (None, Some(seen)) => seen.name.clone(),
+            (None, Some(seen)) => seen.name.to_string(),
             (None, None) => String::new(),
         };
         let from_ledger = ledger.as_ref().and_then(target_key);
@@ -100,9 +100,9 @@ impl Survey<'_> {
             is_known: ledger.is_some(),
             source_key: Vec::new(),
             target: seen.as_ref().map(|seen| seen.hash),
-            version: seen.as_ref().and_then(|seen| seen.version.clone()),
+            version: seen.as_ref().and_then(|seen| seen.version.as_deref().map(str::to_owned)),
             is_unmarked: seen.as_ref().is_some_and(|seen| seen.is_unmarked),
-            target_key: seen.map(|seen| seen.address).or(from_ledger),
+            target_key: seen.map(|seen| seen.address.into_vec()).or(from_ledger),
             source: None,
             is_tie: false,
         })

@@ -98,14 +98,15 @@ pub(crate) struct Survey<'a> {
     pub(crate) now: Tick,
 }
 
-/// A row of the target that is not as the ledger has it.
+/// A row of the target that is not as the ledger has it. As many as there are rows where nothing was agreed on before: so it
+/// is kept small.
 struct AtTarget {
     hash: RowHash,
     /// What it says by the direction of its fields, where a definition has fields of one direction.
     sayings: Option<Box<Sayings>>,
-    address: Vec<u8>,
-    version: Option<String>,
-    name: String,
+    address: Box<[u8]>,
+    version: Option<Box<str>>,
+    name: Box<str>,
     /// When it was changed, where that is asked.
     changed: Option<Tick>,
     /// Rows have markers there, and this one has none yet.
@@ -117,7 +118,7 @@ struct AtTarget {
 /// What is kept while the rows pass by.
 struct State {
     table: RowTable,
-    target: HashMap<RowHash, AtTarget>,
+    target: HashMap<RowHash, Box<AtTarget>>,
     /// Rows of the target without the marker that they should have: looked at when those that have it are known.
     unmarked: Vec<(RowHash, AtTarget)>,
     /// Keys of rows whose marker is another.

@@ -156,13 +156,13 @@ impl Survey<'_> {
             return Ok(None);
         }
         let at_target = state.target.remove(&identity);
-        let target = self.shown_at_target(known, at_target.as_ref(), state);
+        let target = self.shown_at_target(known, at_target.as_deref(), state);
         let alike = || at_target.as_ref().map_or(Alike::No, |seen| self.alike(row, seen));
         let is_tie = Cell::new(false);
-        let later = || self.later(row, at_target.as_ref(), &is_tie);
+        let later = || self.later(row, at_target.as_deref(), &is_tie);
         let decision = decide(self.rules, known.is_some(), (source, target), alike, later);
         let is_unmarked = at_target.as_ref().is_some_and(|seen| seen.is_unmarked);
-        let Some(act) = self.act(decision, &identity, Some(hash), at_target.as_ref()) else {
+        let Some(act) = self.act(decision, &identity, Some(hash), at_target.as_deref()) else {
             state.surveyed.counts.unchanged += 1;
             return Ok(None);
         };
@@ -177,8 +177,8 @@ impl Survey<'_> {
             source_key: mapping.halves.left.address_of(row).to_vec(),
             source: Some(hash),
             target: at_target.as_ref().map(|seen| seen.hash),
-            version: at_target.as_ref().and_then(|seen| seen.version.clone()),
-            target_key: at_target.map(|seen| seen.address),
+            version: at_target.as_ref().and_then(|seen| seen.version.as_deref().map(str::to_owned)),
+            target_key: at_target.map(|seen| seen.address.into_vec()),
             is_tie: is_tie.get(),
         }))
     }

@@ -126,8 +126,8 @@ impl Survey<'_> {
         {
             return Ok(());
         }
-        let (address, version) = (half.address_of(row).to_vec(), half.version_of(row)?);
-        let name = mapping.name(Side::Right, row)?;
+        let (address, version) = (half.address_of(row).into(), half.version_of(row)?.map(Into::into));
+        let name = mapping.name(Side::Right, row)?.into();
         let changed = self.clock.and_then(|clock| clock.read(mapping, Side::Right, row));
         let sayings = mapping.sayings(Side::Right, row, self.now).map(Box::new);
         let mut seen = AtTarget { hash, sayings, address, version, name, changed, is_unmarked, is_strange: false };
@@ -140,7 +140,7 @@ impl Survey<'_> {
             seen.is_strange = by_key.is_some();
             state.strange.extend(by_key);
         }
-        state.target.insert(identity, seen);
+        state.target.insert(identity, Box::new(seen));
         Ok(())
     }
 
@@ -154,7 +154,7 @@ impl Survey<'_> {
             if is_second || state.target.contains_key(&identity) {
                 state.surveyed.counts.skipped += 1;
             } else {
-                state.target.insert(identity, seen);
+                state.target.insert(identity, Box::new(seen));
             }
         }
     }
@@ -172,7 +172,10 @@ impl Survey<'_> {
                     && row.mapping_version == self.mapping.version
                     && row.remote_content_hash.is_some()
                     && row.etag.is_some()
-                    && state.target.get(&row.source_identity_hash).is_some_and(|seen| seen.version == row.etag);
+                    && state
+                        .target
+                        .get(&row.source_identity_hash)
+                        .is_some_and(|seen| seen.version.as_deref() == row.etag.as_deref());
                 if is_echo {
                     state.target.remove(&row.source_identity_hash);
                 }
