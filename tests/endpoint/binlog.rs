@@ -1,4 +1,4 @@
-//! Changes by the binary log of MariaDB.
+//! Changes by the binary log of MySQL and MariaDB.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,15 +6,14 @@ use std::sync::Arc;
 use mysql_async::prelude::Queryable as _;
 use portbook::Code;
 use portbook::endpoint::{ChangeScan, ChangeSource, Cursor, Deletions, TableName};
-use portbook::model::{CursorType, Datum, DbType};
+use portbook::model::{CursorType, Datum};
 
-use crate::fixture::{At, Store, integer, names, text};
-use crate::own::OwnServer;
+use crate::fixture::{At, Flavour, Store, integer, names, text};
 
 /// The rows that are there, the keys of rows that are gone, and the cursor behind them.
-type Read = (Vec<Vec<Datum>>, Vec<Vec<Datum>>, Cursor, Deletions);
+pub(crate) type Read = (Vec<Vec<Datum>>, Vec<Vec<Datum>>, Cursor, Deletions);
 
-async fn logged(store: &Store, key: &[&str], since: Option<Cursor>) -> portbook::Result<Read> {
+pub(crate) async fn logged(store: &Store, key: &[&str], since: Option<Cursor>) -> portbook::Result<Read> {
     let by = ChangeSource::Log { name: "any".into() };
     let (columns, key) = (names(key), names(key));
     let scan = ChangeScan { table: TableName::new("", "t"), columns, key, by, since, page_rows: 2 };
@@ -34,11 +33,11 @@ async fn logged(store: &Store, key: &[&str], since: Option<Cursor>) -> portbook:
     Ok((there, gone, end.cursor, end.deletions))
 }
 
-fn ids(ids: &[i128]) -> Vec<Vec<Datum>> {
+pub(crate) fn ids(ids: &[i128]) -> Vec<Vec<Datum>> {
     ids.iter().map(|id| vec![integer(*id)]).collect()
 }
 
-async fn stale(store: &Store, since: &Cursor) -> bool {
+pub(crate) async fn stale(store: &Store, since: &Cursor) -> bool {
     match logged(store, &["id"], Some(since.clone())).await {
         Ok(_) => false,
         Err(error) => {
@@ -83,7 +82,7 @@ pub(crate) async fn what_the_log_does_not_say_row_by_row_makes_it_stale(store: A
     for change in [
         "ALTER TABLE t ADD m INT FIRST",
         "TRUNCATE TABLE t",
-        "SET STATEMENT binlog_format = 'STATEMENT' FOR UPDATE t SET n = n + 1",
+        "SET SESSION binlog_format = 'STATEMENT'; UPDATE t SET n = n + 1",
         "RENAME TABLE t TO u; CREATE TABLE t (id INT PRIMARY KEY, n INT)",
     ] {
         store.run("DROP TABLE IF EXISTS t, u; CREATE TABLE t (id INT PRIMARY KEY, n INT)").await;
@@ -131,7 +130,7 @@ pub(crate) async fn keys_of_every_legible_type_are_read_from_the_log(store: Arc<
     for (of, what) in [
         ("VARCHAR(9) CHARACTER SET latin1", "another character set"),
         ("ENUM('a', 'b')", "an enumeration"),
-        ("UUID", "another form"),
+        ("SET('a', 'b')", "another form"),
     ] {
         store.run(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (id {of} PRIMARY KEY)")).await;
         let error = logged(&store, &["id"], None).await.unwrap_err();
@@ -157,7 +156,7 @@ pub(crate) async fn nobody_who_commits_is_passed_over(store: Arc<Store>) {
     const WRITERS: i32 = 8;
     const ROWS: i32 = 150;
     store.run("CREATE TABLE t (id INT PRIMARY KEY, n INT)").await;
-    let At::MariaDb(url) = &store.at else { panic!("on MariaDB only") };
+    let At::MySql(_, url) = &store.at else { panic!("on MySQL and MariaDB only") };
     let writers = (0..WRITERS).map(|writer| {
         let url = url.clone();
         tokio::spawn(async move {
@@ -205,45 +204,80 @@ pub(crate) async fn nobody_who_commits_is_passed_over(store: Arc<Store>) {
     assert_eq!(known, expected);
 }
 
-/// On a server of its own: its log is thrown away.
-pub(crate) async fn a_log_that_was_thrown_away_is_stale(_: Arc<Store>) {
-    let server = OwnServer::start(DbType::MySql, "");
-    let store = server.store("log").await;
-    store.run("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)").await;
-    let first = logged(&store, &["id"], None).await.unwrap().2;
-    store.run("INSERT INTO t VALUES (2); FLUSH BINARY LOGS; INSERT INTO t VALUES (3)").await;
-    assert_eq!(logged(&store, &["id"], Some(first.clone())).await.unwrap().0, ids(&[2, 3]));
-    let last: String = {
-        let At::MariaDb(url) = &store.at else { panic!("on MariaDB only") };
-        let mut conn = mysql_async::Conn::from_url(url).await.unwrap();
-        let row: mysql_async::Row = conn.query_first("SHOW MASTER STATUS").await.unwrap().unwrap();
-        row.get(0).unwrap()
+/// Beside columns of every type, hidden ones and computed ones: a row of the log has no names, and no lengths.
+pub(crate) async fn keys_are_found_among_columns_of_every_type(store: Arc<Store>) {
+    let functional = match store.flavour() {
+        Flavour::MySql => ", KEY lowered ((lower(c12)))",
+        Flavour::MariaDb => "",
     };
-    // What somebody still reads is kept: the readers before may not have left yet.
-    let purge = format!("PURGE BINARY LOGS TO '{last}'");
-    for _ in 0..100 {
-        store.run(&purge).await;
-        if logged(&store, &["id"], Some(first.clone())).await.is_err() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    assert!(stale(&store, &first).await, "the file is gone");
-    let second = logged(&store, &["id"], None).await.unwrap().2;
-    // The same names and positions, and another log.
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    store.run("RESET MASTER; FLUSH BINARY LOGS; FLUSH BINARY LOGS; INSERT INTO t VALUES (4), (5), (6), (7), (8)").await;
-    assert!(stale(&store, &second).await, "the log was begun anew");
-    store.endpoint.shutdown().await;
+    store
+        .run(&format!(
+            "CREATE TABLE t (c0 TINYINT UNSIGNED, c1 YEAR, c2 BIT(12), c3 DECIMAL(65,30) UNSIGNED, c4 FLOAT UNSIGNED, c5 DOUBLE,
+                 c6 MEDIUMINT UNSIGNED, k1 BIGINT UNSIGNED NOT NULL, c7 DATE, c8 TIME(2), c9 DATETIME(6), c10 TIMESTAMP(3) NULL,
+                 c11 CHAR(255), c12 VARCHAR(300) CHARACTER SET latin1, c13 TINYBLOB, c14 LONGTEXT, c15 ENUM('a', 'é'),
+                 c16 SET('a', 'b', 'c'), c17 JSON, c18 GEOMETRY, k2 VARCHAR(20) COLLATE utf8mb4_bin NOT NULL,
+                 c19 INT AS (c0 + 1) VIRTUAL, c20 INT AS (c0 + 2) STORED, c21 BINARY(3), c22 SMALLINT UNSIGNED,
+                 PRIMARY KEY (k1, k2){functional})"
+        ))
+        .await;
+    let key = |number: u64| vec![integer(number.into()), text("ä🙂")];
+    let columns =
+        "c0, c1, c2, c3, c4, c5, c6, k1, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, k2, c21, c22";
+    let values = |number: u64| {
+        format!(
+            "(200, 2024, b'1', 1.5, 0.5, -1e300, 16777215, {number}, '2024-02-29', '23:59:59.25', '2024-02-29 23:59:59.123456',
+              '2024-02-29 23:59:59.5', 'x', 'é', x'00ff', REPEAT('y', 70000), 'é', 'a,c', '{{\"a\": [1, 2.5, null, \"b\"]}}',
+              ST_GeomFromText('POINT(1 2)'), 'ä🙂', x'0102', 65535)"
+        )
+    };
+    let first = logged(&store, &["k1", "k2"], None).await.unwrap().2;
+    store.run(&format!("INSERT INTO t ({columns}) VALUES {}, {}", values(u64::MAX), values(1))).await;
+    let (there, gone, second, _) = logged(&store, &["k1", "k2"], Some(first)).await.unwrap();
+    assert_eq!((there, gone), (vec![key(1), key(u64::MAX)], vec![]));
+    // With everything else unknown.
+    let unknown: Vec<_> =
+        columns.split(", ").filter(|name| name.starts_with('c')).map(|name| format!("{name} = NULL")).collect();
+    store.run(&format!("UPDATE t SET {} WHERE k1 = 1; DELETE FROM t WHERE k1 > 1", unknown.join(", "))).await;
+    let (there, gone, ..) = logged(&store, &["k1", "k2"], Some(second)).await.unwrap();
+    assert_eq!((there, gone), (vec![key(1)], vec![key(u64::MAX)]));
 }
 
-/// On a server whose log has no whole rows.
-pub(crate) async fn a_server_without_such_a_log_is_told_so(_: Arc<Store>) {
-    let server = OwnServer::start(DbType::MySql, "--binlog-row-image=MINIMAL");
-    let store = server.store("log").await;
-    store.run("CREATE TABLE t (id INT PRIMARY KEY)").await;
-    let error = logged(&store, &["id"], None).await.unwrap_err();
-    assert_eq!(error.code(), Code::Unsupported);
-    assert!(error.advice().contains("binlog_row_image"), "{error}");
-    store.endpoint.shutdown().await;
+/// A session may leave out of its rows what the server's setting would have there.
+pub(crate) async fn sessions_that_leave_columns_out_are_understood(store: Arc<Store>) {
+    store.run("CREATE TABLE t (a INT, b LONGTEXT, id INT PRIMARY KEY, n INT DEFAULT 7, u INT UNIQUE)").await;
+    store.run("INSERT INTO t (a, b, id) VALUES (11, 'x', 1), (12, 'x', 2), (13, 'x', 3), (14, 'x', 4)").await;
+    for image in ["MINIMAL", "NOBLOB"] {
+        let first = logged(&store, &["id"], None).await.unwrap().2;
+        let there = |row| format!("INSERT INTO t (id, n) VALUES ({row}, 1)");
+        store
+            .run(&format!(
+                "SET SESSION binlog_row_image = '{image}'; UPDATE t SET n = n + 1 WHERE id = 1; UPDATE t SET id = 20 WHERE id = 2;
+                 DELETE FROM t WHERE id = 3; {}",
+                there(5)
+            ))
+            .await;
+        let (there, gone, second, _) = logged(&store, &["id"], Some(first)).await.unwrap();
+        assert_eq!((there, gone), (ids(&[1, 5, 20]), ids(&[2, 3])), "{image}");
+        store.run("DELETE FROM t WHERE id IN (5, 20); INSERT INTO t (id) VALUES (2), (3)").await;
+        let (there, gone, ..) = logged(&store, &["id"], Some(second)).await.unwrap();
+        assert_eq!((there, gone), (ids(&[2, 3]), ids(&[5, 20])), "{image}");
+    }
+    // A key that is not the table's own is not in such rows; the table is read as a whole then, and nothing is lost.
+    let first = logged(&store, &["u"], None).await.unwrap().2;
+    store.run("SET SESSION binlog_row_image = 'MINIMAL'; UPDATE t SET n = 100 WHERE id = 1").await;
+    let error = logged(&store, &["u"], Some(first)).await.unwrap_err();
+    assert_eq!(error.code(), Code::Stale);
+    assert!(error.to_string().contains("binlog_row_image"), "{error}");
+}
+
+/// A table without a key gets one from MySQL, which it may hide; it is in every row of the log.
+pub(crate) async fn keys_that_mysql_made_are_seen(store: Arc<Store>) {
+    store.run("SET SESSION sql_generate_invisible_primary_key = ON; CREATE TABLE t (name VARCHAR(9))").await;
+    store.run("INSERT INTO t VALUES ('a'), ('b')").await;
+    let shape = store.endpoint.describe(&TableName::new("", "t")).await.unwrap();
+    assert_eq!(shape.primary_key(), names(&["my_row_id"]));
+    let first = logged(&store, &["my_row_id"], None).await.unwrap().2;
+    store.run("DELETE FROM t WHERE name = 'a'; INSERT INTO t VALUES ('c')").await;
+    let (there, gone, ..) = logged(&store, &["my_row_id"], Some(first)).await.unwrap();
+    assert_eq!((there, gone), (ids(&[3]), ids(&[1])));
 }

@@ -154,7 +154,7 @@ pub(crate) async fn the_log_tells_of_every_change(store: Arc<Store>) {
     let client = connect(url).await;
     let level: String = client.query_one("SHOW wal_level", &[]).await.unwrap().get(0);
     if level != "logical" {
-        return skip("postgres_only::the_log_tells_of_every_change", "the server's wal_level is not logical");
+        return skip("postgres::the_log_tells_of_every_change", "the server's wal_level is not logical");
     }
     // A text that lies beside the table, and is left out of the log when it does not change.
     let name = "(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 1000) i)";

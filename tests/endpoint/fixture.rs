@@ -13,10 +13,19 @@ use portbook::model::{Datum, DatumKind, DbType};
 use uuid::Uuid;
 
 /// What a database is reached by beside the endpoint.
+#[derive(Clone, Debug)]
 pub(crate) enum At {
     File(PathBuf),
     Postgres(String),
-    MariaDb(String),
+    /// MySQL and MariaDB, which the endpoint tells apart by themselves.
+    MySql(Flavour, String),
+}
+
+/// Which of the two that speak the protocol of MySQL.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Flavour {
+    MySql,
+    MariaDb,
 }
 
 pub(crate) struct Store {
@@ -33,12 +42,8 @@ impl Store {
 
     /// The same database, reached in another way.
     pub(crate) fn beside(&self, options: DatabaseOptions) -> Self {
-        let at = match &self.at {
-            At::File(path) => At::File(path.clone()),
-            At::Postgres(url) => At::Postgres(url.clone()),
-            At::MariaDb(url) => At::MariaDb(url.clone()),
-        };
-        Self { endpoint: open(self.product, options.clone()).unwrap(), at, options, product: self.product }
+        let endpoint = open(self.product, options.clone()).unwrap();
+        Self { endpoint, at: self.at.clone(), options, product: self.product }
     }
 
     /// Runs statements.
@@ -46,7 +51,7 @@ impl Store {
         match &self.at {
             At::File(path) => rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap(),
             At::Postgres(url) => connect(url).await.batch_execute(sql).await.unwrap(),
-            At::MariaDb(url) => run_on_mariadb(url, sql).await,
+            At::MySql(_, url) => run_on_mysql(url, sql).await,
         }
     }
 
@@ -57,6 +62,50 @@ impl Store {
             DbType::Postgres => postgres,
             DbType::MySql => mysql,
             other => panic!("no tests on {other:?}"),
+        }
+    }
+
+    /// Which server of the family of MySQL it is.
+    pub(crate) fn flavour(&self) -> Flavour {
+        match self.at {
+            At::MySql(flavour, _) => flavour,
+            At::File(_) | At::Postgres(_) => panic!("only MySQL and MariaDB are two"),
+        }
+    }
+
+    /// The numbers from 1 on as something to select from, in a column `i`.
+    pub(crate) fn numbers(&self, count: i64) -> String {
+        match self.product {
+            DbType::Postgres => format!("generate_series(1, {count}) i"),
+            DbType::MySql => {
+                let list = format!("CONCAT('[0', REPEAT(',0', {count} - 1), ']')");
+                format!("JSON_TABLE({list}, '$[*]' COLUMNS (i FOR ORDINALITY)) i")
+            }
+            other => panic!("no numbers on {other:?}"),
+        }
+    }
+
+    /// Ends all connections to the database but its own, as a server does that is restarted.
+    pub(crate) async fn cut(&self) {
+        match &self.at {
+            At::Postgres(_) => {
+                let all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                           WHERE datname = current_database() AND pid <> pg_backend_pid()";
+                self.run(all).await;
+            }
+            At::MySql(_, url) => {
+                use mysql_async::prelude::Queryable as _;
+                let mut conn = mysql_async::Conn::from_url(url).await.unwrap();
+                let all = "SELECT id FROM information_schema.processlist \
+                           WHERE db = database() AND id <> connection_id()";
+                let ids: Vec<u64> = conn.query(all).await.unwrap();
+                for id in ids {
+                    // It may have gone by itself.
+                    let _ = conn.query_drop(format!("KILL {id}")).await;
+                }
+                conn.disconnect().await.unwrap();
+            }
+            At::File(_) => unreachable!("files have no connections"),
         }
     }
 
@@ -147,12 +196,27 @@ pub(crate) fn text(text: &str) -> Datum {
     Datum::Text(text.into())
 }
 
+/// Each claim becomes a test on each of these: `on! { [mariadb, mysql] { module::claim; } }`. A claim takes a new database.
+macro_rules! on {
+    ([$($server:ident),*] $claims:tt) => { $(mod $server { crate::fixture::on_one! { $server $claims } })* };
+}
+
+macro_rules! on_one {
+    ($server:ident { $($module:ident :: $claim:ident;)* }) => {
+        $(#[test] fn $claim() {
+            crate::fixture::$server(concat!(stringify!($server), "::", stringify!($claim)), crate::$module::$claim);
+        })*
+    };
+}
+
+pub(crate) use {on, on_one};
+
 fn block_on(work: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work);
 }
 
 /// Runs the claim on a new file.
-pub(crate) fn on_sqlite<F: Future<Output = ()>>(claim: impl Fn(Arc<Store>) -> F) {
+pub(crate) fn sqlite<F: Future<Output = ()>>(_: &str, claim: impl Fn(Arc<Store>) -> F) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("database");
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "journal_mode", "wal").unwrap();
@@ -164,61 +228,91 @@ pub(crate) fn on_sqlite<F: Future<Output = ()>>(claim: impl Fn(Arc<Store>) -> F)
     });
 }
 
+/// Runs the claim on a new database of the server that `PORTBOOK_TEST_POSTGRES` names.
+pub(crate) fn postgres<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc<Store>) -> F) {
+    on_server(name, Server::Postgres, claim);
+}
+
+/// The same of `PORTBOOK_TEST_MARIADB`.
+pub(crate) fn mariadb<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc<Store>) -> F) {
+    on_server(name, Server::MySql(Flavour::MariaDb), claim);
+}
+
+/// The same of `PORTBOOK_TEST_MYSQL`.
+pub(crate) fn mysql<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc<Store>) -> F) {
+    on_server(name, Server::MySql(Flavour::MySql), claim);
+}
+
 /// Says that a claim was not looked at. Not println!, which the harness keeps to itself.
 pub(crate) fn skip(what: &str, why: &str) {
     writeln!(std::io::stdout().lock(), "SKIPPED {what}: {why}").unwrap();
 }
 
-/// Runs the claim on a new database of the server.
-pub(crate) fn on_postgres<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc<Store>) -> F) {
-    let Ok(admin) = std::env::var("PORTBOOK_TEST_POSTGRES") else {
-        return skip(&format!("postgres::{name}"), "PORTBOOK_TEST_POSTGRES names no server");
+/// The servers of which the tests know.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Server {
+    Postgres,
+    MySql(Flavour),
+}
+
+impl Server {
+    /// What names a running one, and what names the options of one of a test's own.
+    pub(crate) fn variables(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Postgres => ("PORTBOOK_TEST_POSTGRES", "PORTBOOK_POSTGRES_OPTIONS"),
+            Self::MySql(Flavour::MariaDb) => ("PORTBOOK_TEST_MARIADB", "PORTBOOK_MARIADB_OPTIONS"),
+            Self::MySql(Flavour::MySql) => ("PORTBOOK_TEST_MYSQL", "PORTBOOK_MYSQL_OPTIONS"),
+        }
+    }
+
+    /// A new database of that name.
+    pub(crate) async fn store(self, admin: &str, database: &str) -> Arc<Store> {
+        let mut url = url::Url::parse(admin).unwrap();
+        url.set_path(database);
+        let options = options_of(&url, database);
+        match self {
+            Self::Postgres => {
+                connect(admin).await.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
+                Store::new(DbType::Postgres, At::Postgres(url.into()), options)
+            }
+            Self::MySql(flavour) => {
+                run_on_mysql(admin, &format!("CREATE DATABASE {database} CHARACTER SET utf8mb4")).await;
+                Store::new(DbType::MySql, At::MySql(flavour, url.into()), options)
+            }
+        }
+    }
+
+    async fn drop(self, admin: &str, database: &str) {
+        match self {
+            Self::Postgres => {
+                let drop = format!("DROP DATABASE {database} WITH (FORCE)");
+                connect(admin).await.batch_execute(&drop).await.unwrap();
+            }
+            Self::MySql(_) => run_on_mysql(admin, &format!("DROP DATABASE {database}")).await,
+        }
+    }
+}
+
+fn on_server<F: Future<Output = ()>>(name: &str, server: Server, claim: impl Fn(Arc<Store>) -> F) {
+    let (variable, _) = server.variables();
+    let Ok(admin) = std::env::var(variable) else {
+        return skip(name, &format!("{variable} names no server"));
     };
     block_on(async {
         let database = format!("e{}", Uuid::now_v7().simple());
-        let store = postgres_store(&admin, &database).await;
+        let store = server.store(&admin, &database).await;
         claim(Arc::clone(&store)).await;
         store.endpoint.shutdown().await;
-        connect(&admin).await.batch_execute(&format!("DROP DATABASE {database} WITH (FORCE)")).await.unwrap();
+        server.drop(&admin, &database).await;
     });
 }
 
-async fn run_on_mariadb(url: &str, sql: &str) {
+async fn run_on_mysql(url: &str, sql: &str) {
     use mysql_async::prelude::Queryable as _;
     let mut conn = mysql_async::Conn::from_url(url).await.unwrap();
     conn.query_drop("SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'").await.unwrap();
     conn.query_drop(sql).await.unwrap();
     conn.disconnect().await.unwrap();
-}
-
-/// Runs the claim on a new database of the server.
-pub(crate) fn on_mariadb<F: Future<Output = ()>>(name: &str, claim: impl Fn(Arc<Store>) -> F) {
-    let Ok(admin) = std::env::var("PORTBOOK_TEST_MARIADB") else {
-        return skip(&format!("mariadb::{name}"), "PORTBOOK_TEST_MARIADB names no server");
-    };
-    block_on(async {
-        let database = format!("e{}", Uuid::now_v7().simple());
-        let store = mariadb_store(&admin, &database).await;
-        claim(Arc::clone(&store)).await;
-        store.endpoint.shutdown().await;
-        run_on_mariadb(&admin, &format!("DROP DATABASE {database}")).await;
-    });
-}
-
-/// A new database of that name.
-pub(crate) async fn postgres_store(admin: &str, database: &str) -> Arc<Store> {
-    connect(admin).await.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
-    let mut url = url::Url::parse(admin).unwrap();
-    url.set_path(database);
-    Store::new(DbType::Postgres, At::Postgres(url.to_string()), options_of(&url, database))
-}
-
-/// The same of MariaDB.
-pub(crate) async fn mariadb_store(admin: &str, database: &str) -> Arc<Store> {
-    run_on_mariadb(admin, &format!("CREATE DATABASE {database} CHARACTER SET utf8mb4")).await;
-    let mut url = url::Url::parse(admin).unwrap();
-    url.set_path(database);
-    Store::new(DbType::MySql, At::MariaDb(url.to_string()), options_of(&url, database))
 }
 
 fn options_of(url: &url::Url, database: &str) -> DatabaseOptions {

@@ -8,30 +8,14 @@ use portbook::model::DbType;
 
 use crate::fixture::{Store, integer, scan_of};
 
-/// Ends every connection of the endpoint at the server.
-async fn cut(store: &Store) {
-    match store.product {
-        DbType::Postgres => {
-            let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                       WHERE application_name = 'portbook' AND datname = current_database()";
-            store.run(sql).await;
-        }
-        _ => {
-            let sql = "BEGIN NOT ATOMIC FOR c IN (SELECT id FROM information_schema.PROCESSLIST \
-                       WHERE db = DATABASE() AND id <> CONNECTION_ID()) DO KILL c.id; END FOR; END";
-            store.run(sql).await;
-        }
-    }
-}
-
 pub(crate) async fn a_server_that_stops_in_the_middle_is_an_error(store: Arc<Store>) {
-    let numbers = store.word("", "generate_series(1, 200000) i", "(SELECT seq AS i FROM seq_1_to_200000) i");
+    let numbers = store.numbers(200_000);
     store.run(&format!("CREATE TABLE t AS SELECT i AS id, repeat('x', 500) AS name FROM {numbers}")).await;
     for parallel in [1, 4] {
         let scan = Scan { page_rows: 10, parallel, ..scan_of(&TableName::new("", "t"), &["id", "name"]) };
         let mut stream = store.endpoint.scan(scan).await.unwrap();
         assert!(stream.next().await.unwrap().is_some());
-        cut(&store).await;
+        store.cut().await;
         let mut seen = 10;
         let error = loop {
             match stream.next().await {
@@ -50,7 +34,7 @@ pub(crate) async fn the_next_call_connects_again(store: Arc<Store>) {
     store.run("CREATE TABLE t (id int PRIMARY KEY)").await;
     let table = TableName::new("", "t");
     store.endpoint.count(&table).await.unwrap();
-    cut(&store).await;
+    store.cut().await;
     // The first call may meet the connection that was cut; it says so and does not use it again.
     if let Err(error) = store.endpoint.count(&table).await {
         assert_eq!(error.code(), Code::Offline);
@@ -63,14 +47,57 @@ pub(crate) async fn the_next_call_connects_again(store: Arc<Store>) {
 
 pub(crate) async fn a_wrong_password_is_said_without_showing_it(store: Arc<Store>) {
     let mut options = store.options.clone();
-    options.user = "nobody_here".into();
     options.password = Some("hunter2".to_owned().into());
-    let error = open(store.product, options).unwrap().probe().await.unwrap_err();
-    assert_eq!(error.code(), Code::Auth, "{error}");
-    assert!(error.to_string().contains("nobody_here") && error.to_string().contains("SQLSTATE 28"), "{error}");
-    assert!(!format!("{error} {error:?}").contains("hunter2"));
+    for user in ["nobody_here", &store.options.user] {
+        if store.product == DbType::Postgres && user == store.options.user {
+            // It asks whom it knows for nothing.
+            continue;
+        }
+        options.user = user.into();
+        let error = open(store.product, options.clone()).unwrap().probe().await.unwrap_err();
+        assert_eq!(error.code(), Code::Auth, "{error}");
+        // MySQL may ask for a kind of password that nobody has whom it does not know.
+        let is_decoy = error.to_string().contains("Unknown authentication plugin");
+        assert!(error.to_string().contains(user), "{error}");
+        assert!(error.to_string().contains("SQLSTATE 28") || (is_decoy && user == "nobody_here"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
     // A port at which nobody listens.
     let mut options = store.options.clone();
     options.port = Some(1);
     assert_eq!(open(store.product, options).unwrap().probe().await.unwrap_err().code(), Code::Offline);
+}
+
+/// Accounts that are there, and let nobody in; and those that do, in plain text, where the password is not sent as it is.
+pub(crate) async fn accounts_say_why_they_are_shut(store: Arc<Store>) {
+    let user = |kind: &str| format!("{kind}{}", &store.options.database[20..]);
+    let accounts = [
+        ("lock", "IDENTIFIED BY 'hunter2' ACCOUNT LOCK", Some("unlock")),
+        ("old", "IDENTIFIED BY 'hunter2' PASSWORD EXPIRE", Some("new password")),
+        ("tls", "IDENTIFIED BY 'hunter2' REQUIRE SSL", Some("")),
+        ("open", "IDENTIFIED BY 'hunter2'", None),
+    ];
+    for (kind, how, advice) in accounts {
+        let user = user(kind);
+        store.run(&format!("CREATE USER '{user}'@'127.0.0.1' {how}")).await;
+        store.run(&format!("GRANT ALL ON {}.* TO '{user}'@'127.0.0.1'", store.options.database)).await;
+        let mut options = store.options.clone();
+        (options.user, options.password) = (user.clone(), Some("hunter2".to_owned().into()));
+        options.configure(r#"{"sslmode": "disable"}"#).unwrap();
+        // Twice: MySQL knows the second time who that is, and asks for less.
+        for _ in 0..2 {
+            let endpoint = open(store.product, options.clone()).unwrap();
+            match (endpoint.probe().await, advice) {
+                (Ok(_), None) => {}
+                (Err(error), Some(advice)) => {
+                    assert_eq!(error.code(), Code::Auth, "{kind}: {error}");
+                    assert!(error.advice().contains(advice), "{kind}: {error}");
+                    assert!(!format!("{error} {error:?}").contains("hunter2"));
+                }
+                (probed, _) => panic!("{kind}: {probed:?}"),
+            }
+            endpoint.shutdown().await;
+        }
+        store.run(&format!("DROP USER '{user}'@'127.0.0.1'")).await;
+    }
 }

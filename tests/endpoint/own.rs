@@ -4,46 +4,43 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use portbook::model::DbType;
-
-use crate::fixture::{Store, mariadb_store, postgres_store};
+use crate::fixture::{Flavour, Server, Store};
 
 /// It runs until this is dropped.
 pub(crate) struct OwnServer {
-    product: DbType,
+    server: Server,
     directory: tempfile::TempDir,
     url: String,
 }
 
 impl OwnServer {
     /// With these options, which are words of its command line.
-    pub(crate) fn start(product: DbType, options: &str) -> Self {
+    pub(crate) fn start(server: Server, options: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let said = run(product, "start", directory.path(), options);
+        let said = run(server, "start", directory.path(), options);
         let url = said.lines().last().unwrap().trim().to_owned();
-        Self { product, directory, url }
+        Self { server, directory, url }
     }
 
     /// A new database of it.
     pub(crate) async fn store(&self, database: &str) -> Arc<Store> {
-        match self.product {
-            DbType::Postgres => postgres_store(&self.url, database).await,
-            _ => mariadb_store(&self.url, database).await,
-        }
+        self.server.store(&self.url, database).await
     }
 }
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        run(self.product, "stop", self.directory.path(), "");
+        run(self.server, "stop", self.directory.path(), "");
     }
 }
 
-fn run(product: DbType, what: &str, directory: &Path, options: &str) -> String {
-    let (script, variable) = match product {
-        DbType::Postgres => ("postgres.sh", "PORTBOOK_POSTGRES_OPTIONS"),
-        _ => ("mariadb.sh", "PORTBOOK_MARIADB_OPTIONS"),
+fn run(server: Server, what: &str, directory: &Path, options: &str) -> String {
+    let script = match server {
+        Server::Postgres => "postgres.sh",
+        Server::MySql(Flavour::MariaDb) => "mariadb.sh",
+        Server::MySql(Flavour::MySql) => "mysql.sh",
     };
+    let (_, variable) = server.variables();
     let mut command = Command::new("sh");
     command.arg(format!("{}/tests/lib/{script}", env!("CARGO_MANIFEST_DIR"))).arg(what).arg(directory);
     // Into a file and not a pipe, which the server would hold open.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use portbook::Code;
 use portbook::endpoint::{DatabaseOptions, open};
-use portbook::model::DbType;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-use crate::fixture::Store;
+use crate::fixture::{Server, Store};
 use crate::own::OwnServer;
 
 /// The authority's certificate, and a server's certificate for `localhost` with its key, in files.
@@ -58,11 +57,11 @@ fn hand_over(directory: &Path) {
 fn hand_over(_: &Path) {}
 
 /// Whether somebody who says this of certificates gets in.
-async fn reached(product: DbType, options: &DatabaseOptions, host: &str, config: &str) -> Result<(), Code> {
+async fn reached(like: &Store, options: &DatabaseOptions, host: &str, config: &str) -> Result<(), Code> {
     let mut options = options.clone();
     options.host = host.into();
     options.configure(config).unwrap();
-    let endpoint = open(product, options).unwrap();
+    let endpoint = open(like.product, options).unwrap();
     let probed = endpoint.probe().await;
     endpoint.shutdown().await;
     probed.map(drop).map_err(|error| {
@@ -72,12 +71,13 @@ async fn reached(product: DbType, options: &DatabaseOptions, host: &str, config:
 }
 
 /// A server with that certificate; whether somebody gets in who says what of it.
-async fn trusted(product: DbType, options: impl Fn(&Files) -> String) {
+async fn trusted(server: Server, options: impl Fn(&Files) -> String) {
     let files = Files::new();
-    let server = OwnServer::start(product, &options(&files));
+    let is_mysql = matches!(server, Server::MySql(_));
+    let server = OwnServer::start(server, &options(&files));
     let store = server.store("secured").await;
     let mut known_options = store.options.clone();
-    if product == DbType::MySql {
+    if is_mysql {
         // Somebody who is not let in by plain text.
         let user = "CREATE USER 'secured'@'127.0.0.1' IDENTIFIED BY 'secured' REQUIRE SSL";
         store.run(&format!("{user}; GRANT ALL ON secured.* TO 'secured'@'127.0.0.1'")).await;
@@ -88,27 +88,27 @@ async fn trusted(product: DbType, options: impl Fn(&Files) -> String) {
     for (host, config, expected) in [
         ("localhost", known("verify-full"), Ok(())),
         // The driver of MySQL cannot leave the name out.
-        ("127.0.0.1", known("verify-ca"), if product == DbType::MySql { Err(Code::Auth) } else { Ok(()) }),
+        ("127.0.0.1", known("verify-ca"), if is_mysql { Err(Code::Auth) } else { Ok(()) }),
         ("localhost", r#"{"sslmode": "require"}"#.to_owned(), Ok(())),
         ("localhost", "{}".to_owned(), Ok(())),
         // Another name; nobody whom the system trusts.
         ("127.0.0.1", known("verify-full"), Err(Code::Auth)),
         ("localhost", r#"{"sslmode": "verify-full"}"#.to_owned(), Err(Code::Auth)),
     ] {
-        assert_eq!(reached(product, &known_options, host, &config).await, expected, "{host} {config}");
+        assert_eq!(reached(&store, &known_options, host, &config).await, expected, "{host} {config}");
     }
-    let plain = reached(product, &known_options, "localhost", r#"{"sslmode": "disable"}"#).await;
-    assert_eq!(plain.is_err(), product == DbType::MySql, "plain text lets nobody in there");
+    let plain = reached(&store, &known_options, "localhost", r#"{"sslmode": "disable"}"#).await;
+    assert_eq!(plain.is_err(), is_mysql, "plain text lets nobody in there");
     store.endpoint.shutdown().await;
 }
 
-pub(crate) async fn mariadb_is_trusted_by_its_authority_and_its_name(_: Arc<Store>) {
+pub(crate) async fn mysql_is_trusted_by_its_authority_and_its_name(like: Arc<Store>) {
     let options = |files: &Files| {
         let (certificate, key) = (files.path("server.pem"), files.path("server.key"));
         let (certificate, key) = (certificate.display(), key.display());
         format!("--ssl-cert={certificate} --ssl-key={key}")
     };
-    trusted(DbType::MySql, options).await;
+    trusted(Server::MySql(like.flavour()), options).await;
 }
 
 pub(crate) async fn postgres_is_trusted_by_its_authority_and_its_name(_: Arc<Store>) {
@@ -117,5 +117,5 @@ pub(crate) async fn postgres_is_trusted_by_its_authority_and_its_name(_: Arc<Sto
         let (certificate, key) = (certificate.display(), key.display());
         format!("-c ssl=on -c ssl_cert_file={certificate} -c ssl_key_file={key}")
     };
-    trusted(DbType::Postgres, options).await;
+    trusted(Server::Postgres, options).await;
 }

@@ -6,11 +6,17 @@ use portbook::Code;
 use portbook::endpoint::{NewTable, TableName};
 use portbook::model::{ConstraintType, DatumKind, DbType, TableType};
 
-use crate::fixture::{Store, integer, names, new_column, text, words};
+use crate::fixture::{At, Flavour, Store, integer, names, new_column, text, words};
 
 pub(crate) async fn the_endpoint_answers(store: Arc<Store>) {
     let probe = store.endpoint.probe().await.unwrap();
-    assert!(probe.product.starts_with(store.word("SQLite 3", "PostgreSQL 1", "MariaDB 1")), "{}", probe.product);
+    let product = match &store.at {
+        At::File(_) => "SQLite 3",
+        At::Postgres(_) => "PostgreSQL 1",
+        At::MySql(Flavour::MariaDb, _) => "MariaDB 1",
+        At::MySql(Flavour::MySql, _) => "MySQL ",
+    };
+    assert!(probe.product.starts_with(product), "{}", probe.product);
     assert!(probe.clock.seconds > 1_700_000_000);
     assert_eq!(store.endpoint.tables().await.unwrap(), []);
 }
@@ -107,6 +113,42 @@ pub(crate) async fn odd_names_are_names(store: Arc<Store>) {
         assert_eq!(store.endpoint.count(&name).await.unwrap(), 1);
     }
     assert_eq!(store.endpoint.tables().await.unwrap().len(), odd.len());
+}
+
+/// A column of each collation that has an á, beside what the server itself takes for the same.
+pub(crate) async fn collations_are_what_the_server_makes_of_them(store: Arc<Store>) {
+    use mysql_async::prelude::Queryable as _;
+    let At::MySql(flavour, url) = &store.at else { panic!("on MySQL and MariaDB only") };
+    let mut conn = mysql_async::Conn::from_url(url).await.unwrap();
+    // Some of MariaDB's go with several character sets, and have another name with each.
+    let name = match flavour {
+        Flavour::MariaDb => "FULL_COLLATION_NAME",
+        Flavour::MySql => "COLLATION_NAME",
+    };
+    let all = format!(
+        "SELECT {name}, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY \
+         WHERE CHARACTER_SET_NAME IN ('utf8mb4', 'utf8mb3', 'utf16', 'latin1', 'latin2', 'cp1250') ORDER BY 1"
+    );
+    let all: Vec<(String, String)> = conn.query(all).await.unwrap();
+    assert!(all.len() > 100);
+    for (at, some) in all.chunks(200).enumerate() {
+        let declared = |(name, set): &(String, String)| format!("{name} VARCHAR(1) CHARACTER SET {set} COLLATE {name}");
+        let columns: Vec<_> = some.iter().map(declared).collect();
+        let values = vec!["'a'"; some.len()].join(", ");
+        store.run(&format!("CREATE TABLE t{at} ({}); INSERT INTO t{at} VALUES ({values})", columns.join(", "))).await;
+        let same = |(name, _): &(String, String)| format!("{name} = 'A', {name} = 'á', {name} = 'a '");
+        let same: Vec<_> = some.iter().map(same).collect();
+        let row: mysql_async::Row =
+            conn.query_first(format!("SELECT {} FROM t{at}", same.join(", "))).await.unwrap().unwrap();
+        let shape = store.endpoint.describe(&TableName::new("", format!("t{at}"))).await.unwrap();
+        for (place, (name, _)) in some.iter().enumerate() {
+            let found = &shape.column(name).unwrap().collation;
+            let server: Vec<bool> = (0..3).map(|question| row.get(place * 3 + question).unwrap()).collect();
+            let ours = [found.ignores_case, found.ignores_accents, found.ignores_trailing_spaces];
+            assert_eq!((name, &server[..]), (&found.name, &ours[..]));
+        }
+    }
+    conn.disconnect().await.unwrap();
 }
 
 pub(crate) async fn domains_enums_and_collations_are_seen_through(store: Arc<Store>) {

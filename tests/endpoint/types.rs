@@ -6,7 +6,7 @@ use portbook::endpoint::{NewTable, TableName};
 use portbook::model::{Datum, DatumKind, DbType, Interval, Tick, Unreal};
 use uuid::Uuid;
 
-use crate::fixture::{Store, integer, names, new_column, text, words};
+use crate::fixture::{Flavour, Store, integer, names, new_column, text, words};
 
 fn decimal(text: &str) -> Datum {
     Datum::Decimal(text.parse().unwrap())
@@ -107,9 +107,9 @@ fn on_postgres() -> Vec<Cell> {
     ]
 }
 
-fn on_mariadb() -> Vec<Cell> {
+fn on_mysql(flavour: Flavour) -> Vec<Cell> {
     let set = Datum::Set(vec![text("a"), text("c")]);
-    vec![
+    let mut cells = vec![
         ("TINYINT(1)", "-7", integer(-7)),
         ("SMALLINT", "-32768", integer(-32_768)),
         ("BIGINT", "-9223372036854775808", integer(i64::MIN.into())),
@@ -138,20 +138,41 @@ fn on_mariadb() -> Vec<Cell> {
         ("ENUM('glad', 'it''s')", "'it''s'", text("it's")),
         ("SET('a', 'b', 'c')", "'c,a'", set),
         ("JSON", "'{\"b\": 1.0, \"a\": [null]}'", json(r#"{"a":[null],"b":1}"#)),
-        (
+        ("TEXT", "NULL", Datum::Null),
+    ];
+    match flavour {
+        Flavour::MariaDb => cells.push((
             "UUID",
             "'00112233-4455-6677-8899-aabbccddeeff'",
             Datum::Uuid(Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff)),
-        ),
-        ("TEXT", "NULL", Datum::Null),
-    ]
+        )),
+        // Documents that the server keeps in a form of its own, and texts by the newer rules of Unicode.
+        Flavour::MySql => cells.extend([
+            (
+                "JSON",
+                "'[18446744073709551615, -9223372036854775808, 9007199254740993]'",
+                json("[18446744073709551615,-9223372036854775808,9007199254740993]"),
+            ),
+            (
+                "JSON",
+                r#"'{"z": "ä名🙂 \\" \\\\ \\u0001", "a": {"b": [true, false, 1.5e-7]}}'"#,
+                json(r#"{"a":{"b":[true,false,1.5e-7]},"z":"ä名🙂 \" \\ \u0001"}"#),
+            ),
+            ("JSON", "'\"text\"'", json(r#""text""#)),
+            ("JSON", "'null'", json("null")),
+            ("VARCHAR(20) COLLATE utf8mb4_0900_ai_ci", "'Ä '", text("Ä ")),
+            ("VARCHAR(20) COLLATE utf8mb4_0900_bin", "'🙂 '", text("🙂 ")),
+            ("VARCHAR(20) CHARACTER SET latin1", "'é'", text("é")),
+        ]),
+    }
+    cells
 }
 
 fn cells(store: &Store) -> Vec<Cell> {
     match store.product {
         DbType::Sqlite => on_sqlite(),
         DbType::Postgres => on_postgres(),
-        DbType::MySql => on_mariadb(),
+        DbType::MySql => on_mysql(store.flavour()),
         other => panic!("no types of {other:?}"),
     }
 }

@@ -135,13 +135,13 @@ pub(crate) async fn many_rows_are_changed_at_once_and_each_to_its_own(store: Arc
     store
         .run(
             "CREATE TABLE t (k VARCHAR(9) COLLATE utf8mb4_general_ci, n BIGINT UNSIGNED, a VARCHAR(20) CHARACTER SET latin1,
-                 b VARBINARY(9), c DECIMAL(20,5), d DATETIME(6), e DOUBLE, f BIGINT UNSIGNED, g JSON NOT NULL DEFAULT '{}',
+                 b VARBINARY(9), c DECIMAL(20,5), d DATETIME(6), e DOUBLE, f BIGINT UNSIGNED, g JSON NOT NULL DEFAULT ('{}'),
                  h TIME(3), PRIMARY KEY (k, n))",
         )
         .await;
     let table = TableName::new("", "t");
-    let insert = "INSERT INTO t (k, n) SELECT concat('key', seq), seq FROM seq_1_to_250";
-    store.run(insert).await;
+    let numbers = store.numbers(250);
+    store.run(&format!("INSERT INTO t (k, n) SELECT concat('key', i), i FROM {numbers}")).await;
     let columns = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let row = |n: i128| -> Vec<Datum> {
         let nothing = n % 5 == 0;

@@ -11,7 +11,7 @@ use portbook::{Code, wait};
 
 use crate::world::{PEOPLE, World, fill, people, preview, sync};
 
-fn instances(world: &World) -> Vec<Stored<DatabaseInstance>> {
+pub(crate) fn instances(world: &World) -> Vec<Stored<DatabaseInstance>> {
     wait(world.session.rows::<DatabaseInstance>().list(Filter::all(), None, 100)).unwrap().rows
 }
 
@@ -29,19 +29,19 @@ fn another(world: &World, like: &Stored<DatabaseInstance>, file: &str, role: Ins
     wait(world.session.rows::<DatabaseInstance>().create(row)).unwrap()
 }
 
-fn bind(world: &World, definition: Id<SyncDefinition>, instance: &Stored<DatabaseInstance>) {
+pub(crate) fn bind(world: &World, definition: Id<SyncDefinition>, instance: &Stored<DatabaseInstance>) {
     let (role, priority, is_enabled) = (instance.row.role, instance.row.priority, true);
     let row = SyncSource { sync_def_id: definition, database_instance_id: instance.id, role, priority, is_enabled };
     wait(world.session.rows::<SyncSource>().create(row)).unwrap();
 }
 
 /// The definition as a process has it that knows nothing but the book.
-fn by_rows(world: &World, definition: &Definition) -> Definition {
+pub(crate) fn by_rows(world: &World, definition: &Definition) -> Definition {
     wait(world.session.definition(definition.id())).unwrap()
 }
 
 /// What the last run says of instances.
-fn served(world: &World, definition: &Definition) -> Vec<(String, String)> {
+pub(crate) fn served(world: &World, definition: &Definition) -> Vec<(String, String)> {
     let of = Filter::all().equal("sync_def_id", &definition.id());
     let runs = wait(world.session.rows::<SyncRun>().list(of, None, 100)).unwrap().rows;
     let last = runs.iter().max_by_key(|run| (run.row.start_time, run.id)).unwrap().id;

@@ -1,4 +1,4 @@
-//! A definition that follows the log of MariaDB.
+//! A definition that follows the log of MySQL or MariaDB.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use portbook::bridge::{
 use portbook::endpoint::TableName;
 use portbook::operation::RunReport;
 
-use crate::fixture::{Store, on_mariadb};
+use crate::fixture::Store;
 use crate::world::{World, counted};
 
 fn notes(world: &World) -> Vec<(i64, String)> {
@@ -26,12 +26,12 @@ async fn sync(definition: &Definition) -> RunReport {
     definition.sync(RowPreviewOptions::default(), RowApplyOptions::default()).finish().await.unwrap()
 }
 
-async fn followed(source: Arc<Store>) {
+pub(crate) async fn a_definition_follows_the_binary_log(source: Arc<Store>) {
     // The book blocks where it is opened.
     let world = tokio::task::spawn_blocking(World::bare).await.unwrap();
     world.target().execute_batch("CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT)").unwrap();
     source.run("CREATE TABLE notes (id BIGINT PRIMARY KEY, body TEXT)").await;
-    source.run("INSERT INTO notes SELECT seq, concat('note ', seq) FROM seq_1_to_500").await;
+    source.run(&format!("INSERT INTO notes SELECT i, concat('note ', i) FROM {}", source.numbers(500))).await;
     let from = RecordPlace::Host {
         name: "source".into(),
         endpoint: Arc::clone(&source.endpoint),
@@ -67,7 +67,4 @@ async fn followed(source: Arc<Store>) {
     tokio::task::spawn_blocking(move || drop((definition, world))).await.unwrap();
 }
 
-#[test]
-fn a_definition_follows_the_log_of_mariadb() {
-    on_mariadb("logged", followed);
-}
+crate::fixture::on! { [mariadb, mysql] { logged::a_definition_follows_the_binary_log; } }

@@ -5,6 +5,7 @@ mod conflicts;
 mod cursor;
 mod directions;
 mod drift;
+mod failover;
 mod faults;
 #[path = "../endpoint/fixture.rs"]
 #[allow(dead_code)] // the contract of endpoints uses the rest
@@ -18,6 +19,9 @@ mod logged;
 mod mirror;
 mod odd;
 mod outages;
+#[path = "../lib/own_server.rs"]
+#[allow(dead_code, reason = "others kill it and go on with it")]
+mod own_server;
 mod torture;
 mod two_way;
 mod world;

@@ -9,7 +9,7 @@ use portbook::model::{FieldDirection, RecordMode};
 use portbook::operation::RunReport;
 use portbook::{Book, BookOptions, Session};
 
-use crate::fixture::{Store, on_mariadb, on_postgres};
+use crate::fixture::Store;
 
 /// A table of PostgreSQL with a column of each type that MySQL has, too.
 const TABLE: &str = "(id bigint PRIMARY KEY, small smallint, big bigint, exact numeric(38,10), money numeric(10,2), \
@@ -82,16 +82,16 @@ async fn sync(definition: &Definition) -> RunReport {
     definition.sync(look, Default::default()).finish().await.unwrap()
 }
 
-async fn there_and_back(postgres: Arc<Store>, mariadb: Arc<Store>, mode: RecordMode) {
+async fn there_and_back(postgres: Arc<Store>, mysql: Arc<Store>, mode: RecordMode) {
     postgres
         .run(&format!("CREATE TABLE torture {TABLE}; CREATE TABLE back {TABLE}; INSERT INTO torture VALUES {ROWS}"))
         .await;
     let (_dir, session) = session().await;
     let (source, back) = (TableName::new("public", "torture"), TableName::new("public", "back"));
     let shape = postgres.endpoint.describe(&source).await.unwrap();
-    let middle = make(&*mariadb.endpoint, &shape).await;
+    let middle = make(&*mysql.endpoint, &shape).await;
     let options = RecordOptions { mode, fields: fields(&shape), ..RecordOptions::default() };
-    let (from, there) = (at("postgres", &postgres, &source), at("mariadb", &mariadb, &middle));
+    let (from, there) = (at("postgres", &postgres, &source), at("mysql", &mysql, &middle));
     let out = session.connect_records(from, there.clone(), options.clone()).await.unwrap();
     let home = session.connect_records(there, at("postgres", &postgres, &back), options).await.unwrap();
     for definition in [&out, &home] {
@@ -116,26 +116,19 @@ async fn there_and_back(postgres: Arc<Store>, mariadb: Arc<Store>, mode: RecordM
     assert!(odd.failures.iter().all(|failure| !failure.error.to_string().is_empty()));
 }
 
-/// Runs a claim on both servers, where both are there.
-fn on_both(name: &'static str, mode: RecordMode) {
-    on_postgres(name, move |postgres| async move {
-        let nested = move || {
-            on_mariadb(name, |mariadb| {
-                let postgres = Arc::clone(&postgres);
-                there_and_back(postgres, mariadb, mode)
-            });
-        };
-        // A runtime of its own, on a thread of its own.
-        tokio::task::spawn_blocking(nested).await.unwrap();
-    });
+/// Between PostgreSQL, where it is there, too, and another server.
+async fn beside_postgresql(other: Arc<Store>, name: &'static str, mode: RecordMode) {
+    let nested = move || crate::fixture::postgres(name, |postgres| there_and_back(postgres, Arc::clone(&other), mode));
+    // A runtime of its own, on a thread of its own.
+    tokio::task::spawn_blocking(nested).await.unwrap();
 }
 
-#[test]
-fn one_way() {
-    on_both("one_way", RecordMode::OneWayPush);
+pub(crate) async fn one_way(other: Arc<Store>) {
+    beside_postgresql(other, "torture::one_way", RecordMode::OneWayPush).await;
 }
 
-#[test]
-fn both_ways() {
-    on_both("both_ways", RecordMode::TwoWay);
+pub(crate) async fn both_ways(other: Arc<Store>) {
+    beside_postgresql(other, "torture::both_ways", RecordMode::TwoWay).await;
 }
+
+crate::fixture::on! { [mariadb, mysql] { torture::one_way; torture::both_ways; } }

@@ -9,7 +9,7 @@ use portbook::bridge::{RecordCursor, RecordOptions, RecordPlace};
 use portbook::endpoint::TableName;
 use portbook::{Book, BookOptions};
 
-use crate::fixture::{At, Store, on_mariadb, on_postgres};
+use crate::fixture::{At, Store};
 use crate::two_way::Random;
 
 /// Writers in all, and how many of them have a connection at once.
@@ -17,7 +17,7 @@ const WRITERS: u64 = 1000;
 const AT_ONCE: u64 = 25;
 
 const ON_POSTGRES: &str = "CREATE TABLE notes (id bigint PRIMARY KEY, body text, changed timestamptz NOT NULL)";
-const ON_MARIADB: &str = "CREATE TABLE notes (id bigint PRIMARY KEY, body text, changed datetime(6) NOT NULL)";
+const ON_MYSQL: &str = "CREATE TABLE notes (id bigint PRIMARY KEY, body text, changed datetime(6) NOT NULL)";
 
 /// One connection's share of the writers. The time is that of the beginning of the transaction, as `now()` has it; what comes
 /// later commits earlier.
@@ -34,7 +34,7 @@ async fn write(store: Arc<Store>, share: u64) {
                 client.batch_execute("COMMIT").await.unwrap();
             }
         }
-        At::MariaDb(url) => {
+        At::MySql(_, url) => {
             use mysql_async::prelude::Queryable as _;
             let mut conn = mysql_async::Conn::from_url(url).await.unwrap();
             for id in ids {
@@ -97,12 +97,13 @@ async fn nothing_is_lost(source: Arc<Store>, table: &'static str, overlap: Durat
     assert_eq!(arrived, WRITERS as i64, "after {runs} runs");
 }
 
-#[test]
-fn postgresql_says_how_far_it_is_safe_to_read() {
-    on_postgres("writers", |source| nothing_is_lost(source, ON_POSTGRES, Duration::ZERO));
+pub(crate) async fn postgresql_says_how_far_it_is_safe_to_read(source: Arc<Store>) {
+    nothing_is_lost(source, ON_POSTGRES, Duration::ZERO).await;
 }
 
-#[test]
-fn elsewhere_the_overlap_covers_what_is_held_back() {
-    on_mariadb("writers", |source| nothing_is_lost(source, ON_MARIADB, Duration::from_secs(30)));
+pub(crate) async fn elsewhere_the_overlap_covers_what_is_held_back(source: Arc<Store>) {
+    nothing_is_lost(source, ON_MYSQL, Duration::from_secs(30)).await;
 }
+
+crate::fixture::on! { [postgres] { writers::postgresql_says_how_far_it_is_safe_to_read; } }
+crate::fixture::on! { [mariadb, mysql] { writers::elsewhere_the_overlap_covers_what_is_held_back; } }

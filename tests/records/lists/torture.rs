@@ -9,7 +9,7 @@ use portbook::model::{FieldDirection, RecordMode};
 use portbook::operation::RunReport;
 
 use super::ListWorld;
-use crate::fixture::{Store, on_postgres};
+use crate::fixture::Store;
 
 const TABLE: &str = "(id bigint PRIMARY KEY, small smallint, whole integer, big bigint, exact numeric(38,10), \
     money numeric(10,2), double float8, single float4, flag boolean, words text, short varchar(20), padded char(5), \
@@ -108,10 +108,10 @@ async fn round(postgres: Arc<Store>, mode: RecordMode) {
 
 #[test]
 fn one_way() {
-    on_postgres("lists_one_way", |postgres| round(postgres, RecordMode::OneWayPush));
+    crate::fixture::postgres("lists::torture::one_way", |postgres| round(postgres, RecordMode::OneWayPush));
 }
 
 #[test]
 fn both_ways() {
-    on_postgres("lists_both_ways", |postgres| round(postgres, RecordMode::TwoWay));
+    crate::fixture::postgres("lists::torture::both_ways", |postgres| round(postgres, RecordMode::TwoWay));
 }

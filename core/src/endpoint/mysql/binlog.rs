@@ -50,7 +50,10 @@ impl Keys {
         Ok(Self { table: table.clone(), width: all.len() as u64, columns })
     }
 
-    /// The keys that the rows of an event had and have; nothing when the event is of a table that looks otherwise.
+    /// The keys that the rows of an event had and have; or why the event does not say.
+    ///
+    /// A session may leave columns out (`binlog_row_image`): then a row has the values of those that are there, without
+    /// gaps, and a key that did not change is in the row as it was alone.
     ///
     /// # Errors
     /// `storage` when the event cannot be read.
@@ -58,34 +61,48 @@ impl Keys {
         &self,
         event: &RowsEventData<'_>,
         map: &mysql_async::binlog::events::TableMapEvent<'_>,
-    ) -> Result<Option<Vec<Key>>> {
+    ) -> Result<std::result::Result<Vec<Key>, &'static str>> {
         if event.num_columns() != self.width || map.columns_count() != self.width {
-            return Ok(None);
+            return Ok(Err("the table looked otherwise"));
         }
         let broken = |why: String| Error::new(Code::Storage, "read the log of", &self.table).because(why);
+        let before = event.columns_before_image().map(|there| self.places(there.iter().by_vals()));
+        let after = event.columns_after_image().map(|there| self.places(there.iter().by_vals()));
         let mut keys = Vec::new();
         for images in event.rows(map) {
-            let (before, after) = images.map_err(|e| broken(e.to_string()))?;
-            for row in [before, after].into_iter().flatten() {
-                match self.key(&row).map_err(broken)? {
+            let (was, is) = images.map_err(|e| broken(e.to_string()))?;
+            let was = was.zip(before.as_ref()).map(|(row, places)| self.parts(&row, places)).transpose();
+            let is = is.zip(after.as_ref()).map(|(row, places)| self.parts(&row, places)).transpose();
+            let (was, mut is) = (was.map_err(broken)?, is.map_err(broken)?);
+            if let (Some(was), Some(is)) = (&was, &mut is) {
+                is.iter_mut().zip(was).for_each(|(is, was)| *is = is.take().or_else(|| was.clone()));
+            }
+            for parts in [was, is].into_iter().flatten() {
+                match parts.into_iter().collect::<Option<Key>>() {
                     Some(key) => keys.push(key),
-                    None => return Ok(None),
+                    None => return Ok(Err("a row was written without its key (binlog_row_image)")),
                 }
             }
         }
-        Ok(Some(keys))
+        Ok(Ok(keys))
     }
 
-    /// The key of a row; nothing where the row leaves a part of it out.
-    fn key(&self, row: &BinlogRow) -> std::result::Result<Option<Key>, String> {
-        let mut key = Vec::with_capacity(self.columns.len());
-        for (place, column) in &self.columns {
-            let Some(BinlogValue::Value(value)) = row.as_ref(*place) else { return Ok(None) };
+    /// Where in a row the columns of the key stand, when it has these columns.
+    fn places(&self, there: impl Iterator<Item = bool>) -> Vec<Option<usize>> {
+        let mut count = 0..;
+        let places: Vec<_> = there.map(|is_there| if is_there { count.next() } else { None }).collect();
+        self.columns.iter().map(|(column, _)| places.get(*column).copied().flatten()).collect()
+    }
+
+    /// The parts of the key of a row; nothing for one that the row leaves out.
+    fn parts(&self, row: &BinlogRow, places: &[Option<usize>]) -> std::result::Result<Vec<Option<Vec<u8>>>, String> {
+        let part = |((_, column), place): (&(usize, ColumnShape), &Option<usize>)| {
+            let Some(BinlogValue::Value(value)) = place.and_then(|place| row.as_ref(place)) else { return Ok(None) };
             let mut encoder = Encoder::default();
             put(&mut encoder, column, &as_selected(column, value)?)?;
-            key.push(encoder.into_bytes());
-        }
-        Ok(Some(key))
+            Ok(Some(encoder.into_bytes()))
+        };
+        self.columns.iter().zip(places).map(part).collect()
     }
 }
 

@@ -12,9 +12,12 @@ use crate::error::{Code, Error, Result};
 use crate::store::TlsMode;
 
 /// Strict, so that no value is made to fit; without `NO_ZERO_DATE`, so that a date of zeros can be carried; and without
-/// `ANSI_QUOTES` and the like, which would change what the statements mean.
+/// `ANSI_QUOTES` and the like, which would change what the statements mean. MySQL keeps its estimates of rows for a day and
+/// may hide the key that it made for a table without one ("Generated Invisible Primary Keys"), which its log has in every
+/// row; what stands in such a comment is for MySQL from that version on, and is nothing to MariaDB ("Comment Syntax").
 const SETTINGS: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
-     autocommit = 1, innodb_lock_wait_timeout = 30";
+     autocommit = 1, innodb_lock_wait_timeout = 30 /*!80000 , information_schema_stats_expiry = 0 */ \
+     /*!80030 , show_gipk_in_create_table_and_information_schema = ON */";
 
 pub(super) struct Connections {
     opts: OptsBuilder,
@@ -78,7 +81,10 @@ impl Connections {
             }
         };
         let connected = tokio::time::timeout(self.options.connect_timeout, connecting).await.map_err(late)?;
-        connected.map_err(|e| error_of("connect to", self.name(), e))
+        connected.map_err(|e| {
+            let user = self.options.user.escape_debug();
+            error_of("connect to", format!("{} as {user}", self.name()), e)
+        })
     }
 
     /// Lends a connection for one call, which has the patience of a statement.

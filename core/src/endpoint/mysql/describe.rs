@@ -64,13 +64,13 @@ pub(super) async fn describe(conn: &mut Conn, table: &TableName, tinyint_is_bool
         name: table.clone(),
         table_type: type_of(&text(found, 0).unwrap_or_default()),
         row_estimate: number(found, 1),
-        columns: columns.iter().map(|row| column(row, tinyint_is_boolean, &checks)).collect(),
+        columns: columns.iter().map(|row| column(row, is_mariadb, tinyint_is_boolean, &checks)).collect(),
         constraints,
         indexes: indexes(conn, table).await?,
     })
 }
 
-fn column(row: &Row, tinyint_is_boolean: bool, checks: &[ConstraintShape]) -> ColumnShape {
+fn column(row: &Row, is_mariadb: bool, tinyint_is_boolean: bool, checks: &[ConstraintShape]) -> ColumnShape {
     let word = |at| text(row, at).unwrap_or_default();
     let (name, full, data_type) = (word(0), word(1).to_ascii_lowercase(), word(2).to_ascii_lowercase());
     // MariaDB's JSON is a text that has to be valid.
@@ -89,7 +89,7 @@ fn column(row: &Row, tinyint_is_boolean: bool, checks: &[ConstraintShape]) -> Co
         member: (kind == Some(DatumKind::Set)).then_some(DatumKind::Text),
         is_nullable: word(3) == "YES",
         // MariaDB writes what stands in the statement, so that no default is the word NULL.
-        default_value: text(row, 4).filter(|default| default != "NULL"),
+        default_value: text(row, 4).filter(|default| !is_mariadb || default != "NULL"),
         is_identity: extra.contains("auto_increment"),
         is_computed: extra.contains("generated") && !extra.contains("default_generated"),
         max_length: number(row, 6).filter(|_| has_length).map(|length| u32::try_from(length).unwrap_or(u32::MAX)),
@@ -100,12 +100,18 @@ fn column(row: &Row, tinyint_is_boolean: bool, checks: &[ConstraintShape]) -> Co
 }
 
 /// What the name of a collation says: `_ci` ignores case, and accents too unless it says `_as`; all pad but those of
-/// MySQL 8 (`_0900_`), those of MariaDB that say so, and `binary`.
+/// MySQL 8 (`_0900_`), those of MariaDB that say so, and `binary`. Some say less than they do.
 fn collation(name: &str) -> Collation {
-    let ignores_case = name.ends_with("_ci");
+    let ignores_case = name.ends_with("_ci") || name.ends_with("_thai_520_w2");
+    let is_one_of = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    // These compare letter by letter, or are of a language in which á is a letter of its own.
+    let tells_accents = is_one_of(&["latin1_general_", "latin2_general_", "ascii_general_", "_tolower_ci"])
+        || name.ends_with("_thai_520_w2")
+        || is_one_of(&["_icelandic_", "_is_0900_"])
+        || name.contains("_vietnamese_") && name.ends_with("_cs");
     Collation {
         ignores_case,
-        ignores_accents: ignores_case && !name.contains("_as_") || name.contains("_ai_"),
+        ignores_accents: !tells_accents && (ignores_case && !name.contains("_as_") || name.contains("_ai_")),
         ignores_trailing_spaces: !(name.is_empty()
             || name == "binary"
             || name.contains("_0900_")
