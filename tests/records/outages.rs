@@ -7,7 +7,8 @@ use std::time::Duration;
 use portbook::Code;
 use portbook::bridge::{Definition, RecordOptions, RecordPlace};
 use portbook::endpoint::TableName;
-use portbook::model::{RecordMode, RecordPolicy};
+use portbook::model::{RecordMode, RecordPolicy, SyncRun};
+use portbook::table::Filter;
 use rusqlite::Connection;
 
 use crate::faults::{Event, Faulty};
@@ -20,6 +21,14 @@ const TARGET: &str = "CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT)";
 
 fn count(database: &Connection) -> i64 {
     database.query_row("SELECT count(*) FROM notes", [], |row| row.get(0)).unwrap()
+}
+
+/// How the runs of a definition ended, and why.
+fn history(world: &World, definition: &Definition) -> Vec<(String, Option<String>)> {
+    let of = Filter::all().equal("sync_def_id", &definition.id());
+    let mut runs = portbook::wait(world.session.rows::<SyncRun>().list(of, None, 100)).unwrap().rows;
+    runs.sort_by_key(|run| (run.row.start_time, run.id));
+    runs.into_iter().map(|run| (run.row.status.as_str().to_owned(), run.row.error_message)).collect()
 }
 
 /// A connection that was idle for so long is asked whether it still is one.
@@ -57,6 +66,7 @@ pub(crate) async fn a_database_goes_away_in_the_middle_of_a_scan(store: Arc<Stor
         let error = portbook::wait(definition.sync(Default::default(), Default::default()).finish()).unwrap_err();
         assert_eq!(error.code(), Code::Offline, "{error}");
         assert_eq!(count(&world.target()), ROWS, "nothing goes on half a reading");
+        assert_eq!(history(&world, &definition).pop(), Some(("FAILED".to_owned(), Some(error.to_string()))));
 
         forget_idle_connections();
         let report = sync(&connected(Arc::clone(&store.endpoint)));
@@ -93,6 +103,9 @@ pub(crate) async fn a_password_that_is_no_longer_good_is_said_and_not_shown(stor
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
     assert_eq!(count(&world.target()), 1);
+    let runs = tokio::task::block_in_place(|| history(&world, &definition));
+    assert_eq!(runs.iter().map(|(status, _)| status.as_str()).collect::<Vec<_>>(), ["COMPLETED", "FAILED"]);
+    assert!(!format!("{runs:?}").contains("hunter2"), "{runs:?}");
     store.run(&format!("DROP USER {user}")).await;
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::DefinitionInner;
 use super::apply::Applied;
 use super::change::RowChange;
 use super::conflict;
@@ -19,6 +20,29 @@ use crate::model::{EventSeverity, Id, RunStatus, RunType, Side, SyncDefinition, 
 use crate::operation::clock::micros;
 use crate::operation::journal::{Ending, Log, execute, int32};
 use crate::store::{Value, Write};
+
+/// A run that failed, from its start to its end, before there was a plan to be carried out; nothing when it had begun to.
+pub(crate) fn never_began(
+    definition: &DefinitionInner,
+    run: Id<SyncRun>,
+    (start, end): (DateTime<Utc>, DateTime<Utc>),
+    error: &Error,
+) -> Write {
+    execute(
+        "INSERT INTO sync_runs (id, tenant_id, sync_def_id, run_type, status, start_time, end_time, error_message, created_at, \
+         updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7, ?7) ON CONFLICT (id) DO NOTHING",
+        vec![
+            Value::Uuid(run.0),
+            Value::Uuid(definition.tenant.0),
+            Value::Uuid(definition.id.0),
+            Value::Text(RunType::Push.as_str().to_owned()),
+            Value::Text(RunStatus::Failed.as_str().to_owned()),
+            Value::Time(micros(start)),
+            Value::Time(micros(end)),
+            Value::Text(error.to_string()),
+        ],
+    )
+}
 
 /// Names the rows of one run.
 #[derive(Clone, Debug)]

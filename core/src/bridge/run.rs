@@ -11,14 +11,14 @@ use super::DefinitionInner;
 use super::apply::{Applied, Apply, resolve};
 use super::conflict;
 use super::instance;
-use super::journal::RowJournal;
+use super::journal::{self, RowJournal};
 use super::metrics;
 use super::open::Opened;
 use super::pace::Pace;
 use super::planned::{StoredRows, missing, stored};
 use super::preview::{Plan, RowDelta, RowPreviewOptions, plan};
 use crate::error::{Code, Error, Result};
-use crate::model::{Id, Moment, PreviewId, RunType, SyncEntityType};
+use crate::model::{Id, Moment, PreviewId, RunType, SyncEntityType, SyncRun};
 use crate::operation::clock::micros;
 use crate::operation::journal::{Ending, Log};
 use crate::operation::lease::{Held, Lease};
@@ -41,7 +41,9 @@ pub(crate) async fn run(
     confirm: Vec<String>,
     reporter: Reporter,
 ) -> Result<RunReport> {
-    let begun = definition.book.clock.elapsed();
+    let clock = definition.book.clock.clone();
+    let (begun, start) = (clock.elapsed(), clock.now());
+    let run = Id::new(Uuid::now_v7());
     let preview = match &task {
         Task::Sync(_) => PreviewId(Uuid::now_v7()),
         Task::Apply(id) => *id,
@@ -52,7 +54,7 @@ pub(crate) async fn run(
     let carried_out = async {
         let opened = Arc::new(prepared(&definition, &lease, &task).await?);
         let reporter = Arc::new(reporter);
-        RowRun { opened, lease, reporter, confirm, begun }.carry_out(task, preview).await
+        RowRun { opened, lease, reporter, confirm, begun, run }.carry_out(task, preview).await
     };
     // A defect of ours must not keep the definition.
     let outcome = AssertUnwindSafe(carried_out).catch_unwind().await.unwrap_or_else(|_| {
@@ -60,15 +62,22 @@ pub(crate) async fn run(
             .because("it panicked")
             .advise("report it: this is a defect"))
     });
-    held.end().await;
-    match outcome {
+    let ended = match outcome {
         // The plan stays incomplete and goes with the others.
         Err(error) if error.code() == Code::Cancelled => {
-            let elapsed = definition.book.clock.elapsed().saturating_sub(begun);
+            let elapsed = clock.elapsed().saturating_sub(begun);
             Ok(report(preview, 0, &RowDelta::default(), Applied::default(), elapsed, true))
         }
+        Err(error) => {
+            let told = journal::never_began(&definition, run, (start, clock.now()), &error);
+            // Whoever asked for the run is told why it failed, not that this could not be written down.
+            let _ = definition.book.store.write(definition.tenant, vec![told]).await;
+            Err(error)
+        }
         ended => ended,
-    }
+    };
+    held.end().await;
+    ended
 }
 
 /// The definition, ready to be carried out: the target has what is needed to be written, and of what an interrupted run has begun
@@ -93,6 +102,7 @@ struct RowRun {
     reporter: Arc<Reporter>,
     confirm: Vec<String>,
     begun: Duration,
+    run: Id<SyncRun>,
 }
 
 /// A plan that a run has before it.
@@ -160,8 +170,7 @@ impl RowRun {
             source_system: "records",
         };
         let waiting = Arc::new(conflict::waiting(&*book.store, *tenant, *definition).await?);
-        let (definition, run) = (Id::new(*definition), Id::new(Uuid::now_v7()));
-        Ok(RowJournal { log, definition, run, generation, had_failures, waiting })
+        Ok(RowJournal { log, definition: Id::new(*definition), run: self.run, generation, had_failures, waiting })
     }
 
     async fn take(&self, id: PreviewId) -> Result<Taken> {
