@@ -4,6 +4,7 @@
 //! `PENDING` before one that could otherwise be made twice. Writes are returned as parts of a batch, so that the engine commits
 //! them together with how far its run has come.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Code, Error, Result};
@@ -28,7 +29,7 @@ pub(crate) struct RowLedger {
 impl RowLedger {
     /// All of it, in memory.
     pub(crate) async fn table(&self, due: &Due) -> Result<RowTable> {
-        let mut table = RowTable::default();
+        let (mut fronts, mut entries) = (Vec::new(), Vec::new());
         let mut after = Value::Blob(Vec::new());
         loop {
             let statement = Statement::new(
@@ -40,12 +41,14 @@ impl RowLedger {
             );
             let rows = self.store.query(self.tenant, statement).await?;
             for row in rows.iter() {
-                table.push(row.blob(0)?, optional(&row, 1)?, optional(&row, 2)?, row.text(3)?)?;
-                if row.int(4)? == 1 {
-                    table.flag_last(DUE);
-                }
+                let (front, mut entry) = entry(row.blob(0)?, optional(&row, 1)?, optional(&row, 2)?, row.text(3)?)?;
+                entry.flags |= if row.int(4)? == 1 { DUE } else { 0 };
+                fronts.push(front);
+                entries.push(entry);
             }
-            let Some(last) = rows.iter().last().filter(|_| rows.len() == PAGE) else { return Ok(table) };
+            let Some(last) = rows.iter().last().filter(|_| rows.len() == PAGE) else {
+                return Ok(RowTable::of(fronts, entries));
+            };
             after = Value::Blob(last.blob(0)?.to_vec());
         }
     }
@@ -189,6 +192,7 @@ struct Entry {
     /// one is decided by all of the identity.
     source: Front,
     target: Front,
+    flags: u8,
 }
 
 type Front = [u8; 16];
@@ -201,44 +205,48 @@ const PENDING: u8 = 16;
 const CONFLICT: u8 = 32;
 const DUE: u8 = 64;
 
-/// The ledger of a definition in memory, sorted by identity: 65 bytes a row.
+/// Rows that share a bucket, more or less: their fronts are two lines of the processor's cache.
+const BUCKET: usize = 16;
+
+/// The ledger of a definition in memory, sorted by identity: 66 bytes a row.
 ///
-/// What one begins with lies by itself, eight to a cache line: finding a row is then two waits for memory, not one for every
-/// step of a search; and many are looked for at once.
-#[derive(Debug, Default)]
+/// What one begins with lies by itself, eight to a cache line, and where to look is said by a table that stays in the cache:
+/// finding a row is two waits for memory, not one for every step of a search; and many are looked for at once.
+#[derive(Debug)]
 pub(crate) struct RowTable {
-    /// The first eight bytes of the identities. These are hashes: where one stands is guessed well.
+    /// The first eight bytes of the identities.
     fronts: Vec<u64>,
     entries: Vec<Entry>,
-    flags: Vec<u8>,
+    /// Where the rows of each bucket begin, and the last one ends: buckets are equal shares of all fronts, which are hashes
+    /// and so are spread evenly.
+    buckets: Vec<usize>,
+    /// How many of its bits a front loses to be the number of its bucket.
+    shift: u32,
 }
 
 /// A row of a [`RowTable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct At(usize);
 
-impl RowTable {
-    fn push(&mut self, identity: &[u8], source: Option<&[u8]>, target: Option<&[u8]>, state: &str) -> Result<()> {
-        let front = |hash: Option<&[u8]>| hash.and_then(|hash| hash.first_chunk::<16>().copied());
-        let (source, target) = (front(source), front(target));
-        let mut flags = match LedgerState::parse(state)? {
-            LedgerState::Pending => PENDING,
-            LedgerState::Confirmed => 0,
-            LedgerState::Conflict => CONFLICT,
-        };
-        flags |= if source.is_some() { HAS_SOURCE } else { 0 } | if target.is_some() { HAS_TARGET } else { 0 };
-        let identity: &RowHash = identity.try_into().map_err(|_| corrupt())?;
-        let (front, rest) = split(identity);
-        self.fronts.push(front);
-        self.entries.push(Entry { rest, source: source.unwrap_or_default(), target: target.unwrap_or_default() });
-        self.flags.push(flags);
-        Ok(())
+impl Default for RowTable {
+    fn default() -> Self {
+        Self::of(Vec::new(), Vec::new())
     }
+}
 
-    fn flag_last(&mut self, flag: u8) {
-        if let Some(flags) = self.flags.last_mut() {
-            *flags |= flag;
+impl RowTable {
+    /// The table of these rows, which come in the order of their identities.
+    fn of(fronts: Vec<u64>, entries: Vec<Entry>) -> Self {
+        let bits = (fronts.len() / BUCKET).max(2).next_power_of_two().trailing_zeros();
+        let shift = u64::BITS - bits;
+        let mut buckets = Vec::with_capacity((1 << bits) + 1);
+        for (at, front) in fronts.iter().enumerate() {
+            while buckets.len() as u64 <= front >> shift {
+                buckets.push(at);
+            }
         }
+        buckets.resize((1 << bits) + 1, fronts.len());
+        Self { fronts, entries, buckets, shift }
     }
 
     /// How many rows it has.
@@ -249,29 +257,36 @@ impl RowTable {
     /// Where that row is.
     pub(crate) fn find(&self, identity: &RowHash) -> Option<At> {
         let (front, rest) = split(identity);
-        let guess = self.closer(front, self.closer(front, self.share(front)));
-        self.at(self.first_at_least(front, guess), front, &rest)
+        self.at(self.first_at_least(front, self.bucket(front)), front, &rest)
     }
 
     /// Where those rows are. Each step is taken for all of them before the next one is: so the waits for memory of many rows
     /// overlap, which is most of what finding takes.
     pub(crate) fn find_all<'i>(&self, identities: impl Iterator<Item = Option<&'i RowHash>>) -> Vec<Option<At>> {
         let wanted: Vec<Option<(u64, [u8; 24])>> = identities.map(|identity| identity.map(split)).collect();
-        let mut places: Vec<usize> =
-            wanted.iter().map(|wanted| wanted.map_or(0, |(front, _)| self.share(front))).collect();
-        for _ in 0..2 {
-            for (place, wanted) in places.iter_mut().zip(&wanted) {
-                *place = wanted.map_or(0, |(front, _)| self.closer(front, *place));
-            }
-        }
-        for (place, wanted) in places.iter_mut().zip(&wanted) {
-            *place = wanted.map_or(0, |(front, _)| self.first_at_least(front, *place));
-        }
+        let buckets: Vec<Range<usize>> =
+            wanted.iter().map(|wanted| wanted.map_or(0..0, |(front, _)| self.bucket(front))).collect();
+        let places: Vec<usize> = wanted
+            .iter()
+            .zip(buckets)
+            .map(|(wanted, bucket)| wanted.map_or(0, |(front, _)| self.first_at_least(front, bucket)))
+            .collect();
         places
             .into_iter()
             .zip(wanted)
             .map(|(first, wanted)| wanted.and_then(|(front, rest)| self.at(first, front, &rest)))
             .collect()
+    }
+
+    /// The rows whose fronts are in the bucket of this one.
+    fn bucket(&self, front: u64) -> Range<usize> {
+        let number = (front >> self.shift) as usize;
+        self.buckets[number]..self.buckets[number + 1]
+    }
+
+    /// Where the fronts begin that are not below this one, in its bucket.
+    fn first_at_least(&self, front: u64, bucket: Range<usize>) -> usize {
+        bucket.start + self.fronts[bucket].partition_point(|other| *other < front)
     }
 
     /// The row of that identity, among those from `first` on that have its front.
@@ -282,82 +297,51 @@ impl RowTable {
         found.ok().map(|at| At(first + at))
     }
 
-    /// How many rows lie within a distance of fronts, as these are spread evenly.
-    fn share(&self, distance: u64) -> usize {
-        let len = self.fronts.len();
-        usize::try_from((u128::from(distance) * len as u128) >> 64).unwrap_or(len)
-    }
-
-    /// A better guess where a front stands than this one.
-    fn closer(&self, front: u64, guess: usize) -> usize {
-        let Some(&there) = self.fronts.get(guess) else { return guess };
-        if there < front {
-            (guess + self.share(front - there)).min(self.fronts.len() - 1)
-        } else {
-            guess.saturating_sub(self.share(there - front))
-        }
-    }
-
-    /// Where the fronts begin that are not below this one: from a guess, by steps that double, however they are spread.
-    fn first_at_least(&self, front: u64, guess: usize) -> usize {
-        let (fronts, len) = (&self.fronts, self.fronts.len());
-        let (mut low, mut high, mut step) = (guess, guess, 4);
-        while low > 0 && fronts[low - 1] >= front {
-            low = low.saturating_sub(step);
-            step *= 2;
-        }
-        while high < len && fronts[high] < front {
-            high = (high + step).min(len);
-            step *= 2;
-        }
-        low + fronts[low..high].partition_point(|other| *other < front)
-    }
-
     /// Notes that the source has the row; whether it was noted before.
     pub(crate) fn see_source(&mut self, at: At) -> bool {
-        let was = self.flags[at.0] & SEEN_SOURCE != 0;
-        self.flags[at.0] |= SEEN_SOURCE;
+        let was = self.entries[at.0].flags & SEEN_SOURCE != 0;
+        self.entries[at.0].flags |= SEEN_SOURCE;
         was
     }
 
     /// Notes that the target has the row; whether it was noted before.
     pub(crate) fn see_target(&mut self, at: At) -> bool {
-        let was = self.flags[at.0] & SEEN_TARGET != 0;
-        self.flags[at.0] |= SEEN_TARGET;
+        let was = self.entries[at.0].flags & SEEN_TARGET != 0;
+        self.entries[at.0].flags |= SEEN_TARGET;
         was
     }
 
     pub(crate) fn is_seen_at_source(&self, at: At) -> bool {
-        self.flags[at.0] & SEEN_SOURCE != 0
+        self.entries[at.0].flags & SEEN_SOURCE != 0
     }
 
     pub(crate) fn is_seen_at_target(&self, at: At) -> bool {
-        self.flags[at.0] & SEEN_TARGET != 0
+        self.entries[at.0].flags & SEEN_TARGET != 0
     }
 
     /// Whether the source held this when both agreed.
     pub(crate) fn is_source(&self, at: At, hash: &RowHash) -> bool {
-        self.flags[at.0] & HAS_SOURCE != 0 && hash[..16] == self.entries[at.0].source
+        self.entries[at.0].flags & HAS_SOURCE != 0 && hash[..16] == self.entries[at.0].source
     }
 
     /// Whether the target held this when both agreed.
     pub(crate) fn is_target(&self, at: At, hash: &RowHash) -> bool {
-        self.flags[at.0] & HAS_TARGET != 0 && hash[..16] == self.entries[at.0].target
+        self.entries[at.0].flags & HAS_TARGET != 0 && hash[..16] == self.entries[at.0].target
     }
 
     /// Whether a write was begun of which nobody knows whether it arrived.
     pub(crate) fn is_pending(&self, at: At) -> bool {
-        self.flags[at.0] & PENDING != 0
+        self.entries[at.0].flags & PENDING != 0
     }
 
     /// Whether the row waits for a person.
     pub(crate) fn waits(&self, at: At) -> bool {
-        self.flags[at.0] & CONFLICT != 0
+        self.entries[at.0].flags & CONFLICT != 0
     }
 
     /// Whether the row may go to another list though it stays as it is.
     pub(crate) fn is_due(&self, at: At) -> bool {
-        self.flags[at.0] & DUE != 0
+        self.entries[at.0].flags & DUE != 0
     }
 
     pub(crate) fn identity(&self, at: At) -> RowHash {
@@ -371,6 +355,21 @@ impl RowTable {
     pub(crate) fn all(&self) -> impl Iterator<Item = At> + use<> {
         (0..self.entries.len()).map(At)
     }
+}
+
+/// What a row of the ledger is in a [`RowTable`].
+fn entry(identity: &[u8], source: Option<&[u8]>, target: Option<&[u8]>, state: &str) -> Result<(u64, Entry)> {
+    let front = |hash: Option<&[u8]>| hash.and_then(|hash| hash.first_chunk::<16>().copied());
+    let (source, target) = (front(source), front(target));
+    let mut flags = match LedgerState::parse(state)? {
+        LedgerState::Pending => PENDING,
+        LedgerState::Confirmed => 0,
+        LedgerState::Conflict => CONFLICT,
+    };
+    flags |= if source.is_some() { HAS_SOURCE } else { 0 } | if target.is_some() { HAS_TARGET } else { 0 };
+    let identity: &RowHash = identity.try_into().map_err(|_| corrupt())?;
+    let (front, rest) = split(identity);
+    Ok((front, Entry { rest, source: source.unwrap_or_default(), target: target.unwrap_or_default(), flags }))
 }
 
 /// The front of an identity, in its order, and what follows.
@@ -390,11 +389,9 @@ mod tests {
     fn table(mut identities: Vec<RowHash>) -> RowTable {
         identities.sort_unstable();
         identities.dedup();
-        let mut table = RowTable::default();
-        for identity in identities {
-            table.push(&identity, Some(&identity), None, "CONFIRMED").unwrap();
-        }
-        table
+        let rows = identities.iter().map(|identity| entry(identity, Some(identity), None, "CONFIRMED").unwrap());
+        let (fronts, entries) = rows.unzip();
+        RowTable::of(fronts, entries)
     }
 
     /// Hashes, and identities that look like none: all close together, or the same up to the last byte.
