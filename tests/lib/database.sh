@@ -61,10 +61,13 @@ unpack_newest() {
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     has_apt || { echo "there is no apt-get" >&2; return 1; }
     [ -f "$keyring" ] || { echo "Debian's keys are missing: apt-get install debian-archive-keyring" >&2; return 1; }
+    # From where this machine has its own packages.
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep '/debian/*$' | head -n 1)
+    [ -n "$mirror" ] || { echo "apt knows no mirror of Debian" >&2; return 1; }
     apt=$unpacked/apt
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
     : >"$apt/status"
-    echo "deb [signed-by=$keyring] http://deb.debian.org/debian unstable main" >"$apt/sources.list"
+    echo "deb [signed-by=$keyring] $mirror unstable main" >"$apt/sources.list"
     unstable() {
         apt-get -q -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
             -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null -o Dir::State="$apt" \
