@@ -38,6 +38,9 @@ use settle::{as_agreed, at_address, placed};
 /// How often progress goes to the book.
 const PROGRESS: Duration = Duration::from_secs(1);
 
+/// Rows that are carried at once at most: between batches a run tells how far it is, waits for a budget, and can be ended.
+const CARRIED: usize = 2048;
+
 /// Failures that a report lists.
 const LISTED: usize = 100;
 
@@ -146,8 +149,8 @@ impl Apply {
 fn batches(planned: Vec<PlannedRow>, opened: &Opened) -> Vec<Vec<PlannedRow>> {
     let mut batches: Vec<Vec<PlannedRow>> = Vec::new();
     for row in planned {
-        let most =
-            row.change.act.changes().map_or(PAGE, |side| opened.endpoints[side].capabilities().write_rows.max(1));
+        let liked = |side| opened.endpoints[side].capabilities().write_rows.clamp(1, CARRIED);
+        let most = row.change.act.changes().map_or(PAGE, liked);
         match batches.last_mut() {
             Some(batch) if batch.len() < most && batch[0].change.act.is_like(&row.change.act) => batch.push(row),
             Some(_) | None => batches.push(vec![row]),
