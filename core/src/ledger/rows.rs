@@ -280,6 +280,7 @@ impl RowTable {
 
     /// The rows whose fronts are in the bucket of this one.
     fn bucket(&self, front: u64) -> Range<usize> {
+        // What is left of a front is below the number of buckets, which have one end more than there are of them.
         let number = (front >> self.shift) as usize;
         self.buckets[number]..self.buckets[number + 1]
     }
