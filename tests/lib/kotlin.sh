@@ -57,7 +57,7 @@ install_package() {
 java_version() { javac -version 2>&1 | sed -n 's/^javac \([0-9]*\).*/\1/p'; }
 
 # With panics on demand, which one of the tests asks for.
-readonly FEATURES=cli,fault
+readonly FEATURES=fault
 
 maven() { mvn --batch-mode --no-transfer-progress -f "$SOURCE" "-Dcargo.target=$CARGO" "-Dcargo.options=--features $FEATURES" "$@"; }
 
@@ -68,7 +68,7 @@ dependencies() {
     maven -q dependency:resolve dependency:resolve-plugins && cp "$SOURCE/pom.xml" "$TARGET/resolved"
 }
 
-library() { cargo build -p portbook-uniffi --features "$FEATURES"; }
+library() { cargo build -p portbook-uniffi --features "$FEATURES" && cargo build -p portbook-uniffi-bindgen; }
 
 built() { find "$CARGO/debug" -maxdepth 1 '(' -name libportbook_uniffi.so -o -name libportbook_uniffi.dylib ')'; }
 

@@ -40,7 +40,8 @@ install_package() {
     { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"; } >/dev/null 2>&1
 }
 
-library() { cargo build -p portbook-uniffi --features cli; }
+# As tests/lib/kotlin.sh builds it: the sources are the same ones without what is for tests.
+library() { cargo build -p portbook-uniffi --features fault && cargo build -p portbook-uniffi-bindgen; }
 
 built() { find "$CARGO/debug" -maxdepth 1 '(' -name libportbook_uniffi.so -o -name libportbook_uniffi.dylib ')'; }
 

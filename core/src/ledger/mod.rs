@@ -11,12 +11,14 @@
 pub mod codec;
 mod intent;
 mod rows;
+mod table;
 mod transfer;
 
 use std::sync::Arc;
 
 pub use intent::{Intent, IntentKind, NewIntent};
-pub(crate) use rows::{At, Due, RowLedger, RowTable, hex, item_at};
+pub(crate) use rows::{Due, RowLedger, hex, item_at};
+pub(crate) use table::{At, RowTable};
 pub use transfer::NewTransfer;
 
 use crate::error::{Code, Error, Result};

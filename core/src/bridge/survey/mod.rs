@@ -1,6 +1,6 @@
 //! What both sides show beside what they agreed on: every row is read once, hashed as it stands, and decided about.
 //!
-//! The ledger lies in memory in 66 bytes a row; rows of the source pass by. What the target shows is kept only where it is
+//! The ledger lies in memory in some 66 bytes a row; rows of the source pass by. What the target shows is kept only where it is
 //! another row than was agreed on. A row that did not come is gone only when the reading was whole: where it could not be
 //! told which row a refused one was, nothing is deleted, and the preview says so.
 

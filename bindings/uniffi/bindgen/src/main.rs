@@ -13,7 +13,7 @@ use uniffi::{GenerateOptions, TargetLanguage};
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [library, output] = &arguments[..] else { return Err("usage: uniffi-bindgen LIBRARY OUTPUT".into()) };
-    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/uniffi.toml");
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../uniffi.toml");
     for (language, into) in [(TargetLanguage::Kotlin, "kotlin"), (TargetLanguage::Swift, "swift")] {
         let into = Path::new(output).join(into);
         fs::create_dir_all(&into)?;
