@@ -7,6 +7,7 @@
 root=$(cd "$(dirname "$0")/../.." && pwd)
 unpacked=$root/target/$(basename "$0" .sh)
 machine=$(uname -m)-linux-gnu
+. "$root/tests/lib/debian.sh"
 server_uid=65534
 # What is written here is read by that user.
 umask 022
@@ -23,8 +24,6 @@ log_of() {
     exit 1
 }
 
-has_apt() { command -v apt-get >/dev/null && command -v dpkg >/dev/null; }
-
 # once PROGRAM COMMAND...: runs the command unless it has unpacked that program already. One at a time: tests start servers
 # beside each other.
 once() {
@@ -36,23 +35,8 @@ once() {
     ) 9>"$unpacked/lock" && [ -x "$unpacked/$1" ]
 }
 
-# unpack PACKAGE...: these, and those of their libraries that are not installed.
-unpack() {
-    has_apt || return 1
-    libraries=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
-        --no-enhances "$@" | grep '^lib' | grep -v elogind | sort -u)
-    missing=
-    for library in $libraries; do
-        dpkg-query -W -f '${Status}' "$library" 2>/dev/null | grep -q ' installed$' || missing="$missing $library"
-    done
-    mkdir -p "$unpacked/packages"
-    (
-        cd "$unpacked/packages"
-        # shellcheck disable=SC2086 # a list of names
-        apt-get download "$@" $missing >&2
-        for package in ./*.deb; do dpkg -x "$package" ..; done
-    )
-}
+# unpack PACKAGE...: as `unpack_into` does.
+unpack() { unpack_into "$unpacked" "$@"; }
 
 # unpack_newest PACKAGE...: these as Debian's unstable suite has them now, with everything that they need down to the C library,
 # which is a newer one than that of this machine. apt resolves that, with lists of its own beside the machine's, and verifies

@@ -7,6 +7,7 @@
 root=$(cd "$(dirname "$0")/../.." && pwd)
 servers=$root/target/servers
 machine=$(uname -m)-linux-gnu
+. "$root/tests/lib/debian.sh"
 
 # Ends with a message: the test that wanted the server is skipped for this reason.
 cannot() {
@@ -24,24 +25,11 @@ debian() {
         return
     fi
     if [ ! -x "$servers/debian/$program" ]; then
-        command -v apt-get >/dev/null && command -v dpkg >/dev/null || cannot "there is neither $program nor apt-get"
-        mkdir -p "$servers/archives"
+        mkdir -p "$servers"
         (
             # One at a time: tests start servers beside each other.
             flock 9
-            [ ! -x "$servers/debian/$program" ] || exit 0
-            cd "$servers/archives"
-            # A machine that was never asked knows no packages.
-            if [ "$(id -u)" = 0 ] && ! apt-cache show "$@" >/dev/null 2>&1; then apt-get -qq update >&2 || true; fi
-            wanted=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
-                --no-enhances "$@" | grep '^lib' | sort -u)
-            missing=
-            for library in $wanted; do
-                dpkg-query -W -f '${Status}' "$library" 2>/dev/null | grep -q ' installed$' || missing="$missing $library"
-            done
-            # shellcheck disable=SC2086 # a list of names
-            apt-get -qq download "$@" $missing >&2 || cannot "apt-get could not download $*"
-            for archive in ./*.deb; do dpkg -x "$archive" "$servers/debian"; done
+            [ -x "$servers/debian/$program" ] || unpack_into "$servers/debian" "$@" || cannot "there is no $program, nor could $* be had"
         ) 9>"$servers/lock"
     fi
     [ -x "$servers/debian/$program" ] || cannot "the packages $* hold no $program"
