@@ -2,7 +2,9 @@
 //! place that converts them.
 
 use portbook::bridge::{read_value, show_value};
-use portbook::endpoint::{Collation, ColumnShape, ColumnTraits, ConstraintShape, Page, Refused, TableName, TableShape};
+use portbook::endpoint::{
+    Collation, ColumnShape, ColumnTraits, ConstraintShape, Page, Refused, TableName, TableShape, TableTraits,
+};
 use portbook::identity::{RowBatch, RowRef};
 use portbook::model::{ConstraintType, Datum, DatumKind, TableType};
 use portbook::{Code, Error};
@@ -64,6 +66,7 @@ impl Table {
                 columns,
                 constraints: if key.is_empty() { Vec::new() } else { vec![constraint(key)] },
                 indexes: Vec::new(),
+                traits: TableTraits::default(),
             },
         })
     }

@@ -150,7 +150,7 @@ fn what_both_sides_hold_is_shown_and_not_kept() {
 }
 
 #[test]
-fn a_row_that_waits_is_met_again_whatever_the_cursor_says() {
+pub(crate) fn a_row_that_waits_is_met_again_whatever_the_cursor_says() {
     let world = World::bare();
     let made = "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, score REAL, photo BLOB, changed_at TIMESTAMP)";
     world.source().execute_batch(made).unwrap();

@@ -36,7 +36,7 @@ fn by_cursor(mode: RecordMode) -> RecordOptions {
 }
 
 #[test]
-fn only_what_changed_is_read() {
+pub(crate) fn only_what_changed_is_read() {
     let world = world();
     let definition = world.try_connect("notes", "notes", by_cursor(RecordMode::OneWayPush)).unwrap();
     assert_eq!(sync(&definition).counts.new, 100);
@@ -58,7 +58,7 @@ fn only_what_changed_is_read() {
 }
 
 #[test]
-fn a_row_that_failed_or_was_ticked_out_comes_again() {
+pub(crate) fn a_row_that_failed_or_was_ticked_out_comes_again() {
     let world = world();
     let definition = world.try_connect("notes", "notes", by_cursor(RecordMode::OneWayPush)).unwrap();
     sync(&definition);

@@ -133,7 +133,7 @@ fn fields_that_are_named_accept_the_tables_as_they_are() {
 }
 
 #[test]
-fn a_run_leaves_how_much_there_is() {
+pub(crate) fn a_run_leaves_how_much_there_is() {
     let world = World::bare();
     let made = "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, changed_at TIMESTAMP)";
     world.source().execute_batch(made).unwrap();

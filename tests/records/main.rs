@@ -22,6 +22,9 @@ mod outages;
 #[path = "../lib/own_server.rs"]
 #[allow(dead_code, reason = "others kill it and go on with it")]
 mod own_server;
+#[path = "../lib/server.rs"]
+mod server;
+mod shared_book;
 mod torture;
 mod two_way;
 mod world;

@@ -4,13 +4,13 @@ use portbook::Code;
 use portbook::bridge::{RecordOptions, RowApplyOptions, RowPreviewOptions};
 use portbook::conduit::MaxDelete;
 use portbook::delta::ChangeKind;
-use portbook::model::{ReconcileStatus, RecordMode, SyncRun};
+use portbook::model::{ReconcileStatus, RecordMode, SyncMetric, SyncRun};
 use portbook::table::Filter;
 
 use crate::world::{World, counted, fill, people, preview, sync, try_sync};
 
 #[test]
-fn rows_arrive_change_and_go_and_the_next_run_has_nothing_to_do() {
+pub(crate) fn rows_arrive_change_and_go_and_the_next_run_has_nothing_to_do() {
     let world = World::new();
     fill(&world.source(), 0..100);
     let definition = world.connect(RecordOptions::default());
@@ -169,4 +169,31 @@ fn a_run_leaves_its_history() {
     assert_eq!((runs.len(), runs[0].row.items_processed, runs[0].row.status.as_str()), (1, 3, "COMPLETED"));
     let activity = portbook::wait(world.session.activity(Default::default(), None, 10)).unwrap();
     assert!(!activity.rows.is_empty());
+}
+
+/// One row for a definition of two tables, whoever wrote it last.
+#[test]
+pub(crate) fn what_was_carried_is_summed_up() {
+    let world = World::new();
+    fill(&world.source(), 0..20);
+    let definition = world.connect(RecordOptions::default());
+    let metric = || {
+        let all = portbook::wait(world.session.rows::<SyncMetric>().list(Filter::all(), None, 10)).unwrap().rows;
+        assert_eq!(all.len(), 1);
+        all.into_iter().next().unwrap().row
+    };
+    sync(&definition);
+    let first = metric();
+    assert_eq!((first.total_rows_synced, first.target_list_id, first.reconcile_status.as_str()), (20, None, "UNKNOWN"));
+    assert!(first.source_instance_id.is_some() && first.last_run_id.is_some() && first.last_sync_ts.is_some());
+    portbook::wait(definition.verify()).unwrap();
+    sync(&definition);
+    let second = metric();
+    let reconciled = (second.total_rows_synced, second.source_row_count, second.reconcile_status.as_str());
+    assert_eq!(reconciled, (20, Some(20), "MATCH"));
+    assert_ne!(second.last_run_id, first.last_run_id, "in step again as of this run");
+    world.source().execute("DELETE FROM people WHERE id = 3", []).unwrap();
+    world.source().execute("UPDATE people SET name = 'x' WHERE id = 4", []).unwrap();
+    sync(&definition);
+    assert_eq!(metric().total_rows_synced, 22);
 }

@@ -82,7 +82,7 @@ fn the_same_edit_on_both_sides_is_no_conflict() {
 
 /// Random edits on both sides, then silence: writing ends, and both sides are equal.
 #[test]
-fn a_storm_of_edits_ends_in_step() {
+pub(crate) fn a_storm_of_edits_ends_in_step() {
     for seed in 0..16_u64 {
         let world = World::new();
         let mut random = Random(seed + 1);

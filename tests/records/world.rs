@@ -1,19 +1,50 @@
 //! Two tables of SQLite and a book between them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use portbook::bridge::{Definition, RecordOptions, RecordPlace, RowApplyOptions, RowPreview, RowPreviewOptions};
 use portbook::operation::RunReport;
+use portbook::store::PostgresOptions;
 use portbook::{Book, BookOptions, Result, Session};
 use rusqlite::Connection;
 use tempfile::TempDir;
+
+use crate::server::{self, Database};
 
 /// The table that most tests have on both sides.
 pub(crate) const PEOPLE: &str = "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, score REAL, photo BLOB)";
 
 /// A row of it without its key.
 pub(crate) type Person = (Option<String>, Option<f64>, Option<Vec<u8>>);
+
+thread_local! {
+    /// Where the book of this thread's test is, if not in a file.
+    static SERVER: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs a test once more, its book in a database of its own on the server, under row-level security.
+pub(crate) fn on_server(name: &str, test: fn()) {
+    let url = match server::url() {
+        Ok(url) => url,
+        Err(why) => {
+            // Not println!, which the harness keeps to itself.
+            writeln!(std::io::stdout().lock(), "SKIPPED shared_book::{name}: {why}").unwrap();
+            return;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let database = runtime.block_on(Database::create(url));
+    let grant = PostgresOptions { application_role: Some(server::APPLICATION.into()), ..PostgresOptions::default() };
+    let made = portbook::wait(Book::open(BookOptions::postgres_with(&database.owner, grant))).unwrap();
+    portbook::wait(made.shutdown());
+    SERVER.set(Some(database.application.clone()));
+    test();
+    SERVER.set(None);
+    runtime.block_on(database.drop_it());
+}
 
 pub(crate) struct World {
     pub(crate) dir: TempDir,
@@ -34,7 +65,9 @@ impl World {
     /// A book, and an empty database on both sides.
     pub(crate) fn bare() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let book = portbook::wait(Book::open(BookOptions::sqlite(dir.path().join("book.db")))).unwrap();
+        let on_server = SERVER.with_borrow(|url| url.as_deref().map(BookOptions::postgres));
+        let options = on_server.unwrap_or_else(|| BookOptions::sqlite(dir.path().join("book.db")));
+        let book = portbook::wait(Book::open(options)).unwrap();
         let session = portbook::wait(book.default_session()).unwrap();
         Self { dir, _book: book, session }
     }

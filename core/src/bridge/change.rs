@@ -8,7 +8,7 @@ use super::delta::Decision;
 use crate::delta::ChangeKind;
 use crate::error::{Code, Error, Result};
 use crate::identity::RowHash;
-use crate::model::Side;
+use crate::model::{Moment, Side};
 use crate::operation::plan::{PlanRow, Position};
 
 /// What is done about a row. The numbers are stored (`sync_preview_change.action`); 5 to 8 mean the same for files.
@@ -63,6 +63,8 @@ pub(crate) struct RowChange {
     pub(crate) version: Option<String>,
     /// Both sides changed it, and which one did last could not be told.
     pub(crate) is_tie: bool,
+    /// When the source says that it changed it.
+    pub(crate) changed_at: Option<Moment>,
 }
 
 /// Bytes as they are: as a sequence of numbers a hash would take two bytes for each above 127.
@@ -229,6 +231,7 @@ mod tests {
             target: None,
             version: Some("\"1\"".into()),
             is_tie: true,
+            changed_at: Some(Moment(5)),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::error::{Code, Error, Result};
 use crate::identity::encode;
 use crate::ledger::{Due, RowLedger};
 use crate::model::{
-    DatabaseInstance, FieldMapping, Id, RecordMode, RecordPolicy, SharepointList, SharepointSite, Side, Sides,
+    DatabaseInstance, FieldMapping, Id, Moment, RecordMode, RecordPolicy, SharepointList, SharepointSite, Side, Sides,
     SyncDefinition, SyncKeyColumn, TableColumn, TargetStrategy, TenantId, Tick, UserId,
 };
 use crate::operation::clock::micros;
@@ -57,6 +57,8 @@ pub(crate) struct Opened {
     pub(crate) target_reading: Reading,
     /// The list, where the target is one.
     pub(crate) list: Option<TargetList>,
+    /// All lists that the target is made of.
+    pub(crate) lists: Vec<TargetList>,
     /// What both tables look like, as far as the book keeps that.
     pub(crate) sights: Sides<Option<Sight>>,
     /// What has changed about them.
@@ -73,6 +75,8 @@ pub(crate) struct TargetList {
     pub(crate) id: Id<SharepointList>,
     /// Its id at SharePoint.
     pub(crate) at_sharepoint: Option<String>,
+    /// When anything in it was last changed.
+    pub(crate) modified_at: Option<Moment>,
 }
 
 /// A row of `sync_definition_state`.
@@ -111,6 +115,11 @@ impl Opened {
             vec![Value::Uuid(self.definition)],
         );
         Ok(self.book.store.query(self.tenant, any).await?.is_empty())
+    }
+
+    /// The list that all rows go to; nothing where they go to a table, or to several lists.
+    pub(crate) fn whole_list(&self) -> Option<Id<SharepointList>> {
+        self.list.as_ref().filter(|_| !self.mapping.is_routed()).map(|list| list.id)
     }
 
     /// Whether the hashes in the ledger were made with the mapping as it is.
@@ -187,7 +196,7 @@ pub(crate) async fn ready(
         endpoint(book, &tables, &source, brought.sides.left.as_ref(), &asked, &mut passed_over).await?;
     let left_shape = left.describe(&name_of(&source.row)).await?;
     let asked = Asked::of(&tables, id, &definition, Side::Right).await?;
-    let Target { endpoint: right, shape: right_shape, zone, list, routes, seen } =
+    let Target { endpoint: right, shape: right_shape, zone, list, lists, routes, seen } =
         target(book, &tables, (id, &definition), brought, &asked, &mut passed_over).await?;
     if definition.sync_mode == RecordMode::TwoWay && left.capabilities().assigns_keys {
         return Err(Error::new(Code::Unsupported, "run the definition", &definition.name)
@@ -204,7 +213,12 @@ pub(crate) async fn ready(
         Own::of(Side::Right, &right.capabilities(), &shapes.right),
     );
     let state = state(book, tenant, id).await?;
-    let mut mapping = mapping(&tables, tenant, id, &definition, (&shapes, own, routes), Ends { zone }).await?;
+    let dated = match definition.cursor_column_id {
+        Some(column) => Some(tables.read(column).await?.row.column_name),
+        None => state.clock.as_ref().map(|clock| clock.source.clone()),
+    };
+    let ends = (&shapes, own, routes, dated.as_deref());
+    let mut mapping = mapping(&tables, tenant, id, &definition, ends, Ends { zone }).await?;
     let is_same = state.fingerprint.as_deref() == Some(&mapping.fingerprint);
     let clock = state.clock.clone();
     if let Some(clock) = &clock {
@@ -228,6 +242,7 @@ pub(crate) async fn ready(
         reading,
         target_reading,
         list,
+        lists,
         sights,
         drift,
         clock,
@@ -242,10 +257,17 @@ struct Target {
     /// The zone that times without one are meant in.
     zone: Option<chrono_tz::Tz>,
     list: Option<TargetList>,
+    /// All that it is made of.
+    lists: Vec<TargetList>,
     /// The rules, where rows go to several lists.
     routes: Option<Routes>,
     /// What a table looks like; of a list no snapshots are kept.
     seen: Option<Sight>,
+}
+
+/// When anything in a list was last changed.
+pub(crate) fn modified_at(shape: &TableShape) -> Option<Moment> {
+    shape.traits.modified_at.and_then(Tick::micros).map(Moment)
 }
 
 async fn target(
@@ -263,18 +285,20 @@ async fn target(
                 endpoint(book, tables, &target, brought.sides.right.as_ref(), asked, passed_over).await?;
             let shape = endpoint.describe(&name_of(&target.row)).await?;
             let seen = Sight::of(target.id, instance, &shape);
-            Ok(Target { endpoint, shape, zone: None, list: None, routes: None, seen })
+            Ok(Target { endpoint, shape, zone: None, list: None, lists: Vec::new(), routes: None, seen })
         }
         (None, Some(list)) if definition.target_strategy == TargetStrategy::Conditional => {
-            let OpenedLists { endpoint, shape, zone, routes } =
+            let OpenedLists { endpoint, shape, zone, lists, routes } =
                 list::open_all(book, tables, id, definition, brought).await?;
-            let list = Some(TargetList { id: list, at_sharepoint: None });
-            Ok(Target { endpoint, shape, zone, list, routes: Some(routes), seen: None })
+            let list = Some(TargetList { id: list, at_sharepoint: None, modified_at: None });
+            Ok(Target { endpoint, shape, zone, list, lists, routes: Some(routes), seen: None })
         }
         (None, Some(id)) => {
             let list::Opened { endpoint, shape, zone, at_sharepoint } =
                 list::open(book, tables, id, brought.sides.right.as_ref()).await?;
-            Ok(Target { endpoint, shape, zone, list: Some(TargetList { id, at_sharepoint }), routes: None, seen: None })
+            let list = TargetList { id, at_sharepoint, modified_at: modified_at(&shape) };
+            let lists = vec![list.clone()];
+            Ok(Target { endpoint, shape, zone, list: Some(list), lists, routes: None, seen: None })
         }
         (None, None) => {
             Err(Error::new(Code::Invalid, "run the definition", &definition.name).because("it has no target"))
@@ -350,7 +374,7 @@ async fn mapping(
     tenant: TenantId,
     id: Id<SyncDefinition>,
     definition: &SyncDefinition,
-    (shapes, own, routes): (&Sides<TableShape>, Sides<Own>, Option<Routes>),
+    (shapes, own, routes, dated): (&Sides<TableShape>, Sides<Own>, Option<Routes>, Option<&str>),
     ends: Ends,
 ) -> Result<Mapping> {
     let of = || Filter::all().equal("sync_def_id", &id);
@@ -377,6 +401,7 @@ async fn mapping(
         shapes: shapes.as_ref(),
         own,
         routes,
+        dated,
     })
 }
 
@@ -387,8 +412,9 @@ fn field(row: &FieldMapping, shapes: &Sides<TableShape>, ends: Ends) -> Result<F
                 .because(format!("it has no column {name} any more"))
                 .advise("change the field mapping, or bring the column back")
         })?;
-        // How a value crosses has nothing to do with what people call its column.
+        // How a value crosses has nothing to do with what people call its column, nor with their having to fill it in.
         column.traits.shown_as = None;
+        column.traits.is_required = false;
         Ok::<_, Error>(column)
     };
     let source = column(&shapes.left, &row.source_column_name)?;

@@ -1,5 +1,6 @@
 //! Previews of rows: a survey whose changes go into the book while both sides are read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +103,9 @@ pub(crate) struct RowDelta {
     pub(crate) guards: Vec<Guard>,
     pub(crate) source_rows: u64,
     pub(crate) target_rows: Option<u64>,
+    /// Of those, how many are in each of several lists.
+    #[serde(default)]
+    pub(crate) target_lists: BTreeMap<String, u64>,
     pub(crate) blind: Option<String>,
     /// The mapping that its hashes were made with.
     pub(crate) fingerprint: Vec<u8>,
@@ -265,6 +269,7 @@ pub(crate) async fn plan(
     delta.source_is_whole = surveyed.is_source_whole;
     delta.drift.clone_from(&opened.drift);
     delta.target_rows = surveyed.is_target_whole.then_some(surveyed.rows.right);
+    delta.target_lists = surveyed.in_lists;
     delta.blind = surveyed.blind;
     delta.cursor = surveyed.cursor;
     delta.target_cursor = surveyed.target_cursor;

@@ -1,5 +1,6 @@
 //! One execution of a definition, from the lease to the last line of its history.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -246,6 +247,8 @@ impl RowRun {
             last.push(journal.log.preview_state(preview, "applied", false, now));
             // Rows that failed keep hashes of before: they are found changed, whichever mapping made them.
             last.push(self.opened.takes_mapping());
+            // Also when there was nothing to carry: both sides are in step as of now.
+            last.extend(metrics::carried(&self.opened, &BTreeMap::new(), journal.run, Moment(micros(now))));
             // A row that was ticked out was read and not carried: it is to be read again.
             let has_exceptions = self.has_exceptions(preview).await?;
             if !has_exceptions && delta.blind.is_none() {

@@ -144,14 +144,15 @@ async fn write_down(opened: &Opened, report: &RowVerifyReport, now: Moment) -> R
     let tables = opened.book.tables(opened.tenant);
     let definition: Id<SyncDefinition> = Id::new(opened.definition);
     let known = tables.every::<SyncMetric>(Filter::all().equal("sync_def_id", &definition)).await?;
+    let (instance, list) = (opened.instance, opened.whole_list());
     let whole =
-        known.into_iter().find(|metric| metric.row.source_instance_id.is_none() && metric.row.target_list_id.is_none());
+        known.into_iter().find(|metric| metric.row.source_instance_id == instance && metric.row.target_list_id == list);
     let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
     let before = whole.as_ref().map(|metric| metric.row.clone());
     let row = SyncMetric {
         sync_def_id: definition,
-        source_instance_id: None,
-        target_list_id: None,
+        source_instance_id: instance,
+        target_list_id: list,
         last_sync_ts: before.as_ref().and_then(|metric| metric.last_sync_ts),
         total_rows_synced: before.as_ref().map_or(0, |metric| metric.total_rows_synced),
         last_run_id: before.and_then(|metric| metric.last_run_id),

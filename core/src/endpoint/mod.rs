@@ -42,7 +42,7 @@ pub use postgres::PostgresEndpoint;
 pub(crate) use routed::{LIST, Part, Routed};
 pub use shape::{
     Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, LengthUnit, TableEntry, TableName, TableShape,
-    TimeSteps,
+    TableTraits, TimeSteps,
 };
 pub(crate) use sql::cursor::{reached_at, reached_instant};
 pub use sqlite::SqliteEndpoint;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ConstraintType, DatumKind, TableType, Unreal};
+use crate::model::{ConstraintType, DatumKind, TableType, Tick, Unreal};
 
 /// The name of a table, list or model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,6 +52,19 @@ pub struct TableShape {
     pub constraints: Vec<ConstraintShape>,
     /// Its indexes.
     pub indexes: Vec<IndexShape>,
+    /// What its store says about it besides.
+    pub traits: TableTraits,
+}
+
+/// What a store says about a table besides what it is made of. The default is one that says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableTraits {
+    /// What people are told about it.
+    pub description: Option<String>,
+    /// What it was made as (a template of SharePoint's).
+    pub template: Option<String>,
+    /// When anything in it was last changed.
+    pub modified_at: Option<Tick>,
 }
 
 impl TableShape {
@@ -128,6 +141,8 @@ pub struct ColumnTraits {
     pub day_zone: Option<chrono_tz::Tz>,
     /// What people see as its name, where programs have another one for it (SharePoint).
     pub shown_as: Option<String>,
+    /// People have to fill it in, programs may leave it out (SharePoint).
+    pub is_required: bool,
     /// The steps in which its times go.
     pub time_steps: TimeSteps,
     /// Numbers in its JSON that are not whole, or have more than 64 bits, are doubles (MySQL).

@@ -1,11 +1,12 @@
 //! SharePoint lists as sides of definitions, against a server that behaves as Microsoft Graph does.
 
+mod alive;
 mod cut;
-mod push;
+pub(crate) mod push;
 mod reading;
-mod routes;
+pub(crate) mod routes;
 mod torture;
-mod two_way;
+pub(crate) mod two_way;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -45,7 +45,7 @@ fn a_list_is_made_like_the_table_and_filled() {
 }
 
 #[test]
-fn changes_and_deletions_follow() {
+pub(crate) fn changes_and_deletions_follow() {
     let (world, definition) = ListWorld::filled(0..30, RecordOptions::default());
     sync(&definition);
     let edits = "UPDATE people SET score = 99 WHERE id = 3; UPDATE people SET name = NULL WHERE id = 4; \

@@ -176,7 +176,7 @@ fn one_run_may_send_all_rows_to_one_list() {
     assert_eq!(portbook::wait(definition.preview(stranger)).unwrap_err().code(), Code::Invalid);
 }
 
-fn same(column: &str) -> RecordField {
+pub(super) fn same(column: &str) -> RecordField {
     let direction = FieldDirection::Bidirectional;
     RecordField { source: column.into(), target: column.into(), direction, transform: None }
 }
@@ -217,7 +217,7 @@ fn time_moves_rows() {
 }
 
 #[test]
-fn two_ways_rows_are_moved_and_edits_come_back() {
+pub(crate) fn two_ways_rows_are_moved_and_edits_come_back() {
     let options = RecordOptions { mode: RecordMode::TwoWay, ..both_ways(portbook::model::RecordPolicy::SourceWins) };
     let (world, definition) = connected(0..40, options);
     sync(&definition);

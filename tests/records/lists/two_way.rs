@@ -76,7 +76,7 @@ fn run(definition: &Definition) -> portbook::Result<portbook::operation::RunRepo
 }
 
 #[test]
-fn a_storm_ends_in_step() {
+pub(crate) fn a_storm_ends_in_step() {
     for seed in 0..storms() {
         let mut random = Random(seed + 1);
         let policy = [RecordPolicy::SourceWins, RecordPolicy::DestinationWins][(seed % 2) as usize];

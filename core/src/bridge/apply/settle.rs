@@ -1,10 +1,11 @@
 //! What became of a batch, as the book keeps it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::super::change::{Act, RowChange};
 use super::super::conflict;
 use super::super::mapping::{hex, listed_item, target_key};
+use super::super::metrics;
 use super::super::open::Opened;
 use super::super::planned::PlannedRow;
 use super::{Apply, Done, LISTED, PROGRESS, moved_on};
@@ -29,6 +30,7 @@ impl Apply {
         let now = opened.book.clock.now();
         let (mut put, mut forget, mut writes) = (Vec::new(), Vec::new(), vec![self.lease.fence()]);
         let (mut items, mut failures) = (Vec::new(), Vec::new());
+        let mut carried: BTreeMap<Option<String>, u64> = BTreeMap::new();
         for (mut row, outcome) in batch.into_iter().zip(outcomes) {
             let outcome = match outcome {
                 // Looked for and not found: it is made again when all others are done.
@@ -65,7 +67,13 @@ impl Apply {
                     items.push(AppliedItem { path: change.name.clone(), kind: change.act.kind(), bytes: 0 });
                     writes.extend(self.journal.made_good(change.identity));
                     writes.extend(self.journal.settled(change, matches!(done, Done::Waits), now));
-                    match self.ledger_row(change, done, known.get(&change.identity), Moment(micros(now))) {
+                    let before = known.get(&change.identity);
+                    let row = self.ledger_row(change, done, before, Moment(micros(now)));
+                    if change.act.changes().is_some() {
+                        let list = row.as_ref().or(before).and_then(|row| row.sp_list_id.clone());
+                        *carried.entry(list).or_default() += 1;
+                    }
+                    match row {
                         Some(row) => put.push(row),
                         None => forget.push(change.identity),
                     }
@@ -88,6 +96,7 @@ impl Apply {
         writes.extend(opened.ledger.put(put));
         writes.extend(opened.ledger.forget(&forget));
         writes.extend(reached.map(|at| self.journal.log.position(self.preview, at)));
+        writes.extend(metrics::carried(&opened, &carried, self.journal.run, Moment(micros(now))));
         self.meter.add((items.len() + failures.len()) as u64, 0);
         self.pace.tell(&mut self.meter).await;
         let elapsed = opened.book.clock.elapsed();
@@ -195,7 +204,7 @@ pub(super) fn placed(
         content_hash: None,
         remote_content_hash: None,
         mapping_version: opened.mapping.version,
-        last_source_ts: None,
+        last_source_ts: change.changed_at.or_else(|| known.and_then(|row| row.last_source_ts)),
         last_sync_ts: Some(now),
         next_route_at: None,
         provenance: by,

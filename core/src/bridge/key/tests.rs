@@ -1,5 +1,5 @@
 use super::*;
-use crate::endpoint::{ColumnTraits, ConstraintShape, IndexShape, TableName};
+use crate::endpoint::{ColumnTraits, ConstraintShape, IndexShape, TableName, TableTraits};
 use crate::identity::RowBatch;
 use crate::model::{DatumKind, TableType};
 
@@ -54,6 +54,7 @@ fn table() -> TableShape {
             constraint("chk", ConstraintType::Check, &["id"]),
         ],
         indexes: vec![index("ux", true, true), index("ux_some", true, false), index("ix", false, true)],
+        traits: TableTraits::default(),
     }
 }
 

@@ -157,24 +157,20 @@ pub(in super::super) async fn known(
     let connection = tables.read(site).await?.row.connection_id;
     let lists = tables.every::<SharepointList>(Filter::all().equal("site_id", &site)).await?;
     let found = lists.into_iter().find(|list| list.row.list_id == at_sharepoint);
+    let before = found.as_ref().map(|found| found.row.clone());
+    let row = SharepointList {
+        site_id: site,
+        list_id: at_sharepoint,
+        display_name: shape.name.name.clone(),
+        description: shape.traits.description.clone(),
+        template: shape.traits.template.clone().unwrap_or_else(|| "genericList".to_owned()),
+        is_provisioned: was_made || before.as_ref().is_some_and(|before| before.is_provisioned),
+        last_provisioned_at: was_made.then_some(now).or_else(|| before.and_then(|before| before.last_provisioned_at)),
+    };
     let id = match found {
-        Some(found) if found.row.display_name == shape.name.name => found.id,
-        Some(mut found) => {
-            found.row.display_name.clone_from(&shape.name.name);
-            tables.write_back(&found).await?.id
-        }
-        None => {
-            let row = SharepointList {
-                site_id: site,
-                list_id: at_sharepoint,
-                display_name: shape.name.name.clone(),
-                description: None,
-                template: "genericList".to_owned(),
-                is_provisioned: was_made,
-                last_provisioned_at: was_made.then_some(now),
-            };
-            tables.make(row).await?.id
-        }
+        Some(found) if found.row == row => found.id,
+        Some(found) => tables.write_back(&Stored { row, ..found }).await?.id,
+        None => tables.make(row).await?.id,
     };
     let columns = columns(tables, id, &shape).await?;
     Ok(KnownList { shape, id, site, connection, columns })
@@ -195,7 +191,7 @@ async fn columns(
             list_id: list,
             column_name: column.name.clone(),
             column_type: column.data_type.clone(),
-            is_required: false,
+            is_required: column.traits.is_required,
             is_readonly: column.is_computed,
         };
         match known.iter().find(|known| known.row.column_name == column.name) {

@@ -12,7 +12,7 @@ use crate::model::{Id, SharepointList, Stored, SyncDefinition, SyncTarget, UseSt
 use crate::table::{Filter, Tables};
 
 use super::super::mapping::Routes;
-use super::super::open::Brought;
+use super::super::open::{Brought, TargetList, modified_at};
 use super::super::routing::Routing;
 use super::open;
 
@@ -21,6 +21,7 @@ pub(in super::super) struct OpenedLists {
     pub(in super::super) endpoint: Arc<dyn Endpoint>,
     pub(in super::super) shape: TableShape,
     pub(in super::super) zone: Option<chrono_tz::Tz>,
+    pub(in super::super) lists: Vec<TargetList>,
     pub(in super::super) routes: Routes,
 }
 
@@ -38,7 +39,7 @@ pub(in super::super) async fn open_all(
     let targets = active(tables, id).await?;
     let ids: Vec<Uuid> = targets.iter().map(|target| target.row.target_list_id.0).collect();
     let routing = Routing::parse(&definition.sharding_policy.0.to_string(), &ids)?;
-    let (mut parts, mut lists, mut zone) = (Vec::new(), BTreeMap::new(), None);
+    let (mut parts, mut lists, mut names, mut zone) = (Vec::new(), Vec::new(), BTreeMap::new(), None);
     for target in &targets {
         let list = target.row.target_list_id;
         let of_site = brought.sites.iter().find(|(site, _)| *site == target.row.site_id).map(|(_, endpoint)| endpoint);
@@ -48,13 +49,15 @@ pub(in super::super) async fn open_all(
             None => opened.endpoint.identity(&opened.shape.name).await?.ok_or_else(|| unnamed(&opened.shape))?,
         };
         zone = zone.or(opened.zone);
-        lists.insert(list.0, known.clone());
+        let modified_at = modified_at(&opened.shape);
+        lists.push(TargetList { id: list, at_sharepoint: Some(known.clone()), modified_at });
+        names.insert(list.0, known.clone());
         let table = opened.shape.name.clone();
         parts.push(Part { list: known, endpoint: opened.endpoint, table, shape: opened.shape });
     }
     let routed = Routed::new(parts)?;
     let shape = routed.shape().clone();
-    Ok(OpenedLists { endpoint: Arc::new(routed), shape, zone, routes: Routes::new(routing, lists) })
+    Ok(OpenedLists { endpoint: Arc::new(routed), shape, zone, lists, routes: Routes::new(routing, names) })
 }
 
 /// The targets that rows of a definition may go to, the first to be named first.

@@ -6,7 +6,10 @@ use super::{Field, Mapping, Routes};
 use crate::endpoint::{Capabilities, LIST, TableName, TableShape};
 use crate::error::{Code, Error, Result};
 use crate::identity::{ContentHasher, RowHash, RowRef};
-use crate::model::{Datum, RecordMode, Side};
+use crate::model::{Datum, Moment, RecordMode, Side};
+
+/// From 1970 to times that nothing was ever changed at, in seconds: a thousand years.
+const CENTURIES: i64 = 1_000 * 366 * 86_400;
 
 /// One side of a mapping.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub(crate) struct Half {
     /// What is read hashes as it stands.
     pub(super) is_plain: bool,
     has_version: bool,
+    /// The column that says when a row was last changed, by where it stands.
+    dated_at: Option<usize>,
 }
 
 /// What a store has of its own in the rows of a table.
@@ -133,7 +138,25 @@ impl Half {
             hasher,
             is_plain,
             has_version,
+            dated_at: None,
         })
+    }
+
+    /// Reads of each row, too, when it was last changed: what that column says is not hashed for it.
+    pub(super) fn read_date(&mut self, column: &str) {
+        self.dated_at = Some(self.place(column).unwrap_or_else(|| {
+            self.scanned.push(column.to_owned());
+            self.scanned.len() - 1
+        }));
+    }
+
+    /// When a scanned row was last changed, where a column says so. A time without a zone counts as one of UTC.
+    pub(crate) fn changed_at(&self, row: RowRef<'_>) -> Option<Moment> {
+        match row.datum(self.dated_at?).ok()? {
+            // What lies further off is no time of a change, and not every book could hold it.
+            Datum::Instant(at) | Datum::Timestamp(at) if at.seconds.abs() < CENTURIES => at.micros().map(Moment),
+            _ => None,
+        }
     }
 
     /// By what a scanned row is asked for and written, encoded.

@@ -96,6 +96,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) own: Sides<Own>,
     /// Which of several lists a row goes to; nothing where there is one target.
     pub(crate) routes: Option<Routes>,
+    /// The column of the source that says when a row was last changed.
+    pub(crate) dated: Option<&'a str>,
 }
 
 impl Mapping {
@@ -105,7 +107,7 @@ impl Mapping {
     /// `invalid` when a column of the key is not mapped and rows of the target have no markers, a field that is made by a
     /// transform should be pulled, one should be written that its store fills itself, or two fields write one column.
     pub(crate) fn new(parts: Parts<'_>) -> Result<Self> {
-        let Parts { tenant, definition, mode, strategy, key, fields, shapes, own, routes } = parts;
+        let Parts { tenant, definition, mode, strategy, key, fields, shapes, own, routes, dated } = parts;
         let refuse = |what: String, advice: &'static str| {
             Err(Error::new(Code::Invalid, "map", &shapes.left.name).because(what).advise(advice))
         };
@@ -163,6 +165,11 @@ impl Mapping {
         if mode == RecordMode::TwoWay {
             left.seeded = one_way::seeded(Side::Left, shapes.left, &fields, &left.written);
             right.seeded = one_way::seeded(Side::Right, shapes.right, &fields, &right.written);
+        }
+        // One that was dropped is missed by whoever reads by it.
+        if let Some(dated) = dated.filter(|dated| shapes.left.column(dated).is_some_and(|column| column.kind.is_some()))
+        {
+            left.read_date(dated);
         }
         let fingerprint = fingerprint(mode, strategy, &fields, &key, routes.as_ref());
         let is_plain = key.columns().iter().all(|column| !column.collation.folds() && column.is_required);

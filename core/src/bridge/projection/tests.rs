@@ -304,6 +304,7 @@ fn any_column() -> impl Strategy<Value = ColumnShape> {
                     day_zone: in_days.then(|| "America/Sao_Paulo".parse().unwrap()),
                     time_steps,
                     shown_as: None,
+                    is_required: false,
                     json_doubles: doubles,
                 };
             })

@@ -105,6 +105,7 @@ impl Survey<'_> {
             target_key: seen.map(|seen| seen.address.into_vec()).or(from_ledger),
             source: None,
             is_tie: false,
+            changed_at: None,
         })
         .await
     }

@@ -9,7 +9,7 @@ mod source;
 mod target;
 
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::endpoint::{ChangeScan, Cursor, Endpoint, Refused, RowStream, Scan};
@@ -41,6 +41,8 @@ pub(crate) struct Surveyed {
     pub(crate) counts: Counts,
     /// Rows that each side has.
     pub(crate) rows: Sides<u64>,
+    /// Of the target's, those in each of several lists.
+    pub(crate) in_lists: BTreeMap<String, u64>,
     /// All of the source was read, not only what has changed.
     pub(crate) is_source_whole: bool,
     /// Rows that the ledger knows.
@@ -274,5 +276,6 @@ fn refusal(error: &Error, name: String, identity: Option<RowHash>) -> RowChange 
         target: None,
         version: None,
         is_tie: false,
+        changed_at: None,
     }
 }

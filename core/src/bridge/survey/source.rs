@@ -180,6 +180,7 @@ impl Survey<'_> {
             version: at_target.as_ref().and_then(|seen| seen.version.as_deref().map(str::to_owned)),
             target_key: at_target.map(|seen| seen.address.into_vec()),
             is_tie: is_tie.get(),
+            changed_at: mapping.halves.left.changed_at(row),
         }))
     }
 }

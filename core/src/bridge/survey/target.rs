@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::super::mapping::listed_item;
 use super::{AtTarget, Reading, Sink, State, Survey};
 use crate::endpoint::{ChangeScan, ChangeStream, Page};
 use crate::error::{Code, Result};
@@ -105,6 +106,12 @@ impl Survey<'_> {
             self.look_at(row, state)?;
         }
         state.surveyed.rows.right += page.rows.len() as u64;
+        if self.mapping.is_routed() {
+            let half = &self.mapping.halves.right;
+            for (list, _) in page.rows.iter().filter_map(|row| listed_item(half.address_of(row))) {
+                *state.surveyed.in_lists.entry(list).or_default() += 1;
+            }
+        }
         self.refuse(Side::Right, &page.refused, state, sink).await?;
         sink.seen(page.rows.len() as u64).await
     }

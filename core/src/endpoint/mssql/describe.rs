@@ -8,7 +8,9 @@ use super::DIALECT;
 use super::connect::{Session, ask};
 use super::fault::error_of;
 use super::types::MsType;
-use crate::endpoint::{Collation, ColumnShape, ConstraintShape, IndexShape, TableEntry, TableName, TableShape};
+use crate::endpoint::{
+    Collation, ColumnShape, ConstraintShape, IndexShape, TableEntry, TableName, TableShape, TableTraits,
+};
 use crate::error::{Code, Error, Result};
 use crate::model::{ConstraintType, DatumKind, TableType};
 
@@ -109,6 +111,7 @@ pub(super) async fn describe(session: &mut Session, table: &TableName) -> Result
         columns: columns.iter().map(|column| column.shape.clone()).collect(),
         constraints,
         indexes: plain_indexes(&indexes),
+        traits: TableTraits::default(),
     };
     Ok(Described { shape, columns })
 }

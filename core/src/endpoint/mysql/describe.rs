@@ -5,7 +5,9 @@ use mysql_async::{Conn, Params, Row};
 
 use super::fault::error_of;
 use super::value::{kind_of, traits};
-use crate::endpoint::{Collation, ColumnShape, ConstraintShape, IndexShape, TableEntry, TableName, TableShape};
+use crate::endpoint::{
+    Collation, ColumnShape, ConstraintShape, IndexShape, TableEntry, TableName, TableShape, TableTraits,
+};
 use crate::error::{Code, Error, Result};
 use crate::model::{ConstraintType, DatumKind, TableType};
 
@@ -67,6 +69,7 @@ pub(super) async fn describe(conn: &mut Conn, table: &TableName, tinyint_is_bool
         columns: columns.iter().map(|row| column(row, is_mariadb, tinyint_is_boolean, &checks)).collect(),
         constraints,
         indexes: indexes(conn, table).await?,
+        traits: TableTraits::default(),
     })
 }
 

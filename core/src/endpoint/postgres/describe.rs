@@ -5,7 +5,7 @@ use tokio_postgres::{GenericClient, Row};
 use super::fault::error_of;
 use super::types::{PgType, Wire};
 use crate::endpoint::{
-    Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, TableEntry, TableName, TableShape,
+    Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, TableEntry, TableName, TableShape, TableTraits,
 };
 use crate::error::{Code, Error, Result};
 use crate::model::{ConstraintType, TableType};
@@ -75,6 +75,7 @@ pub(super) async fn describe(client: &impl GenericClient, table: &TableName) -> 
         columns: shapes,
         constraints: constraints.iter().map(constraint).collect(),
         indexes: indexes.iter().map(index).collect(),
+        traits: TableTraits::default(),
     };
     Ok(Described { shape, columns, oid, has_blocks: matches!(kind.as_str(), "r" | "m") })
 }

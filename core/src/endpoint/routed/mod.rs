@@ -113,6 +113,7 @@ fn common(parts: &[Part]) -> Result<TableShape> {
         columns: std::iter::once(list).chain(first.shape.columns.iter().filter(is_common).cloned()).collect(),
         constraints: vec![key],
         indexes: Vec::new(),
+        traits: super::TableTraits::default(),
     })
 }
 

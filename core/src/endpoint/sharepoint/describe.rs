@@ -6,10 +6,11 @@
 use chrono_tz::Tz;
 use serde_json::Value;
 
+use super::value::instant;
 use super::{ID, VERSION};
 use crate::endpoint::sql::civil::days_of;
 use crate::endpoint::{
-    Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, LengthUnit, TableName, TableShape,
+    Collation, ColumnShape, ColumnTraits, ConstraintShape, IndexShape, LengthUnit, TableName, TableShape, TableTraits,
 };
 use crate::error::{Code, Error, Result};
 use crate::model::{ConstraintType, DatumKind, TableType};
@@ -66,8 +67,15 @@ impl List {
         }
         shapes.push(version_column());
         forms.push(Form::Version);
-        let shape =
-            TableShape { name, table_type: TableType::Base, row_estimate: None, columns: shapes, constraints, indexes };
+        let shape = TableShape {
+            name,
+            table_type: TableType::Base,
+            row_estimate: None,
+            columns: shapes,
+            constraints,
+            indexes,
+            traits: traits(list),
+        };
         Ok(Self { id, shape, forms })
     }
 
@@ -83,6 +91,16 @@ impl List {
                 Error::new(Code::Invalid, "use the list", &self.shape.name).because(why)
             },
         )
+    }
+}
+
+/// What a list says of itself ("list resource type").
+fn traits(list: &Value) -> TableTraits {
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    TableTraits {
+        description: text(&list["description"]),
+        template: text(&list["list"]["template"]),
+        modified_at: list["lastModifiedDateTime"].as_str().and_then(instant),
     }
 }
 
@@ -136,6 +154,7 @@ fn of_column(column: &Value, zone: Option<Tz>) -> Option<(ColumnShape, Form)> {
     }
     let (mut shape, form) = typed(name, column, zone);
     shape.is_computed |= is(column, "readOnly");
+    shape.traits.is_required = is(column, "required");
     shape.default_value = column["defaultValue"]["value"].as_str().map(str::to_owned);
     shape.traits.shown_as = column["displayName"].as_str().filter(|shown| *shown != shape.name).map(str::to_owned);
     Some((shape, form))

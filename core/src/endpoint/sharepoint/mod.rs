@@ -57,6 +57,9 @@ pub const ID: &str = "ID";
 /// The column with the version of an item.
 pub const VERSION: &str = "@odata.etag";
 
+/// What is asked of a list besides its columns.
+const SHOWN: &str = "id,displayName,description,lastModifiedDateTime,list";
+
 /// For how long writes go by the columns of a list as they were last seen.
 const KNOWN: Duration = Duration::from_secs(300);
 /// How often making a list is tried.
@@ -195,7 +198,7 @@ impl SharepointEndpoint {
             return Err(absent.because("lists have a title and no schema"));
         }
         let url = self.graph.url(&["sites", self.site().await?, "lists", name]);
-        let url = with_query(url, &[("$select", "id,displayName".to_owned()), ("$expand", "columns".to_owned())]);
+        let url = with_query(url, &[("$select", SHOWN.to_owned()), ("$expand", "columns".to_owned())]);
         let ask = Graph::get("find the list", table, url, cost::ONE);
         Ok(self.graph.ask(&ask).await?.success(&ask)?.body)
     }

@@ -105,7 +105,7 @@ fn what(value: &Value) -> &'static str {
 }
 
 /// A time of ISO 8601 that says its zone.
-fn instant(text: &str) -> Option<Tick> {
+pub(super) fn instant(text: &str) -> Option<Tick> {
     let (at, zone) = civil::parse_timestamp(text)?;
     Some(Tick { seconds: at.seconds - zone?, nanos: at.nanos })
 }

@@ -6,7 +6,9 @@ use rusqlite::{Connection, Row};
 
 use super::value::{declared, traits};
 use super::{DIALECT, error_of};
-use crate::endpoint::{Collation, ColumnShape, ConstraintShape, IndexShape, TableEntry, TableName, TableShape};
+use crate::endpoint::{
+    Collation, ColumnShape, ConstraintShape, IndexShape, TableEntry, TableName, TableShape, TableTraits,
+};
 use crate::error::{Code, Error, Result};
 use crate::model::{ConstraintType, DatumKind, TableType};
 
@@ -59,6 +61,7 @@ pub(super) fn describe(connection: &Connection, table: &TableName) -> Result<Tab
         columns: columns.into_iter().map(|column| column.shape).collect(),
         constraints,
         indexes: indexes.into_iter().map(|index| index.shape).collect(),
+        traits: TableTraits::default(),
     })
 }
 
