@@ -6,7 +6,9 @@ use portbook::bridge::{
     Definition, RecordCursor, RecordOptions, RecordPlace, RowApplyOptions, RowPreview, RowPreviewOptions,
 };
 use portbook::endpoint::TableName;
+use portbook::model::{RunType, SyncRun};
 use portbook::operation::RunReport;
+use portbook::table::Filter;
 
 use crate::fixture::Store;
 use crate::world::{World, counted};
@@ -41,6 +43,8 @@ pub(crate) async fn a_definition_follows_the_binary_log(source: Arc<Store>) {
     let definition = world.session.connect_records(from, world.place("target.db", "notes"), options).await.unwrap();
     assert_eq!(counted(&sync(&definition).await.counts)[..3], [500, 0, 0]);
     assert!(sync(&definition).await.counts.is_quiet());
+    let runs = world.session.rows::<SyncRun>().list(Filter::all(), None, 100).await.unwrap().rows;
+    assert!(runs.len() == 2 && runs.iter().all(|run| run.row.run_type == RunType::Cdc));
     source
         .run(
             "UPDATE notes SET body = 'changed' WHERE id IN (7, 8); INSERT INTO notes VALUES (1000, 'new');

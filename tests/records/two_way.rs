@@ -4,7 +4,7 @@ use portbook::bridge::RecordOptions;
 use portbook::model::{RecordMode, RecordPolicy};
 use rusqlite::Connection;
 
-use crate::world::{World, counted, fill, people, sync};
+use crate::world::{World, counted, fill, people, run_types, sync};
 
 fn both_ways(policy: RecordPolicy) -> RecordOptions {
     RecordOptions { mode: RecordMode::TwoWay, policy, ..RecordOptions::default() }
@@ -29,7 +29,10 @@ fn each_side_gets_what_the_other_changed() {
     assert_eq!(counted(&sync(&definition).counts), [0, 2, 2, 0, 11, 0]);
     assert_eq!(people(&world.target()), people(&world.source()));
     assert_eq!(people(&world.source())[&3].0.as_deref(), Some("right"));
+    world.target().execute_batch("UPDATE people SET name = 'back' WHERE id = 5").unwrap();
+    assert_eq!(counted(&sync(&definition).counts)[..3], [0, 1, 0]);
     assert!(sync(&definition).counts.is_quiet());
+    assert_eq!(run_types(&world, &definition), ["PUSH", "PUSH", "INGRESS", "PUSH"]);
 }
 
 #[test]

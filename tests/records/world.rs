@@ -6,8 +6,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use portbook::bridge::{Definition, RecordOptions, RecordPlace, RowApplyOptions, RowPreview, RowPreviewOptions};
+use portbook::model::SyncRun;
 use portbook::operation::RunReport;
 use portbook::store::PostgresOptions;
+use portbook::table::Filter;
 use portbook::{Book, BookOptions, Result, Session};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -109,6 +111,14 @@ pub(crate) fn sync(definition: &Definition) -> RunReport {
 
 pub(crate) fn try_sync(definition: &Definition, options: RowPreviewOptions) -> Result<RunReport> {
     portbook::wait(definition.sync(options, RowApplyOptions::default()).finish())
+}
+
+/// What the runs of a definition carried, in the book's words.
+pub(crate) fn run_types(world: &World, definition: &Definition) -> Vec<&'static str> {
+    let filter = Filter::all().equal("sync_def_id", &definition.id());
+    let runs = portbook::wait(world.session.rows::<SyncRun>().list(filter, None, 100)).unwrap().rows;
+    // The newest comes first.
+    runs.iter().rev().map(|run| run.row.run_type.as_str()).collect()
 }
 
 /// What a table `people` holds.

@@ -18,7 +18,7 @@ use crate::delta::{ChangeKind, Limits, MaxDelete};
 use crate::endpoint::{ChangeScan, Cursor};
 use crate::error::{Code, Error, Result};
 use crate::ledger::Due;
-use crate::model::{Id, Moment, PreviewId, SharepointList, Side, SyncType, Tick};
+use crate::model::{Id, Moment, PreviewId, SharepointList, Side, Sides, SyncType, Tick};
 use crate::operation::clock::micros;
 use crate::operation::plan::PlanRows;
 use crate::operation::preview::{ChangeId, Guard, Header, PREVIEW_LIFETIME, PreviewSummary};
@@ -100,6 +100,9 @@ pub(crate) struct RowDelta {
     pub(crate) counts: Counts,
     pub(crate) items: u64,
     pub(crate) waiting: u64,
+    /// How many changes go to each side first.
+    #[serde(default)]
+    pub(crate) changing: Sides<u64>,
     pub(crate) guards: Vec<Guard>,
     pub(crate) source_rows: u64,
     pub(crate) target_rows: Option<u64>,
@@ -143,6 +146,9 @@ impl RowDelta {
     }
 
     fn add(&mut self, change: &RowChange) {
+        if let Some(side) = change.act.changes() {
+            self.changing[side] += 1;
+        }
         match &change.act {
             // Counted where it was found.
             Act::Refuse { .. } => {}

@@ -18,8 +18,10 @@ use super::open::Opened;
 use super::pace::Pace;
 use super::planned::{StoredRows, missing, stored};
 use super::preview::{Plan, RowDelta, RowPreviewOptions, plan};
+use super::survey::Reading;
+use crate::endpoint::{ChangeScan, ChangeSource};
 use crate::error::{Code, Error, Result};
-use crate::model::{Id, Moment, PreviewId, RunType, SyncEntityType, SyncRun};
+use crate::model::{Id, Moment, PreviewId, RunType, Sides, SyncEntityType, SyncRun};
 use crate::operation::clock::micros;
 use crate::operation::journal::{Ending, Log};
 use crate::operation::lease::{Held, Lease};
@@ -136,7 +138,7 @@ impl RowRun {
         let journal = self.journal().await?;
         let now = self.opened.book.clock.now();
         let mut first = vec![self.lease.fence()];
-        first.extend(journal.begin(RunType::Push, now));
+        first.extend(journal.begin(run_type(&self.opened, &delta), now));
         let served = instance::served(&self.opened).await?;
         first.extend(journal.served(served.as_deref(), &self.opened, now));
         first.extend(delta.drift.iter().map(|drift| journal.drifted(drift, now)));
@@ -277,6 +279,17 @@ impl RowRun {
                 Ok(report(preview, journal.generation, delta, applied, elapsed, ending == Ending::Cancelled))
             }
         }
+    }
+}
+
+/// What a run carries, in the words of `sync_runs`.
+fn run_type(opened: &Opened, delta: &RowDelta) -> RunType {
+    match &opened.reading {
+        Reading::Changes(ChangeScan { by: ChangeSource::Log { .. }, .. }) => RunType::Cdc,
+        Reading::Changes(_) | Reading::Everything => match delta.changing {
+            Sides { left: 1.., right: 0 } => RunType::Ingress,
+            Sides { .. } => RunType::Push,
+        },
     }
 }
 

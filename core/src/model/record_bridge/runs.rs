@@ -10,11 +10,11 @@ use crate::model::{Deletion, Id, Json, Moment, Rule};
 text_enum! {
     /// What a run carries (`sync_runs.run_type`).
     RunType {
-        /// Rows to the target.
+        /// Rows to the target, whatever goes back besides.
         Push = "PUSH",
-        /// Changes of the target back to the source.
+        /// Changes of the target back to the source, and nothing else.
         Ingress = "INGRESS",
-        /// Changes from a log, as they come.
+        /// What the log of the source tells.
         Cdc = "CDC",
     }
 }
