@@ -106,7 +106,8 @@ fi
 echo "test result: ok. $passed passed; $failed failed; $ignored ignored"
 # Where the tests of lists are built, their server serves those of Python, too.
 for built in $(ls -t "$target"/debug/deps/graph-* 2>/dev/null); do
-    if [[ -x $built ]] && "$built" --list --ignored 2>/dev/null | grep -q '^served::serves:'; then
+    # Not through a pipe: whoever ends it early makes the program fail.
+    if [[ -x $built && $("$built" --list --ignored 2>/dev/null) == *served::serves:* ]]; then
         export PORTBOOK_TEST_LISTS=$built
         break
     fi
