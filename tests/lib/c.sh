@@ -51,7 +51,7 @@ exports() {
 named_by_its_abi() {
     local abi
     abi=$(sed -n 's/^#define PORTBOOK_ABI_VERSION //p' include/portbook.h)
-    readelf -d "$PREFIX/lib/libportbook.so" | grep -q "soname: \[libportbook.so.$abi\]"
+    readelf -d "$PREFIX/lib/libportbook.so" | grep "soname: \[libportbook.so.$abi\]" >/dev/null
 }
 
 # compiled OUTPUT SOURCE [FLAG...]: as its comment says, by what pkg-config tells.
